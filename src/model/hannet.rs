@@ -1,0 +1,100 @@
+//! HanNet: Han-layers, with dense layers followed by |.| where the width changes or the configuration asks for them.
+
+use super::{Network, Size};
+use crate::nn::{Activation, Dense, DenseInit, HanStack, Mode, Scope, dense, han_stack};
+use candle_core::{Result, Tensor};
+use candle_nn::Module;
+use serde::{Deserialize, Serialize};
+
+/// Hidden layers 1..=depth of one width, then a dense head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HanNetConfig {
+    /// Width of every hidden layer.
+    pub width: usize,
+    /// Number of hidden layers, dense ones included.
+    pub depth: usize,
+    /// Which hidden layers are dense, counted from 1. The first always is: it changes the width. The paper's
+    /// checkerboard network has 1, 2 and the last.
+    #[serde(default = "first")]
+    pub dense_at: Vec<usize>,
+}
+
+fn first() -> Vec<usize> {
+    vec![1]
+}
+
+impl HanNetConfig {
+    pub(super) fn resize(&mut self, size: Size) {
+        for place in &mut self.dense_at {
+            if *place == self.depth {
+                *place = size.depth;
+            }
+        }
+        self.dense_at.retain(|place| *place <= size.depth);
+        self.dense_at.dedup();
+        (self.width, self.depth) = (size.width, size.depth);
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        let ordered = self.dense_at.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ordered || self.dense_at.first() != Some(&1) || self.dense_at.last() > Some(&self.depth) {
+            let (places, depth) = (&self.dense_at, self.depth);
+            return Some(format!("dense_at is {places:?}; use ascending layers from 1 to {depth} that begin with 1"));
+        }
+        None
+    }
+
+    /// Names in a weights file are those of PyTorch's `Sequential(layer, Abs, layer, Abs, .., head)`.
+    pub(super) fn build(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<HanNet> {
+        let name = |layer: usize| (2 * (layer - 1)).to_string();
+        let mut segments = Vec::new();
+        let mut layer = 1;
+        while layer <= self.depth {
+            if self.dense_at.contains(&layer) {
+                let from = if layer == 1 { inputs } else { self.width };
+                let init = DenseInit::Orthogonal;
+                segments.push(Segment::Dense(dense(
+                    from,
+                    self.width,
+                    Activation::Abs,
+                    init,
+                    &scope.enter(name(layer)),
+                )?));
+                layer += 1;
+            } else {
+                let end = (layer..=self.depth).find(|l| self.dense_at.contains(l)).unwrap_or(self.depth + 1);
+                let names: Vec<String> = (layer..end).map(name).collect();
+                segments.push(Segment::Han(han_stack(self.width, &names, scope)?));
+                layer = end;
+            }
+        }
+        let head = scope.enter(name(self.depth + 1));
+        let head = dense(self.width, outputs, Activation::Identity, DenseInit::Orthogonal, &head)?;
+        Ok(HanNet { segments, head })
+    }
+}
+
+/// See [`HanNetConfig`].
+pub struct HanNet {
+    segments: Vec<Segment>,
+    head: Dense,
+}
+
+enum Segment {
+    Dense(Dense),
+    Han(HanStack),
+}
+
+impl Network for HanNet {
+    fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
+        let mut h = xs.clone();
+        for segment in &self.segments {
+            h = match segment {
+                Segment::Dense(dense) => dense.forward(&h)?,
+                Segment::Han(stack) => stack.forward(&h)?,
+            };
+        }
+        self.head.forward(&h)
+    }
+}

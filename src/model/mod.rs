@@ -1,0 +1,105 @@
+//! Networks, each built from its configuration with seeded parameters.
+//!
+//! A new network is a file with a configuration and a `build`, and an arm in [`ModelConfig`].
+
+mod fcnet;
+mod hannet;
+mod resnet;
+pub mod weights;
+
+pub use fcnet::FcNetConfig;
+pub use hannet::HanNetConfig;
+pub use resnet::ResNetConfig;
+
+use crate::nn::{Mode, Parameters, Scope};
+use crate::rng::Seed;
+use candle_core::{DType, Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// A function of a batch that can be trained.
+pub trait Network {
+    /// # Shapes
+    /// - xs: (batch, inputs) -> (batch, outputs)
+    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;
+}
+
+/// Which network, and its size; what a task fixes (inputs, outputs) comes with [`ModelConfig::build`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ModelConfig {
+    /// Han-layers with a few dense ones.
+    Hannet(HanNetConfig),
+    /// Dense layers with ReLU.
+    Fcnet(FcNetConfig),
+    /// Dense layers with batch norm and skip connections.
+    Resnet(ResNetConfig),
+}
+
+/// A network and the parameters that its layers share with the optimizer.
+pub struct Model {
+    /// The function.
+    pub network: Box<dyn Network>,
+    /// Its parameters and buffers, in the order of its layers.
+    pub parameters: Parameters,
+}
+
+/// Sizes of a network that the user chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Width of the hidden layers.
+    pub width: usize,
+    /// Number of hidden layers (of residual blocks in a ResNet).
+    pub depth: usize,
+}
+
+impl ModelConfig {
+    /// Width and depth.
+    pub fn size(&self) -> Size {
+        let (width, depth) = match self {
+            Self::Hannet(config) => (config.width, config.depth),
+            Self::Fcnet(config) => (config.width, config.depth),
+            Self::Resnet(config) => (config.width, config.blocks),
+        };
+        Size { width, depth }
+    }
+
+    /// Changes width and depth. Dense layers of a HanNet that stood at its end stay at its end.
+    pub fn resize(&mut self, size: Size) {
+        match self {
+            Self::Hannet(config) => config.resize(size),
+            Self::Fcnet(config) => *config = FcNetConfig { width: size.width, depth: size.depth },
+            Self::Resnet(config) => *config = ResNetConfig { width: size.width, blocks: size.depth },
+        }
+    }
+
+    /// Why the network cannot be built, if so: which key, its value, the cure.
+    pub fn problem(&self) -> Option<String> {
+        let Size { width, depth } = self.size();
+        if width == 0 || width > 16_384 {
+            return Some(format!("width is {width}; use 1 to 16384"));
+        }
+        if depth == 0 || depth > 10_000 {
+            return Some(format!("depth is {depth}; use 1 to 10000"));
+        }
+        match self {
+            Self::Hannet(config) => config.problem(),
+            Self::Fcnet(_) | Self::Resnet(_) => None,
+        }
+    }
+
+    /// Builds the network with f32 parameters.
+    pub fn build(&self, inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Result<Model> {
+        self.build_as(DType::F32, inputs, outputs, seed, device)
+    }
+
+    /// Builds the network with parameters of the given type.
+    pub fn build_as(&self, dtype: DType, inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Result<Model> {
+        let scope = Scope::new(seed, dtype, device);
+        let network: Box<dyn Network> = match self {
+            Self::Hannet(config) => Box::new(config.build(inputs, outputs, &scope)?),
+            Self::Fcnet(config) => Box::new(config.build(inputs, outputs, &scope)?),
+            Self::Resnet(config) => Box::new(config.build(inputs, outputs, &scope)?),
+        };
+        Ok(Model { network, parameters: scope.parameters() })
+    }
+}

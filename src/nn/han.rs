@@ -1,0 +1,307 @@
+//! The Han-layer and stacks of it.
+//!
+//! ```text
+//! y = | x - 2 (u.x) / (u.u) u + b |        x, u, b, y in R^d
+//! ```
+//!
+//! A Householder reflection, a shift and the absolute value: 2 d parameters, O(d) work, a Jacobian diag(sign z) H(u)
+//! that is orthogonal wherever no z_i is 0, hence 1-Lipschitz and of constant gradient norm at any depth
+//! (Yueyao Yu and Yin Zhang, "A Lightweight and Gradient-Stable Neural Layer", Neural Networks 175, 2024, Section 2).
+//!
+//! Only the direction of u matters. u = 0 has none: it is refused when a layer is made, and should training ever get
+//! there (the layer's gradient is orthogonal to u, so u does not shrink by it) the layer is |x + b|, the limit that
+//! keeps it 1-Lipschitz, with gradient 0 for u.
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use candle_nn::Module;
+//! use han_exp::nn::HanLayer;
+//!
+//! let device = Device::Cpu;
+//! let layer = HanLayer::new(Tensor::new(&[3f32, 4.0], &device)?, Tensor::new(&[0f32, 0.0], &device)?)?;
+//! let y = layer.forward(&Tensor::new(&[[3f32, 4.0], [4.0, -3.0]], &device)?)?;
+//! // x along u is reflected to -x, x across u stays; then the absolute value.
+//! assert_eq!(y.to_vec2::<f32>()?, [[3.0, 4.0], [4.0, 3.0]]);
+//! # Ok::<(), candle_core::Error>(())
+//! ```
+
+use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
+use super::kernels::lanes::Element;
+use super::params::{Init, Scope, Stored};
+use super::storage::{entries, has_kernel, with_entries};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use candle_nn::Module;
+use std::sync::OnceLock;
+
+/// The axis along which a layer reflects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Axis {
+    /// The last one: `[.., width]`.
+    #[default]
+    Last,
+    /// The last but one, tokens of `[batch, tokens, channels]`: every channel is a vector of `tokens` entries.
+    /// Nothing is transposed.
+    Tokens,
+}
+
+/// `depth` Han-layers of one width as one operation, with one node in the graph.
+#[derive(Debug, Clone)]
+pub struct HanStack {
+    direction: Tensor,
+    bias: Tensor,
+    axis: Axis,
+}
+
+impl HanStack {
+    /// A stack from the rows of `direction` (the paper's u) and `bias` (b), the first row applied first.
+    ///
+    /// # Shapes
+    /// - direction: (depth, width)
+    /// - bias: (depth, width)
+    ///
+    /// # Errors
+    /// When the shapes differ or are not of rank 2, or when a direction is zero or not finite: its reflection is
+    /// undefined.
+    pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
+        let (depth, width) = direction.dims2()?;
+        if bias.dims() != direction.dims() {
+            bail!(
+                "a Han stack needs biases of the shape of its directions, {:?}, got {:?}",
+                direction.dims(),
+                bias.dims()
+            );
+        }
+        if depth == 0 || width == 0 {
+            bail!("a Han stack needs at least one layer and one entry, got {depth} x {width}");
+        }
+        for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
+            if row.iter().any(|u| !u.is_finite()) {
+                bail!("direction u of Han-layer {layer} is not finite");
+            }
+            if row.iter().all(|u| *u == 0.0) {
+                bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
+            }
+        }
+        Ok(Self { direction, bias, axis: Axis::Last })
+    }
+
+    /// The same parameters along another axis.
+    pub fn along(self, axis: Axis) -> Self {
+        Self { axis, ..self }
+    }
+
+    /// Number of layers.
+    pub fn depth(&self) -> usize {
+        self.direction.dims()[0]
+    }
+
+    /// Length of the vectors that the layers reflect.
+    pub fn width(&self) -> usize {
+        self.direction.dims()[1]
+    }
+
+    fn geometry(&self, xs: &Tensor) -> Result<Geometry> {
+        let dims = xs.dims();
+        let place = match self.axis {
+            Axis::Last if !dims.is_empty() => dims.len() - 1,
+            Axis::Tokens if dims.len() >= 2 => dims.len() - 2,
+            _ => bail!("a Han-layer along {:?} cannot take a tensor of shape {dims:?}", self.axis),
+        };
+        let width = self.width();
+        if dims[place] != width {
+            bail!("a Han-layer of width {width} along {:?} cannot take a tensor of shape {dims:?}", self.axis);
+        }
+        Ok(Geometry { outer: dims[..place].iter().product(), width, inner: dims[place + 1..].iter().product() })
+    }
+
+    /// The same function composed of candle's operations: for devices and types without a kernel of ours.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    pub fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        self.geometry(xs)?;
+        let mut h = xs.clone();
+        for layer in 0..self.depth() {
+            let u = self.direction.get(layer)?;
+            let b = self.bias.get(layer)?;
+            // Guarded so that u = 0 gives the identity; far below any direction that matters.
+            let square = (u.sqr()?.sum_all()? + f64::from(f32::MIN_POSITIVE))?;
+            let (u, b, along) = match self.axis {
+                Axis::Last => (u.clone(), b, h.broadcast_mul(&u)?.sum_keepdim(D::Minus1)?),
+                Axis::Tokens => {
+                    let u = u.unsqueeze(1)?; // (tokens, 1)
+                    (u.clone(), b.unsqueeze(1)?, h.broadcast_mul(&u)?.sum_keepdim(D::Minus2)?)
+                }
+            };
+            let scale = (along.broadcast_div(&square)? * 2.0)?;
+            let z = h.broadcast_sub(&scale.broadcast_mul(&u)?)?.broadcast_add(&b)?;
+            // candle's abs has slope 1 at 0; z times its constant sign has slope 0 there, like the kernel.
+            h = (&z * z.detach().sign()?)?;
+        }
+        Ok(h)
+    }
+}
+
+impl Module for HanStack {
+    /// # Shapes
+    /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let geometry = self.geometry(xs)?;
+        if !has_kernel(xs) {
+            return self.forward_composed(xs);
+        }
+        let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
+        let record = if tracked { Record::Tape } else { Record::Nothing };
+        let op = HanOp { geometry, record, kept: OnceLock::new() };
+        xs.contiguous()?.apply_op3(&self.direction.contiguous()?, &self.bias.contiguous()?, op)
+    }
+}
+
+/// Builds a seeded stack: u uniform on the unit sphere (the orthogonal initialisation of a width x 1 matrix), b uniform
+/// in [-1/sqrt(width), 1/sqrt(width)].
+///
+/// `stored_as` names the layers in a weights file; there each layer has its own `vector` `[width, 1]` and `bias`.
+pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<HanStack> {
+    let shape = (stored_as.len(), width);
+    let stored = |part: &str, dims: &[usize]| -> Vec<Stored> {
+        stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: dims.to_vec() }).collect()
+    };
+    let direction = scope.stacked(shape, stored("vector", &[width, 1]), Init::UnitRows)?;
+    let bound = 1.0 / (width as f64).sqrt();
+    let bias = scope.stacked(shape, stored("bias", &[width]), Init::Uniform { bound })?;
+    HanStack::new(direction, bias)
+}
+
+/// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|.
+#[derive(Debug, Clone)]
+pub struct HanLayer(HanStack);
+
+impl HanLayer {
+    /// A layer from u and b.
+    ///
+    /// # Shapes
+    /// - direction (u): (width)
+    /// - bias (b): (width)
+    ///
+    /// # Errors
+    /// As [`HanStack::new`].
+    pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
+        Ok(Self(HanStack::new(direction.unsqueeze(0)?, bias.unsqueeze(0)?)?))
+    }
+
+    /// The same parameters along another axis.
+    pub fn along(self, axis: Axis) -> Self {
+        Self(self.0.along(axis))
+    }
+}
+
+impl Module for HanLayer {
+    /// # Shapes
+    /// As for [`HanStack`].
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.0.forward(xs)
+    }
+}
+
+/// The candle operation on (x, u, b).
+struct HanOp {
+    geometry: Geometry,
+    record: Record,
+    /// Written by the forward pass, read by the backward pass: an operation object serves one call.
+    kept: OnceLock<Kept>,
+}
+
+enum Kept {
+    F32(Stack<f32>, Tape<f32>),
+    F64(Stack<f64>, Tape<f64>),
+}
+
+/// Scalars whose tape fits into [`Kept`].
+trait Keep: Element {
+    fn keep(stack: Stack<Self>, tape: Tape<Self>) -> Kept;
+    fn kept(kept: &Kept) -> Option<(&Stack<Self>, &Tape<Self>)>;
+}
+
+macro_rules! keep {
+    ($t:ty, $variant:ident) => {
+        impl Keep for $t {
+            fn keep(stack: Stack<Self>, tape: Tape<Self>) -> Kept {
+                Kept::$variant(stack, tape)
+            }
+            fn kept(kept: &Kept) -> Option<(&Stack<Self>, &Tape<Self>)> {
+                match kept {
+                    Kept::$variant(stack, tape) => Some((stack, tape)),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+keep!(f32, F32);
+keep!(f64, F64);
+
+impl HanOp {
+    fn forward<T: Keep>(&self, x: &[T], u: &[T], b: &[T]) -> CpuStorage {
+        let stack = Stack::new(u, b, self.geometry.width);
+        let (y, tape) = kernel::forward(&stack, self.geometry, x, self.record);
+        if let Some(tape) = tape {
+            // A second forward pass through one operation object does not happen: `apply_op3` makes a new one a call.
+            let _ = self.kept.set(T::keep(stack, tape));
+        }
+        T::to_cpu_storage_owned(y)
+    }
+
+    fn backward<T: Keep>(&self, x: &Tensor, u: &Tensor, gradient: &Tensor) -> Result<[Tensor; 3]> {
+        let Some((stack, tape)) = self.kept.get().and_then(T::kept) else {
+            bail!("the backward pass of a Han-layer found no record of its forward pass");
+        };
+        let gradients = with_entries::<T, _>(x, |x| {
+            with_entries::<T, _>(gradient, |gradient| kernel::backward(stack, self.geometry, x, tape, gradient))
+        })??;
+        let device = x.device();
+        Ok([
+            Tensor::from_vec(gradients.input, x.shape(), device)?,
+            Tensor::from_vec(gradients.direction, u.shape(), device)?,
+            Tensor::from_vec(gradients.bias, u.shape(), device)?,
+        ])
+    }
+}
+
+impl CustomOp3 for HanOp {
+    fn name(&self) -> &'static str {
+        "han-stack"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        u: &CpuStorage,
+        u_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let y = match x {
+            CpuStorage::F32(_) => {
+                self.forward::<f32>(entries(x, x_layout)?, entries(u, u_layout)?, entries(b, b_layout)?)
+            }
+            _ => self.forward::<f64>(entries(x, x_layout)?, entries(u, u_layout)?, entries(b, b_layout)?),
+        };
+        Ok((y, x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        u: &Tensor,
+        _b: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [gx, gu, gb] = match x.dtype() {
+            DType::F32 => self.backward::<f32>(x, u, gradient)?,
+            _ => self.backward::<f64>(x, u, gradient)?,
+        };
+        Ok((Some(gx), Some(gu), Some(gb)))
+    }
+}

@@ -1,0 +1,92 @@
+//! Initial values, drawn from a seeded stream in double precision.
+
+use super::params::Init;
+use crate::rng::Stream;
+
+/// The entries of a new parameter in row-major order. A matrix is `[rows, columns]`; further axes count as columns.
+pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
+    let len: usize = dims.iter().product();
+    match init {
+        Init::Zeros => vec![0.0; len],
+        Init::Ones => vec![1.0; len],
+        Init::Uniform { bound } => (0..len).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect(),
+        Init::KaimingNormal { fan_in } => {
+            let deviation = (2.0 / fan_in as f64).sqrt();
+            (0..len).map(|_| deviation * stream.normal()).collect()
+        }
+        Init::Orthogonal => {
+            let rows = dims.first().copied().unwrap_or(1);
+            orthogonal(rows, len / rows.max(1), stream)
+        }
+        Init::UnitRows => {
+            let columns = dims.last().copied().unwrap_or(1);
+            (0..len / columns).flat_map(|_| unit_vector(columns, stream)).collect()
+        }
+    }
+}
+
+/// A vector uniform on the unit sphere: a normal vector, scaled.
+fn unit_vector(len: usize, stream: &mut Stream) -> Vec<f64> {
+    loop {
+        let vector: Vec<f64> = (0..len).map(|_| stream.normal()).collect();
+        let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm > 1e-6 {
+            return vector.into_iter().map(|x| x / norm).collect();
+        }
+    }
+}
+
+/// A `[rows, columns]` matrix, uniform among those with orthonormal rows (or columns, if there are fewer of them):
+/// Gram-Schmidt on normal vectors (Saxe et al. 2014), twice, which is enough for full precision.
+fn orthogonal(rows: usize, columns: usize, stream: &mut Stream) -> Vec<f64> {
+    let (count, len) = (rows.min(columns), rows.max(columns));
+    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(count);
+    while basis.len() < count {
+        let mut vector = unit_vector(len, stream);
+        for _ in 0..2 {
+            for other in &basis {
+                let along: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+                vector.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
+            }
+        }
+        let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm > 1e-6 {
+            basis.push(vector.into_iter().map(|x| x / norm).collect());
+        }
+    }
+    if rows <= columns {
+        return basis.concat();
+    }
+    (0..rows).flat_map(|row| basis.iter().map(move |vector| vector[row])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    #[test]
+    fn orthogonal_matrices_are_orthogonal() {
+        for (rows, columns) in [(1, 1), (3, 7), (7, 3), (30, 30), (100, 2)] {
+            let matrix = values(Init::Orthogonal, &[rows, columns], &mut Seed(1).stream("test"));
+            let entry = |r: usize, c: usize| matrix[r * columns + c];
+            for i in 0..rows.min(columns) {
+                for j in 0..rows.min(columns) {
+                    let product: f64 = match rows <= columns {
+                        true => (0..columns).map(|k| entry(i, k) * entry(j, k)).sum(),
+                        false => (0..rows).map(|k| entry(k, i) * entry(k, j)).sum(),
+                    };
+                    let expected = if i == j { 1.0 } else { 0.0 };
+                    assert!((product - expected).abs() < 1e-14, "{rows} x {columns}: ({i}, {j}) is {product}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn kaiming_normal_has_the_deviation_of_its_fan_in() {
+        let values = values(Init::KaimingNormal { fan_in: 50 }, &[200, 50], &mut Seed(1).stream("test"));
+        let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
+        assert!((variance - 0.04).abs() < 0.002, "variance {variance}");
+    }
+}

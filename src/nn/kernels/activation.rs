@@ -1,0 +1,113 @@
+//! Element-wise activations and their slopes, with PyTorch's sub-gradients at the kinks.
+
+use super::dispatch::vectorized;
+use super::lanes::Element;
+use serde::{Deserialize, Serialize};
+
+/// What follows the affine part of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// z
+    Identity,
+    /// |z|, with slope 0 at 0
+    Abs,
+    /// max(z, 0), with slope 0 at 0
+    Relu,
+}
+
+impl Activation {
+    /// The slope of the activation, read from a witness (see [`backward`]).
+    #[inline(always)]
+    fn slope<T: Element>(self, witness: T) -> T {
+        let zero = T::default();
+        let positive = T::from_f64(if witness > zero { 1.0 } else { 0.0 });
+        match self {
+            Self::Identity => T::from_f64(1.0),
+            Self::Relu => positive,
+            Self::Abs => positive - T::from_f64(if witness < zero { 1.0 } else { 0.0 }),
+        }
+    }
+
+    #[inline(always)]
+    fn value<T: Element>(self, z: T) -> T {
+        // Comparisons with NaN are false: z passes through both arms, so that a NaN stays one.
+        let zero = T::default();
+        match self {
+            Self::Identity => z,
+            Self::Relu => {
+                if z < zero {
+                    zero
+                } else {
+                    z
+                }
+            }
+            Self::Abs => {
+                if z < zero {
+                    zero - z
+                } else {
+                    z
+                }
+            }
+        }
+    }
+}
+
+/// act(z), element by element.
+pub fn forward<T: Element>(act: Activation, z: &[T]) -> Vec<T> {
+    // One loop per activation: a choice inside the loop would keep it from being vectorised.
+    match act {
+        Activation::Identity => z.to_vec(),
+        Activation::Abs => abs(z),
+        Activation::Relu => relu(z),
+    }
+}
+
+/// act(z), written over z.
+pub fn forward_in_place<T: Element>(act: Activation, z: &mut [T]) {
+    match act {
+        Activation::Identity => {}
+        Activation::Abs => abs_in_place(z),
+        Activation::Relu => relu_in_place(z),
+    }
+}
+
+/// act'(z) g, element by element. `witness` tells the slope: z itself for |z|, either of z and max(z, 0) for ReLU.
+pub fn backward<T: Element>(act: Activation, witness: &[T], gradient: &[T]) -> Vec<T> {
+    match act {
+        Activation::Identity => gradient.to_vec(),
+        Activation::Abs => abs_backward(witness, gradient),
+        Activation::Relu => relu_backward(witness, gradient),
+    }
+}
+
+vectorized! {
+    fn abs<T: Element>(z: &[T]) -> Vec<T> {
+        z.iter().map(|z| Activation::Abs.value(*z)).collect()
+    }
+
+    fn relu<T: Element>(z: &[T]) -> Vec<T> {
+        z.iter().map(|z| Activation::Relu.value(*z)).collect()
+    }
+
+    fn abs_in_place<T: Element>(z: &mut [T]) {
+        z.iter_mut().for_each(|z| *z = Activation::Abs.value(*z));
+    }
+
+    fn relu_in_place<T: Element>(z: &mut [T]) {
+        z.iter_mut().for_each(|z| *z = Activation::Relu.value(*z));
+    }
+
+    /// max(a + b, 0)
+    pub fn add_relu<T: Element>(a: &[T], b: &[T]) -> Vec<T> {
+        a.iter().zip(b).map(|(a, b)| Activation::Relu.value(*a + *b)).collect()
+    }
+
+    fn abs_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {
+        gradient.iter().zip(z).map(|(g, z)| *g * Activation::Abs.slope(*z)).collect()
+    }
+
+    fn relu_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {
+        gradient.iter().zip(z).map(|(g, z)| *g * Activation::Relu.slope(*z)).collect()
+    }
+}

@@ -1,0 +1,186 @@
+//! Batch normalisation over `[outer, channels, inner]` (Ioffe and Szegedy 2015, Algorithm 1), statistics in double
+//! precision.
+
+use super::dispatch::vectorized;
+use super::lanes::Element;
+
+/// Shape of the normalised tensor: `[N, C]` has `inner` 1, `[N, C, H, W]` has `inner` H W.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Samples.
+    pub outer: usize,
+    /// Channels, each with its own statistics.
+    pub channels: usize,
+    /// Positions inside a channel.
+    pub inner: usize,
+}
+
+impl Shape {
+    /// Values that share a mean.
+    pub fn count(&self) -> usize {
+        self.outer * self.inner
+    }
+}
+
+/// Mean and biased variance of every channel.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// `[channels]`
+    pub mean: Vec<f64>,
+    /// `[channels]`, divided by the count
+    pub variance: Vec<f64>,
+}
+
+impl Statistics {
+    /// Measures `input` in one pass.
+    pub fn of<T: Element>(shape: Shape, input: &[T]) -> Self {
+        let (sums, squares) = moments(shape, input);
+        let count = shape.count() as f64;
+        // Moments about the channel's first value: in double precision nothing of the variance is lost to the mean.
+        let pivot = |channel: usize| input[channel * shape.inner].to_f64();
+        let mean = sums.iter().enumerate().map(|(channel, sum)| pivot(channel) + sum / count).collect();
+        let variance = sums.iter().zip(&squares).map(|(sum, square)| (square - sum * sum / count) / count);
+        Self { mean, variance: variance.map(|v| v.max(0.0)).collect() }
+    }
+
+    /// 1 / sqrt(variance + epsilon) of every channel.
+    pub fn inverse_deviation(&self, epsilon: f64) -> Vec<f64> {
+        self.variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect()
+    }
+}
+
+/// Gradients with respect to input, weight and bias.
+#[derive(Debug)]
+pub struct Gradients<T> {
+    /// Same layout as the input.
+    pub input: Vec<T>,
+    /// `[channels]`
+    pub weight: Vec<T>,
+    /// `[channels]`
+    pub bias: Vec<T>,
+}
+
+/// Backward pass in train mode, where mean and variance depend on the input as well.
+///
+/// With h = (x - mean) / deviation and n values per channel: dL/db = sum g, dL/dw = sum g h,
+/// dL/dx = w / deviation (g - dL/db / n - h dL/dw / n). Where an activation follows, g is its gradient times its slope.
+pub fn backward<T: Element>(
+    shape: Shape,
+    epsilon: f64,
+    statistics: &Statistics,
+    input: &[T],
+    weight: &[T],
+    gradient: &[T],
+) -> Gradients<T> {
+    let inverse = statistics.inverse_deviation(epsilon);
+    let (bias_sum, mut weight_sum) = gradient_sums(shape, input, &statistics.mean, gradient);
+    weight_sum.iter_mut().zip(&inverse).for_each(|(w, r)| *w *= r);
+
+    // dL/dx = a g + c x + d, with one a, c, d per channel.
+    let count = shape.count() as f64;
+    let (mut a, mut c, mut d) = (inverse.clone(), inverse, bias_sum.clone());
+    for channel in 0..shape.channels {
+        a[channel] *= weight[channel].to_f64();
+        c[channel] *= -a[channel] * weight_sum[channel] / count;
+        d[channel] = -a[channel] * bias_sum[channel] / count - c[channel] * statistics.mean[channel];
+    }
+    let [a, c, d] = [a, c, d].map(narrow);
+    let input_gradient = input_gradient(shape, input, gradient, &a, &c, &d);
+    Gradients { input: input_gradient, weight: narrow(weight_sum), bias: narrow(bias_sum) }
+}
+
+/// scale x + shift with one scale and one shift per channel.
+pub fn affine<T: Element>(shape: Shape, input: &[T], scale: Vec<f64>, shift: Vec<f64>) -> Vec<T> {
+    scale_and_shift(shape, input, &narrow::<T>(scale), &narrow::<T>(shift))
+}
+
+fn narrow<T: Element>(values: Vec<f64>) -> Vec<T> {
+    values.into_iter().map(T::from_f64).collect()
+}
+
+// Each of these has two loops: with `inner` 1 the channels lie side by side and a row of them is one vector; otherwise
+// the positions of one channel do.
+vectorized! {
+    /// Per channel, the sums of d and of d^2 with d = x - (the channel's first value).
+    fn moments<T: Element>(shape: Shape, values: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let (mut sums, mut squares) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
+        if shape.inner == 1 {
+            let pivots: Vec<f64> = values[..shape.channels].iter().map(|x| x.to_f64()).collect();
+            for row in values.chunks_exact(shape.channels) {
+                for (((sum, square), pivot), x) in sums.iter_mut().zip(&mut squares).zip(&pivots).zip(row) {
+                    let d = x.to_f64() - pivot;
+                    *sum += d;
+                    *square += d * d;
+                }
+            }
+        } else {
+            for (index, piece) in values.chunks_exact(shape.inner).enumerate() {
+                let channel = index % shape.channels;
+                let pivot = values[channel * shape.inner].to_f64();
+                for x in piece {
+                    let d = x.to_f64() - pivot;
+                    sums[channel] += d;
+                    squares[channel] += d * d;
+                }
+            }
+        }
+        (sums, squares)
+    }
+
+    /// Per channel, the sums of g and of g (x - mean).
+    fn gradient_sums<T: Element>(shape: Shape, values: &[T], mean: &[f64], gradient: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let (mut sums, mut products) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
+        if shape.inner == 1 {
+            for (row, gradient) in values.chunks_exact(shape.channels).zip(gradient.chunks_exact(shape.channels)) {
+                let accumulators = sums.iter_mut().zip(&mut products).zip(mean);
+                for (((sum, product), mean), (x, g)) in accumulators.zip(row.iter().zip(gradient)) {
+                    *sum += g.to_f64();
+                    *product += g.to_f64() * (x.to_f64() - mean);
+                }
+            }
+        } else {
+            let pieces = values.chunks_exact(shape.inner).zip(gradient.chunks_exact(shape.inner));
+            for (index, (piece, gradient)) in pieces.enumerate() {
+                let channel = index % shape.channels;
+                for (x, g) in piece.iter().zip(gradient) {
+                    sums[channel] += g.to_f64();
+                    products[channel] += g.to_f64() * (x.to_f64() - mean[channel]);
+                }
+            }
+        }
+        (sums, products)
+    }
+
+    fn scale_and_shift<T: Element>(shape: Shape, input: &[T], scale: &[T], shift: &[T]) -> Vec<T> {
+        let mut output = Vec::with_capacity(input.len());
+        if shape.inner == 1 {
+            for row in input.chunks_exact(shape.channels) {
+                output.extend(row.iter().zip(scale).zip(shift).map(|((x, a), b)| *x * *a + *b));
+            }
+        } else {
+            for (index, piece) in input.chunks_exact(shape.inner).enumerate() {
+                let (a, b) = (scale[index % shape.channels], shift[index % shape.channels]);
+                output.extend(piece.iter().map(|x| *x * a + b));
+            }
+        }
+        output
+    }
+
+    fn input_gradient<T: Element>(shape: Shape, input: &[T], gradient: &[T], a: &[T], c: &[T], d: &[T]) -> Vec<T> {
+        let mut result = Vec::with_capacity(input.len());
+        if shape.inner == 1 {
+            for (g, x) in gradient.chunks_exact(shape.channels).zip(input.chunks_exact(shape.channels)) {
+                let factors = a.iter().zip(c.iter().zip(d));
+                result.extend(g.iter().zip(x).zip(factors).map(|((g, x), (a, (c, d)))| *a * *g + *c * *x + *d));
+            }
+        } else {
+            let pieces = gradient.chunks_exact(shape.inner).zip(input.chunks_exact(shape.inner));
+            for (index, (g, x)) in pieces.enumerate() {
+                let channel = index % shape.channels;
+                let (a, c, d) = (a[channel], c[channel], d[channel]);
+                result.extend(g.iter().zip(x).map(|(g, x)| a * *g + c * *x + d));
+            }
+        }
+        result
+    }
+}

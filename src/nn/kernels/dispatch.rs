@@ -1,0 +1,27 @@
+//! Plain loops compiled for the instruction set that is found at run time.
+
+/// Defines functions whose bodies are compiled for every instruction set of `pulp` and run for the best one here.
+///
+/// The compiler vectorises the loops in them. A closure handed to `Arch::dispatch` would not do: it need not be
+/// inlined, and then it is compiled for the oldest instruction set.
+macro_rules! vectorized {
+    ($($(#[$attribute:meta])* $vis:vis fn $name:ident<$t:ident: $bound:path>($($arg:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {
+        $($(#[$attribute])*
+        $vis fn $name<$t: $bound>($($arg: $type),*) $(-> $output)? {
+            struct Call<Arguments>(Arguments);
+            impl<$t: $bound> pulp::WithSimd for Call<($($type,)*)> {
+                type Output = vectorized!(@output $($output)?);
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _simd: S) -> Self::Output {
+                    let ($($arg,)*) = self.0;
+                    $body
+                }
+            }
+            pulp::Arch::new().dispatch(Call(($($arg,)*)))
+        })*
+    };
+    (@output) => { () };
+    (@output $output:ty) => { $output };
+}
+
+pub(super) use vectorized;

@@ -1,0 +1,163 @@
+//! Forward and backward pass of a stack of Han-layers, fused over its layers.
+//!
+//! With the unit vector v = u / |u| a layer is z = x - 2 (v.x) v + b, y = |z| (Yu and Zhang 2024, Section 2). Given
+//! dL/dy and g = dL/dz = dL/dy * sign(z), p = v.x and t = v.g:
+//!
+//! ```text
+//! dL/dx = g - 2 t v          dL/db = sum g          dL/dv = -2 sum (t x + p g)
+//! dL/du = (dL/dv - (v . dL/dv) v) / |u|
+//! ```
+//!
+//! Only z and p are kept for the backward pass: y is |z|, and the next layer's x is this layer's y.
+//!
+//! Two loops over the same mathematics: [`panel`] puts one sample in each vector lane (the common case: many samples,
+//! no horizontal sums, and the token axis needs no transpose), [`row`] puts the width in the lanes (few samples).
+
+pub mod panel;
+pub mod row;
+
+use super::lanes::Element;
+
+/// Where the width of the layer lies in a contiguous tensor seen as `[outer, width, inner]`.
+///
+/// The last axis of `[batch, width]` is `outer = batch, inner = 1`; the token axis of `[batch, tokens, channels]` is
+/// `outer = batch, width = tokens, inner = channels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Product of the dimensions before the width.
+    pub outer: usize,
+    /// Length of the vectors that the layer reflects.
+    pub width: usize,
+    /// Product of the dimensions after the width.
+    pub inner: usize,
+}
+
+impl Geometry {
+    /// Number of vectors of length `width`.
+    pub fn samples(&self) -> usize {
+        self.outer * self.inner
+    }
+
+    /// Offset of a sample's first entry; the following entries are `inner` apart.
+    #[inline(always)]
+    fn offset(&self, sample: usize) -> usize {
+        if self.inner == 1 {
+            sample * self.width
+        } else {
+            (sample / self.inner) * self.width * self.inner + sample % self.inner
+        }
+    }
+}
+
+/// The parameters of `depth` layers of one width, ready for the kernels.
+#[derive(Debug)]
+pub struct Stack<T> {
+    /// `[depth, width]` unit vectors; a zero row stands for the identity.
+    unit: Vec<T>,
+    /// `[depth]` lengths of the directions before normalisation; 0 where the row is zero.
+    length: Vec<f64>,
+    bias: Vec<T>,
+    depth: usize,
+    width: usize,
+}
+
+/// Directions shorter than this are treated as zero: their square is no longer a normal f32.
+const SHORTEST: f64 = 1e-18;
+
+impl<T: Element> Stack<T> {
+    /// Normalises `depth` directions of length `width`, each in double precision.
+    pub fn new(direction: &[T], bias: &[T], width: usize) -> Self {
+        assert_eq!(direction.len(), bias.len(), "directions and biases have the same shape");
+        assert_eq!(direction.len() % width, 0, "directions are whole rows");
+        let mut unit = Vec::with_capacity(direction.len());
+        let mut length = Vec::with_capacity(direction.len() / width);
+        for row in direction.chunks_exact(width) {
+            let norm = row.iter().map(|u| u.to_f64() * u.to_f64()).sum::<f64>().sqrt();
+            // NaN stays NaN: a broken parameter must show in the loss, not turn into an identity.
+            let zero = norm < SHORTEST;
+            let scale = if zero { 0.0 } else { 1.0 / norm };
+            unit.extend(row.iter().map(|u| if zero { T::default() } else { T::from_f64(u.to_f64() * scale) }));
+            length.push(if zero { 0.0 } else { norm });
+        }
+        Self { depth: length.len(), unit, length, bias: bias.to_vec(), width }
+    }
+
+    /// Turns the sum over samples of (t x + p g) into dL/du, in place.
+    fn project(&self, sums: &mut [f64]) {
+        for (layer, row) in sums.chunks_exact_mut(self.width).enumerate() {
+            let unit = &self.unit[layer * self.width..][..self.width];
+            if self.length[layer] == 0.0 {
+                row.fill(0.0);
+                continue;
+            }
+            let along: f64 = row.iter().zip(unit).map(|(s, v)| s * v.to_f64()).sum();
+            let scale = -2.0 / self.length[layer];
+            row.iter_mut().zip(unit).for_each(|(s, v)| *s = scale * (*s - along * v.to_f64()));
+        }
+    }
+}
+
+/// What the forward pass keeps for the backward pass.
+#[derive(Debug)]
+pub enum Tape<T> {
+    /// Written by [`panel::forward`].
+    Panel(panel::Tape<T>),
+    /// Written by [`row::forward`].
+    Row(row::Tape<T>),
+}
+
+/// Whether the forward pass writes a tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// Inference: nothing is kept.
+    Nothing,
+    /// Training: the backward pass will need z and v.x.
+    Tape,
+}
+
+/// Gradients of a scalar loss with respect to input, directions and biases.
+#[derive(Debug)]
+pub struct Gradients<T> {
+    /// Same layout as the input.
+    pub input: Vec<T>,
+    /// `[depth, width]`
+    pub direction: Vec<T>,
+    /// `[depth, width]`
+    pub bias: Vec<T>,
+}
+
+/// Fewest samples for which lanes over samples are better filled than lanes over the width.
+const PANEL_SAMPLES: usize = 4;
+
+/// Applies the stack to every sample of `input`.
+pub fn forward<T: Element>(
+    stack: &Stack<T>,
+    geometry: Geometry,
+    input: &[T],
+    record: Record,
+) -> (Vec<T>, Option<Tape<T>>) {
+    if geometry.samples() < PANEL_SAMPLES {
+        let (output, tape) = row::forward(stack, geometry, input, record);
+        (output, tape.map(Tape::Row))
+    } else {
+        let (output, tape) = panel::forward(stack, geometry, input, record);
+        (output, tape.map(Tape::Panel))
+    }
+}
+
+/// Propagates `output_gradient` back through the pass that wrote `tape`.
+pub fn backward<T: Element>(
+    stack: &Stack<T>,
+    geometry: Geometry,
+    input: &[T],
+    tape: &Tape<T>,
+    output_gradient: &[T],
+) -> Gradients<T> {
+    let (input, mut direction, bias) = match tape {
+        Tape::Panel(tape) => panel::backward(stack, geometry, input, tape, output_gradient),
+        Tape::Row(tape) => row::backward(stack, geometry, input, tape, output_gradient),
+    };
+    stack.project(&mut direction);
+    let narrow = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
+    Gradients { input, direction: narrow(direction), bias: narrow(bias) }
+}

@@ -1,0 +1,89 @@
+//! Matrix products on slices, through the `gemm` crate that candle itself uses.
+
+use super::lanes::Element;
+use gemm::Parallelism;
+
+/// A row-major or transposed view of a slice as a matrix.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// The slice as `rows` rows of `columns` entries.
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "a {rows} x {columns} matrix");
+        Self { data, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The same entries with rows and columns exchanged; nothing is moved.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// What a product is written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// c = a b
+    Overwrite,
+    /// c = c + a b
+    Accumulate,
+}
+
+/// Multiply-adds from which candle, too, hands a product to several threads.
+const PARALLEL_WORK: usize = 48 * 48 * 256;
+
+/// a b into the row-major `c`.
+///
+/// The bits of the result do not depend on the number of threads: `gemm` cuts rows and columns, never the sum.
+pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], target: Target) {
+    assert_eq!(a.columns, b.rows, "inner dimensions agree");
+    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    let parallelism = match m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1 {
+        true => Parallelism::Rayon(0),
+        false => Parallelism::None,
+    };
+    let one = T::from_f64(1.0);
+    let (keep, alpha) = match target {
+        Target::Overwrite => (false, T::default()),
+        Target::Accumulate => (true, one),
+    };
+    // SAFETY: `Matrix::new` and the assertions above hold every index inside its slice for these dimensions and
+    // strides, `c` is borrowed exclusively, and `Element` is implemented for f32 and f64 alone, which gemm supports.
+    #[allow(unsafe_code, reason = "gemm takes raw pointers")]
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            keep,
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            alpha,
+            one,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}

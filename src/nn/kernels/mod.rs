@@ -1,0 +1,13 @@
+//! CPU kernels on plain slices. They know nothing of tensors or graphs; the layers in [`crate::nn`] wrap them.
+//!
+//! Instruction sets are chosen at run time (`pulp`). Work is cut into blocks whose size does not depend on the number
+//! of threads and partial sums are added in block order, so a result has the same bits on one thread and on many.
+
+pub mod activation;
+pub mod batch_norm;
+pub mod dense;
+mod dispatch;
+pub mod han;
+pub mod lanes;
+pub mod matmul;
+pub mod optimizer;

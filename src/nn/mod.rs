@@ -1,0 +1,30 @@
+//! Layers, parameters and losses: what candle lacks or does slowly, each a small file.
+//!
+//! Every layer runs a fused kernel on the CPU (f32 and f64) and the same function composed of candle operations
+//! elsewhere. Gradients follow PyTorch's conventions at kinks: |z| and ReLU have slope 0 at 0.
+
+mod activation;
+mod batch_norm;
+mod dense;
+mod han;
+pub mod init;
+pub mod kernels;
+pub mod loss;
+pub mod params;
+mod storage;
+
+pub use activation::{activate, add_relu};
+pub use batch_norm::{BatchNorm, batch_norm};
+pub use dense::{Dense, DenseInit, dense};
+pub use han::{Axis, HanLayer, HanStack, han_stack};
+pub use kernels::activation::Activation;
+pub use params::{Init, Parameters, Role, Scope};
+
+/// Whether a forward pass belongs to training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics, and running statistics are updated.
+    Train,
+    /// Running statistics; the pass has no side effect.
+    Eval,
+}

@@ -1,0 +1,196 @@
+//! Seeded parameters in a fixed order.
+//!
+//! candle's `VarMap` iterates in the random order of a hash map and its CPU initialisers cannot be seeded. Here the
+//! order is that of construction, and the initial value of a parameter is a function of the seed and of its name.
+
+use super::init;
+use crate::rng::Seed;
+use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// Uniform in [-bound, bound].
+    Uniform {
+        /// Largest magnitude.
+        bound: f64,
+    },
+    /// Normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, equation 10).
+    KaimingNormal {
+        /// Inputs of one output.
+        fan_in: usize,
+    },
+    /// A random orthogonal matrix: orthonormal rows or, where there are more rows than columns, columns.
+    Orthogonal,
+    /// Every row uniform on the unit sphere.
+    UnitRows,
+}
+
+/// What a parameter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Trained by gradients; counts as a parameter.
+    Trained,
+    /// Kept by the layer itself (running statistics); saved, but not a parameter.
+    Buffer,
+}
+
+/// One tensor of a weights file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its key.
+    pub name: String,
+    /// Its shape there.
+    pub shape: Vec<usize>,
+}
+
+/// A variable and how it is saved: as one tensor, or, for the layers of a stack, as one tensor for each row.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// The variable that layers share.
+    pub var: Var,
+    /// What it is for.
+    pub role: Role,
+    /// The tensors it is saved as, one for each slice of the first axis if there are several.
+    pub stored: Vec<Stored>,
+}
+
+/// All parameters of a model, in the order in which its layers asked for them.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters(Vec<Parameter>);
+
+impl Parameters {
+    /// Every parameter and buffer, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
+        self.0.iter()
+    }
+
+    /// The variables that an optimizer updates, in order.
+    pub fn trained(&self) -> Vec<Var> {
+        self.iter().filter(|p| p.role == Role::Trained).map(|p| p.var.clone()).collect()
+    }
+
+    /// Number of trained scalars.
+    pub fn count(&self) -> usize {
+        self.iter().filter(|p| p.role == Role::Trained).map(|p| p.var.elem_count()).sum()
+    }
+
+    /// Whether every entry of every parameter is a finite number.
+    pub fn all_finite(&self) -> Result<bool> {
+        for parameter in self.iter() {
+            // A sum is not finite if one of its terms is not; it overflows only when the weights are useless anyway.
+            let sum = parameter.var.as_detached_tensor().abs()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            if !sum.is_finite() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The tensors of a weights file, in order.
+    pub fn to_stored(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = Vec::new();
+        for Parameter { var, stored, .. } in self.iter() {
+            let whole = var.as_detached_tensor();
+            for (place, part) in stored.iter().enumerate() {
+                let piece = if stored.len() == 1 { whole.clone() } else { whole.get(place)? };
+                tensors.push((part.name.clone(), piece.reshape(part.shape.as_slice())?.copy()?));
+            }
+        }
+        Ok(tensors)
+    }
+
+    /// Sets every parameter from the tensors of a weights file, given by name.
+    ///
+    /// # Errors
+    /// When a name is missing, or a tensor has another number of entries.
+    pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        for Parameter { var, stored, .. } in self.iter() {
+            let mut pieces = Vec::with_capacity(stored.len());
+            for part in stored {
+                let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
+                pieces.push(tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?);
+            }
+            let whole = Tensor::cat(&pieces, 0)?;
+            if whole.elem_count() != var.elem_count() {
+                let names: Vec<_> = stored.iter().map(|p| p.name.as_str()).collect();
+                bail!("{} hold {} entries, the model needs {}", names.join(", "), whole.elem_count(), var.elem_count());
+            }
+            var.set(&whole.reshape(var.shape())?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a .safetensors file.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let tensors: HashMap<String, Tensor> = self.to_stored()?.into_iter().collect();
+        candle_core::safetensors::save(&tensors, path)
+    }
+}
+
+/// Where layers get their parameters from while a model is built: a seed, a device, and the name so far.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    seed: Seed,
+    dtype: DType,
+    device: Device,
+    path: String,
+    made: Rc<RefCell<Parameters>>,
+}
+
+impl Scope {
+    /// A root scope without parameters.
+    pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
+        Self { seed, dtype, device: device.clone(), path: String::new(), made: Rc::default() }
+    }
+
+    /// The scope of a part.
+    pub fn enter(&self, name: impl std::fmt::Display) -> Self {
+        let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
+        Self { path, ..self.clone() }
+    }
+
+    /// A trained parameter, saved under its own name.
+    pub fn parameter(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        let var = self.single(name, shape.into(), init, Role::Trained)?;
+        Ok(var.as_tensor().clone())
+    }
+
+    /// A buffer that the layer updates itself.
+    pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.single(name, shape.into(), init, Role::Buffer)
+    }
+
+    /// A trained parameter whose rows are saved one by one.
+    pub fn stacked(&self, shape: (usize, usize), stored: Vec<Stored>, init: Init) -> Result<Tensor> {
+        let stored = stored.into_iter().map(|s| Stored { name: self.enter(s.name).path, ..s }).collect();
+        Ok(self.make(shape.into(), stored, init, Role::Trained)?.as_tensor().clone())
+    }
+
+    /// The parameters made so far, by this scope and all that were entered from it.
+    pub fn parameters(&self) -> Parameters {
+        self.made.borrow().clone()
+    }
+
+    fn single(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
+        let stored = Stored { name: self.enter(name).path, shape: shape.dims().to_vec() };
+        self.make(shape, vec![stored], init, role)
+    }
+
+    fn make(&self, shape: Shape, stored: Vec<Stored>, init: Init, role: Role) -> Result<Var> {
+        let Some(first) = stored.first() else { bail!("a parameter is stored as at least one tensor") };
+        let values = init::values(init, shape.dims(), &mut self.seed.stream(&format!("init/{}", first.name)));
+        let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
+        let var = Var::from_tensor(&tensor)?;
+        self.made.borrow_mut().0.push(Parameter { var: var.clone(), role, stored });
+        Ok(var)
+    }
+}

@@ -1,0 +1,130 @@
+//! One training run: batches, steps, reports, and an outcome.
+
+use super::{Optimizer, OptimizerConfig, ScheduleConfig};
+use crate::data::Points;
+use crate::model::Model;
+use crate::nn::{Mode, loss};
+use crate::rng::Stream;
+use candle_core::{DType, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Everything that shapes a training run but data, model and seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitConfig {
+    /// Number of optimizer steps.
+    pub iterations: usize,
+    /// Points a step, drawn without replacement, afresh for every step.
+    pub batch_size: usize,
+    /// Steps between two reports.
+    pub report_every: usize,
+    /// Base learning rate.
+    pub learning_rate: f64,
+    /// Update rule.
+    pub optimizer: OptimizerConfig,
+    /// Factor on the base learning rate.
+    pub schedule: ScheduleConfig,
+}
+
+/// What an observer wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// End the run now.
+    Stop,
+}
+
+/// A step that has been made.
+#[derive(Debug, Clone, Copy)]
+pub struct StepReport {
+    /// Steps made so far.
+    pub step: usize,
+    /// Mean loss of the batch, before the step.
+    pub loss: f64,
+    /// Rate of the step.
+    pub learning_rate: f64,
+}
+
+/// The state of a run every `report_every` steps and at its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// Steps made so far.
+    pub step: usize,
+    /// Points seen so far over points in the training set.
+    pub epoch: f64,
+    /// Rate of the last step.
+    pub learning_rate: f64,
+    /// Mean loss over the points seen since the last report.
+    pub train_loss: f64,
+}
+
+/// Sees what happens in a run, and may stop it.
+pub trait Observer {
+    /// After every step.
+    fn step(&mut self, _step: StepReport) -> Control {
+        Control::Continue
+    }
+
+    /// Every `report_every` steps and at the end, with the model as it is now.
+    fn report(&mut self, report: Report, model: &Model) -> Result<()>;
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps made.
+    Finished,
+    /// Loss or parameters stopped being finite numbers.
+    Diverged {
+        /// Steps made until that was seen.
+        step: usize,
+    },
+    /// An observer stopped it.
+    Stopped,
+}
+
+/// Trains `model` in place on the mean squared error of its outputs.
+///
+/// # Errors
+/// When an operation fails; a loss that is not finite is an outcome, not an error.
+pub fn fit(
+    model: &Model,
+    data: &Points,
+    config: &FitConfig,
+    batches: &mut Stream,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
+    let mut order: Vec<u32> = (0..data.len() as u32).collect();
+    let batch_size = config.batch_size.min(data.len());
+    let (mut loss_sum, mut loss_steps) = (0.0, 0);
+    for iteration in 0..config.iterations {
+        let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
+        batches.shuffle_front(&mut order, batch_size);
+        let (xs, ys) = data.select(&order[..batch_size])?;
+        let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
+        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let step = iteration + 1;
+        if !value.is_finite() {
+            return Ok(Outcome::Diverged { step: iteration });
+        }
+        optimizer.step(&loss.backward()?, learning_rate)?;
+        drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
+        loss_sum += value;
+        loss_steps += 1;
+        if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
+            return Ok(Outcome::Stopped);
+        }
+        if step % config.report_every == 0 || step == config.iterations {
+            if !model.parameters.all_finite()? {
+                return Ok(Outcome::Diverged { step });
+            }
+            let epoch = (step * batch_size) as f64 / data.len() as f64;
+            let train_loss = loss_sum / f64::from(loss_steps);
+            observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
+            (loss_sum, loss_steps) = (0.0, 0);
+        }
+    }
+    Ok(Outcome::Finished)
+}

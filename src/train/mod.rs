@@ -1,0 +1,9 @@
+//! The training loop and its parts. It emits events and returns an outcome; it knows nothing of files or bars.
+
+mod fit;
+mod optimizer;
+mod schedule;
+
+pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, fit};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use schedule::ScheduleConfig;

@@ -1,0 +1,229 @@
+//! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU.
+
+use crate::nn::kernels::lanes::Element;
+use crate::nn::kernels::optimizer as kernel;
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use serde::{Deserialize, Serialize};
+use std::sync::Mutex;
+
+/// Which update rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// Stochastic gradient descent with momentum.
+    Sgd {
+        /// In [0, 1).
+        momentum: f64,
+        /// Added to the gradient as weight_decay w.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adam (Kingma and Ba 2015); AdamW (Loshchilov and Hutter 2019) with a weight decay.
+    Adam {
+        /// Decay of the first moment, in [0, 1).
+        #[serde(default = "beta1")]
+        beta1: f64,
+        /// Decay of the second moment, in [0, 1).
+        #[serde(default = "beta2")]
+        beta2: f64,
+        /// Added to the root of the second moment.
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+        /// Decoupled from the gradient: w shrinks by learning rate x weight_decay a step.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+}
+
+fn beta1() -> f64 {
+    0.9
+}
+
+fn beta2() -> f64 {
+    0.999
+}
+
+fn epsilon() -> f64 {
+    1e-8
+}
+
+impl OptimizerConfig {
+    /// Why the rule makes no sense, if so.
+    pub fn problem(&self) -> Option<String> {
+        let check = |name: &str, value: f64, fits: bool, range: &str| {
+            (!fits).then(|| format!("{name} is {value}; use {range}"))
+        };
+        match *self {
+            Self::Sgd { momentum, weight_decay } => check(
+                "sgd.momentum",
+                momentum,
+                (0.0..1.0).contains(&momentum),
+                "0 to below 1",
+            )
+            .or(check("sgd.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more")),
+            Self::Adam { beta1, beta2, epsilon, weight_decay } => {
+                check("adam.beta1", beta1, (0.0..1.0).contains(&beta1), "0 to below 1")
+                    .or(check("adam.beta2", beta2, (0.0..1.0).contains(&beta2), "0 to below 1"))
+                    .or(check("adam.epsilon", epsilon, epsilon > 0.0, "a small positive number"))
+                    .or(check("adam.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more"))
+            }
+        }
+    }
+}
+
+/// An update rule with its state for a fixed list of variables.
+pub struct Optimizer {
+    config: OptimizerConfig,
+    slots: Vec<Slot>,
+    steps: i32,
+}
+
+/// A variable and its moments: on the CPU plain vectors, elsewhere tensors.
+struct Slot {
+    var: Var,
+    state: State,
+}
+
+enum State {
+    Cpu(Mutex<Moments>),
+    Device { first: Var, second: Var },
+}
+
+/// First and second moment; SGD keeps its velocity in the first and leaves the second empty.
+enum Moments {
+    F32(Vec<f32>, Vec<f32>),
+    F64(Vec<f64>, Vec<f64>),
+}
+
+impl Optimizer {
+    /// An optimizer over `vars` with zero state.
+    pub fn new(config: OptimizerConfig, vars: Vec<Var>) -> Result<Self> {
+        let slots = vars.into_iter().map(|var| Slot::new(&config, var)).collect::<Result<_>>()?;
+        Ok(Self { config, slots, steps: 0 })
+    }
+
+    /// Updates every variable that has a gradient.
+    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+        self.steps += 1;
+        let rule = Rule::at(&self.config, self.steps, learning_rate);
+        for slot in &self.slots {
+            if let Some(gradient) = gradients.get(slot.var.as_tensor()) {
+                slot.step(rule, gradient)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The coefficients of one step.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    Sgd(kernel::Sgd),
+    Adam(kernel::Adam),
+}
+
+impl Rule {
+    fn at(config: &OptimizerConfig, step: i32, learning_rate: f64) -> Self {
+        match *config {
+            OptimizerConfig::Sgd { momentum, weight_decay } => {
+                Self::Sgd(kernel::Sgd { learning_rate, momentum, weight_decay })
+            }
+            OptimizerConfig::Adam { beta1, beta2, epsilon, weight_decay } => Self::Adam(kernel::Adam {
+                beta1,
+                beta2,
+                step_size: learning_rate / (1.0 - beta1.powi(step)),
+                second_correction: 1.0 / (1.0 - beta2.powi(step)).sqrt(),
+                epsilon,
+                shrink: 1.0 - learning_rate * weight_decay,
+            }),
+        }
+    }
+}
+
+impl Slot {
+    fn new(config: &OptimizerConfig, var: Var) -> Result<Self> {
+        let len = var.elem_count();
+        let second = if matches!(config, OptimizerConfig::Adam { .. }) { len } else { 0 };
+        let state = match (var.device().is_cpu(), var.dtype()) {
+            (true, DType::F32) => State::Cpu(Mutex::new(Moments::F32(vec![0.0; len], vec![0.0; second]))),
+            (true, DType::F64) => State::Cpu(Mutex::new(Moments::F64(vec![0.0; len], vec![0.0; second]))),
+            _ => {
+                let zeros = || Var::zeros(var.shape(), var.dtype(), var.device());
+                State::Device { first: zeros()?, second: zeros()? }
+            }
+        };
+        Ok(Self { var, state })
+    }
+
+    fn step(&self, rule: Rule, gradient: &Tensor) -> Result<()> {
+        match &self.state {
+            State::Cpu(moments) => {
+                self.var.as_tensor().inplace_op2(&gradient.contiguous()?.detach(), &Update { rule, moments })
+            }
+            State::Device { first, second } => step_composed(rule, &self.var, gradient, first, second),
+        }
+    }
+}
+
+/// The update on the CPU: writes through the variable, so that every layer that shares it sees the new value.
+struct Update<'a> {
+    rule: Rule,
+    moments: &'a Mutex<Moments>,
+}
+
+impl InplaceOp2 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "optimizer-step"
+    }
+
+    fn cpu_fwd(&self, var: &mut CpuStorage, layout: &Layout, gradient: &CpuStorage, from: &Layout) -> Result<()> {
+        let (Some((start, end)), Some((g_start, g_end))) = (layout.contiguous_offsets(), from.contiguous_offsets())
+        else {
+            bail!("an optimizer updates contiguous variables alone");
+        };
+        // A thread that panicked here has already ended the run.
+        let mut moments = self.moments.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match (var, gradient, &mut *moments) {
+            (CpuStorage::F32(w), CpuStorage::F32(g), Moments::F32(m, v)) => {
+                self.rule.apply(&mut w[start..end], &g[g_start..g_end], m, v);
+            }
+            (CpuStorage::F64(w), CpuStorage::F64(g), Moments::F64(m, v)) => {
+                self.rule.apply(&mut w[start..end], &g[g_start..g_end], m, v);
+            }
+            _ => bail!("a variable and its gradient differ in type"),
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn apply<T: Element>(self, weight: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+        match self {
+            Self::Sgd(step) => kernel::sgd(step, weight, gradient, first),
+            Self::Adam(step) => kernel::adam(step, weight, gradient, first, second),
+        }
+    }
+}
+
+/// The same update composed of candle operations. The moments are variables set in place: plain tensors made from
+/// gradients would keep every graph alive.
+fn step_composed(rule: Rule, var: &Var, gradient: &Tensor, first: &Var, second: &Var) -> Result<()> {
+    let (w, g) = (var.as_detached_tensor(), gradient.detach());
+    let (m, v) = (first.as_detached_tensor(), second.as_detached_tensor());
+    match rule {
+        Rule::Sgd(kernel::Sgd { learning_rate, momentum, weight_decay }) => {
+            let velocity = ((m * momentum)? + (g + (&w * weight_decay)?)?)?;
+            first.set(&velocity)?;
+            var.set(&(w - (velocity * learning_rate)?)?)
+        }
+        Rule::Adam(kernel::Adam { beta1, beta2, step_size, second_correction, epsilon, shrink }) => {
+            let m = ((m * beta1)? + (&g * (1.0 - beta1))?)?;
+            let v = ((v * beta2)? + (g.sqr()? * (1.0 - beta2))?)?;
+            let update = (&m / ((v.sqrt()? * second_correction)? + epsilon)?)?;
+            first.set(&m)?;
+            second.set(&v)?;
+            var.set(&((w * shrink)? - (update * step_size)?)?)
+        }
+    }
+}
