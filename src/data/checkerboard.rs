@@ -1,1 +1,220 @@
-//! stub
+//! The checkerboard: a square grid of points on [-1, 1]^2, two classes in alternating cells.
+//!
+//! The paper's board has 12 x 12 cells of 6 x 6 points, centred on an 81 x 81 grid; the points around it are class 0.
+
+use super::Points;
+use crate::rng::Seed;
+use anyhow::{Context, Result, bail, ensure};
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Shape of the board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// Grid points along an axis.
+    pub side: usize,
+    /// Cells along an axis.
+    pub cells: usize,
+}
+
+impl Board {
+    /// Why there is no such board, if so.
+    pub fn problem(&self) -> Option<String> {
+        if !(2..=1001).contains(&self.side) {
+            return Some(format!("side is {}; use 2 to 1001 grid points", self.side));
+        }
+        let fits = (1..=self.side).contains(&self.cells);
+        (!fits).then(|| format!("cells is {}; use 1 to {}, the grid points along an axis", self.cells, self.side))
+    }
+
+    /// Number of grid points.
+    pub fn points(&self) -> usize {
+        self.side * self.side
+    }
+
+    /// Row and column of a point given by its place in row-major order.
+    pub fn place(&self, point: usize) -> (usize, usize) {
+        (point / self.side, point % self.side)
+    }
+
+    /// Coordinate of a row or column.
+    pub fn coordinate(&self, index: usize) -> f64 {
+        2.0 * index as f64 / (self.side - 1) as f64 - 1.0
+    }
+
+    /// Class of a point. Cells are as large as fits, the board is centred, its first cell is class 0.
+    pub fn label(&self, point: usize) -> u8 {
+        let cell = self.side / self.cells;
+        let margin = (self.side - cell * self.cells) / 2;
+        let inside = margin..margin + cell * self.cells;
+        let (row, column) = self.place(point);
+        if !inside.contains(&row) || !inside.contains(&column) {
+            return 0;
+        }
+        (((row - margin) / cell + (column - margin) / cell) % 2) as u8
+    }
+
+    /// Coordinates and labels of some points; the label is the target of both outputs.
+    pub fn select(&self, points: &[usize], device: &Device) -> candle_core::Result<Points> {
+        let mut inputs = Vec::with_capacity(2 * points.len());
+        let mut targets = Vec::with_capacity(2 * points.len());
+        for &point in points {
+            let (row, column) = self.place(point);
+            inputs.extend([self.coordinate(row) as f32, self.coordinate(column) as f32]);
+            targets.extend([f32::from(self.label(point)); 2]);
+        }
+        let shape = (points.len(), 2);
+        Ok(Points { inputs: Tensor::from_vec(inputs, shape, device)?, targets: Tensor::from_vec(targets, shape, device)? })
+    }
+}
+
+/// Where the split into training and test points comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitSource {
+    /// Drawn for each seed of a run.
+    Seeded {
+        /// Part of all points that is for training.
+        train_fraction: f64,
+    },
+    /// Read from a CSV file with the columns split, row, column, label; the same for every seed.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// SHA-256 of its bytes.
+        sha256: String,
+    },
+}
+
+/// Training and test points, ascending, without overlap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// For training (and validation).
+    pub train: Vec<usize>,
+    /// Touched once, when everything is chosen.
+    pub test: Vec<usize>,
+}
+
+impl Split {
+    /// A random split.
+    pub fn seeded(board: &Board, train_fraction: f64, seed: Seed) -> Self {
+        let mut order = seed.stream("split").permutation(board.points());
+        let mut test = order.split_off(count(board.points(), train_fraction));
+        order.sort_unstable();
+        test.sort_unstable();
+        Self { train: order, test }
+    }
+
+    /// The split of a run.
+    pub fn of(source: &SplitSource, board: &Board, seed: Seed) -> Result<Self> {
+        match source {
+            SplitSource::Seeded { train_fraction } => Ok(Self::seeded(board, *train_fraction, seed)),
+            SplitSource::File { path, sha256 } => {
+                let found = file_hash(path)?;
+                ensure!(&found == sha256, "{}: the split file changed since the run was planned", path.display());
+                Self::read(path, board)
+            }
+        }
+    }
+
+    /// Cuts validation points out of the training points: (remaining training points, validation points).
+    pub fn cut_validation(&self, fraction: f64, seed: Seed) -> (Vec<usize>, Vec<usize>) {
+        let mut order = self.train.clone();
+        let validation = count(order.len(), fraction);
+        seed.stream("validation").shuffle_front(&mut order, validation);
+        let mut rest = order.split_off(validation);
+        order.sort_unstable();
+        rest.sort_unstable();
+        (rest, order)
+    }
+
+    /// Reads a split file and holds its labels against the board.
+    ///
+    /// # Errors
+    /// With file and line, when a row cannot be read, lies outside the grid, comes twice or contradicts the board.
+    pub fn read(path: &Path, board: &Board) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Row {
+            split: String,
+            row: usize,
+            column: usize,
+            label: u8,
+        }
+        let name = path.display();
+        let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot open the split file {name}"))?;
+        let mut split = Self { train: Vec::new(), test: Vec::new() };
+        let mut seen = vec![false; board.points()];
+        for (index, row) in reader.deserialize::<Row>().enumerate() {
+            let line = index + 2;
+            let row = row.with_context(|| format!("{name}: needs the columns split, row, column, label"))?;
+            let (side, cells) = (board.side, board.cells);
+            ensure!(row.row < side && row.column < side, "{name}, line {line}: point outside the {side} x {side} grid");
+            let point = row.row * side + row.column;
+            ensure!(!seen[point], "{name}, line {line}: point ({}, {}) comes twice", row.row, row.column);
+            seen[point] = true;
+            if board.label(point) != row.label {
+                bail!("{name}, line {line}: label {} contradicts a board of {cells} cells; check --cells", row.label);
+            }
+            match row.split.as_str() {
+                "train" => split.train.push(point),
+                "test" => split.test.push(point),
+                other => bail!("{name}, line {line}: split is {other:?}; use train or test"),
+            }
+        }
+        ensure!(split.train.len() >= 2 && !split.test.is_empty(), "{name}: needs training points and test points");
+        split.train.sort_unstable();
+        split.test.sort_unstable();
+        Ok(split)
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub fn file_hash(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn count(points: usize, fraction: f64) -> usize {
+    ((points as f64 * fraction).round() as usize).clamp(1, points - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paper_board() -> Board {
+        Board { side: 81, cells: 12 }
+    }
+
+    #[test]
+    fn the_paper_board_has_its_class_counts() {
+        let board = paper_board();
+        let ones = (0..board.points()).filter(|point| board.label(*point) == 1).count();
+        assert_eq!((board.points(), ones), (6561, 2592));
+        let label = |row: usize, column: usize| board.label(row * 81 + column);
+        assert_eq!((label(4, 4), label(4, 9), label(4, 10), label(10, 10)), (0, 0, 1, 0));
+        assert_eq!((label(3, 10), label(4, 75), label(4, 76), label(75, 75)), (0, 1, 0, 0));
+        assert_eq!((board.coordinate(0), board.coordinate(40), board.coordinate(80)), (-1.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn splits_cover_the_grid_once_and_follow_their_seed() {
+        let board = paper_board();
+        let split = Split::seeded(&board, 0.25, Seed(1));
+        assert_eq!((split.train.len(), split.test.len()), (1640, 4921));
+        let mut all = [split.train.clone(), split.test.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..6561).collect::<Vec<_>>());
+        assert_eq!(split, Split::seeded(&board, 0.25, Seed(1)));
+        assert_ne!(split, Split::seeded(&board, 0.25, Seed(2)));
+
+        let (rest, validation) = split.cut_validation(0.2, Seed(1));
+        assert_eq!((rest.len(), validation.len()), (1312, 328));
+        let mut all = [rest, validation].concat();
+        all.sort_unstable();
+        assert_eq!(all, split.train);
+    }
+}

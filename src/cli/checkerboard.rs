@@ -1,0 +1,137 @@
+//! `han-exp checkerboard`
+
+use super::{Exit, Running, stop_on_interrupt};
+use crate::config::{ExperimentFile, Overrides, ProfileName};
+use crate::experiment::progress::Progress;
+use crate::experiment::scheduler::Scheduler;
+use crate::record::{Environment, Store};
+use crate::report;
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// Compiled in, so that the binary works anywhere.
+const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) setting: Setting,
+    #[command(flatten)]
+    pub(super) running: Running,
+    /// Exit with code 3 when an expectation of the experiment file is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What to run: the experiment file, a profile, and flags over both.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Setting {
+    /// How much to run
+    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
+    pub(super) profile: ProfileName,
+    /// Read another experiment file than the one compiled in
+    #[arg(long, value_name = "FILE")]
+    experiment: Option<PathBuf>,
+    /// Networks to compare: hannet, fcnet, resnet
+    #[arg(long, value_delimiter = ',', value_name = "MODEL,..")]
+    models: Option<Vec<String>>,
+    /// Ways to train: paper, tuned
+    #[arg(long, value_delimiter = ',', value_name = "RECIPE,..")]
+    recipe: Option<Vec<String>>,
+    /// Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another
+    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]N,..")]
+    width: Vec<crate::config::Sized>,
+    /// Number of hidden layers (residual blocks in a ResNet): N for the first of the models, MODEL=N for another
+    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]N,..")]
+    depth: Vec<crate::config::Sized>,
+    /// Optimizer steps of every run
+    #[arg(long, value_name = "N")]
+    iterations: Option<usize>,
+    /// Training points a step
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Learning rates to choose from, for every model and recipe
+    #[arg(long, value_delimiter = ',', value_name = "RATE,..")]
+    learning_rates: Option<Vec<f64>>,
+    /// Independent repetitions of the whole procedure
+    #[arg(long, value_name = "N")]
+    seeds: Option<usize>,
+    /// Cells of the board along an axis
+    #[arg(long, value_name = "N")]
+    cells: Option<usize>,
+    /// Part of the points that is for training
+    #[arg(long, value_name = "FRACTION")]
+    train_fraction: Option<f64>,
+    /// Use this split (CSV: split,row,column,label) for every seed instead of a random one for each
+    #[arg(long, value_name = "FILE", conflicts_with = "train_fraction")]
+    split_file: Option<PathBuf>,
+}
+
+impl Setting {
+    /// The file with profile and flags applied.
+    pub(super) fn resolve(&self) -> Result<ExperimentFile> {
+        let (text, origin) = match &self.experiment {
+            None => (EXPERIMENT.to_string(), "experiments/checkerboard.toml".to_string()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                (text.with_context(|| format!("--experiment {}", path.display()))?, path.display().to_string())
+            }
+        };
+        let overrides = Overrides {
+            models: self.models.clone(),
+            recipes: self.recipe.clone(),
+            width: self.width.clone(),
+            depth: self.depth.clone(),
+            iterations: self.iterations,
+            batch_size: self.batch_size,
+            learning_rates: self.learning_rates.clone(),
+            seeds: self.seeds,
+            cells: self.cells,
+            train_fraction: self.train_fraction,
+            split_file: self.split_file.clone(),
+        };
+        ExperimentFile::parse(&text, &origin)?.with_profile(self.profile)?.with_overrides(&overrides)
+    }
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Exit> {
+    let stop = stop_on_interrupt()?;
+    execute(&arguments.setting, &arguments.running, arguments.strict, &stop)
+}
+
+/// The stages in order: check, plan, run, write, draw, tell.
+pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: &AtomicBool) -> Result<Exit> {
+    let file = setting.resolve()?;
+    let experiment = file.clone().check()?;
+    let device = running.device.open()?;
+    if let Some(note) = &device.note {
+        eprintln!("note: {note}");
+    }
+    let plan = experiment.runs(device.kind);
+
+    let store = Store::new(&running.out);
+    let _lock = store.lock(&experiment.name)?;
+    store.clean(&experiment.name)?;
+    report::remember(&store, &file, device.kind)?;
+    let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
+    let scheduler = Scheduler {
+        store: &store,
+        device: &device.device,
+        environment: &environment,
+        jobs: running.jobs(),
+        force: running.force,
+        stop,
+    };
+    let batch = scheduler.run(&plan, &Progress::new(running.quiet))?;
+
+    let report = report::write(&store, &experiment, &batch.finished)?;
+    print!("{}", report.text);
+    if batch.interrupted {
+        let (done, planned) = (batch.finished.len(), plan.len());
+        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
+        return Ok(Exit::Interrupted);
+    }
+    Ok(if strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+}

@@ -1,0 +1,133 @@
+//! The command line: types for clap, and one file a verb.
+
+mod checkerboard;
+mod evaluate;
+mod plan;
+mod report;
+mod reproduce;
+mod rerun;
+
+use crate::device::DeviceChoice;
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Reproduces the experiments of "A Lightweight and Gradient-Stable Neural Layer" (Yu and Zhang, 2024).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generalization on a checkerboard: HanNet against dense networks
+    Checkerboard(checkerboard::Arguments),
+    /// Run every experiment, then write the report
+    Reproduce(reproduce::Arguments),
+    /// List the runs that an experiment would make
+    Plan(plan::Arguments),
+    /// Score saved or foreign (PyTorch) weights
+    Evaluate(evaluate::Arguments),
+    /// Redraw tables, figures and report from the CSV files of finished runs
+    Report(report::Arguments),
+    /// Make one run again from its config.toml
+    Rerun(rerun::Arguments),
+}
+
+/// How to run, whatever is run.
+#[derive(Debug, Clone, Args)]
+struct Running {
+    /// Where tensors live: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Runs at a time [default: the number of CPU cores; 1 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Results directory
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    out: PathBuf,
+    /// Make finished runs again
+    #[arg(long)]
+    force: bool,
+    /// No progress, only the closing table
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// How a command ended, as an exit code. clap itself answers wrong usage with 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All done.
+    Success = 0,
+    /// An error, told on standard error.
+    Failure = 1,
+    /// `--strict`, and an expectation was missed.
+    Missed = 3,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl Cli {
+    /// Threads that one run may use, to be set in the environment before candle or rayon start any.
+    pub fn threads_per_run(&self) -> usize {
+        let cores = cores();
+        match &self.command {
+            Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
+            Command::Reproduce(arguments) => cores / arguments.running.jobs(),
+            Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) => cores,
+        }
+        .max(1)
+    }
+
+    /// Runs the command.
+    pub fn run(self) -> Result<Exit> {
+        match self.command {
+            Command::Checkerboard(arguments) => checkerboard::run(arguments),
+            Command::Reproduce(arguments) => reproduce::run(arguments),
+            Command::Plan(arguments) => plan::run(arguments),
+            Command::Evaluate(arguments) => evaluate::run(&arguments),
+            Command::Report(arguments) => report::run(&arguments),
+            Command::Rerun(arguments) => rerun::run(&arguments),
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Running {
+    /// Runs at a time. A GPU is shared badly by several processes' worth of small kernels, so there it is one.
+    fn jobs(&self) -> usize {
+        let on_gpu = match self.device {
+            DeviceChoice::Cpu => false,
+            DeviceChoice::Cuda(_) => true,
+            DeviceChoice::Auto => cfg!(feature = "cuda"),
+        };
+        self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
+    }
+}
+
+/// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        eprintln!("stopping; finished runs are kept (Ctrl-C again to stop at once)");
+    })?;
+    Ok(stop)
+}

@@ -1,0 +1,45 @@
+//! `han-exp plan`
+
+use super::{Exit, checkerboard};
+use crate::config::RunSpec;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use std::io::Write;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    experiment: Planned,
+}
+
+#[derive(Debug, Subcommand)]
+enum Planned {
+    /// Runs of the checkerboard
+    Checkerboard(checkerboard::Setting),
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Exit> {
+    let Planned::Checkerboard(setting) = arguments.experiment;
+    let experiment = setting.resolve()?.check()?;
+    let runs = experiment.runs("cpu");
+    let mut out = std::io::stdout().lock();
+    let heading = format!("{}: {}\n{} runs, profile {}\n", experiment.title, experiment.claim, runs.len(), setting.profile);
+    let lines = runs.iter().map(|run| Ok(format!("{}\n", line(run)?))).collect::<Result<String>>()?;
+    // A reader that has seen enough (head) is not an error.
+    let _ = out.write_all((heading + &lines).as_bytes());
+    Ok(Exit::Success)
+}
+
+fn line(run: &RunSpec) -> Result<String> {
+    let size = run.model.size();
+    Ok(format!(
+        "{:8} {:>3} x {:<4} {:28} seed {:<3} {:>6} iterations  {}",
+        run.arm,
+        size.depth,
+        size.width,
+        run.point(),
+        run.seed.0,
+        run.fit.iterations,
+        run.directory()?.display()
+    ))
+}

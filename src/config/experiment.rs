@@ -1,0 +1,268 @@
+//! A checked experiment: every number makes sense, every file exists, and the list of runs follows from it.
+
+use super::file::{DataFile, ExperimentFile};
+use super::run::{Phase, RunSpec};
+use crate::data::checkerboard::{Board, Split, SplitSource, file_hash};
+use crate::model::ModelConfig;
+use crate::rng::Seed;
+use crate::train::{FitConfig, OptimizerConfig, ScheduleConfig};
+use anyhow::{Result, bail, ensure};
+
+/// Can run.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// The command's name.
+    pub name: String,
+    /// For charts and reports.
+    pub title: String,
+    /// The paper's claim in a sentence.
+    pub claim: String,
+    /// The board.
+    pub board: Board,
+    /// Networks.
+    pub arms: Vec<Arm>,
+    /// Ways to train them.
+    pub recipes: Vec<Recipe>,
+    /// What ought to come out.
+    pub expectations: Vec<Expectation>,
+    split: SplitSource,
+    validation_fraction: f64,
+    iterations: usize,
+    selection_iterations: usize,
+    batch_size: usize,
+    report_every: usize,
+}
+
+/// A network in a comparison.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+    /// Repetitions.
+    pub seeds: usize,
+    /// The paper's test accuracy.
+    pub paper: Option<f64>,
+    /// The network.
+    pub model: ModelConfig,
+}
+
+/// A way to train.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+    optimizer: OptimizerConfig,
+    schedule: ScheduleConfig,
+    rates: Vec<(String, Vec<f64>)>,
+}
+
+/// What ought to come out.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// Which network.
+    pub arm: String,
+    /// How trained.
+    pub recipe: String,
+    /// How scored.
+    pub protocol: String,
+    /// mean, median or min over the seeds.
+    pub statistic: String,
+    /// Expected value.
+    pub value: f64,
+    /// Largest distance that still counts as met.
+    pub tolerance: f64,
+}
+
+impl Experiment {
+    /// The network of an arm by name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.name == name)
+    }
+
+    /// Every run, in the order of recipes, arms, learning rates, phases and seeds.
+    pub fn runs(&self, device: &str) -> Vec<RunSpec> {
+        let mut runs = Vec::new();
+        for recipe in &self.recipes {
+            for arm in &self.arms {
+                for &learning_rate in recipe.rates(&arm.name) {
+                    for phase in [Phase::Selection, Phase::Full] {
+                        let seeds = 0..arm.seeds as u64;
+                        runs.extend(seeds.map(|seed| self.run(recipe, arm, learning_rate, phase, Seed(seed), device)));
+                    }
+                }
+            }
+        }
+        runs
+    }
+
+    fn run(&self, recipe: &Recipe, arm: &Arm, learning_rate: f64, phase: Phase, seed: Seed, device: &str) -> RunSpec {
+        let iterations = match phase {
+            Phase::Selection => self.selection_iterations,
+            Phase::Full => self.iterations,
+        };
+        RunSpec {
+            experiment: self.name.clone(),
+            arm: arm.name.clone(),
+            recipe: recipe.name.clone(),
+            phase,
+            seed,
+            device: device.to_string(),
+            validation_fraction: self.validation_fraction,
+            board: self.board.clone(),
+            split: self.split.clone(),
+            model: arm.model.clone(),
+            fit: FitConfig {
+                iterations,
+                batch_size: self.batch_size,
+                report_every: self.report_every.min(iterations),
+                learning_rate,
+                optimizer: recipe.optimizer.clone(),
+                schedule: recipe.schedule.clone(),
+            },
+        }
+    }
+}
+
+impl Recipe {
+    /// The learning rates to try for an arm, ascending.
+    pub fn rates(&self, arm: &str) -> &[f64] {
+        self.rates.iter().find(|(name, _)| name == arm).map_or(&[], |(_, rates)| rates)
+    }
+}
+
+impl ExperimentFile {
+    /// Checks everything that can be checked before any work.
+    ///
+    /// # Errors
+    /// With the key, its value and the cure.
+    pub fn check(self) -> Result<Experiment> {
+        let name = &self.experiment.name;
+        let DataFile::Checkerboard(data) = &self.data;
+        let board = data.board();
+        if let Some(problem) = board.problem() {
+            bail!("{name}: data.checkerboard.{problem}");
+        }
+        for (key, value) in
+            [("train_fraction", data.train_fraction), ("validation_fraction", data.validation_fraction)]
+        {
+            ensure!(value > 0.0 && value < 1.0, "{name}: {key} is {value}; use a fraction between 0 and 1");
+        }
+        let split = match &data.split_file {
+            None => SplitSource::Seeded { train_fraction: data.train_fraction },
+            Some(path) => {
+                Split::read(path, &board)?;
+                SplitSource::File { path: path.clone(), sha256: file_hash(path)? }
+            }
+        };
+        for (key, value) in [
+            ("seeds", self.seeds),
+            ("train.iterations", self.train.iterations),
+            ("train.selection_iterations", self.train.selection_iterations),
+            ("train.batch_size", self.train.batch_size),
+            ("train.report_every", self.train.report_every),
+        ] {
+            ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
+        }
+        let train_points = Split::of(&split, &board, Seed(0))?.train.len();
+        let fewest = train_points - (train_points as f64 * data.validation_fraction).round() as usize;
+        let batch_size = self.train.batch_size;
+        ensure!(
+            batch_size <= fewest,
+            "{name}: train.batch_size is {batch_size}; use at most {fewest}, the training points without validation"
+        );
+        ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
+        let arms = self.checked_arms()?;
+        let recipes = self.checked_recipes(&arms)?;
+        let expectations = self.checked_expectations()?;
+        Ok(Experiment {
+            name: self.experiment.name,
+            title: self.experiment.title,
+            claim: self.experiment.claim,
+            board,
+            arms,
+            recipes,
+            expectations,
+            split,
+            validation_fraction: data.validation_fraction,
+            iterations: self.train.iterations,
+            selection_iterations: self.train.selection_iterations,
+            batch_size,
+            report_every: self.train.report_every,
+        })
+    }
+
+    fn checked_arms(&self) -> Result<Vec<Arm>> {
+        let name = &self.experiment.name;
+        ensure!(!self.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
+        let mut arms: Vec<Arm> = Vec::new();
+        for arm in &self.arm {
+            ensure!(arms.iter().all(|other| other.name != arm.name), "{name}: two arms are named {}", arm.name);
+            if let Some(problem) = arm.model.problem() {
+                bail!("{name}: model {}: {problem}", arm.name);
+            }
+            let seeds = arm.seeds.unwrap_or(self.seeds).min(self.seeds);
+            ensure!(seeds >= 1, "{name}: arm {}: seeds is 0; use at least 1", arm.name);
+            arms.push(Arm {
+                name: arm.name.clone(),
+                label: arm.label.clone(),
+                seeds,
+                paper: arm.paper,
+                model: arm.model.clone(),
+            });
+        }
+        Ok(arms)
+    }
+
+    fn checked_recipes(&self, arms: &[Arm]) -> Result<Vec<Recipe>> {
+        let name = &self.experiment.name;
+        ensure!(!self.recipe.is_empty(), "{name}: there is no [[recipe]]; name at least one");
+        let mut recipes = Vec::new();
+        for recipe in &self.recipe {
+            let key = format!("{name}: recipe {}", recipe.name);
+            if let Some(problem) = recipe.optimizer.problem().or(recipe.schedule.problem()) {
+                bail!("{key}: {problem}");
+            }
+            let mut rates = Vec::new();
+            for arm in arms {
+                let mut of_arm = recipe.learning_rates.get(&arm.name).cloned().unwrap_or_default();
+                ensure!(!of_arm.is_empty(), "{key}: there are no learning_rates for {}", arm.name);
+                if let Some(rate) = of_arm.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
+                    bail!("{key}: learning rate {rate} for {}; use a positive number", arm.name);
+                }
+                of_arm.sort_by(f64::total_cmp);
+                of_arm.dedup();
+                rates.push((arm.name.clone(), of_arm));
+            }
+            recipes.push(Recipe {
+                name: recipe.name.clone(),
+                label: recipe.label.clone(),
+                optimizer: recipe.optimizer.clone(),
+                schedule: recipe.schedule.clone(),
+                rates,
+            });
+        }
+        Ok(recipes)
+    }
+
+    fn checked_expectations(&self) -> Result<Vec<Expectation>> {
+        self.expect
+            .iter()
+            .map(|e| {
+                let known = ["mean", "median", "min"].contains(&e.statistic.as_str());
+                ensure!(known, "{}: expect.statistic is {:?}; use mean, median or min", self.experiment.name, e.statistic);
+                Ok(Expectation {
+                    arm: e.arm.clone(),
+                    recipe: e.recipe.clone(),
+                    protocol: e.protocol.clone(),
+                    statistic: e.statistic.clone(),
+                    value: e.value,
+                    tolerance: e.tolerance,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,351 @@
+//! What an experiment file says.
+
+use crate::data::checkerboard::Board;
+use crate::model::ModelConfig;
+use crate::train::{OptimizerConfig, ScheduleConfig};
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The whole file. Every key is documented where it is used; unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentFile {
+    /// What is shown, and where the paper shows it.
+    pub experiment: Heading,
+    /// Independent repetitions of the whole procedure: split, initial values, batches, selection.
+    pub seeds: usize,
+    /// The data.
+    pub data: DataFile,
+    /// Length of a run.
+    pub train: TrainFile,
+    /// The networks that are compared.
+    pub arm: Vec<ArmFile>,
+    /// The ways to train them.
+    pub recipe: Vec<RecipeFile>,
+    /// What ought to come out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<ExpectFile>,
+    /// Named changes of the above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profile: BTreeMap<ProfileName, ProfileFile>,
+}
+
+/// `[experiment]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heading {
+    /// The command's name.
+    pub name: String,
+    /// For charts and reports.
+    pub title: String,
+    /// Where the paper has it.
+    pub source: String,
+    /// The paper's claim in a sentence.
+    pub claim: String,
+}
+
+/// `[data.<kind>]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataFile {
+    /// Two classes on a grid.
+    Checkerboard(CheckerboardFile),
+}
+
+/// `[data.checkerboard]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckerboardFile {
+    /// Grid points along an axis.
+    pub side: usize,
+    /// Cells along an axis.
+    pub cells: usize,
+    /// Part of the points that is for training.
+    pub train_fraction: f64,
+    /// Part of the training points on which the learning rate is chosen.
+    pub validation_fraction: f64,
+    /// A fixed split instead of a seeded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_file: Option<PathBuf>,
+}
+
+impl CheckerboardFile {
+    pub(super) fn board(&self) -> Board {
+        Board { side: self.side, cells: self.cells }
+    }
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainFile {
+    /// Optimizer steps of a full run.
+    pub iterations: usize,
+    /// Optimizer steps of a run that only serves to choose the learning rate.
+    pub selection_iterations: usize,
+    /// Points a step.
+    pub batch_size: usize,
+    /// Steps between two evaluations.
+    pub report_every: usize,
+}
+
+/// `[[arm]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmFile {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+    /// Fewer repetitions than the others, for a costly network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<usize>,
+    /// The paper's test accuracy, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<f64>,
+    /// The network.
+    pub model: ModelConfig,
+}
+
+/// `[[recipe]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeFile {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+    /// Update rule.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate over time.
+    pub schedule: ScheduleConfig,
+    /// Learning rates to try, for each arm.
+    pub learning_rates: BTreeMap<String, Vec<f64>>,
+}
+
+/// `[[expect]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectFile {
+    /// Which network.
+    pub arm: String,
+    /// How trained.
+    pub recipe: String,
+    /// How scored.
+    pub protocol: String,
+    /// Which statistic over the seeds: mean, median or min.
+    pub statistic: String,
+    /// The expected value, 0 to 1.
+    pub value: f64,
+    /// The largest distance from it that still counts as met.
+    pub tolerance: f64,
+}
+
+/// How much of an experiment to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileName {
+    /// A look at everything in seconds; the figures mean nothing.
+    Smoke,
+    /// What two CPU cores do in minutes.
+    Quick,
+    /// The paper's full protocol.
+    Paper,
+}
+
+impl std::fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Smoke => "smoke",
+            Self::Quick => "quick",
+            Self::Paper => "paper",
+        })
+    }
+}
+
+/// `[profile.<name>]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileFile {
+    seeds: Option<usize>,
+    iterations: Option<usize>,
+    selection_iterations: Option<usize>,
+    /// Repetitions of single arms.
+    #[serde(default)]
+    arm_seeds: BTreeMap<String, usize>,
+    /// Learning rates: recipe, arm, rates.
+    #[serde(default)]
+    learning_rates: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
+}
+
+/// Flags, applied over a file and its profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Arms to keep.
+    pub models: Option<Vec<String>>,
+    /// Recipes to keep.
+    pub recipes: Option<Vec<String>>,
+    /// New widths, for a named arm or for the main one.
+    pub width: Vec<Sized>,
+    /// New depths, likewise.
+    pub depth: Vec<Sized>,
+    /// Optimizer steps of full and of selection runs.
+    pub iterations: Option<usize>,
+    /// Points a step.
+    pub batch_size: Option<usize>,
+    /// Learning rates for every arm and recipe.
+    pub learning_rates: Option<Vec<f64>>,
+    /// Repetitions of every arm.
+    pub seeds: Option<usize>,
+    /// Cells along an axis.
+    pub cells: Option<usize>,
+    /// Part of the points that is for training.
+    pub train_fraction: Option<f64>,
+    /// A fixed split.
+    pub split_file: Option<PathBuf>,
+}
+
+/// A size from a flag: `64`, or `fcnet=64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sized {
+    /// The arm it names, if any.
+    pub arm: Option<String>,
+    /// The number.
+    pub value: usize,
+}
+
+impl std::str::FromStr for Sized {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (arm, number) = match text.split_once('=') {
+            Some((arm, number)) => (Some(arm.to_string()), number),
+            None => (None, text),
+        };
+        match number.parse() {
+            Ok(value) if value > 0 => Ok(Self { arm, value }),
+            _ => Err("use a positive number N, or MODEL=N".into()),
+        }
+    }
+}
+
+impl ExperimentFile {
+    /// Parses a file; `origin` names it in messages.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        toml::from_str(text).with_context(|| origin.to_string())
+    }
+
+    /// The file as text.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("cannot write the experiment as TOML")
+    }
+
+    /// Applies a profile and drops the others.
+    pub fn with_profile(mut self, name: ProfileName) -> Result<Self> {
+        let profiles = std::mem::take(&mut self.profile);
+        let Some(profile) = profiles.get(&name) else {
+            bail!("{}: there is no [profile.{name}]", self.experiment.name);
+        };
+        self.seeds = profile.seeds.unwrap_or(self.seeds);
+        // Expectations are for runs of full length.
+        if profile.iterations.is_some_and(|iterations| iterations != self.train.iterations) {
+            self.expect.clear();
+        }
+        self.train.iterations = profile.iterations.unwrap_or(self.train.iterations);
+        self.train.selection_iterations = profile.selection_iterations.unwrap_or(self.train.selection_iterations);
+        for (name, seeds) in &profile.arm_seeds {
+            self.arm_mut(name)?.seeds = Some(*seeds);
+        }
+        for (recipe, rates) in &profile.learning_rates {
+            let Some(recipe) = self.recipe.iter_mut().find(|r| &r.name == recipe) else {
+                bail!("profile.{name}.learning_rates names the unknown recipe {recipe:?}");
+            };
+            recipe.learning_rates.extend(rates.clone());
+        }
+        Ok(self)
+    }
+
+    /// Applies flags.
+    pub fn with_overrides(mut self, flags: &Overrides) -> Result<Self> {
+        if let Some(models) = &flags.models {
+            self.keep_arms(models)?;
+        }
+        if let Some(recipes) = &flags.recipes {
+            let known: Vec<_> = self.recipe.iter().map(|r| r.name.clone()).collect();
+            if let Some(unknown) = recipes.iter().find(|r| !known.contains(r)) {
+                bail!("--recipe {unknown}: use one or more of {}", known.join(", "));
+            }
+            self.recipe.retain(|recipe| recipes.contains(&recipe.name));
+        }
+        for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
+            for sized in sizes {
+                self.resize(flag, sized)?;
+            }
+        }
+        if let Some(iterations) = flags.iterations {
+            (self.train.iterations, self.train.selection_iterations) = (iterations, iterations);
+        }
+        self.train.batch_size = flags.batch_size.unwrap_or(self.train.batch_size);
+        if let Some(seeds) = flags.seeds {
+            self.seeds = seeds;
+            self.arm.iter_mut().for_each(|arm| arm.seeds = None);
+        }
+        if let Some(rates) = &flags.learning_rates {
+            for recipe in &mut self.recipe {
+                recipe.learning_rates.values_mut().for_each(|of_arm| *of_arm = rates.clone());
+            }
+        }
+        let DataFile::Checkerboard(data) = &mut self.data;
+        data.cells = flags.cells.unwrap_or(data.cells);
+        data.train_fraction = flags.train_fraction.unwrap_or(data.train_fraction);
+        if let Some(path) = &flags.split_file {
+            let absolute = std::path::absolute(path).with_context(|| format!("--split-file {}", path.display()))?;
+            data.split_file = Some(absolute);
+        }
+        // Expectations hold for the file's own setting; with other sizes or lengths they would judge something else.
+        if *flags != (Overrides { models: flags.models.clone(), recipes: flags.recipes.clone(), ..Overrides::default() }) {
+            self.expect.clear();
+        }
+        self.expect.retain(|e| self.arm.iter().any(|a| a.name == e.arm) && self.recipe.iter().any(|r| r.name == e.recipe));
+        Ok(self)
+    }
+
+    fn keep_arms(&mut self, models: &[String]) -> Result<()> {
+        let known: Vec<_> = self.arm.iter().map(|a| a.name.clone()).collect();
+        if let Some(unknown) = models.iter().find(|m| !known.contains(m)) {
+            bail!("--models {unknown}: use one or more of {}", known.join(", "));
+        }
+        self.arm.retain(|arm| models.contains(&arm.name));
+        for recipe in &mut self.recipe {
+            recipe.learning_rates.retain(|arm, _| models.contains(arm));
+        }
+        Ok(())
+    }
+
+    /// A bare number is for the first arm, the network under study; baselines change only when they are named.
+    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<()> {
+        let name = match (&sized.arm, self.arm.first()) {
+            (Some(name), _) => name.clone(),
+            (None, Some(first)) => first.name.clone(),
+            (None, None) => bail!("{flag}: there is no model left to resize"),
+        };
+        let arm = self.arm_mut(&name).with_context(|| format!("{flag} {name}={}", sized.value))?;
+        let mut size = arm.model.size();
+        match flag {
+            "--width" => size.width = sized.value,
+            _ => size.depth = sized.value,
+        }
+        arm.model.resize(size);
+        Ok(())
+    }
+
+    fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {
+        let known = self.arm.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+        match self.arm.iter_mut().find(|arm| arm.name == name) {
+            Some(arm) => Ok(arm),
+            None => bail!("there is no model {name:?} here; use {known}"),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Where tensors live: `--device auto|cpu|cuda:N`.
+
+use anyhow::{Context, Result, bail};
+use candle_core::Device;
+use std::str::FromStr;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The first GPU if this build and this machine have one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A GPU by number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => match text.strip_prefix("cuda:").map(str::parse) {
+                Some(Ok(ordinal)) => Ok(Self::Cuda(ordinal)),
+                _ => Err("use auto, cpu or cuda:N".into()),
+            },
+        }
+    }
+}
+
+/// A device and its kind in words.
+#[derive(Debug, Clone)]
+pub struct ChosenDevice {
+    /// To make tensors on.
+    pub device: Device,
+    /// "cpu" or "cuda": results of different kinds differ in their last bits.
+    pub kind: &'static str,
+    /// Something the user should know about the choice.
+    pub note: Option<String>,
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// When a GPU was asked for by name and cannot be used.
+    pub fn open(self) -> Result<ChosenDevice> {
+        let cpu = |note| ChosenDevice { device: Device::Cpu, kind: "cpu", note };
+        match self {
+            Self::Cpu => Ok(cpu(None)),
+            Self::Auto if !cfg!(feature = "cuda") => Ok(cpu(None)),
+            Self::Auto => match Device::new_cuda(0) {
+                Ok(device) => Ok(ChosenDevice { device, kind: "cuda", note: None }),
+                Err(error) => {
+                    let first_line = error.to_string().lines().next().unwrap_or_default().to_string();
+                    Ok(cpu(Some(format!("no GPU can be used ({first_line}); running on the CPU"))))
+                }
+            },
+            Self::Cuda(_) if !cfg!(feature = "cuda") => {
+                bail!("--device cuda: this build has no CUDA; build with --features cuda, or use --device cpu")
+            }
+            Self::Cuda(ordinal) => {
+                let device = Device::new_cuda(ordinal).with_context(|| format!("--device cuda:{ordinal}"))?;
+                Ok(ChosenDevice { device, kind: "cuda", note: None })
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Scores of a trained network: no graph, no side effect.
+
+pub mod accuracy;

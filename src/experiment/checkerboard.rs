@@ -1,0 +1,176 @@
+//! One run of the checkerboard: data, network, training, scores.
+
+use crate::config::{Phase, RunSpec};
+use crate::data::Points;
+use crate::data::checkerboard::Split;
+use crate::evaluate::accuracy::{Score, class, outputs, score};
+use crate::model::Model;
+use crate::record::{EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
+use crate::train::{Control, Observer, Outcome, Report, StepReport, fit};
+use anyhow::Result;
+use candle_core::Device;
+use sha2::{Digest, Sha256};
+use std::time::Instant;
+
+/// Inputs of the network: the two coordinates.
+pub const INPUTS: usize = 2;
+/// Outputs of the network: both regress the label.
+pub const OUTPUTS: usize = 2;
+
+/// Trains and scores; None if `step` asked to stop.
+pub fn run(spec: &RunSpec, device: &Device, step: &mut dyn FnMut(StepReport) -> Control) -> Result<Option<RunRecord>> {
+    let started = (jiff::Timestamp::now(), Instant::now());
+    let parts = Parts::of(spec, device)?;
+    let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
+    let mut watch = Watch { spec, parts: &parts, step, epochs: Vec::new(), test_curve: Vec::new() };
+    let outcome = fit(&model, &parts.train, &spec.fit, &mut spec.seed.stream("batch"), &mut watch)?;
+    let (epochs, test_curve) = (watch.epochs, watch.test_curve);
+    let (outcome, diverged_at_step) = match outcome {
+        Outcome::Stopped => return Ok(None),
+        Outcome::Finished => (RunOutcome::Finished, None),
+        Outcome::Diverged { step } => (RunOutcome::Diverged, Some(step)),
+    };
+    let finished = outcome == RunOutcome::Finished;
+    Ok(Some(RunRecord {
+        outcome,
+        diverged_at_step,
+        parameters: model.parameters.count(),
+        data_hash: data_hash(spec, &parts.split),
+        epochs,
+        test_curve,
+        evaluations: if finished { evaluations(spec, &parts, &model)? } else { Vec::new() },
+        predictions: if finished && spec.phase == Phase::Full {
+            predictions(spec, &parts.split, &model, device)?
+        } else {
+            Vec::new()
+        },
+        weights: model.parameters.to_stored()?,
+        started,
+    }))
+}
+
+/// The points of a run by purpose. A selection run has no test points and a full run no validation points: what is not
+/// there cannot leak.
+struct Parts {
+    split: Split,
+    train: Points,
+    validation: Option<Points>,
+    test: Option<Points>,
+}
+
+impl Parts {
+    fn of(spec: &RunSpec, device: &Device) -> Result<Self> {
+        let split = Split::of(&spec.split, &spec.board, spec.seed)?;
+        let points = |places: &[usize]| spec.board.select(places, device);
+        match spec.phase {
+            Phase::Selection => {
+                let (train, validation) = split.cut_validation(spec.validation_fraction, spec.seed);
+                Ok(Self { train: points(&train)?, validation: Some(points(&validation)?), test: None, split })
+            }
+            Phase::Full => {
+                let (train, test) = (points(&split.train)?, points(&split.test)?);
+                Ok(Self { train, validation: None, test: Some(test), split })
+            }
+        }
+    }
+}
+
+/// Turns reports into rows.
+struct Watch<'a> {
+    spec: &'a RunSpec,
+    parts: &'a Parts,
+    step: &'a mut dyn FnMut(StepReport) -> Control,
+    epochs: Vec<EpochRow>,
+    test_curve: Vec<TestCurveRow>,
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, report: StepReport) -> Control {
+        (self.step)(report)
+    }
+
+    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
+        let network = model.network.as_ref();
+        let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
+        let spec = self.spec;
+        self.epochs.push(EpochRow {
+            experiment: spec.experiment.clone(),
+            arm: spec.arm.clone(),
+            point: spec.point(),
+            seed: spec.seed.0,
+            epoch: report.epoch,
+            step: report.step,
+            learning_rate: report.learning_rate,
+            train_loss: report.train_loss,
+            validation_loss: validation.map(|score| score.loss),
+            validation_metric: validation.map(|score| score.accuracy),
+        });
+        if let Some(points) = &self.parts.test {
+            self.test_curve.push(TestCurveRow {
+                experiment: spec.experiment.clone(),
+                arm: spec.arm.clone(),
+                point: spec.point(),
+                seed: spec.seed.0,
+                step: report.step,
+                test_accuracy: score(network, points)?.accuracy,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn evaluations(spec: &RunSpec, parts: &Parts, model: &Model) -> Result<Vec<EvaluationRow>> {
+    let row = |split: &str, metric: &str, value: f64, n: usize| EvaluationRow {
+        experiment: spec.experiment.clone(),
+        arm: spec.arm.clone(),
+        point: spec.point(),
+        seed: spec.seed.0,
+        split: split.into(),
+        metric: metric.into(),
+        attack: "none".into(),
+        norm: None,
+        epsilon: None,
+        value,
+        n,
+    };
+    let mut rows = Vec::new();
+    let splits = [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
+    for (name, points) in splits {
+        let Some(points) = points else { continue };
+        let Score { accuracy, loss, points } = score(model.network.as_ref(), points)?;
+        rows.extend([row(name, "accuracy", accuracy, points), row(name, "mean_squared_error", loss, points)]);
+    }
+    Ok(rows)
+}
+
+fn predictions(spec: &RunSpec, split: &Split, model: &Model, device: &Device) -> Result<Vec<PredictionRow>> {
+    let board = &spec.board;
+    let all: Vec<usize> = (0..board.points()).collect();
+    let outputs = outputs(model.network.as_ref(), &board.select(&all, device)?)?;
+    let mut splits = vec!["unused"; board.points()];
+    split.train.iter().for_each(|point| splits[*point] = "train");
+    split.test.iter().for_each(|point| splits[*point] = "test");
+    Ok(all
+        .into_iter()
+        .zip(outputs)
+        .map(|(point, output)| {
+            let (row, column) = board.place(point);
+            let (label, prediction) = (board.label(point), class(output));
+            PredictionRow { row, column, split: splits[point].into(), label, output, prediction }
+        })
+        .collect())
+}
+
+fn data_hash(spec: &RunSpec, split: &Split) -> String {
+    let mut hasher = Sha256::new();
+    for (name, points) in [("train", &split.train), ("test", &split.test)] {
+        hasher.update(name);
+        for &point in points {
+            let (row, column) = spec.board.place(point);
+            hasher.update(spec.board.coordinate(row).to_le_bytes());
+            hasher.update(spec.board.coordinate(column).to_le_bytes());
+            hasher.update([spec.board.label(point)]);
+        }
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,5 @@
+//! Experiments end to end: the stages in order.
+
+pub mod checkerboard;
+pub mod progress;
+pub mod scheduler;

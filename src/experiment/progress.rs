@@ -1,0 +1,132 @@
+//! Bars on a terminal, plain lines elsewhere, nothing with `--quiet`. Everything goes to standard error.
+
+use crate::config::RunSpec;
+use crate::record::{RunOutcome, RunRecord};
+use crate::train::StepReport;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Steps between two updates of a bar: a step takes a tenth of a millisecond, a redraw may not cost as much.
+const UPDATE_EVERY: usize = 50;
+
+/// Shows a batch of runs.
+pub struct Progress {
+    style: Style,
+    total: AtomicUsize,
+    done: AtomicUsize,
+}
+
+enum Style {
+    Bars { bars: MultiProgress, overall: ProgressBar },
+    Lines,
+    Quiet,
+}
+
+impl Progress {
+    /// Chooses by `quiet` and by whether standard error is a terminal.
+    pub fn new(quiet: bool) -> Self {
+        let style = if quiet {
+            Style::Quiet
+        } else if std::io::stderr().is_terminal() {
+            let bars = MultiProgress::new();
+            let overall = bars.add(ProgressBar::no_length());
+            overall.set_style(style("{bar:30} {pos}/{len} runs, {elapsed_precise} elapsed, {eta_precise} left"));
+            Style::Bars { bars, overall }
+        } else {
+            Style::Lines
+        };
+        Self { style, total: AtomicUsize::new(0), done: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn begin(&self, planned: usize, missing: usize) {
+        self.total.store(missing, Ordering::Relaxed);
+        let found = planned - missing;
+        match &self.style {
+            Style::Bars { overall, .. } => {
+                overall.set_length(missing as u64);
+                overall.enable_steady_tick(std::time::Duration::from_secs(1));
+                if found > 0 {
+                    overall.println(format!("{found} of {planned} runs are finished already; --force makes them again"));
+                }
+            }
+            Style::Lines if found > 0 => {
+                eprintln!("{found} of {planned} runs are finished already; --force makes them again");
+            }
+            Style::Lines | Style::Quiet => {}
+        }
+    }
+
+    pub(super) fn end(&self) {
+        if let Style::Bars { bars, overall } = &self.style {
+            overall.finish_and_clear();
+            // A terminal that went away takes the bars with it.
+            let _ = bars.clear();
+        }
+    }
+
+    pub(super) fn start(&self, spec: &RunSpec) -> RunProgress<'_> {
+        let name = format!("{} {} seed {}", spec.arm, spec.point(), spec.seed.0);
+        let bar = match &self.style {
+            Style::Bars { bars, overall } => {
+                let bar = bars.insert_before(overall, ProgressBar::new(spec.fit.iterations as u64));
+                bar.set_style(style("{bar:20.cyan} {pos:>6}/{len} {prefix:44} {msg} {eta} left"));
+                bar.set_prefix(name.clone());
+                Some(bar)
+            }
+            Style::Lines | Style::Quiet => None,
+        };
+        RunProgress { progress: self, name, bar }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates in this file are valid")
+}
+
+/// Shows one run.
+pub struct RunProgress<'a> {
+    progress: &'a Progress,
+    name: String,
+    bar: Option<ProgressBar>,
+}
+
+impl RunProgress<'_> {
+    pub(super) fn step(&mut self, report: StepReport) {
+        let Some(bar) = &self.bar else { return };
+        if report.step % UPDATE_EVERY == 0 {
+            bar.set_position(report.step as u64);
+            bar.set_message(format!("loss {:.4} rate {:.2e}", report.loss, report.learning_rate));
+        }
+    }
+
+    pub(super) fn abandon(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    pub(super) fn finish(self, record: &RunRecord, seconds: f64) {
+        let done = self.progress.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = self.progress.total.load(Ordering::Relaxed);
+        let line = format!("[{done}/{total}] {}: {} in {seconds:.1} s", self.name, result(record));
+        match (&self.progress.style, self.bar) {
+            (Style::Bars { overall, .. }, Some(bar)) => {
+                bar.finish_and_clear();
+                overall.println(line);
+                overall.inc(1);
+            }
+            (Style::Lines, _) => eprintln!("{line}"),
+            _ => {}
+        }
+    }
+}
+
+/// Validation accuracy of a selection run, test accuracy of a full run.
+fn result(record: &RunRecord) -> String {
+    if record.outcome == RunOutcome::Diverged {
+        return format!("diverged at step {}", record.diverged_at_step.unwrap_or_default());
+    }
+    let last = record.evaluations.iter().rev().find(|row| row.metric == "accuracy");
+    last.map_or_else(String::new, |row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value))
+}

@@ -1,0 +1,118 @@
+//! Several runs at a time, on threads of their own. Which thread makes a run changes nothing about it.
+
+use super::progress::{Progress, RunProgress};
+use crate::config::RunSpec;
+use crate::record::{Environment, FinishedRun, Store};
+use crate::train::Control;
+use anyhow::{Context, Result};
+use candle_core::Device;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// candle walks and drops graphs by recursion; a composed stack of a thousand layers needs room.
+const STACK_BYTES: usize = 64 << 20;
+
+/// What a batch of runs came to.
+#[derive(Debug)]
+pub struct Batch {
+    /// Runs on disk, in the order of the plan.
+    pub finished: Vec<FinishedRun>,
+    /// Whether the user stopped it before the end.
+    pub interrupted: bool,
+}
+
+/// How to run a batch.
+pub struct Scheduler<'a> {
+    /// Where runs are kept.
+    pub store: &'a Store,
+    /// What tensors live on.
+    pub device: &'a Device,
+    /// For the manifests.
+    pub environment: &'a Environment,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Whether finished runs are made again.
+    pub force: bool,
+    /// Set from outside to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl Scheduler<'_> {
+    /// Makes every run that is not on disk yet.
+    ///
+    /// # Errors
+    /// The first error of any run; the others then stop.
+    pub fn run(&self, plan: &[RunSpec], progress: &Progress) -> Result<Batch> {
+        let mut results: Vec<Option<FinishedRun>> = plan
+            .iter()
+            .map(|spec| if self.force { Ok(None) } else { self.store.find(spec) })
+            .collect::<Result<_>>()?;
+        let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
+        // Longest first, so that no thread is left alone with a long run at the end.
+        queue.sort_by_key(|index| std::cmp::Reverse(cost(&plan[*index])));
+        progress.begin(plan.len(), queue.len());
+
+        let failure = Mutex::new(None);
+        let next = AtomicUsize::new(0);
+        let made = Mutex::new(Vec::with_capacity(queue.len()));
+        let work = || {
+            while let Some(&index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.stop.load(Ordering::Relaxed) || lock(&failure).is_some() {
+                    return;
+                }
+                let spec = &plan[index];
+                match self.run_one(spec, progress).with_context(|| format!("run {} of {}", spec.point(), spec.arm)) {
+                    Ok(Some(run)) => lock(&made).push((index, run)),
+                    Ok(None) => return,
+                    Err(error) => drop(lock(&failure).get_or_insert(error)),
+                }
+            }
+        };
+        std::thread::scope(|scope| -> Result<()> {
+            for _ in 0..self.jobs.min(queue.len()) {
+                std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
+            }
+            Ok(())
+        })?;
+        progress.end();
+        if let Some(error) = lock(&failure).take() {
+            return Err(error);
+        }
+        for (index, run) in lock(&made).drain(..) {
+            results[index] = Some(run);
+        }
+        let finished: Vec<_> = results.into_iter().flatten().collect();
+        Ok(Batch { interrupted: finished.len() < plan.len(), finished })
+    }
+
+    fn run_one(&self, spec: &RunSpec, progress: &Progress) -> Result<Option<FinishedRun>> {
+        let mut bar: RunProgress = progress.start(spec);
+        let mut step = |report| {
+            bar.step(report);
+            if self.stop.load(Ordering::Relaxed) { Control::Stop } else { Control::Continue }
+        };
+        let Some(record) = super::checkerboard::run(spec, self.device, &mut step)? else {
+            bar.abandon();
+            return Ok(None);
+        };
+        let run = self.store.save(spec, &record, self.environment)?;
+        bar.finish(&record, run.manifest.seconds);
+        Ok(Some(run))
+    }
+}
+
+/// Roughly proportional to the time of a run.
+fn cost(spec: &RunSpec) -> usize {
+    let size = spec.model.size();
+    let a_layer = match &spec.model {
+        crate::model::ModelConfig::Hannet(_) => 2 * size.width,
+        crate::model::ModelConfig::Fcnet(_) => size.width * size.width,
+        crate::model::ModelConfig::Resnet(_) => 2 * size.width * size.width,
+    };
+    a_layer * size.depth * spec.fit.iterations
+}
+
+/// A thread that panicked while it held the lock has left a whole value: each critical section is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

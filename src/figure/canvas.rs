@@ -1,0 +1,266 @@
+//! A drawing surface with smooth lines and text, twice as fine as the image it becomes.
+//!
+//! plotters supplies the glyphs and writes the PNG. Lines and marks are drawn here, because its rasteriser rounds the
+//! corners of thick lines to whole pixels and blends overlapping parts of a translucent shape twice.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, register_font};
+
+use super::Image;
+use super::theme::{PAPER, Type};
+
+/// Pixels of the surface per pixel of the image, along each axis.
+const FINE: usize = 2;
+const FONT: &str = "figure";
+/// Size at which text is measured: widths come back as whole pixels, and scale with the size.
+const MEASURE: f64 = 4096.0;
+
+/// Where a text lies relative to the point it is drawn at; vertically its capitals are centred on that point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Center,
+    Right,
+    /// Centred, and turned to read upwards.
+    Upwards,
+}
+
+pub(super) struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    /// A blank surface for an image of this size.
+    pub fn new(width: f64, height: f64) -> Result<Canvas> {
+        ensure!(width >= 1.0 && height >= 1.0 && width * height < 2e8, "a figure of {width} x {height} pixels");
+        register()?;
+        let (width, height) = (width.ceil() as usize * FINE, height.ceil() as usize * FINE);
+        Ok(Canvas { width, height, pixels: [PAPER.0, PAPER.1, PAPER.2].repeat(width * height) })
+    }
+
+    /// Mixes a colour into one fine pixel; outside the surface it does nothing.
+    fn blend(&mut self, x: i64, y: i64, color: RGBColor, alpha: f64) {
+        if x < 0 || y < 0 || x >= self.width as i64 || y >= self.height as i64 || alpha <= 0.0 {
+            return;
+        }
+        let at = 3 * (y as usize * self.width + x as usize);
+        for (old, new) in self.pixels[at..at + 3].iter_mut().zip([color.0, color.1, color.2]) {
+            let mixed = f64::from(*old) + (f64::from(new) - f64::from(*old)) * alpha.min(1.0);
+            *old = mixed.round() as u8;
+        }
+    }
+
+    /// Blends every fine pixel of a box by `coverage(centre)`, in image coordinates except that coverage is 0 to 1.
+    fn shade(&mut self, x: (f64, f64), y: (f64, f64), color: RGBColor, coverage: impl Fn(f64, f64) -> f64) {
+        let fine = FINE as f64;
+        let span = |range: (f64, f64), limit: usize| {
+            let low = (range.0 * fine).floor().clamp(0.0, limit as f64);
+            (low as i64, (range.1 * fine).ceil().clamp(low, limit as f64) as i64)
+        };
+        let ((left, right), (top, bottom)) = (span(x, self.width), span(y, self.height));
+        for row in top..bottom {
+            for column in left..right {
+                let alpha = coverage((column as f64 + 0.5) / fine, (row as f64 + 0.5) / fine);
+                self.blend(column, row, color, alpha);
+            }
+        }
+    }
+
+    /// Fills the rectangle between two corners.
+    pub fn rect(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor, alpha: f64) {
+        let inside = |value: f64, a: f64, b: f64| value >= a && value < b;
+        self.shade((from.0, to.0), (from.1, to.1), color, |x, y| {
+            if inside(x, from.0, to.0) && inside(y, from.1, to.1) { alpha } else { 0.0 }
+        });
+    }
+
+    /// Draws a straight line with round ends; a line from a point to itself is a dot.
+    pub fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: RGBColor, alpha: f64) {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let squared = dx * dx + dy * dy;
+        let reach = width / 2.0 + 1.0;
+        let around = |a: f64, b: f64| (a.min(b) - reach, a.max(b) + reach);
+        self.shade(around(from.0, to.0), around(from.1, to.1), color, |x, y| {
+            let (px, py) = (x - from.0, y - from.1);
+            let along = if squared > 0.0 { ((px * dx + py * dy) / squared).clamp(0.0, 1.0) } else { 0.0 };
+            let distance = (px - along * dx).hypot(py - along * dy);
+            alpha * ((width / 2.0 - distance) * FINE as f64 + 0.5).clamp(0.0, 1.0)
+        });
+    }
+
+    /// Draws an opaque line through all points.
+    pub fn path(&mut self, points: &[(f64, f64)], width: f64, color: RGBColor) {
+        for pair in points.windows(2) {
+            self.line(pair[0], pair[1], width, color, 1.0);
+        }
+    }
+
+    /// Draws a dashed horizontal or vertical line.
+    pub fn dashed(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: RGBColor) {
+        let length = (to.0 - from.0).hypot(to.1 - from.1);
+        let (dash, gap) = (3.5 * width, 3.5 * width);
+        let at = |along: f64| {
+            let part = along.min(length) / length;
+            (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part)
+        };
+        let mut along = 0.0;
+        while along < length {
+            self.line(at(along), at(along + dash), width, color, 1.0);
+            along += dash + gap;
+        }
+    }
+
+    /// Fills the area between two upright edges, each given by its upper end and the height of its lower end; the right
+    /// edge is left out, so that bands in a row do not overlap.
+    pub fn band(&mut self, from: ((f64, f64), f64), to: ((f64, f64), f64), color: RGBColor, alpha: f64) {
+        let ((left, right), fine) = ((from.0.0, to.0.0), FINE as f64);
+        let tall = (from.0.1.min(to.0.1) - 1.0, from.1.max(to.1) + 1.0);
+        self.shade((left, right), tall, color, |x, y| {
+            if x < left || x >= right {
+                return 0.0;
+            }
+            let part = (x - left) / (right - left);
+            let (top, bottom) = (from.0.1 + part * (to.0.1 - from.0.1), from.1 + part * (to.1 - from.1));
+            alpha
+                * (((y - top) * fine + 0.5).clamp(0.0, 1.0) + ((bottom - y) * fine + 0.5).clamp(0.0, 1.0) - 1.0)
+                    .max(0.0)
+        });
+    }
+
+    /// Fills a convex shape whose corners run clockwise on the screen.
+    pub fn fill(&mut self, corners: &[(f64, f64)], color: RGBColor) {
+        let around = |pick: fn(&(f64, f64)) -> f64| {
+            let values = corners.iter().map(pick);
+            (values.clone().fold(f64::INFINITY, f64::min) - 1.0, values.fold(f64::NEG_INFINITY, f64::max) + 1.0)
+        };
+        self.shade(around(|corner| corner.0), around(|corner| corner.1), color, |x, y| {
+            let mut inside = f64::INFINITY;
+            for (index, a) in corners.iter().enumerate() {
+                let b = corners[(index + 1) % corners.len()];
+                let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+                inside = inside.min((dx * (y - a.1) - dy * (x - a.0)) / dx.hypot(dy));
+            }
+            (inside * FINE as f64 + 0.5).clamp(0.0, 1.0)
+        });
+    }
+
+    /// Writes one line of text at a point.
+    pub fn text(&mut self, text: &str, at: (f64, f64), align: Align, kind: Type) -> Result<()> {
+        let fine = FINE as f64;
+        let back = match align {
+            Align::Left => 0.0,
+            Align::Right => text_width(text, kind.size)?,
+            Align::Center | Align::Upwards => text_width(text, kind.size)? / 2.0,
+        };
+        let size = kind.size * fine;
+        // The font's baseline lies half a size below plotters' origin, and its capitals are 0.62 sizes high.
+        let lower = (0.31 - 0.5) * size;
+        let mut ink: Vec<(i64, i64, f32)> = Vec::new();
+        let drawn = font(size).draw(text, (0, 0), |x, y, cover| {
+            ink.push((i64::from(x), i64::from(y), cover));
+            Ok::<(), std::convert::Infallible>(())
+        });
+        drawn.map_err(|error| anyhow!("drawing the text {text:?}: {error}"))?.map_err(|never| match never {})?;
+        let strokes = (kind.embolden * fine).round() as i64;
+        for (x, y, cover) in ink {
+            for shift in 0..=strokes {
+                let (along, across) = (x as f64 - back * fine + shift as f64, y as f64 + lower);
+                let (dx, dy) = if align == Align::Upwards { (across, -along) } else { (along, across) };
+                let (px, py) = ((at.0 * fine + dx).round() as i64, (at.1 * fine + dy).round() as i64);
+                self.blend(px, py, kind.color, f64::from(cover));
+            }
+        }
+        Ok(())
+    }
+
+    /// The finished image: every pixel is the mean of its fine pixels.
+    pub fn finish(self) -> Image {
+        let (width, height) = (self.width / FINE, self.height / FINE);
+        let mut pixels = Vec::with_capacity(3 * width * height);
+        for row in 0..height {
+            for column in 0..width {
+                for channel in 0..3 {
+                    let fine = |index: usize| {
+                        let (y, x) = (row * FINE + index / FINE, column * FINE + index % FINE);
+                        usize::from(self.pixels[3 * (y * self.width + x) + channel])
+                    };
+                    let sum: usize = (0..FINE * FINE).map(fine).sum();
+                    pixels.push(((sum + FINE * FINE / 2) / (FINE * FINE)) as u8);
+                }
+            }
+        }
+        Image { width, height, pixels }
+    }
+}
+
+fn font(size: f64) -> FontDesc<'static> {
+    FontDesc::new(FontFamily::Name(FONT), size, FontStyle::Normal)
+}
+
+/// Hands the bundled font to plotters once per process, so that a figure never depends on the fonts of the machine.
+fn register() -> Result<()> {
+    static READY: OnceLock<bool> = OnceLock::new();
+    let load = || register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok();
+    ensure!(*READY.get_or_init(load), "the bundled font of the figures cannot be read");
+    Ok(())
+}
+
+/// Width of a text in pixels.
+pub(super) fn text_width(text: &str, size: f64) -> Result<f64> {
+    register()?;
+    let ((left, _), (right, _)) = font(MEASURE).layout_box(text).with_context(|| format!("measuring {text:?}"))?;
+    Ok(f64::from(right - left) / MEASURE * size)
+}
+
+/// A text in lines no wider than `width`, and the type that makes it fit: words wrap, and only if that takes more than
+/// `most` lines does the text shrink, down to half its size, and then lose its end.
+pub(super) fn fit(text: &str, width: f64, most: usize, kind: Type) -> Result<(Type, Vec<String>)> {
+    let mut size = kind.size;
+    loop {
+        let lines = wrap(text, width, size)?;
+        let wide = lines.iter().map(|line| text_width(line, size)).collect::<Result<Vec<f64>>>()?;
+        let fits = lines.len() <= most && wide.iter().all(|&line| line <= width);
+        if fits {
+            return Ok((Type { size, ..kind }, lines));
+        }
+        if size <= kind.size / 2.0 {
+            return Ok((Type { size, ..kind }, cut(lines, width, most, size)?));
+        }
+        size -= 1.0;
+    }
+}
+
+fn wrap(text: &str, width: f64, size: f64) -> Result<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let longer = lines.last().map(|line| format!("{line} {word}"));
+        match longer {
+            Some(longer) if text_width(&longer, size)? <= width => {
+                lines.pop();
+                lines.push(longer);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    Ok(lines)
+}
+
+/// Keeps the first lines, and marks with dots where text was lost.
+fn cut(mut lines: Vec<String>, width: f64, most: usize, size: f64) -> Result<Vec<String>> {
+    let lost = lines.len() > most;
+    lines.truncate(most);
+    let last = lines.len().saturating_sub(1);
+    for (index, line) in lines.iter_mut().enumerate() {
+        let dots = if lost && index == last { "…" } else { "" };
+        let mut shown = format!("{line}{dots}");
+        while text_width(&shown, size)? > width && line.pop().is_some() {
+            shown = format!("{line}…");
+        }
+        *line = shown;
+    }
+    Ok(lines)
+}

@@ -1,0 +1,205 @@
+//! Test accuracy over the iterations of training: the median seed as a line, all seeds as a band.
+
+use anyhow::{Context, Result, ensure};
+
+use super::axes::{BELOW, Frame, beside, count_axis, percent_axis};
+use super::canvas::{Align, Canvas, fit};
+use super::legend::{Legend, Sign, mark, whisker};
+use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, PANEL_TITLE, SOFT_INK, Type};
+use super::{Arm, Image, MARGIN, arms_of, draw_title, fraction, title_height};
+
+/// Accuracies of all seeds of an arm at one moment, as fractions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BandPoint {
+    /// Number of the iteration.
+    pub step: f64,
+    /// Median over the seeds.
+    pub median: f64,
+    /// Lowest seed.
+    pub low: f64,
+    /// Highest seed.
+    pub high: f64,
+}
+
+/// One arm over the iterations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// Name of the arm, which fixes its colour.
+    pub arm: String,
+    /// Its text in the legend.
+    pub label: String,
+    /// Points with growing step; a single one is drawn as a mark.
+    pub points: Vec<BandPoint>,
+}
+
+/// Arms that were trained under the same conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CurvePanel {
+    /// What the arms have in common.
+    pub title: String,
+    /// The arms; one that is missing here keeps its place in the legend if another panel has it.
+    pub curves: Vec<Curve>,
+    /// A reference accuracy, drawn dashed, and what it stands for.
+    pub baseline: Option<(f64, String)>,
+}
+
+/// More panels than this continue in a second row.
+const COLUMNS: usize = 3;
+/// Room right of a plot for the last values, and between panels.
+const VALUES: f64 = 120.0;
+const GAP: f64 = 40.0;
+/// Marks along a line, for readers who cannot go by its colour.
+const MARKS: usize = 6;
+
+/// Draws the panels side by side on one accuracy axis, with a legend below.
+///
+/// Fails if there is no panel, curve or point, if a number is no fraction, or if steps do not grow.
+pub fn accuracy_curves(title: &str, panels: &[CurvePanel]) -> Result<Image> {
+    ensure!(!panels.is_empty(), "accuracy curves {title:?}: no panel to draw");
+    panels.iter().try_for_each(check)?;
+    let points = || panels.iter().flat_map(|panel| &panel.curves).flat_map(|curve| &curve.points);
+    let baselines = panels.iter().filter_map(|panel| panel.baseline.as_ref()).map(|(value, _)| *value);
+    let y = percent_axis(points().flat_map(|point| [point.low, point.high]).chain(baselines));
+    let arms = arms_of(panels.iter().flat_map(|panel| &panel.curves).map(|curve| curve.arm.as_str()));
+
+    let columns = if panels.len() == 4 { 2 } else { panels.len().min(COLUMNS) };
+    let rows = panels.len().div_ceil(columns);
+    let (plot_width, plot_height) = [(1300.0, 760.0), (880.0, 720.0), (640.0, 680.0)][columns - 1];
+    let left = MARGIN + beside(&y)?;
+    let pitch = plot_width + VALUES + GAP;
+    let width = left + columns as f64 * pitch - GAP + MARGIN / 2.0;
+    let legend = Legend::new(entries(panels, &arms), width - 2.0 * MARGIN)?;
+    let titles = panels.iter().map(|panel| fit(&panel.title, plot_width, 2, PANEL_TITLE));
+    let titles = titles.collect::<Result<Vec<(Type, Vec<String>)>>>()?;
+    let head = titles.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0) as f64 * PANEL_TITLE.size * 1.12 + 20.0;
+    let row_height = head + plot_height + BELOW;
+    let height = title_height(title, width)? + rows as f64 * (row_height + 24.0) + legend.height() + MARGIN;
+    let mut canvas = Canvas::new(width, height)?;
+    let top = draw_title(&mut canvas, title, width)?;
+    for (index, (panel, (kind, lines))) in panels.iter().zip(&titles).enumerate() {
+        let x = left + (index % columns) as f64 * pitch;
+        let above = top + (index / columns) as f64 * (row_height + 24.0);
+        for (line, text) in lines.iter().enumerate() {
+            canvas.text(text, (x, above + (line as f64 + 0.5) * kind.size * 1.12), Align::Left, *kind)?;
+        }
+        let most =
+            panel.curves.iter().flat_map(|curve| &curve.points).fold(0.0, |most: f64, point| most.max(point.step));
+        let (top, bottom) = (above + head, above + head + plot_height);
+        let frame = Frame { left: x, top, right: x + plot_width, bottom, x: count_axis(most), y: y.clone() };
+        let y_label = (index % columns == 0).then_some("test accuracy (%)");
+        frame.draw(&mut canvas, "training iteration", y_label)?;
+        draw_panel(&mut canvas, panel, &frame, &arms)?;
+    }
+    legend.draw(&mut canvas, width / 2.0, height - MARGIN - legend.height())?;
+    Ok(canvas.finish())
+}
+
+fn check(panel: &CurvePanel) -> Result<()> {
+    let name = &panel.title;
+    ensure!(!panel.curves.is_empty(), "accuracy curves, panel {name:?}: no curve to draw");
+    for curve in &panel.curves {
+        let what = || format!("accuracy curves, panel {name:?}, curve {:?}", curve.label);
+        ensure!(!curve.points.is_empty(), "{}: no point to draw", what());
+        for point in &curve.points {
+            let step = point.step;
+            ensure!(step.is_finite() && step >= 0.0, "{}: {step} is no iteration", what());
+            for (part, value) in [("median", point.median), ("lowest", point.low), ("highest", point.high)] {
+                fraction(value, || format!("{}: {part} accuracy at iteration {step}", what()))?;
+            }
+        }
+        let grows = curve.points.windows(2).all(|pair| pair[0].step < pair[1].step);
+        ensure!(grows, "{}: its iterations do not grow from point to point", what());
+    }
+    match &panel.baseline {
+        Some((value, label)) => fraction(*value, || format!("accuracy curves, panel {name:?}: baseline {label:?}")),
+        None => Ok(()),
+    }
+}
+
+fn entries(panels: &[CurvePanel], arms: &[(Arm, ArmStyle)]) -> Vec<(Sign, String)> {
+    let curves = || panels.iter().flat_map(|panel| &panel.curves);
+    let mut entries: Vec<(Sign, String)> = Vec::new();
+    for (arm, style) in arms {
+        let label = curves().find(|curve| curve.arm == arm.name).map_or(&arm.label, |curve| &curve.label);
+        entries.push((Sign::Line(*style), label.clone()));
+    }
+    entries.push((Sign::Band, "lowest to highest seed; line and number: median seed".to_owned()));
+    // Panels with the same kind of reference share an entry that lists their values from left to right.
+    let mut references: Vec<(&str, Vec<String>)> = Vec::new();
+    for (value, label) in panels.iter().filter_map(|panel| panel.baseline.as_ref()) {
+        let value = format!("{:.1} %", 100.0 * value);
+        match references.iter_mut().find(|(known, _)| known == label) {
+            Some((_, values)) if values.contains(&value) => {}
+            Some((_, values)) => values.push(value),
+            None => references.push((label, vec![value])),
+        }
+    }
+    entries.extend(references.iter().map(|(label, values)| (Sign::Dashes, format!("{label}: {}", values.join(", ")))));
+    entries
+}
+
+fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, frame: &Frame, arms: &[(Arm, ArmStyle)]) -> Result<()> {
+    let mut styled: Vec<(&Curve, ArmStyle)> = Vec::new();
+    for curve in &panel.curves {
+        let style = arms.iter().find(|(arm, _)| arm.name == curve.arm).map(|(_, style)| *style);
+        styled.push((curve, style.with_context(|| format!("no style for the arm {:?}", curve.arm))?));
+    }
+    for (curve, style) in &styled {
+        draw_band(canvas, curve, *style, frame);
+    }
+    if let Some((value, _)) = &panel.baseline {
+        let (_, y) = frame.at(frame.x.low, 100.0 * value);
+        canvas.dashed((frame.left, y), (frame.right, y), 3.0, SOFT_INK);
+    }
+    // The first arm is drawn last: where lines meet, the one the chart is about stays visible.
+    for (curve, style) in styled.iter().rev() {
+        let line: Vec<(f64, f64)> =
+            curve.points.iter().map(|point| frame.at(point.step, 100.0 * point.median)).collect();
+        canvas.path(&line, LINE, style.color);
+        let last = line.len() - 1;
+        let marks = MARKS.min(line.len());
+        for index in 1..=marks {
+            mark(canvas, line[last * index / marks], *style);
+        }
+    }
+    draw_values(canvas, &styled, frame)
+}
+
+fn draw_band(canvas: &mut Canvas, curve: &Curve, style: ArmStyle, frame: &Frame) {
+    if let [only] = curve.points.as_slice() {
+        let (top, bottom) = (frame.at(only.step, 100.0 * only.high), frame.at(only.step, 100.0 * only.low));
+        whisker(canvas, top, bottom.1, style.color);
+    }
+    for pair in curve.points.windows(2) {
+        let at =
+            |point: &BandPoint| (frame.at(point.step, 100.0 * point.high), frame.at(point.step, 100.0 * point.low).1);
+        canvas.band(at(&pair[0]), at(&pair[1]), style.color, BAND_ALPHA);
+    }
+}
+
+/// Writes the last value of every curve beside the plot, moved apart where they would touch.
+fn draw_values(canvas: &mut Canvas, styled: &[(&Curve, ArmStyle)], frame: &Frame) -> Result<()> {
+    let apart = DIRECT.size * 1.05;
+    let mut values: Vec<(f64, String, ArmStyle)> = Vec::new();
+    for (curve, style) in styled {
+        if let Some(point) = curve.points.last() {
+            let text = format!("{:.1} %", 100.0 * point.median);
+            values.push((frame.at(point.step, 100.0 * point.median).1, text, *style));
+        }
+    }
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut free = f64::NEG_INFINITY;
+    for value in &mut values {
+        value.0 = value.0.max(free);
+        free = value.0 + apart;
+    }
+    let mut limit = frame.bottom;
+    for value in values.iter_mut().rev() {
+        value.0 = value.0.min(limit);
+        limit = value.0 - apart;
+    }
+    for (y, text, style) in values {
+        canvas.text(&text, (frame.right + 22.0, y), Align::Left, Type { color: style.color, ..DIRECT })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The rows of the CSV files of a run, one type a file. Fractions are 0 to 1. Nothing here depends on time or threads:
+//! durations are in `manifest.json`.
+
+use serde::{Deserialize, Serialize};
+
+/// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRow {
+    /// Experiment.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// Recipe, learning rate and phase.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// Points seen over points in the training set.
+    pub epoch: f64,
+    /// Optimizer steps made.
+    pub step: usize,
+    /// Of the last step.
+    pub learning_rate: f64,
+    /// Mean squared error over the points seen since the last row.
+    pub train_loss: f64,
+    /// Mean squared error on the validation points.
+    pub validation_loss: Option<f64>,
+    /// Accuracy on the validation points.
+    pub validation_metric: Option<f64>,
+}
+
+/// `test_curve.csv`: test accuracy during training. Only the `best_on_test` protocol reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestCurveRow {
+    /// Experiment.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// Recipe, learning rate and phase.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// Optimizer steps made.
+    pub step: usize,
+    /// Accuracy on the test points.
+    pub test_accuracy: f64,
+}
+
+/// `evaluations.csv`: scores of the last iterate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRow {
+    /// Experiment.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// Recipe, learning rate and phase.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// train, validation or test.
+    pub split: String,
+    /// accuracy or mean_squared_error.
+    pub metric: String,
+    /// none: the inputs are as they are.
+    pub attack: String,
+    /// Norm of the attack.
+    pub norm: Option<String>,
+    /// Size of the attack.
+    pub epsilon: Option<f64>,
+    /// The score.
+    pub value: f64,
+    /// Points scored.
+    pub n: usize,
+}
+
+/// `predictions.csv`: the network's answer at every grid point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionRow {
+    /// Grid row.
+    pub row: usize,
+    /// Grid column.
+    pub column: usize,
+    /// train, test or unused.
+    pub split: String,
+    /// True class.
+    pub label: u8,
+    /// Mean of the outputs.
+    pub output: f32,
+    /// Class 1 where the output is above 0.5.
+    pub prediction: u8,
+}

@@ -1,0 +1,61 @@
+//! The closing table of a command.
+
+use super::figures::Drawn;
+use super::{Verdict, percent};
+use crate::config::Experiment;
+use crate::record::{Protocol, Store, Summary};
+use std::fmt::Write;
+
+pub(super) fn render(
+    store: &Store,
+    summaries: &[Summary],
+    experiment: &Experiment,
+    verdicts: &[Verdict],
+    drawn: &[Drawn],
+) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n{}: test accuracy in percent over seeds", experiment.title);
+    let header = format!(
+        "{:7} {:12} {:8} {:>10} {:>15} {:>7} {:>7} {:>3} {:>8} {:>7} {:>9}",
+        "recipe", "protocol", "model", "parameters", "mean +- std", "median", "min", "n", "diverged", "paper", "s / seed"
+    );
+    let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
+    for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {
+        let sample = summary.sample();
+        let spread = match sample.and_then(|s| s.deviation) {
+            Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
+            None => percent(sample.map(|s| s.mean)),
+        };
+        // The paper reports its own protocol and no other.
+        let paper = experiment.arm(&summary.arm).and_then(|arm| arm.paper);
+        let _ = writeln!(
+            text,
+            "{:7} {:12} {:8} {:>10} {:>15} {:>7} {:>7} {:>3} {:>8} {:>7} {:>9.1}",
+            summary.recipe,
+            summary.protocol.key(),
+            summary.arm,
+            summary.parameters,
+            spread,
+            percent(sample.map(|s| s.median)),
+            percent(sample.map(|s| s.min)),
+            summary.values.len(),
+            summary.diverged(),
+            percent(paper.filter(|_| summary.protocol == Protocol::BestOnTest)),
+            summary.seconds,
+        );
+    }
+    if summaries.is_empty() {
+        let _ = writeln!(text, "no seed has all of its runs yet");
+    }
+    for verdict in verdicts {
+        let _ = writeln!(text, "{}", verdict.text);
+    }
+    for figure in drawn {
+        if let Err(reason) = &figure.result {
+            let _ = writeln!(text, "not drawn: {}: {reason}", figure.file);
+        }
+    }
+    let _ = writeln!(text, "\nfigures, tables and runs are in {}", store.root().display());
+    text
+}
