@@ -53,7 +53,7 @@ pub(super) struct Setting {
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Learning rates to choose from, for every model and recipe
-    #[arg(long, value_delimiter = ',', value_name = "RATE,..")]
+    #[arg(long, value_delimiter = ',', value_name = "RATE,..", allow_negative_numbers = true)]
     learning_rates: Option<Vec<f64>>,
     /// Independent repetitions of the whole procedure
     #[arg(long, value_name = "N")]
@@ -62,7 +62,7 @@ pub(super) struct Setting {
     #[arg(long, value_name = "N")]
     cells: Option<usize>,
     /// Part of the points that is for training
-    #[arg(long, value_name = "FRACTION")]
+    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
     train_fraction: Option<f64>,
     /// Use this split (CSV: split,row,column,label) for every seed instead of a random one for each
     #[arg(long, value_name = "FILE", conflicts_with = "train_fraction")]

@@ -1,0 +1,389 @@
+//! The real program, in a private directory, as a user meets it.
+
+use assert_cmd::Command;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
+/// A checkerboard that ends in a second: two networks, one recipe, a few steps.
+const TINY: &[&str] = &[
+    "checkerboard",
+    "--profile",
+    "smoke",
+    "--models",
+    "hannet,fcnet",
+    "--recipe",
+    "tuned",
+    "--iterations",
+    "40",
+    "--width",
+    "12,fcnet=16",
+    "--depth",
+    "6,fcnet=2",
+    "--device",
+    "cpu",
+];
+
+/// A directory of its own, and the program in it.
+struct Sandbox(TempDir);
+
+impl Sandbox {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
+        Command::new(PROGRAM).current_dir(self.0.path()).args(arguments).assert()
+    }
+
+    /// Runs what must fail; returns what it told.
+    fn error(&self, arguments: &[&str]) -> String {
+        let assert = self.run(arguments).failure();
+        let output = assert.get_output();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
+        text
+    }
+}
+
+fn golden(name: &str) -> String {
+    format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a directory with its bytes, but for those that hold times or command lines.
+fn timeless_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("a readable directory").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if !["manifest.json", "README.md", ".lock"].iter().any(|name| path.ends_with(name)) {
+                let relative = path.strip_prefix(root).expect("a path below the root").to_path_buf();
+                files.insert(relative, fs::read(&path).expect("a readable file"));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_run_leaves_every_file_and_a_table() {
+    let sandbox = Sandbox::new();
+    let assert = sandbox.run(TINY).success();
+    let table = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    for part in ["held_out", "best_on_test", "hannet", "fcnet", "parameters", "diverged"] {
+        assert!(table.contains(part), "{part} is missing in\n{table}");
+    }
+    let results = sandbox.path("results");
+    for file in [
+        "README.md",
+        "tables/checkerboard.csv",
+        "figures/checkerboard-decision-maps.png",
+        "figures/checkerboard-test-accuracy.png",
+        "figures/checkerboard-parameters.png",
+    ] {
+        assert!(results.join(file).exists(), "{file} is missing");
+    }
+    let names: Vec<String> =
+        timeless_files(&results).into_keys().map(|path| path.to_string_lossy().into_owned()).collect();
+    let full = names.iter().find(|n| n.contains("hannet/") && n.contains("-full-seed1")).expect("a full run");
+    let directory = results.join(Path::new(full).parent().expect("a run directory"));
+    for file in [
+        "config.toml",
+        "manifest.json",
+        "epochs.csv",
+        "evaluations.csv",
+        "test_curve.csv",
+        "predictions.csv",
+        "weights.safetensors",
+    ] {
+        assert!(directory.join(file).exists(), "{file} is missing in {}", directory.display());
+    }
+}
+
+#[test]
+fn csv_headers_are_pinned() {
+    let sandbox = Sandbox::new();
+    sandbox.run(TINY).success();
+    let files = timeless_files(&sandbox.path("results"));
+    let header = |ending: &str| {
+        let (_, bytes) = files.iter().find(|(path, _)| path.to_string_lossy().ends_with(ending)).expect("a CSV file");
+        String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_string()
+    };
+    insta::assert_snapshot!(header("epochs.csv"), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric");
+    insta::assert_snapshot!(header("evaluations.csv"), @"experiment,arm,point,seed,split,metric,attack,norm,epsilon,value,n");
+    insta::assert_snapshot!(header("test_curve.csv"), @"experiment,arm,point,seed,step,test_accuracy");
+    insta::assert_snapshot!(header("predictions.csv"), @"row,column,split,label,output,prediction");
+    insta::assert_snapshot!(header("tables/checkerboard.csv"), @"experiment,arm,recipe,protocol,learning_rate,parameters,metric,attack,epsilon,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,paper,delta");
+}
+
+#[test]
+fn the_same_command_gives_the_same_bytes_for_any_number_of_jobs_and_threads() {
+    let (one, two, threads) = (Sandbox::new(), Sandbox::new(), Sandbox::new());
+    one.run(&[TINY, &["--jobs", "1"]].concat()).success();
+    two.run(&[TINY, &["--jobs", "2"]].concat()).success();
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(threads.0.path()).args(TINY).env("RAYON_NUM_THREADS", "3").assert().success();
+    let files = timeless_files(&one.path("results"));
+    assert!(files.len() > 20, "only {} files", files.len());
+    for other in [two, threads] {
+        let others = timeless_files(&other.path("results"));
+        assert_eq!(files.keys().collect::<Vec<_>>(), others.keys().collect::<Vec<_>>());
+        for (path, bytes) in &files {
+            assert!(others.get(path) == Some(bytes), "{} differs", path.display());
+        }
+    }
+}
+
+#[test]
+fn finished_runs_are_skipped_unless_forced_and_a_report_redraws_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.run(TINY).success();
+    let before = timeless_files(&sandbox.path("results"));
+    let told = |assert: assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(told(sandbox.run(TINY).success()).contains("16 of 16 runs are finished already"));
+    assert!(!told(sandbox.run(&[TINY, &["--force"]].concat()).success()).contains("finished already"));
+    fs::remove_dir_all(sandbox.path("results/figures")).expect("figures to remove");
+    sandbox.run(&["report"]).success();
+    assert!(before == timeless_files(&sandbox.path("results")), "the report changed a file");
+}
+
+#[test]
+fn another_setting_does_not_overwrite_the_runs_of_the_first() {
+    let sandbox = Sandbox::new();
+    sandbox.run(TINY).success();
+    let runs = |sandbox: &Sandbox| timeless_files(&sandbox.path("results/runs")).len();
+    let first = runs(&sandbox);
+    sandbox.run(&[TINY, &["--cells", "6"]].concat()).success();
+    assert!(runs(&sandbox) > first + 10);
+}
+
+#[test]
+fn a_run_can_be_made_again_from_its_config() {
+    let sandbox = Sandbox::new();
+    sandbox.run(TINY).success();
+    let files = timeless_files(&sandbox.path("results"));
+    let config = files.keys().find(|path| path.ends_with("config.toml")).expect("a config.toml");
+    let config = format!("results/{}", config.display());
+    sandbox.run(&["rerun", &config, "--out", "again", "--device", "cpu"]).success();
+    let again = timeless_files(&sandbox.path("again"));
+    assert!(again.len() >= 4);
+    for (path, bytes) in again {
+        assert!(files.get(&path) == Some(&bytes), "{} differs", path.display());
+    }
+}
+
+#[test]
+fn a_killed_command_goes_on_where_it_stopped() {
+    let sandbox = Sandbox::new();
+    let long = [&["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned"], &TINY[13..]].concat();
+    let mut child = std::process::Command::new(PROGRAM)
+        .current_dir(sandbox.0.path())
+        .args(&long)
+        .args(["--iterations", "20000", "--seeds", "1", "--jobs", "1", "--quiet"])
+        .spawn()
+        .expect("the program starts");
+    // Until something is on disk; then the second run is under way.
+    while timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be killed");
+    }
+    child.kill().expect("a child to kill");
+    child.wait().expect("a dead child");
+    let assert = sandbox.run(&[&long[..], &["--iterations", "20000", "--seeds", "1"]].concat()).success();
+    let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(told.contains("of 4 runs are finished already"), "{told}");
+    let left: Vec<_> = fs::read_dir(sandbox.path("results/runs/checkerboard/hannet")).expect("runs").flatten().collect();
+    assert_eq!(left.len(), 4, "half-written runs are still there");
+}
+
+fn timeless_files_or_none(root: &Path) -> usize {
+    let whole = |entry: &fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
+    fs::read_dir(root).map_or(0, |entries| entries.flatten().filter(whole).count())
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {
+    let sandbox = Sandbox::new();
+    let mut child = std::process::Command::new(PROGRAM)
+        .current_dir(sandbox.0.path())
+        .args(["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned", "--seeds", "1"])
+        .args(["--iterations", "20000", "--jobs", "1", "--quiet", "--device", "cpu"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    while timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert_eq!(child.wait().expect("a child").code(), Some(130));
+    assert!(timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) >= 1);
+}
+
+#[test]
+fn two_commands_do_not_write_the_same_results() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.path("results/runs/checkerboard");
+    fs::create_dir_all(&directory).expect("a directory");
+    let lock = fs::File::create(directory.join(".lock")).expect("a file");
+    lock.lock().expect("a lock");
+    assert!(sandbox.error(TINY).contains("another han-exp is writing"));
+}
+
+#[test]
+fn mistakes_are_told_with_flag_value_and_cure() {
+    let sandbox = Sandbox::new();
+    for (arguments, parts) in [
+        (vec!["checkerboard", "--models", "hanet"], vec!["--models hanet", "hannet, fcnet, resnet"]),
+        (vec!["checkerboard", "--recipe", "best"], vec!["--recipe best", "paper, tuned"]),
+        (vec!["checkerboard", "--width", "0"], vec!["--width", "'0'", "positive"]),
+        (vec!["checkerboard", "--width", "vgg=3"], vec!["vgg", "hannet, fcnet, resnet"]),
+        (vec!["checkerboard", "--batch-size", "0"], vec!["batch_size is 0", "at least 1"]),
+        (vec!["checkerboard", "--batch-size", "100000"], vec!["batch_size is 100000", "at most 1312"]),
+        (vec!["checkerboard", "--learning-rates", "-1"], vec!["learning rate -1", "positive"]),
+        (vec!["checkerboard", "--learning-rates", "nan"], vec!["learning rate NaN", "positive"]),
+        (vec!["checkerboard", "--seeds", "0"], vec!["seeds is 0", "at least 1"]),
+        (vec!["checkerboard", "--cells", "100"], vec!["cells is 100", "1 to 81"]),
+        (vec!["checkerboard", "--train-fraction", "1.5"], vec!["train_fraction is 1.5", "between 0 and 1"]),
+        (vec!["checkerboard", "--split-file", "nowhere.csv"], vec!["nowhere.csv"]),
+        (vec!["checkerboard", "--profile", "fast"], vec!["--profile", "smoke", "quick", "paper"]),
+        (vec!["checkerboard", "--device", "tpu"], vec!["--device", "auto, cpu or cuda:N"]),
+        (vec!["checkerboard", "--jobs", "0"], vec!["--jobs"]),
+        (vec!["checkerboard", "--experiment", "none.toml"], vec!["none.toml"]),
+        (vec!["report"], vec!["results has no runs of checkerboard", "han-exp checkerboard"]),
+        (vec!["rerun", "nothing"], vec!["nothing"]),
+    ] {
+        let told = sandbox.error(&arguments);
+        for part in parts {
+            assert!(told.contains(part), "{arguments:?}: {part:?} is missing in: {told}");
+        }
+        assert!(!sandbox.path("results").exists(), "{arguments:?} wrote something");
+    }
+    if !cfg!(feature = "cuda") {
+        assert!(sandbox.error(&["checkerboard", "--device", "cuda:0"]).contains("--features cuda"));
+    }
+}
+
+#[test]
+fn a_typo_in_an_experiment_file_is_told_with_its_line() {
+    let sandbox = Sandbox::new();
+    let text = include_str!("../experiments/checkerboard.toml").replace("batch_size", "batchsize");
+    fs::write(sandbox.path("mine.toml"), text).expect("a file");
+    let told = sandbox.error(&["checkerboard", "--experiment", "mine.toml"]);
+    assert!(told.contains("mine.toml") && told.contains("batchsize") && told.contains("line"), "{told}");
+}
+
+#[test]
+fn a_split_file_is_read_checked_and_used() {
+    let sandbox = Sandbox::new();
+    // Every fourth point for training; labels of the paper's board.
+    let label = |row: usize, column: usize| match (4..76).contains(&row) && (4..76).contains(&column) {
+        true => (((row - 4) / 6 + (column - 4) / 6) % 2).to_string(),
+        false => "0".to_string(),
+    };
+    let rows = (0..6561).map(|point| {
+        let (row, column) = (point / 81, point % 81);
+        let split = if point % 4 == 0 { "train" } else { "test" };
+        format!("{split},{row},{column},{}\n", label(row, column))
+    });
+    let text = format!("split,row,column,label\n{}", rows.collect::<String>());
+    fs::write(sandbox.path("split.csv"), &text).expect("a file");
+    sandbox.run(&[TINY, &["--split-file", "split.csv"]].concat()).success();
+
+    fs::write(sandbox.path("bad.csv"), text.replacen("train,0,0,0", "train,0,0,1", 1)).expect("a file");
+    let told = sandbox.error(&[TINY, &["--split-file", "bad.csv"]].concat());
+    assert!(told.contains("bad.csv, line 2") && told.contains("label 1"), "{told}");
+    fs::write(sandbox.path("bad.csv"), text.replacen("test,0,1,0", "holdout,0,1,0", 1)).expect("a file");
+    let told = sandbox.error(&[TINY, &["--split-file", "bad.csv"]].concat());
+    assert!(told.contains("line 3") && told.contains("holdout"), "{told}");
+}
+
+#[test]
+fn foreign_weights_score_the_same_in_all_three_formats() {
+    let sandbox = Sandbox::new();
+    let score = |file: &str| {
+        let arguments = ["evaluate", "checkerboard", "--model", "hannet", "--weights", &golden(file)];
+        let assert = sandbox.run(&arguments).success();
+        let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+        text.lines().skip(1).map(String::from).collect::<Vec<_>>()
+    };
+    let expected = score("hannet_checkerboard.safetensors");
+    assert!(expected.iter().any(|line| line.starts_with("test")), "{expected:?}");
+    assert_eq!(expected, score("hannet_checkerboard.pt"));
+    assert_eq!(expected, score("hannet_checkerboard_legacy.pkl"));
+}
+
+#[test]
+fn wrong_weights_are_told_apart() {
+    let sandbox = Sandbox::new();
+    let pkl = golden("hannet_checkerboard_legacy.pkl");
+    let evaluate = ["evaluate", "checkerboard", "--weights"];
+    let told = sandbox.error(&[&evaluate[..], &[&pkl, "--model", "hannet", "--width", "31"]].concat());
+    assert!(told.contains("0.weight: expected shape [31, 2], found [30, 2]"), "{told}");
+    let told = sandbox.error(&[&evaluate[..], &[&pkl, "--model", "hannet", "--depth", "10"]].concat());
+    assert!(told.contains("layer") || told.contains("expected shape"), "{told}");
+    let told = sandbox.error(&[&evaluate[..], &[&pkl, "--model", "fcnet"]].concat());
+    assert!(told.contains("expected shape"), "{told}");
+
+    fs::write(sandbox.path("notes.pt"), "hello").expect("a file");
+    assert!(sandbox.error(&[&evaluate[..], &["notes.pt", "--model", "hannet"]].concat()).contains("neither"));
+    let bytes = fs::read(&pkl).expect("a golden file");
+    for cut in [20, 600, bytes.len() / 2, bytes.len() - 3] {
+        fs::write(sandbox.path("cut.pkl"), &bytes[..cut]).expect("a file");
+        let told = sandbox.error(&[&evaluate[..], &["cut.pkl", "--model", "hannet"]].concat());
+        assert!(told.contains("cut.pkl"), "{told}");
+    }
+}
+
+#[test]
+fn the_plan_of_the_quick_profile() {
+    let assert = Sandbox::new().run(&["plan", "checkerboard"]).success();
+    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let runs = |arm: &str, recipe: &str| {
+        let of = |line: &&str| line.starts_with(arm) && line.contains(&format!(" {recipe}-lr"));
+        let lines: Vec<&str> = text.lines().filter(of).collect();
+        let full = lines.iter().filter(|line| line.contains("-full ") && line.contains(" 40000 iterations")).count();
+        (full, lines.len() - full)
+    };
+    // Full runs at the paper's length, and as many that choose a learning rate.
+    for recipe in ["paper", "tuned"] {
+        assert_eq!((runs("hannet", recipe), runs("fcnet", recipe)), ((20, 20), (20, 20)), "{text}");
+        assert_eq!(runs("resnet", recipe), (6, 6), "{text}");
+    }
+}
+
+#[test]
+fn the_plan_of_a_small_setting() {
+    let setting = ["--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64"];
+    let assert = Sandbox::new().run(&[&["plan", "checkerboard"][..], &setting].concat()).success();
+    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    // The hash at the end of a directory changes with the version of the program.
+    let lines = text.lines().map(|line| line.rsplit_once("-seed0-").map_or(line, |(start, _)| start));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+    Checkerboard generalization: A HanNet of 3,032 parameters generalizes to unseen points of a checkerboard where dense networks do not.
+    2 runs, profile quick
+    hannet    20 x 64   tuned-lr0.01-selection       seed 0    10000 iterations  runs/checkerboard/hannet/tuned-lr0.01-selection
+    hannet    20 x 64   tuned-lr0.01-full            seed 0    40000 iterations  runs/checkerboard/hannet/tuned-lr0.01-full
+    ");
+}
+
+#[test]
+fn a_missed_expectation_is_shown_and_strict_makes_it_an_exit_code() {
+    let sandbox = Sandbox::new();
+    let text = include_str!("../experiments/checkerboard.toml").replace("iterations = 40000", "iterations = 20");
+    let text = text.replace("selection_iterations = 10000", "selection_iterations = 20");
+    fs::write(sandbox.path("mine.toml"), text).expect("a file");
+    let setting = ["checkerboard", "--experiment", "mine.toml", "--models", "hannet", "--recipe", "tuned", "--quiet"];
+    let assert = sandbox.run(&setting).code(0);
+    assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains("MISSED"));
+    sandbox.run(&[&setting[..], &["--strict"]].concat()).code(3);
+}
