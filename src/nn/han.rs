@@ -120,21 +120,24 @@ impl HanStack {
     /// As [`Module::forward`].
     pub fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
         self.geometry(xs)?;
+        // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
+        // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
+        let square = self.direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
+        let zero = square.detach().le(kernel::SHORTEST * kernel::SHORTEST)?.to_dtype(square.dtype())?;
+        let length = (square + &zero)?.sqrt()?;
+        let unit = self.direction.broadcast_div(&length)?.broadcast_mul(&zero.affine(-1.0, 1.0)?)?;
         let mut h = xs.clone();
         for layer in 0..self.depth() {
-            let u = self.direction.get(layer)?;
+            let v = unit.get(layer)?;
             let b = self.bias.get(layer)?;
-            // Guarded so that u = 0 gives the identity; far below any direction that matters.
-            let square = (u.sqr()?.sum_all()? + f64::from(f32::MIN_POSITIVE))?;
-            let (u, b, along) = match self.axis {
-                Axis::Last => (u.clone(), b, h.broadcast_mul(&u)?.sum_keepdim(D::Minus1)?),
+            let (v, b, along) = match self.axis {
+                Axis::Last => (v.clone(), b, h.broadcast_mul(&v)?.sum_keepdim(D::Minus1)?),
                 Axis::Tokens => {
-                    let u = u.unsqueeze(1)?; // (tokens, 1)
-                    (u.clone(), b.unsqueeze(1)?, h.broadcast_mul(&u)?.sum_keepdim(D::Minus2)?)
+                    let v = v.unsqueeze(1)?; // (tokens, 1)
+                    (v.clone(), b.unsqueeze(1)?, h.broadcast_mul(&v)?.sum_keepdim(D::Minus2)?)
                 }
             };
-            let scale = (along.broadcast_div(&square)? * 2.0)?;
-            let z = h.broadcast_sub(&scale.broadcast_mul(&u)?)?.broadcast_add(&b)?;
+            let z = h.broadcast_sub(&(along * 2.0)?.broadcast_mul(&v)?)?.broadcast_add(&b)?;
             // candle's abs has slope 1 at 0; z times its constant sign has slope 0 there, like the kernel.
             h = (&z * z.detach().sign()?)?;
         }

@@ -62,7 +62,7 @@ pub struct Stack<T> {
 }
 
 /// Directions shorter than this are treated as zero: their square is no longer a normal f32.
-const SHORTEST: f64 = 1e-18;
+pub const SHORTEST: f64 = 1e-18;
 
 impl<T: Element> Stack<T> {
     /// Normalises `depth` directions of length `width`, each in double precision.
