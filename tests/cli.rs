@@ -184,7 +184,8 @@ fn a_run_can_be_made_again_from_its_config() {
 #[test]
 fn a_killed_command_goes_on_where_it_stopped() {
     let sandbox = Sandbox::new();
-    let long = [&["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned"], &TINY[13..]].concat();
+    let long =
+        [&["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned"], &TINY[13..]].concat();
     let mut child = std::process::Command::new(PROGRAM)
         .current_dir(sandbox.0.path())
         .args(&long)
@@ -201,7 +202,8 @@ fn a_killed_command_goes_on_where_it_stopped() {
     let assert = sandbox.run(&[&long[..], &["--iterations", "20000", "--seeds", "1"]].concat()).success();
     let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(told.contains("of 4 runs are finished already"), "{told}");
-    let left: Vec<_> = fs::read_dir(sandbox.path("results/runs/checkerboard/hannet")).expect("runs").flatten().collect();
+    let left: Vec<_> =
+        fs::read_dir(sandbox.path("results/runs/checkerboard/hannet")).expect("runs").flatten().collect();
     assert_eq!(left.len(), 4, "half-written runs are still there");
 }
 
@@ -363,7 +365,8 @@ fn the_plan_of_the_quick_profile() {
 
 #[test]
 fn the_plan_of_a_small_setting() {
-    let setting = ["--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64"];
+    let setting =
+        ["--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64"];
     let assert = Sandbox::new().run(&[&["plan", "checkerboard"][..], &setting].concat()).success();
     let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
     // The hash at the end of a directory changes with the version of the program.

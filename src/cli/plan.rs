@@ -23,7 +23,8 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     let experiment = setting.resolve()?.check()?;
     let runs = experiment.runs("cpu");
     let mut out = std::io::stdout().lock();
-    let heading = format!("{}: {}\n{} runs, profile {}\n", experiment.title, experiment.claim, runs.len(), setting.profile);
+    let heading =
+        format!("{}: {}\n{} runs, profile {}\n", experiment.title, experiment.claim, runs.len(), setting.profile);
     let lines = runs.iter().map(|run| Ok(format!("{}\n", line(run)?))).collect::<Result<String>>()?;
     // A reader that has seen enough (head) is not an error.
     let _ = out.write_all((heading + &lines).as_bytes());

@@ -146,8 +146,7 @@ impl ExperimentFile {
         if let Some(problem) = board.problem() {
             bail!("{name}: data.checkerboard.{problem}");
         }
-        for (key, value) in
-            [("train_fraction", data.train_fraction), ("validation_fraction", data.validation_fraction)]
+        for (key, value) in [("train_fraction", data.train_fraction), ("validation_fraction", data.validation_fraction)]
         {
             ensure!(value > 0.0 && value < 1.0, "{name}: {key} is {value}; use a fraction between 0 and 1");
         }
@@ -253,7 +252,12 @@ impl ExperimentFile {
             .iter()
             .map(|e| {
                 let known = ["mean", "median", "min"].contains(&e.statistic.as_str());
-                ensure!(known, "{}: expect.statistic is {:?}; use mean, median or min", self.experiment.name, e.statistic);
+                ensure!(
+                    known,
+                    "{}: expect.statistic is {:?}; use mean, median or min",
+                    self.experiment.name,
+                    e.statistic
+                );
                 Ok(Expectation {
                     arm: e.arm.clone(),
                     recipe: e.recipe.clone(),

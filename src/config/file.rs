@@ -305,10 +305,13 @@ impl ExperimentFile {
             data.split_file = Some(absolute);
         }
         // Expectations hold for the file's own setting; with other sizes or lengths they would judge something else.
-        if *flags != (Overrides { models: flags.models.clone(), recipes: flags.recipes.clone(), ..Overrides::default() }) {
+        if *flags
+            != (Overrides { models: flags.models.clone(), recipes: flags.recipes.clone(), ..Overrides::default() })
+        {
             self.expect.clear();
         }
-        self.expect.retain(|e| self.arm.iter().any(|a| a.name == e.arm) && self.recipe.iter().any(|r| r.name == e.recipe));
+        self.expect
+            .retain(|e| self.arm.iter().any(|a| a.name == e.arm) && self.recipe.iter().any(|r| r.name == e.recipe));
         Ok(self)
     }
 

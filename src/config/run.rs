@@ -74,7 +74,8 @@ impl RunSpec {
         if let SplitSource::File { path, .. } = &mut place_free.split {
             path.clear();
         }
-        let digest = Sha256::new().chain_update(env!("CARGO_PKG_VERSION")).chain_update(place_free.to_toml()?).finalize();
+        let digest =
+            Sha256::new().chain_update(env!("CARGO_PKG_VERSION")).chain_update(place_free.to_toml()?).finalize();
         Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 

@@ -67,7 +67,10 @@ impl Board {
             targets.extend([f32::from(self.label(point)); 2]);
         }
         let shape = (points.len(), 2);
-        Ok(Points { inputs: Tensor::from_vec(inputs, shape, device)?, targets: Tensor::from_vec(targets, shape, device)? })
+        Ok(Points {
+            inputs: Tensor::from_vec(inputs, shape, device)?,
+            targets: Tensor::from_vec(targets, shape, device)?,
+        })
     }
 }
 

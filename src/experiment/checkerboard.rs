@@ -134,7 +134,8 @@ fn evaluations(spec: &RunSpec, parts: &Parts, model: &Model) -> Result<Vec<Evalu
         n,
     };
     let mut rows = Vec::new();
-    let splits = [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
+    let splits =
+        [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
     for (name, points) in splits {
         let Some(points) = points else { continue };
         let Score { accuracy, loss, points } = score(model.network.as_ref(), points)?;

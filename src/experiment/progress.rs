@@ -47,7 +47,8 @@ impl Progress {
                 overall.set_length(missing as u64);
                 overall.enable_steady_tick(std::time::Duration::from_secs(1));
                 if found > 0 {
-                    overall.println(format!("{found} of {planned} runs are finished already; --force makes them again"));
+                    overall
+                        .println(format!("{found} of {planned} runs are finished already; --force makes them again"));
                 }
             }
             Style::Lines if found > 0 => {

@@ -43,10 +43,8 @@ impl Scheduler<'_> {
     /// # Errors
     /// The first error of any run; the others then stop.
     pub fn run(&self, plan: &[RunSpec], progress: &Progress) -> Result<Batch> {
-        let mut results: Vec<Option<FinishedRun>> = plan
-            .iter()
-            .map(|spec| if self.force { Ok(None) } else { self.store.find(spec) })
-            .collect::<Result<_>>()?;
+        let mut results: Vec<Option<FinishedRun>> =
+            plan.iter().map(|spec| if self.force { Ok(None) } else { self.store.find(spec) }).collect::<Result<_>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
         // Longest first, so that no thread is left alone with a long run at the end.
         queue.sort_by_key(|index| std::cmp::Reverse(cost(&plan[*index])));

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use super::canvas::{Align, Canvas, text_width};
+use super::canvas::{Align, Canvas};
+use super::sheet::Area;
+use super::text::text_width;
 use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
 
 /// One axis: its range, the values with a label on it, and whether it is logarithmic.
@@ -48,7 +50,7 @@ pub(super) fn percent_axis(values: impl Iterator<Item = f64>) -> Axis {
     let step = step(high - low, 5.0);
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let labelled = multiples(low.max(0.0), high.min(100.0), step);
-    let ticks = labelled.map(|value| (value, format!("{value:.decimals$} %"))).collect();
+    let ticks = labelled.map(|value| (value, format!("{value:.decimals$}"))).collect();
     Axis { low, high, ticks, log: false }
 }
 
@@ -87,43 +89,42 @@ pub(super) fn log_axis(least: f64, most: f64) -> Axis {
 /// The rectangle in which data is drawn, and the meaning of its two sides.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
-    pub left: f64,
-    pub top: f64,
-    pub right: f64,
-    pub bottom: f64,
+    pub area: Area,
     pub x: Axis,
     pub y: Axis,
 }
 
 impl Frame {
     pub fn at(&self, x: f64, y: f64) -> (f64, f64) {
+        let (left, top, right, bottom) = self.area;
         let (across, up) = (self.x.place(x), self.y.place(y));
-        (self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top))
+        (left + across * (right - left), bottom - up * (bottom - top))
     }
 
-    /// Draws grid, axis lines and tick labels; `y_label` is absent where the axis is that of the panel to the left.
-    pub fn draw(&self, canvas: &mut Canvas, x_label: &str, y_label: Option<&str>) -> Result<()> {
+    /// Draws grid, axis lines and labels; the accuracies are left out where the panel to the left has the same axis.
+    pub fn draw(&self, canvas: &mut Canvas, x_label: &str, with_accuracies: bool) -> Result<()> {
+        let (left, top, right, bottom) = self.area;
         for (value, _) in &self.y.ticks {
             let (_, y) = self.at(self.x.low, *value);
-            canvas.line((self.left, y), (self.right, y), 1.5, GRID, 1.0);
+            canvas.line((left, y), (right, y), 1.5, GRID, 1.0);
         }
         for (value, label) in &self.x.ticks {
             let (x, _) = self.at(*value, self.y.low);
-            canvas.line((x, self.top), (x, self.bottom), 1.5, GRID, 1.0);
-            canvas.line((x, self.bottom), (x, self.bottom + 10.0), 2.0, AXIS, 1.0);
-            canvas.text(label, (x, self.bottom + 32.0), Align::Center, TICK)?;
+            canvas.line((x, top), (x, bottom), 1.5, GRID, 1.0);
+            canvas.line((x, bottom), (x, bottom + 10.0), 2.0, AXIS, 1.0);
+            canvas.text(label, (x, bottom + 32.0), Align::Center, TICK)?;
         }
-        canvas.path(&[(self.left, self.top), (self.left, self.bottom), (self.right, self.bottom)], 2.0, AXIS);
-        let middle = (self.left + self.right) / 2.0;
-        canvas.text(x_label, (middle, self.bottom + 82.0), Align::Center, AXIS_LABEL)?;
-        if let Some(label) = y_label {
+        canvas.path(&[(left, top), (left, bottom), (right, bottom)], 2.0, AXIS);
+        let middle = (left + right) / 2.0;
+        canvas.text(x_label, (middle, bottom + 82.0), Align::Center, AXIS_LABEL)?;
+        if with_accuracies {
             for (value, label) in &self.y.ticks {
                 let (_, y) = self.at(self.x.low, *value);
-                canvas.line((self.left - 10.0, y), (self.left, y), 2.0, AXIS, 1.0);
-                canvas.text(label, (self.left - 18.0, y), Align::Right, TICK)?;
+                canvas.line((left - 10.0, y), (left, y), 2.0, AXIS, 1.0);
+                canvas.text(label, (left - 18.0, y), Align::Right, TICK)?;
             }
-            let x = self.left - 18.0 - tick_width(&self.y)? - 34.0;
-            canvas.text(label, (x, (self.top + self.bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
+            let x = left - 18.0 - tick_width(&self.y)? - 34.0;
+            canvas.text("test accuracy (%)", (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
         }
         Ok(())
     }

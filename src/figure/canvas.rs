@@ -3,19 +3,15 @@
 //! plotters supplies the glyphs and writes the PNG. Lines and marks are drawn here, because its rasteriser rounds the
 //! corners of thick lines to whole pixels and blends overlapping parts of a translucent shape twice.
 
-use std::sync::OnceLock;
-
-use anyhow::{Context, Result, anyhow, ensure};
-use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, register_font};
+use anyhow::{Result, ensure};
+use plotters::style::RGBColor;
 
 use super::Image;
+use super::text::{ink, text_width};
 use super::theme::{PAPER, Type};
 
 /// Pixels of the surface per pixel of the image, along each axis.
 const FINE: usize = 2;
-const FONT: &str = "figure";
-/// Size at which text is measured: widths come back as whole pixels, and scale with the size.
-const MEASURE: f64 = 4096.0;
 
 /// Where a text lies relative to the point it is drawn at; vertically its capitals are centred on that point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +33,6 @@ impl Canvas {
     /// A blank surface for an image of this size.
     pub fn new(width: f64, height: f64) -> Result<Canvas> {
         ensure!(width >= 1.0 && height >= 1.0 && width * height < 2e8, "a figure of {width} x {height} pixels");
-        register()?;
         let (width, height) = (width.ceil() as usize * FINE, height.ceil() as usize * FINE);
         Ok(Canvas { width, height, pixels: [PAPER.0, PAPER.1, PAPER.2].repeat(width * height) })
     }
@@ -159,16 +154,11 @@ impl Canvas {
         let size = kind.size * fine;
         // The font's baseline lies half a size below plotters' origin, and its capitals are 0.62 sizes high.
         let lower = (0.31 - 0.5) * size;
-        let mut ink: Vec<(i64, i64, f32)> = Vec::new();
-        let drawn = font(size).draw(text, (0, 0), |x, y, cover| {
-            ink.push((i64::from(x), i64::from(y), cover));
-            Ok::<(), std::convert::Infallible>(())
-        });
-        drawn.map_err(|error| anyhow!("drawing the text {text:?}: {error}"))?.map_err(|never| match never {})?;
+        let ink = ink(text, size)?;
         let strokes = (kind.embolden * fine).round() as i64;
         for (x, y, cover) in ink {
             for shift in 0..=strokes {
-                let (along, across) = (x as f64 - back * fine + shift as f64, y as f64 + lower);
+                let (along, across) = (x - back * fine + shift as f64, y + lower);
                 let (dx, dy) = if align == Align::Upwards { (across, -along) } else { (along, across) };
                 let (px, py) = ((at.0 * fine + dx).round() as i64, (at.1 * fine + dy).round() as i64);
                 self.blend(px, py, kind.color, f64::from(cover));
@@ -195,72 +185,4 @@ impl Canvas {
         }
         Image { width, height, pixels }
     }
-}
-
-fn font(size: f64) -> FontDesc<'static> {
-    FontDesc::new(FontFamily::Name(FONT), size, FontStyle::Normal)
-}
-
-/// Hands the bundled font to plotters once per process, so that a figure never depends on the fonts of the machine.
-fn register() -> Result<()> {
-    static READY: OnceLock<bool> = OnceLock::new();
-    let load = || register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok();
-    ensure!(*READY.get_or_init(load), "the bundled font of the figures cannot be read");
-    Ok(())
-}
-
-/// Width of a text in pixels.
-pub(super) fn text_width(text: &str, size: f64) -> Result<f64> {
-    register()?;
-    let ((left, _), (right, _)) = font(MEASURE).layout_box(text).with_context(|| format!("measuring {text:?}"))?;
-    Ok(f64::from(right - left) / MEASURE * size)
-}
-
-/// A text in lines no wider than `width`, and the type that makes it fit: words wrap, and only if that takes more than
-/// `most` lines does the text shrink, down to half its size, and then lose its end.
-pub(super) fn fit(text: &str, width: f64, most: usize, kind: Type) -> Result<(Type, Vec<String>)> {
-    let mut size = kind.size;
-    loop {
-        let lines = wrap(text, width, size)?;
-        let wide = lines.iter().map(|line| text_width(line, size)).collect::<Result<Vec<f64>>>()?;
-        let fits = lines.len() <= most && wide.iter().all(|&line| line <= width);
-        if fits {
-            return Ok((Type { size, ..kind }, lines));
-        }
-        if size <= kind.size / 2.0 {
-            return Ok((Type { size, ..kind }, cut(lines, width, most, size)?));
-        }
-        size -= 1.0;
-    }
-}
-
-fn wrap(text: &str, width: f64, size: f64) -> Result<Vec<String>> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let longer = lines.last().map(|line| format!("{line} {word}"));
-        match longer {
-            Some(longer) if text_width(&longer, size)? <= width => {
-                lines.pop();
-                lines.push(longer);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    Ok(lines)
-}
-
-/// Keeps the first lines, and marks with dots where text was lost.
-fn cut(mut lines: Vec<String>, width: f64, most: usize, size: f64) -> Result<Vec<String>> {
-    let lost = lines.len() > most;
-    lines.truncate(most);
-    let last = lines.len().saturating_sub(1);
-    for (index, line) in lines.iter_mut().enumerate() {
-        let dots = if lost && index == last { "…" } else { "" };
-        let mut shown = format!("{line}{dots}");
-        while text_width(&shown, size)? > width && line.pop().is_some() {
-            shown = format!("{line}…");
-        }
-        *line = shown;
-    }
-    Ok(lines)
 }

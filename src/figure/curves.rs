@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::axes::{BELOW, Frame, beside, count_axis, percent_axis};
-use super::canvas::{Align, Canvas, fit};
-use super::legend::{Legend, Sign, mark, whisker};
-use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, PANEL_TITLE, SOFT_INK, Type};
-use super::{Arm, Image, MARGIN, arms_of, draw_title, fraction, title_height};
+use super::axes::{Frame, beside, count_axis, percent_axis};
+use super::canvas::{Align, Canvas};
+use super::legend::{Sign, mark, whisker};
+use super::sheet::{MARGIN, Plan, Sheet};
+use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, SOFT_INK, Type};
+use super::{Arm, Image, arms_of, fraction, ordered};
 
 /// Accuracies of all seeds of an arm at one moment, as fractions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,10 +44,8 @@ pub struct CurvePanel {
     pub baseline: Option<(f64, String)>,
 }
 
-/// More panels than this continue in a second row.
-const COLUMNS: usize = 3;
 /// Room right of a plot for the last values, and between panels.
-const VALUES: f64 = 120.0;
+const VALUES: f64 = 132.0;
 const GAP: f64 = 40.0;
 /// Marks along a line, for readers who cannot go by its colour.
 const MARKS: usize = 6;
@@ -62,36 +61,17 @@ pub fn accuracy_curves(title: &str, panels: &[CurvePanel]) -> Result<Image> {
     let y = percent_axis(points().flat_map(|point| [point.low, point.high]).chain(baselines));
     let arms = arms_of(panels.iter().flat_map(|panel| &panel.curves).map(|curve| curve.arm.as_str()));
 
-    let columns = if panels.len() == 4 { 2 } else { panels.len().min(COLUMNS) };
-    let rows = panels.len().div_ceil(columns);
-    let (plot_width, plot_height) = [(1300.0, 760.0), (880.0, 720.0), (640.0, 680.0)][columns - 1];
-    let left = MARGIN + beside(&y)?;
-    let pitch = plot_width + VALUES + GAP;
-    let width = left + columns as f64 * pitch - GAP + MARGIN / 2.0;
-    let legend = Legend::new(entries(panels, &arms), width - 2.0 * MARGIN)?;
-    let titles = panels.iter().map(|panel| fit(&panel.title, plot_width, 2, PANEL_TITLE));
-    let titles = titles.collect::<Result<Vec<(Type, Vec<String>)>>>()?;
-    let head = titles.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0) as f64 * PANEL_TITLE.size * 1.12 + 20.0;
-    let row_height = head + plot_height + BELOW;
-    let height = title_height(title, width)? + rows as f64 * (row_height + 24.0) + legend.height() + MARGIN;
-    let mut canvas = Canvas::new(width, height)?;
-    let top = draw_title(&mut canvas, title, width)?;
-    for (index, (panel, (kind, lines))) in panels.iter().zip(&titles).enumerate() {
-        let x = left + (index % columns) as f64 * pitch;
-        let above = top + (index / columns) as f64 * (row_height + 24.0);
-        for (line, text) in lines.iter().enumerate() {
-            canvas.text(text, (x, above + (line as f64 + 0.5) * kind.size * 1.12), Align::Left, *kind)?;
-        }
-        let most =
-            panel.curves.iter().flat_map(|curve| &curve.points).fold(0.0, |most: f64, point| most.max(point.step));
-        let (top, bottom) = (above + head, above + head + plot_height);
-        let frame = Frame { left: x, top, right: x + plot_width, bottom, x: count_axis(most), y: y.clone() };
-        let y_label = (index % columns == 0).then_some("test accuracy (%)");
-        frame.draw(&mut canvas, "training iteration", y_label)?;
-        draw_panel(&mut canvas, panel, &frame, &arms)?;
+    let room = (MARGIN + beside(&y)?, VALUES + GAP, VALUES + MARGIN / 2.0);
+    let titles = panels.iter().map(|panel| panel.title.as_str()).collect();
+    let mut sheet = Sheet::new(Plan { title, panels: titles, room, legend: entries(panels, &arms) })?;
+    for (index, panel) in panels.iter().enumerate() {
+        let steps = panel.curves.iter().flat_map(|curve| &curve.points).map(|point| point.step);
+        let x = count_axis(steps.fold(0.0, f64::max));
+        let frame = Frame { area: sheet.plots[index], x, y: y.clone() };
+        frame.draw(&mut sheet.canvas, "training iteration", index % sheet.columns == 0)?;
+        draw_panel(&mut sheet.canvas, panel, &frame, &arms)?;
     }
-    legend.draw(&mut canvas, width / 2.0, height - MARGIN - legend.height())?;
-    Ok(canvas.finish())
+    Ok(sheet.finish())
 }
 
 fn check(panel: &CurvePanel) -> Result<()> {
@@ -106,6 +86,7 @@ fn check(panel: &CurvePanel) -> Result<()> {
             for (part, value) in [("median", point.median), ("lowest", point.low), ("highest", point.high)] {
                 fraction(value, || format!("{}: {part} accuracy at iteration {step}", what()))?;
             }
+            ordered(point.low, point.median, point.high, || format!("{} at iteration {step}", what()))?;
         }
         let grows = curve.points.windows(2).all(|pair| pair[0].step < pair[1].step);
         ensure!(grows, "{}: its iterations do not grow from point to point", what());
@@ -149,7 +130,7 @@ fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, frame: &Frame, arms: &[(A
     }
     if let Some((value, _)) = &panel.baseline {
         let (_, y) = frame.at(frame.x.low, 100.0 * value);
-        canvas.dashed((frame.left, y), (frame.right, y), 3.0, SOFT_INK);
+        canvas.dashed((frame.area.0, y), (frame.area.2, y), 3.0, SOFT_INK);
     }
     // The first arm is drawn last: where lines meet, the one the chart is about stays visible.
     for (curve, style) in styled.iter().rev() {
@@ -161,15 +142,15 @@ fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, frame: &Frame, arms: &[(A
         for index in 1..=marks {
             mark(canvas, line[last * index / marks], *style);
         }
+        if let [only] = curve.points.as_slice() {
+            let (top, bottom) = (frame.at(only.step, 100.0 * only.high), frame.at(only.step, 100.0 * only.low));
+            whisker(canvas, top, bottom.1, style.color);
+        }
     }
     draw_values(canvas, &styled, frame)
 }
 
 fn draw_band(canvas: &mut Canvas, curve: &Curve, style: ArmStyle, frame: &Frame) {
-    if let [only] = curve.points.as_slice() {
-        let (top, bottom) = (frame.at(only.step, 100.0 * only.high), frame.at(only.step, 100.0 * only.low));
-        whisker(canvas, top, bottom.1, style.color);
-    }
     for pair in curve.points.windows(2) {
         let at =
             |point: &BandPoint| (frame.at(point.step, 100.0 * point.high), frame.at(point.step, 100.0 * point.low).1);
@@ -193,13 +174,13 @@ fn draw_values(canvas: &mut Canvas, styled: &[(&Curve, ArmStyle)], frame: &Frame
         value.0 = value.0.max(free);
         free = value.0 + apart;
     }
-    let mut limit = frame.bottom;
+    let mut limit = frame.area.3;
     for value in values.iter_mut().rev() {
         value.0 = value.0.min(limit);
         limit = value.0 - apart;
     }
     for (y, text, style) in values {
-        canvas.text(&text, (frame.right + 22.0, y), Align::Left, Type { color: style.color, ..DIRECT })?;
+        canvas.text(&text, (frame.area.2 + 22.0, y), Align::Left, Type { color: style.color, ..DIRECT })?;
     }
     Ok(())
 }

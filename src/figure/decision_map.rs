@@ -2,10 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use super::canvas::{Align, Canvas, fit};
+use super::Image;
+use super::canvas::{Align, Canvas};
 use super::legend::{Legend, Sign};
+use super::sheet::{LEADING, MARGIN, draw_lines, draw_title, title_height};
+use super::text::fit;
 use super::theme::{AXIS, AXIS_LABEL, CLASSES, INK, NOTE, PANEL_TITLE, TICK, Type, WRONG, WRONG_ALPHA};
-use super::{Image, MARGIN, draw_title, title_height};
 
 /// One map of a grid over [-1, 1] x [-1, 1].
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +31,8 @@ const GAP: f64 = 76.0;
 const LEFT: f64 = 100.0;
 /// Room below a map for its ticks and axis label.
 const BELOW: f64 = 104.0;
-/// Line heights of the panel title and the note, as a multiple of their type size.
-const LEADING: f64 = 1.12;
+/// Room between two rows.
+const BETWEEN: f64 = 30.0;
 
 /// Draws a grid of maps with a common legend, x1 to the right and x0 upwards.
 ///
@@ -47,10 +49,11 @@ pub fn decision_maps(title: &str, rows: &[Vec<DecisionPanel>]) -> Result<Image> 
     let heads = rows.iter().map(|row| Head::new(row, sides)).collect::<Result<Vec<Head>>>()?;
     let legend = Legend::new(entries(rows), width - 2.0 * MARGIN)?;
     let body: f64 = heads.iter().map(|head| head.height + sides + BELOW).sum::<f64>();
-    let between = (rows.len() - 1) as f64 * 30.0;
+    let between = (rows.len() - 1) as f64 * BETWEEN + 16.0;
     let top = title_height(title, width)?;
     let mut canvas = Canvas::new(width, top + body + between + legend.height() + MARGIN)?;
-    let mut y = draw_title(&mut canvas, title, width)?;
+    draw_title(&mut canvas, title, width)?;
+    let mut y = top;
     for (row, head) in rows.iter().zip(&heads) {
         for (column, panel) in row.iter().enumerate() {
             let x = MARGIN + LEFT + column as f64 * (sides + GAP);
@@ -58,9 +61,9 @@ pub fn decision_maps(title: &str, rows: &[Vec<DecisionPanel>]) -> Result<Image> 
             draw_map(&mut canvas, panel, (x, y + head.height), sides);
             draw_axes(&mut canvas, (x, y + head.height), sides, column == 0)?;
         }
-        y += head.height + sides + BELOW + 30.0;
+        y += head.height + sides + BELOW + BETWEEN;
     }
-    legend.draw(&mut canvas, width / 2.0, y - 30.0)?;
+    legend.draw(&mut canvas, width / 2.0, y - BETWEEN + 16.0)?;
     Ok(canvas.finish())
 }
 
@@ -126,11 +129,13 @@ impl Head {
     }
 
     fn draw(&self, canvas: &mut Canvas, column: usize, (x, y): (f64, f64)) -> Result<()> {
-        for (texts, top) in [(&self.titles, y), (&self.notes, y + self.split)] {
-            let Some((kind, lines)) = texts.get(column) else { continue };
-            for (index, line) in lines.iter().enumerate() {
-                canvas.text(line, (x, top + (index as f64 + 0.5) * kind.size * LEADING), Align::Left, *kind)?;
-            }
+        if let Some(title) = self.titles.get(column) {
+            // A short title sits at the bottom of its block: next to its note, whatever the neighbours need.
+            let used = title.1.len() as f64 * title.0.size * LEADING;
+            draw_lines(canvas, title, (x, y + self.split - used))?;
+        }
+        if let Some(note) = self.notes.get(column) {
+            draw_lines(canvas, note, (x, y + self.split))?;
         }
         Ok(())
     }

@@ -3,8 +3,11 @@
 use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::canvas::{Align, Canvas, text_width};
-use super::theme::{ArmStyle, BAND_ALPHA, LEGEND, LINE, MARK, SOFT_INK, WRONG};
+use super::canvas::{Align, Canvas};
+use super::text::text_width;
+use super::theme::{
+    AXIS, ArmStyle, BAND_ALPHA, CLASSES, INK, LEGEND, LINE, MARK, Marker, PAPER, SOFT_INK, WRONG, WRONG_ALPHA,
+};
 
 /// Height of one line of the legend.
 const LINE_HEIGHT: f64 = 58.0;
@@ -38,13 +41,16 @@ impl Sign {
                 whisker(canvas, (middle, y - 20.0), y + 20.0, SOFT_INK);
                 canvas.line((middle, y), (middle, y), 2.0 * MARK, SOFT_INK, 1.0);
             }
-            Sign::Hollow => hollow(canvas, (middle, y), ArmStyle { color: SOFT_INK, marker: super::Marker::Disc }),
+            Sign::Hollow => hollow(canvas, (middle, y), ArmStyle { color: SOFT_INK, marker: Marker::Disc }),
             Sign::Band => canvas.rect((left, y - 16.0), (right, y + 16.0), SOFT_INK, 1.5 * BAND_ALPHA),
             Sign::Dashes => canvas.dashed((left, y), (right, y), 3.0, SOFT_INK),
             Sign::Cell(color) => cell(canvas, middle, y, color),
-            Sign::Dot => canvas.line((middle, y), (middle, y), 8.0, super::theme::INK, 1.0),
+            Sign::Dot => canvas.line((middle, y), (middle, y), 8.0, INK, 1.0),
             Sign::Wrong => {
-                canvas.rect((middle - 18.0, y - 18.0), (middle + 18.0, y + 18.0), WRONG, super::theme::WRONG_ALPHA);
+                // Half on each class, because the tint leaves the class below it visible.
+                canvas.rect((middle - 18.0, y - 18.0), (middle, y + 18.0), CLASSES[0], 1.0);
+                canvas.rect((middle, y - 18.0), (middle + 18.0, y + 18.0), CLASSES[1], 1.0);
+                canvas.rect((middle - 18.0, y - 18.0), (middle + 18.0, y + 18.0), WRONG, WRONG_ALPHA);
                 outline(canvas, middle, y);
             }
         }
@@ -58,7 +64,7 @@ fn cell(canvas: &mut Canvas, middle: f64, y: f64, color: RGBColor) {
 
 fn outline(canvas: &mut Canvas, x: f64, y: f64) {
     let corners = [(-18.0, -18.0), (18.0, -18.0), (18.0, 18.0), (-18.0, 18.0), (-18.0, -18.0)];
-    canvas.path(&corners.map(|(dx, dy)| (x + dx, y + dy)), 1.5, super::theme::AXIS);
+    canvas.path(&corners.map(|(dx, dy)| (x + dx, y + dy)), 1.5, AXIS);
 }
 
 fn around(center: (f64, f64), style: ArmStyle, radius: f64) -> Vec<(f64, f64)> {
@@ -67,7 +73,7 @@ fn around(center: (f64, f64), style: ArmStyle, radius: f64) -> Vec<(f64, f64)> {
 
 /// A filled mark with a thin white rim, so that marks on top of each other stay countable.
 pub(super) fn mark(canvas: &mut Canvas, center: (f64, f64), style: ArmStyle) {
-    canvas.fill(&around(center, style, MARK + 2.5), super::theme::PAPER);
+    canvas.fill(&around(center, style, MARK + 2.5), PAPER);
     canvas.fill(&around(center, style, MARK), style.color);
 }
 
@@ -86,15 +92,18 @@ pub(super) fn whisker(canvas: &mut Canvas, top: (f64, f64), bottom: f64, color: 
     }
 }
 
+/// The width of a line of the legend, and its entries with the width of each.
+type LegendLine = (f64, Vec<(Sign, String, f64)>);
+
 /// Legend entries laid out in centred lines.
 pub(super) struct Legend {
-    lines: Vec<(f64, Vec<(Sign, String, f64)>)>,
+    lines: Vec<LegendLine>,
 }
 
 impl Legend {
     /// Distributes the entries over lines of at most this width.
     pub fn new(entries: Vec<(Sign, String)>, width: f64) -> Result<Legend> {
-        let mut lines: Vec<(f64, Vec<(Sign, String, f64)>)> = Vec::new();
+        let mut lines: Vec<LegendLine> = Vec::new();
         for (sign, text) in entries {
             let room = SIGN.0 + SIGN.1 + text_width(&text, LEGEND.size)? + SIGN.2;
             match lines.last_mut() {

@@ -9,6 +9,8 @@ mod curves;
 mod decision_map;
 mod legend;
 mod parameters;
+mod sheet;
+mod text;
 pub mod theme;
 
 use std::path::Path;
@@ -16,7 +18,6 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
-use canvas::{Align, Canvas};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
@@ -74,28 +75,19 @@ impl Image {
     }
 }
 
-/// Space around the chart and between its parts.
-const MARGIN: f64 = 48.0;
-
-/// Writes the title of the whole chart and returns the height at which the rest begins.
-fn draw_title(canvas: &mut Canvas, title: &str, width: f64) -> Result<f64> {
-    let (kind, lines) = canvas::fit(title, width - 2.0 * MARGIN, 2, theme::TITLE)?;
-    for (index, line) in lines.iter().enumerate() {
-        canvas.text(line, (width / 2.0, MARGIN + (index as f64 + 0.45) * kind.size * 1.15), Align::Center, kind)?;
-    }
-    title_height(title, width)
-}
-
-/// The height at which the parts below the title begin.
-fn title_height(title: &str, width: f64) -> Result<f64> {
-    let (kind, lines) = canvas::fit(title, width - 2.0 * MARGIN, 2, theme::TITLE)?;
-    Ok(MARGIN + lines.len() as f64 * kind.size * 1.15 + if lines.is_empty() { 0.0 } else { 26.0 })
-}
-
 /// Refuses an accuracy that is no fraction, before it becomes a point outside the chart or none at all.
 fn fraction(value: f64, what: impl Fn() -> String) -> Result<()> {
     ensure!(value.is_finite(), "{} is {value}, not a number", what());
     ensure!((-1e-9..=1.0 + 1e-9).contains(&value), "{} is {value}, not a fraction between 0 and 1", what());
+    Ok(())
+}
+
+/// Refuses seeds whose lowest value is above the middle one, or the middle one above the highest.
+fn ordered(low: f64, middle: f64, high: f64, what: impl Fn() -> String) -> Result<()> {
+    // A mean of equal values may differ from them in its last digit.
+    let slack = 1e-9;
+    let ordered = low <= middle + slack && middle <= high + slack;
+    ensure!(ordered, "{}: lowest {low}, middle {middle} and highest {high} accuracy are not in this order", what());
     Ok(())
 }
 

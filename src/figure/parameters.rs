@@ -2,18 +2,20 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::axes::{BELOW, Frame, beside, log_axis, percent_axis};
-use super::canvas::{Align, Canvas, fit, text_width};
-use super::legend::{Legend, Sign, hollow, mark, whisker};
-use super::theme::{ArmStyle, DIRECT, MARK, PANEL_TITLE, Type};
-use super::{Arm, Image, MARGIN, arms_of, draw_title, fraction, title_height};
+use super::axes::{Frame, beside, log_axis, percent_axis};
+use super::canvas::{Align, Canvas};
+use super::legend::{Sign, hollow, mark, whisker};
+use super::sheet::{Area, MARGIN, Plan, Sheet};
+use super::text::text_width;
+use super::theme::{ArmStyle, DIRECT, MARK, Type};
+use super::{Arm, Image, arms_of, fraction, ordered};
 
 /// One network: its size, and its accuracies as fractions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mark {
     /// Name of the arm, which fixes colour and shape.
     pub arm: String,
-    /// Text beside the mark; left out where all marks of an arm have the same, which then stands in the legend.
+    /// Text beside the mark; left out where it is what the legend calls the arm.
     pub label: String,
     /// Number of trainable parameters.
     pub parameters: usize,
@@ -36,8 +38,7 @@ pub struct MarkPanel {
     pub marks: Vec<Mark>,
 }
 
-/// More panels than this continue in a second row.
-const COLUMNS: usize = 3;
+/// Room between a plot and the labels of its neighbour.
 const GAP: f64 = 60.0;
 
 /// Draws the panels side by side, each on its own accuracy axis, because tasks differ in difficulty.
@@ -47,39 +48,22 @@ pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<
     ensure!(!panels.is_empty(), "accuracy against parameters {title:?}: no panel to draw");
     panels.iter().try_for_each(check)?;
     let marks = || panels.iter().flat_map(|panel| &panel.marks);
-    let arms = arms_of(marks().map(|mark| mark.arm.as_str()));
+    let mut arms = arms_of(marks().map(|mark| mark.arm.as_str()));
+    arms.iter_mut().for_each(|(arm, _)| arm.label = legend_label(panels, arm));
     let least = marks().map(|mark| mark.parameters).min().unwrap_or(1) as f64;
     let most = marks().map(|mark| mark.parameters).max().unwrap_or(1) as f64;
     let axes = panels.iter().map(|panel| percent_axis(panel.marks.iter().flat_map(values))).collect::<Vec<_>>();
 
-    let columns = if panels.len() == 4 { 2 } else { panels.len().min(COLUMNS) };
-    let rows = panels.len().div_ceil(columns);
-    let (plot_width, plot_height) = [(1300.0, 800.0), (900.0, 760.0), (640.0, 680.0)][columns - 1];
     let beside = axes.iter().try_fold(0.0, |widest: f64, axis| anyhow::Ok(widest.max(beside(axis)?)))?;
-    let pitch = beside + plot_width + GAP;
-    let width = 2.0 * MARGIN + columns as f64 * pitch - GAP;
-    let legend = Legend::new(entries(panels, &arms), width - 2.0 * MARGIN)?;
-    let titles = panels.iter().map(|panel| fit(&panel.title, plot_width, 2, PANEL_TITLE));
-    let titles = titles.collect::<Result<Vec<(Type, Vec<String>)>>>()?;
-    let head = titles.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0) as f64 * PANEL_TITLE.size * 1.12 + 20.0;
-    let row_height = head + plot_height + BELOW + 24.0;
-    let height = title_height(title, width)? + rows as f64 * row_height + legend.height() + MARGIN;
-    let mut canvas = Canvas::new(width, height)?;
-    let top = draw_title(&mut canvas, title, width)?;
-    for (index, ((panel, y), (kind, lines))) in panels.iter().zip(axes).zip(&titles).enumerate() {
-        let left = MARGIN + beside + (index % columns) as f64 * pitch;
-        let above = top + (index / columns) as f64 * row_height;
-        for (line, text) in lines.iter().enumerate() {
-            canvas.text(text, (left, above + (line as f64 + 0.5) * kind.size * 1.12), Align::Left, *kind)?;
-        }
-        let (top, bottom) = (above + head, above + head + plot_height);
-        let frame = Frame { left, top, right: left + plot_width, bottom, x: log_axis(least, most), y };
-        let y_label = (index % columns == 0).then_some("test accuracy (%)");
-        frame.draw(&mut canvas, "number of parameters (logarithmic)", y_label)?;
-        draw_panel(&mut canvas, panel, &frame, &arms, panels)?;
+    let room = (MARGIN + beside, beside + GAP, 1.5 * MARGIN);
+    let titles = panels.iter().map(|panel| panel.title.as_str()).collect();
+    let mut sheet = Sheet::new(Plan { title, panels: titles, room, legend: entries(panels, &arms) })?;
+    for ((panel, y), index) in panels.iter().zip(axes).zip(0..) {
+        let frame = Frame { area: sheet.plots[index], x: log_axis(least, most), y };
+        frame.draw(&mut sheet.canvas, "number of parameters (log scale)", true)?;
+        draw_panel(&mut sheet.canvas, panel, &frame, &arms)?;
     }
-    legend.draw(&mut canvas, width / 2.0, height - MARGIN - legend.height())?;
-    Ok(canvas.finish())
+    Ok(sheet.finish())
 }
 
 fn values(mark: &Mark) -> impl Iterator<Item = f64> {
@@ -96,21 +80,22 @@ fn check(panel: &MarkPanel) -> Result<()> {
         for (part, value) in parts.chain(mark.paper.map(|value| ("the paper's", value))) {
             fraction(value, || format!("{what}: {part} accuracy"))?;
         }
+        ordered(mark.low, mark.mean, mark.high, || what.clone())?;
     }
     Ok(())
 }
 
-/// The label that all marks of an arm share: it belongs in the legend, not beside each of them.
-fn shared_label<'a>(panels: &'a [MarkPanel], arm: &str) -> Option<&'a str> {
-    let mut labels =
-        panels.iter().flat_map(|panel| &panel.marks).filter(|mark| mark.arm == arm).map(|mark| &mark.label);
-    let first = labels.next()?;
-    labels.all(|label| label == first).then_some(first)
+/// Text of an arm in the legend; an arm that is none of the paper's is called what all its marks are called.
+fn legend_label(panels: &[MarkPanel], arm: &Arm) -> String {
+    let mut labels = panels.iter().flat_map(|panel| &panel.marks).filter(|mark| mark.arm == arm.name);
+    let first = labels.next().map_or(&arm.label, |mark| &mark.label);
+    let shared = arm.label == arm.name && labels.all(|mark| mark.label == *first);
+    if shared { first.clone() } else { arm.label.clone() }
 }
 
 fn entries(panels: &[MarkPanel], arms: &[(Arm, ArmStyle)]) -> Vec<(Sign, String)> {
-    let name = |arm: &Arm| shared_label(panels, &arm.name).unwrap_or(&arm.label).to_owned();
-    let mut entries: Vec<(Sign, String)> = arms.iter().map(|(arm, style)| (Sign::Filled(*style), name(arm))).collect();
+    let mut entries: Vec<(Sign, String)> =
+        arms.iter().map(|(arm, style)| (Sign::Filled(*style), arm.label.clone())).collect();
     entries.push((Sign::Measured, "measured: mean, lowest and highest seed".to_owned()));
     if panels.iter().flat_map(|panel| &panel.marks).any(|mark| mark.paper.is_some()) {
         entries.push((Sign::Hollow, "stated in the paper".to_owned()));
@@ -118,39 +103,31 @@ fn entries(panels: &[MarkPanel], arms: &[(Arm, ArmStyle)]) -> Vec<(Sign, String)
     entries
 }
 
-/// A rectangle on the image: left, top, right, bottom.
-type Area = (f64, f64, f64, f64);
-
-fn draw_panel(
-    canvas: &mut Canvas,
-    panel: &MarkPanel,
-    frame: &Frame,
-    arms: &[(Arm, ArmStyle)],
-    panels: &[MarkPanel],
-) -> Result<()> {
+fn draw_panel(canvas: &mut Canvas, panel: &MarkPanel, frame: &Frame, arms: &[(Arm, ArmStyle)]) -> Result<()> {
     let mut taken: Vec<Area> = Vec::new();
+    let mut labels: Vec<(&str, (f64, f64), ArmStyle)> = Vec::new();
     for point in &panel.marks {
-        let (_, style) = arms.iter().find(|(arm, _)| arm.name == point.arm).context("an arm without a style")?;
+        let (arm, style) = arms.iter().find(|(arm, _)| arm.name == point.arm).context("an arm without a style")?;
         let at = |value: f64| frame.at(point.parameters as f64, 100.0 * value);
-        whisker(canvas, at(point.high), at(point.low).1, style.color);
         mark(canvas, at(point.mean), *style);
+        whisker(canvas, at(point.high), at(point.low).1, style.color);
         if let Some(paper) = point.paper {
             hollow(canvas, at(paper), *style);
         }
-        let reach = MARK + 9.0;
         for value in [Some(point.mean), point.paper].into_iter().flatten() {
-            let (x, y) = at(value);
+            let ((x, y), reach) = (at(value), MARK + 9.0);
             taken.push((x - reach, y - reach, x + reach, y + reach));
         }
         let (x, top) = at(point.high);
         taken.push((x - 10.0, top - 2.0, x + 10.0, at(point.low).1 + 2.0));
+        if point.label != arm.label {
+            labels.push((&point.label, at(point.mean), *style));
+        }
     }
-    for point in panel.marks.iter().filter(|point| shared_label(panels, &point.arm).is_none()) {
-        let (_, style) = arms.iter().find(|(arm, _)| arm.name == point.arm).context("an arm without a style")?;
-        let at = frame.at(point.parameters as f64, 100.0 * point.mean);
-        let area = free_place(at, text_width(&point.label, DIRECT.size)?, frame, &taken);
+    for (label, at, style) in labels {
+        let area = free_place(at, text_width(label, DIRECT.size)?, frame, &taken);
         let kind = Type { color: style.color, ..DIRECT };
-        canvas.text(&point.label, (area.0, (area.1 + area.3) / 2.0), Align::Left, kind)?;
+        canvas.text(label, (area.0, (area.1 + area.3) / 2.0), Align::Left, kind)?;
         taken.push(area);
     }
     Ok(())
@@ -159,14 +136,17 @@ fn draw_panel(
 /// The place for a label near its mark that covers least of what is drawn already; nearer places are preferred.
 fn free_place((x, y): (f64, f64), width: f64, frame: &Frame, taken: &[Area]) -> Area {
     let (height, side) = (DIRECT.size, MARK + 12.0);
+    let (frame_left, frame_top, frame_right, frame_bottom) = frame.area;
+    let plot = (frame_left + 6.0, frame_top, frame_right - 4.0, frame_bottom - 6.0);
     let mut best = (f64::INFINITY, (x, y, x, y));
-    for (ring, lift) in [0.0, 1.0, -1.0, 1.6, -1.6, 2.4, -2.4, 3.4, -3.4].into_iter().enumerate() {
-        for left in [x + side, x - side - width, x - width / 2.0] {
+    for lift in [0.0, 0.6, -0.6, 1.3, -1.3, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0, 5.0, -5.0] {
+        for left in [x + side, x - side - width, x - width / 2.0, x - 12.0, x + 12.0 - width] {
             let middle = y - lift * height;
             let area = (left, middle - height / 2.0, left + width, middle + height / 2.0);
             let covered: f64 = taken.iter().map(|other| overlap(area, *other)).sum();
-            let inside = overlap(area, (frame.left + 4.0, frame.top - 30.0, frame.right - 4.0, frame.bottom - 4.0));
-            let cost = covered + 4.0 * (width * height - inside).max(0.0) + ring as f64 * 10.0;
+            let outside = (width * height - overlap(area, plot)).max(0.0);
+            let (across, up) = ((x.clamp(area.0, area.2) - x).abs(), (y.clamp(area.1, area.3) - y).abs());
+            let cost = 4.0 * covered + 8.0 * outside + across.hypot(up) + 0.2 * (left + width / 2.0 - x).abs();
             if cost < best.0 {
                 best = (cost, area);
             }

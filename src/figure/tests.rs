@@ -130,6 +130,9 @@ fn missing_data_is_named() {
     assert!(message(accuracy_curves("t", &[hole])).contains("median accuracy at iteration"));
     assert!(message(accuracy_against_parameters("t", &[marks("p", f64::NAN)])).contains("not a number"));
     assert!(message(accuracy_against_parameters("t", &[marks("p", 99.0)])).contains("fraction"));
+    let mut swapped = marks("p", 0.9);
+    swapped.marks[0].low = 1.0;
+    assert!(message(accuracy_against_parameters("t", &[swapped])).contains("not in this order"));
     let none = MarkPanel { title: "p".to_owned(), marks: vec![] };
     assert!(message(accuracy_against_parameters("t", &[none])).contains("no mark"));
 }

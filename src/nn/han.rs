@@ -27,7 +27,7 @@
 
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
-use super::params::{Init, Scope, Stored};
+use super::params::{Init, Role, Scope, Stored};
 use super::storage::{entries, has_kernel, with_entries};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -74,14 +74,7 @@ impl HanStack {
         if depth == 0 || width == 0 {
             bail!("a Han stack needs at least one layer and one entry, got {depth} x {width}");
         }
-        for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
-            if row.iter().any(|u| !u.is_finite()) {
-                bail!("direction u of Han-layer {layer} is not finite");
-            }
-            if row.iter().all(|u| *u == 0.0) {
-                bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
-            }
-        }
+        check_directions(&direction)?;
         Ok(Self { direction, bias, axis: Axis::Last })
     }
 
@@ -160,6 +153,22 @@ impl Module for HanStack {
     }
 }
 
+/// Holds the rows of a tensor against what a direction u may be.
+///
+/// # Errors
+/// When a row is zero (or so short that its square is no normal number) or not finite: its reflection is undefined.
+pub fn check_directions(direction: &Tensor) -> Result<()> {
+    for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
+        if row.iter().any(|u| !u.is_finite()) {
+            bail!("direction u of Han-layer {layer} is not finite");
+        }
+        if row.iter().all(|u| u.abs() < kernel::SHORTEST) {
+            bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
+        }
+    }
+    Ok(())
+}
+
 /// Builds a seeded stack: u uniform on the unit sphere (the orthogonal initialisation of a width x 1 matrix), b uniform
 /// in [-1/sqrt(width), 1/sqrt(width)].
 ///
@@ -169,9 +178,9 @@ pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<Ha
     let stored = |part: &str, dims: &[usize]| -> Vec<Stored> {
         stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: dims.to_vec() }).collect()
     };
-    let direction = scope.stacked(shape, stored("vector", &[width, 1]), Init::UnitRows)?;
+    let direction = scope.stacked(shape, stored("vector", &[width, 1]), Init::UnitRows, Role::Direction)?;
     let bound = 1.0 / (width as f64).sqrt();
-    let bias = scope.stacked(shape, stored("bias", &[width]), Init::Uniform { bound })?;
+    let bias = scope.stacked(shape, stored("bias", &[width]), Init::Uniform { bound }, Role::Trained)?;
     HanStack::new(direction, bias)
 }
 

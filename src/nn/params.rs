@@ -3,6 +3,7 @@
 //! candle's `VarMap` iterates in the random order of a hash map and its CPU initialisers cannot be seeded. Here the
 //! order is that of construction, and the initial value of a parameter is a function of the seed and of its name.
 
+use super::han::check_directions;
 use super::init;
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
@@ -39,6 +40,8 @@ pub enum Init {
 pub enum Role {
     /// Trained by gradients; counts as a parameter.
     Trained,
+    /// Trained; every row is a direction u of a Han-layer, which may not be zero.
+    Direction,
     /// Kept by the layer itself (running statistics); saved, but not a parameter.
     Buffer,
 }
@@ -75,12 +78,12 @@ impl Parameters {
 
     /// The variables that an optimizer updates, in order.
     pub fn trained(&self) -> Vec<Var> {
-        self.iter().filter(|p| p.role == Role::Trained).map(|p| p.var.clone()).collect()
+        self.iter().filter(|p| p.role != Role::Buffer).map(|p| p.var.clone()).collect()
     }
 
     /// Number of trained scalars.
     pub fn count(&self) -> usize {
-        self.iter().filter(|p| p.role == Role::Trained).map(|p| p.var.elem_count()).sum()
+        self.iter().filter(|p| p.role != Role::Buffer).map(|p| p.var.elem_count()).sum()
     }
 
     /// Whether every entry of every parameter is a finite number.
@@ -111,9 +114,11 @@ impl Parameters {
     /// Sets every parameter from the tensors of a weights file, given by name.
     ///
     /// # Errors
-    /// When a name is missing, or a tensor has another number of entries.
+    /// When a name is missing, a tensor has another number of entries, or a direction is zero or not finite. Nothing
+    /// is changed then.
     pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
-        for Parameter { var, stored, .. } in self.iter() {
+        let mut values = Vec::with_capacity(self.0.len());
+        for Parameter { var, stored, role } in self.iter() {
             let mut pieces = Vec::with_capacity(stored.len());
             for part in stored {
                 let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
@@ -124,9 +129,13 @@ impl Parameters {
                 let names: Vec<_> = stored.iter().map(|p| p.name.as_str()).collect();
                 bail!("{} hold {} entries, the model needs {}", names.join(", "), whole.elem_count(), var.elem_count());
             }
-            var.set(&whole.reshape(var.shape())?)?;
+            let whole = whole.reshape(var.shape())?;
+            if *role == Role::Direction {
+                check_directions(&whole)?;
+            }
+            values.push(whole);
         }
-        Ok(())
+        self.iter().zip(values).try_for_each(|(parameter, value)| parameter.var.set(&value))
     }
 
     /// Writes a .safetensors file.
@@ -170,9 +179,9 @@ impl Scope {
     }
 
     /// A trained parameter whose rows are saved one by one.
-    pub fn stacked(&self, shape: (usize, usize), stored: Vec<Stored>, init: Init) -> Result<Tensor> {
+    pub fn stacked(&self, shape: (usize, usize), stored: Vec<Stored>, init: Init, role: Role) -> Result<Tensor> {
         let stored = stored.into_iter().map(|s| Stored { name: self.enter(s.name).path, ..s }).collect();
-        Ok(self.make(shape.into(), stored, init, Role::Trained)?.as_tensor().clone())
+        Ok(self.make(shape.into(), stored, init, role)?.as_tensor().clone())
     }
 
     /// The parameters made so far, by this scope and all that were entered from it.

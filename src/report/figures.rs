@@ -109,9 +109,7 @@ fn median_run<'a>(
         summaries.iter().find(of_arm)?.values.iter().filter(|value| value.accuracy.is_some()).collect();
     values.sort_by(|a, b| a.accuracy.partial_cmp(&b.accuracy).unwrap_or(std::cmp::Ordering::Equal));
     let value = *values.get(values.len().checked_sub(1)? / 2)?;
-    let same = |r: &&FinishedRun| {
-        r.spec.seed.0 == value.seed && Some(r.spec.fit.learning_rate) == value.learning_rate
-    };
+    let same = |r: &&FinishedRun| r.spec.seed.0 == value.seed && Some(r.spec.fit.learning_rate) == value.learning_rate;
     full_runs(runs, arm, recipe).find(same).map(|run| (value, run))
 }
 
@@ -129,11 +127,18 @@ fn curves(experiment: &Experiment, runs: &[FinishedRun], summaries: &[Summary]) 
             }
         }
         if !drawn.is_empty() {
-            panels.push(CurvePanel { title: capitalised(&recipe.label), curves: drawn, baseline: baseline(experiment) });
+            panels.push(CurvePanel {
+                title: capitalised(&recipe.label),
+                curves: drawn,
+                baseline: baseline(experiment),
+            });
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
-    accuracy_curves(&format!("{}: test accuracy during training, median and range over seeds", experiment.title), &panels)
+    accuracy_curves(
+        &format!("{}: test accuracy during training, median and range over seeds", experiment.title),
+        &panels,
+    )
 }
 
 fn chosen_runs<'a>(

@@ -71,7 +71,11 @@ fn table(text: &mut String, experiment: &Experiment, summaries: &[Summary], prot
         cells.extend(by_rate.then(|| summary.learning_rate.map_or("-".into(), |rate| rate.to_string())));
         cells.push(percent(sample.map(|s| s.mean)));
         cells.push(percent(sample.and_then(|s| s.deviation)));
-        cells.extend([percent(sample.map(|s| s.min)), percent(sample.map(|s| s.median)), percent(sample.map(|s| s.max))]);
+        cells.extend([
+            percent(sample.map(|s| s.min)),
+            percent(sample.map(|s| s.median)),
+            percent(sample.map(|s| s.max)),
+        ]);
         cells.extend([summary.values.len().to_string(), summary.diverged().to_string()]);
         cells.extend(with_paper.then(|| percent(arm.and_then(|arm| arm.paper))));
         let _ = writeln!(text, "| {} |", cells.join(" | "));

@@ -89,7 +89,10 @@ fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
         let (value, tolerance) = (100.0 * e.value, 100.0 * e.tolerance);
         let what = format!("{} {} of {}, recipe {}", e.protocol, e.statistic, e.arm, e.recipe);
         let verdict = if met { "met" } else { "MISSED" };
-        Some(Verdict { text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {measured}: {verdict}"), met })
+        Some(Verdict {
+            text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {measured}: {verdict}"),
+            met,
+        })
     };
     experiment.expectations.iter().filter_map(judge).collect()
 }

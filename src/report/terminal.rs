@@ -18,7 +18,17 @@ pub(super) fn render(
     let _ = writeln!(text, "\n{}: test accuracy in percent over seeds", experiment.title);
     let header = format!(
         "{:7} {:12} {:8} {:>10} {:>15} {:>7} {:>7} {:>3} {:>8} {:>7} {:>9}",
-        "recipe", "protocol", "model", "parameters", "mean +- std", "median", "min", "n", "diverged", "paper", "s / seed"
+        "recipe",
+        "protocol",
+        "model",
+        "parameters",
+        "mean +- std",
+        "median",
+        "min",
+        "n",
+        "diverged",
+        "paper",
+        "s / seed"
     );
     let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
     for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {

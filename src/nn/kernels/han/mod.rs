@@ -61,6 +61,16 @@ pub struct Stack<T> {
     width: usize,
 }
 
+/// Euclidean norm in double precision, of numbers whose squares may be out of its range.
+fn norm<T: Element>(row: &[T]) -> f64 {
+    let largest = row.iter().map(|u| u.to_f64().abs()).fold(0.0, f64::max);
+    if largest == 0.0 || !largest.is_finite() {
+        // All zero, or broken: the sum of the entries keeps a NaN that the maximum passes over.
+        return row.iter().map(|u| u.to_f64().abs()).sum();
+    }
+    largest * row.iter().map(|u| (u.to_f64() / largest).powi(2)).sum::<f64>().sqrt()
+}
+
 /// Directions shorter than this are treated as zero: their square is no longer a normal f32.
 pub const SHORTEST: f64 = 1e-18;
 
@@ -72,7 +82,7 @@ impl<T: Element> Stack<T> {
         let mut unit = Vec::with_capacity(direction.len());
         let mut length = Vec::with_capacity(direction.len() / width);
         for row in direction.chunks_exact(width) {
-            let norm = row.iter().map(|u| u.to_f64() * u.to_f64()).sum::<f64>().sqrt();
+            let norm = norm(row);
             // NaN stays NaN: a broken parameter must show in the loss, not turn into an identity.
             let zero = norm < SHORTEST;
             let scale = if zero { 0.0 } else { 1.0 / norm };
