@@ -65,7 +65,10 @@ fn timeless_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.path();
             if path.is_dir() {
                 directories.push(path);
-            } else if !["manifest.json", "README.md", ".lock"].iter().any(|name| path.ends_with(name)) {
+            } else if !["manifest.json", "README.md", "checkerboard.md", ".lock"]
+                .iter()
+                .any(|name| path.ends_with(name))
+            {
                 let relative = path.strip_prefix(root).expect("a path below the root").to_path_buf();
                 files.insert(relative, fs::read(&path).expect("a readable file"));
             }
@@ -261,7 +264,7 @@ fn mistakes_are_told_with_flag_value_and_cure() {
         (vec!["checkerboard", "--device", "tpu"], vec!["--device", "auto, cpu or cuda:N"]),
         (vec!["checkerboard", "--jobs", "0"], vec!["--jobs"]),
         (vec!["checkerboard", "--experiment", "none.toml"], vec!["none.toml"]),
-        (vec!["report"], vec!["results has no runs of checkerboard", "han-exp checkerboard"]),
+        (vec!["report"], vec!["results holds no runs", "han-exp reproduce"]),
         (vec!["rerun", "nothing"], vec!["nothing"]),
     ] {
         let told = sandbox.error(&arguments);

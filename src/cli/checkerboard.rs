@@ -58,6 +58,9 @@ pub(super) struct Setting {
     /// Independent repetitions of the whole procedure
     #[arg(long, value_name = "N")]
     seeds: Option<usize>,
+    /// Seed of the first repetition; the others follow
+    #[arg(long, value_name = "N")]
+    first_seed: Option<u64>,
     /// Cells of the board along an axis
     #[arg(long, value_name = "N")]
     cells: Option<usize>,
@@ -88,6 +91,7 @@ impl Setting {
             batch_size: self.batch_size,
             learning_rates: self.learning_rates.clone(),
             seeds: self.seeds,
+            first_seed: self.first_seed,
             cells: self.cells,
             train_fraction: self.train_fraction,
             split_file: self.split_file.clone(),

@@ -16,8 +16,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
-    let (experiment, runs) = report::recall(&store, "checkerboard")?;
-    let report = report::write(&store, &experiment, &runs)?;
-    print!("{}", report.text);
+    for name in report::remembered(&store)? {
+        let (experiment, runs) = report::recall(&store, &name)?;
+        let report = report::write(&store, &experiment, &runs)?;
+        print!("{}", report.text);
+    }
     Ok(Exit::Success)
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// How much to run [default: quick; paper on a GPU is the full protocol]
+    /// How much to run; paper is the full protocol
     #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
     profile: ProfileName,
     /// Only these experiments

@@ -1,6 +1,6 @@
 //! `han-exp rerun`
 
-use super::Exit;
+use super::{Exit, stop_on_interrupt};
 use crate::config::RunSpec;
 use crate::device::DeviceChoice;
 use crate::experiment::checkerboard;
@@ -9,6 +9,7 @@ use crate::train::Control;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,7 +35,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
     let store = Store::new(&arguments.out);
     let _lock = store.lock(&spec.experiment)?;
-    let Some(record) = checkerboard::run(&spec, &device.device, &mut |_| Control::Continue)? else {
+    let stop = stop_on_interrupt()?;
+    let mut step = |_| if stop.load(Ordering::Relaxed) { Control::Stop } else { Control::Continue };
+    let Some(record) = checkerboard::run(&spec, &device.device, &mut step)? else {
         return Ok(Exit::Interrupted);
     };
     let environment = Environment::here(format!("{:?}", device.device.location()), 1);

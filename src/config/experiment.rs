@@ -25,6 +25,7 @@ pub struct Experiment {
     pub recipes: Vec<Recipe>,
     /// What ought to come out.
     pub expectations: Vec<Expectation>,
+    first_seed: u64,
     split: SplitSource,
     validation_fraction: f64,
     iterations: usize,
@@ -57,6 +58,7 @@ pub struct Recipe {
     pub label: String,
     optimizer: OptimizerConfig,
     schedule: ScheduleConfig,
+    input_noise: f64,
     rates: Vec<(String, Vec<f64>)>,
 }
 
@@ -90,13 +92,18 @@ impl Experiment {
             for arm in &self.arms {
                 for &learning_rate in recipe.rates(&arm.name) {
                     for phase in [Phase::Selection, Phase::Full] {
-                        let seeds = 0..arm.seeds as u64;
+                        let seeds = self.seeds(arm);
                         runs.extend(seeds.map(|seed| self.run(recipe, arm, learning_rate, phase, Seed(seed), device)));
                     }
                 }
             }
         }
         runs
+    }
+
+    /// The seeds of an arm's repetitions.
+    pub fn seeds(&self, arm: &Arm) -> std::ops::Range<u64> {
+        self.first_seed..self.first_seed + arm.seeds as u64
     }
 
     fn run(&self, recipe: &Recipe, arm: &Arm, learning_rate: f64, phase: Phase, seed: Seed, device: &str) -> RunSpec {
@@ -122,6 +129,7 @@ impl Experiment {
                 learning_rate,
                 optimizer: recipe.optimizer.clone(),
                 schedule: recipe.schedule.clone(),
+                input_noise: recipe.input_noise,
             },
         }
     }
@@ -185,6 +193,7 @@ impl ExperimentFile {
             arms,
             recipes,
             expectations,
+            first_seed: self.first_seed,
             split,
             validation_fraction: data.validation_fraction,
             iterations: self.train.iterations,
@@ -225,6 +234,8 @@ impl ExperimentFile {
             if let Some(problem) = recipe.optimizer.problem().or(recipe.schedule.problem()) {
                 bail!("{key}: {problem}");
             }
+            let noise = recipe.input_noise;
+            ensure!(noise >= 0.0 && noise.is_finite(), "{key}: input_noise is {noise}; use 0 or a small number");
             let mut rates = Vec::new();
             for arm in arms {
                 let mut of_arm = recipe.learning_rates.get(&arm.name).cloned().unwrap_or_default();
@@ -241,6 +252,7 @@ impl ExperimentFile {
                 label: recipe.label.clone(),
                 optimizer: recipe.optimizer.clone(),
                 schedule: recipe.schedule.clone(),
+                input_noise: recipe.input_noise,
                 rates,
             });
         }
@@ -251,6 +263,9 @@ impl ExperimentFile {
         self.expect
             .iter()
             .map(|e| {
+                let name = &self.experiment.name;
+                let known = ["held_out", "best_on_test"].contains(&e.protocol.as_str());
+                ensure!(known, "{name}: expect.protocol is {:?}; use held_out or best_on_test", e.protocol);
                 let known = ["mean", "median", "min"].contains(&e.statistic.as_str());
                 ensure!(
                     known,

@@ -16,6 +16,9 @@ pub struct ExperimentFile {
     pub experiment: Heading,
     /// Independent repetitions of the whole procedure: split, initial values, batches, selection.
     pub seeds: usize,
+    /// Seed of the first repetition; the others follow.
+    #[serde(default)]
+    pub first_seed: u64,
     /// The data.
     pub data: DataFile,
     /// Length of a run.
@@ -121,6 +124,9 @@ pub struct RecipeFile {
     pub optimizer: OptimizerConfig,
     /// Learning rate over time.
     pub schedule: ScheduleConfig,
+    /// Standard deviation of normal noise on the inputs.
+    #[serde(default)]
+    pub input_noise: f64,
     /// Learning rates to try, for each arm.
     pub learning_rates: BTreeMap<String, Vec<f64>>,
 }
@@ -199,6 +205,8 @@ pub struct Overrides {
     pub learning_rates: Option<Vec<f64>>,
     /// Repetitions of every arm.
     pub seeds: Option<usize>,
+    /// Seed of the first repetition.
+    pub first_seed: Option<u64>,
     /// Cells along an axis.
     pub cells: Option<usize>,
     /// Part of the points that is for training.
@@ -234,7 +242,16 @@ impl std::str::FromStr for Sized {
 impl ExperimentFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        toml::from_str(text).with_context(|| origin.to_string())
+        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
+        for expect in &file.expect {
+            let known =
+                file.arm.iter().any(|a| a.name == expect.arm) && file.recipe.iter().any(|r| r.name == expect.recipe);
+            if !known {
+                bail!("{origin}: expect names the unknown arm {:?} or recipe {:?}", expect.arm, expect.recipe);
+            }
+        }
+        Ok(file)
     }
 
     /// The file as text.
@@ -292,6 +309,7 @@ impl ExperimentFile {
             self.seeds = seeds;
             self.arm.iter_mut().for_each(|arm| arm.seeds = None);
         }
+        self.first_seed = flags.first_seed.unwrap_or(self.first_seed);
         if let Some(rates) = &flags.learning_rates {
             for recipe in &mut self.recipe {
                 recipe.learning_rates.values_mut().for_each(|of_arm| *of_arm = rates.clone());
@@ -304,10 +322,14 @@ impl ExperimentFile {
             let absolute = std::path::absolute(path).with_context(|| format!("--split-file {}", path.display()))?;
             data.split_file = Some(absolute);
         }
-        // Expectations hold for the file's own setting; with other sizes or lengths they would judge something else.
-        if *flags
-            != (Overrides { models: flags.models.clone(), recipes: flags.recipes.clone(), ..Overrides::default() })
-        {
+        // Expectations and the paper's figures hold for the file's own board and training; with others they would judge
+        // something else.
+        let own_board = flags.cells.is_none() && flags.train_fraction.is_none();
+        let own_training = flags.iterations.is_none() && flags.batch_size.is_none() && flags.learning_rates.is_none();
+        if !own_board {
+            self.arm.iter_mut().for_each(|arm| arm.paper = None);
+        }
+        if !(own_board && own_training && flags.width.is_empty() && flags.depth.is_empty()) {
             self.expect.clear();
         }
         self.expect
@@ -341,6 +363,7 @@ impl ExperimentFile {
             _ => size.depth = sized.value,
         }
         arm.model.resize(size);
+        arm.paper = None; // the paper has no figure for this size
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::model::Model;
 use crate::record::{EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
-use crate::train::{Control, Observer, Outcome, Report, StepReport, fit};
+use crate::train::{Control, Observer, Outcome, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
@@ -23,7 +23,8 @@ pub fn run(spec: &RunSpec, device: &Device, step: &mut dyn FnMut(StepReport) -> 
     let parts = Parts::of(spec, device)?;
     let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
     let mut watch = Watch { spec, parts: &parts, step, epochs: Vec::new(), test_curve: Vec::new() };
-    let outcome = fit(&model, &parts.train, &spec.fit, &mut spec.seed.stream("batch"), &mut watch)?;
+    let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
+    let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
     let (epochs, test_curve) = (watch.epochs, watch.test_curve);
     let (outcome, diverged_at_step) = match outcome {
         Outcome::Stopped => return Ok(None),

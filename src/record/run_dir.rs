@@ -151,12 +151,8 @@ fn write_files(directory: &Path, spec: &RunSpec, record: &RunRecord, manifest: &
     fs::write(directory.join("config.toml"), spec.to_toml()?)?;
     write_rows(&directory.join("epochs.csv"), &record.epochs)?;
     write_rows(&directory.join("evaluations.csv"), &record.evaluations)?;
-    if !record.test_curve.is_empty() {
-        write_rows(&directory.join("test_curve.csv"), &record.test_curve)?;
-    }
-    if !record.predictions.is_empty() {
-        write_rows(&directory.join("predictions.csv"), &record.predictions)?;
-    }
+    write_rows(&directory.join("test_curve.csv"), &record.test_curve)?;
+    write_rows(&directory.join("predictions.csv"), &record.predictions)?;
     let weights: HashMap<String, Tensor> = record.weights.iter().cloned().collect();
     candle_core::safetensors::save(&weights, directory.join("weights.safetensors"))?;
     // Last: a directory with a manifest is complete.
@@ -164,8 +160,11 @@ fn write_files(directory: &Path, spec: &RunSpec, record: &RunRecord, manifest: &
     Ok(())
 }
 
-/// Writes a CSV file of typed rows.
+/// Writes a CSV file of typed rows; without rows there is no file, since readers take one without a header for damaged.
 pub(crate) fn write_rows<Row: Serialize>(path: &Path, rows: &[Row]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut writer = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
     for row in rows {
         writer.serialize(row)?;

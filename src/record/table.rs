@@ -68,6 +68,11 @@ impl Summary {
         Sample::of(&self.values.iter().filter_map(|value| value.accuracy).collect::<Vec<_>>())
     }
 
+    /// The paper's figure for it; the paper reports under its own protocol alone.
+    pub fn paper(&self, experiment: &Experiment) -> Option<f64> {
+        experiment.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
+    }
+
     /// Seeds without a value.
     pub fn diverged(&self) -> usize {
         self.values.iter().filter(|value| value.accuracy.is_none()).count()
@@ -124,7 +129,7 @@ impl TableRow {
     pub fn of(experiment: &Experiment, summary: &Summary) -> Self {
         let sample = summary.sample();
         let interval = sample.and_then(|s| s.confidence_interval());
-        let paper = experiment.arm(&summary.arm).and_then(|arm| arm.paper);
+        let paper = summary.paper(experiment);
         Self {
             experiment: experiment.name.clone(),
             arm: summary.arm.clone(),
@@ -199,7 +204,8 @@ pub fn summarise(experiment: &Experiment, runs: &[FinishedRun]) -> Result<Vec<Su
             let Some(parameters) = of_arm.first().map(|s| s.run.manifest.parameters) else { continue };
             let rates = recipe.rates(&arm.name);
             // Seeds with all their runs: an interrupted command must not show a selection among fewer rates.
-            let complete: Vec<Vec<&Scored>> = (0..arm.seeds as u64)
+            let complete: Vec<Vec<&Scored>> = experiment
+                .seeds(arm)
                 .map(|seed| of_arm.iter().filter(|s| s.run.spec.seed.0 == seed).copied().collect::<Vec<_>>())
                 .filter(|of_seed| of_seed.len() == 2 * rates.len())
                 .collect();

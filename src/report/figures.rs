@@ -205,8 +205,7 @@ fn mark(experiment: &Experiment, summary: &Summary) -> Option<Mark> {
         mean: sample.mean,
         low: sample.min,
         high: sample.max,
-        // The paper's figures are of its own protocol.
-        paper: arm.paper.filter(|_| summary.protocol == Protocol::BestOnTest),
+        paper: summary.paper(experiment),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `results/README.md`
+//! The section of an experiment in `results/README.md`.
 
 use super::figures::Drawn;
 use super::{Verdict, percent};
@@ -15,7 +15,6 @@ pub(super) fn render(
 ) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "# Results\n\nWritten by `han-exp`; `han-exp report` writes it anew from the CSV files.\n");
     let _ = writeln!(text, "## {}\n\nClaim: {}\n", experiment.title, experiment.claim);
     for protocol in [Protocol::HeldOut, Protocol::BestOnTest] {
         let _ = writeln!(text, "{}\n", explanation(protocol));
@@ -77,7 +76,7 @@ fn table(text: &mut String, experiment: &Experiment, summaries: &[Summary], prot
             percent(sample.map(|s| s.max)),
         ]);
         cells.extend([summary.values.len().to_string(), summary.diverged().to_string()]);
-        cells.extend(with_paper.then(|| percent(arm.and_then(|arm| arm.paper))));
+        cells.extend(with_paper.then(|| percent(summary.paper(experiment))));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     let _ = writeln!(text);

@@ -6,7 +6,7 @@ mod terminal;
 
 use crate::config::{Experiment, ExperimentFile, Phase};
 use crate::record::{FinishedRun, Store, Summary, TableRow, summarise};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::fs;
 
@@ -33,12 +33,26 @@ pub fn remember(store: &Store, file: &ExperimentFile, device: &str) -> Result<()
     fs::write(&path, toml::to_string(&remembered)?).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The experiment that was run last, and its finished runs.
+/// Names of the experiments that the store holds.
+pub fn remembered(store: &Store) -> Result<Vec<String>> {
+    let runs = store.root().join("runs");
+    let mut names: Vec<String> = fs::read_dir(&runs)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("experiment.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let root = store.root().display();
+    ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out");
+    Ok(names)
+}
+
+/// An experiment as it was run last, and its finished runs.
 pub fn recall(store: &Store, name: &str) -> Result<(Experiment, Vec<FinishedRun>)> {
     let path = store.root().join("runs").join(name).join("experiment.toml");
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!("{} has no runs of {name}; run `han-exp {name}` first, or see --out", store.root().display())
-    })?;
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let Remembered { device, experiment } = toml::from_str(&text).with_context(|| path.display().to_string())?;
     let experiment = experiment.check()?;
     let mut runs = Vec::new();
@@ -58,13 +72,29 @@ pub fn write(store: &Store, experiment: &Experiment, runs: &[FinishedRun]) -> Re
 
     let drawn = figures::draw(store, experiment, runs, &summaries)?;
     let verdicts = verdicts(experiment, &summaries);
-    let markdown = markdown::render(experiment, runs, &summaries, &verdicts, &drawn);
-    let path = store.root().join("README.md");
-    fs::write(&path, markdown).with_context(|| format!("cannot write {}", path.display()))?;
+    let section = tables.join(format!("{}.md", experiment.name));
+    fs::write(&section, markdown::render(experiment, runs, &summaries, &verdicts, &drawn))
+        .with_context(|| format!("cannot write {}", section.display()))?;
+    write_readme(store)?;
 
     let missed = verdicts.iter().filter(|verdict| !verdict.met).count();
     let text = terminal::render(store, &summaries, experiment, &verdicts, &drawn);
     Ok(Report { text, missed })
+}
+
+/// Puts the sections of all experiments into `README.md`.
+fn write_readme(store: &Store) -> Result<()> {
+    let mut text =
+        "# Results\n\nWritten by `han-exp`; `han-exp report` writes it anew from the CSV files.\n".to_string();
+    let mut sections: Vec<_> = fs::read_dir(store.root().join("tables"))?.flatten().map(|entry| entry.path()).collect();
+    sections.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    sections.sort();
+    for section in sections {
+        text += "\n";
+        text += &fs::read_to_string(&section).with_context(|| format!("cannot read {}", section.display()))?;
+    }
+    let path = store.root().join("README.md");
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// An expectation held against what was measured.
@@ -77,7 +107,7 @@ fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
     let judge = |e: &crate::config::Expectation| {
         let summary =
             summaries.iter().find(|s| s.arm == e.arm && s.recipe == e.recipe && s.protocol.key() == e.protocol);
-        let sample = summary?.sample();
+        let sample = summary.and_then(Summary::sample);
         let measured = sample.map(|s| match e.statistic.as_str() {
             "median" => s.median,
             "min" => s.min,
@@ -89,12 +119,12 @@ fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
         let (value, tolerance) = (100.0 * e.value, 100.0 * e.tolerance);
         let what = format!("{} {} of {}, recipe {}", e.protocol, e.statistic, e.arm, e.recipe);
         let verdict = if met { "met" } else { "MISSED" };
-        Some(Verdict {
+        Verdict {
             text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {measured}: {verdict}"),
             met,
-        })
+        }
     };
-    experiment.expectations.iter().filter_map(judge).collect()
+    experiment.expectations.iter().map(judge).collect()
 }
 
 /// Full runs of an arm under a recipe.

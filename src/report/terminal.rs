@@ -37,8 +37,6 @@ pub(super) fn render(
             Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
             None => percent(sample.map(|s| s.mean)),
         };
-        // The paper reports its own protocol and no other.
-        let paper = experiment.arm(&summary.arm).and_then(|arm| arm.paper);
         let _ = writeln!(
             text,
             "{:7} {:12} {:8} {:>10} {:>15} {:>7} {:>7} {:>3} {:>8} {:>7} {:>9.1}",
@@ -51,7 +49,7 @@ pub(super) fn render(
             percent(sample.map(|s| s.min)),
             summary.values.len(),
             summary.diverged(),
-            percent(paper.filter(|_| summary.protocol == Protocol::BestOnTest)),
+            percent(summary.paper(experiment)),
             summary.seconds,
         );
     }

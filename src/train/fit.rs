@@ -24,6 +24,11 @@ pub struct FitConfig {
     pub optimizer: OptimizerConfig,
     /// Factor on the base learning rate.
     pub schedule: ScheduleConfig,
+    /// Standard deviation of normal noise added to the inputs of every batch, in the inputs' unit; it keeps decision
+    /// boundaries away from the training points (Bishop 1995, "Training with noise is equivalent to Tikhonov
+    /// regularization").
+    #[serde(default)]
+    pub input_noise: f64,
 }
 
 /// What an observer wants next.
@@ -84,6 +89,14 @@ pub enum Outcome {
     Stopped,
 }
 
+/// The randomness of a training run.
+pub struct Streams<'a> {
+    /// Which points come into a batch.
+    pub batches: &'a mut Stream,
+    /// Noise on the inputs.
+    pub noise: &'a mut Stream,
+}
+
 /// Trains `model` in place on the mean squared error of its outputs.
 ///
 /// # Errors
@@ -92,7 +105,7 @@ pub fn fit(
     model: &Model,
     data: &Points,
     config: &FitConfig,
-    batches: &mut Stream,
+    streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
@@ -101,8 +114,9 @@ pub fn fit(
     let (mut loss_sum, mut loss_steps) = (0.0, 0);
     for iteration in 0..config.iterations {
         let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
-        batches.shuffle_front(&mut order, batch_size);
+        streams.batches.shuffle_front(&mut order, batch_size);
         let (xs, ys) = data.select(&order[..batch_size])?;
+        let xs = with_noise(xs, config.input_noise, streams.noise)?;
         let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         let step = iteration + 1;
@@ -127,4 +141,14 @@ pub fn fit(
         }
     }
     Ok(Outcome::Finished)
+}
+
+/// xs plus normal noise.
+fn with_noise(xs: Tensor, deviation: f64, stream: &mut Stream) -> Result<Tensor> {
+    if deviation == 0.0 {
+        return Ok(xs);
+    }
+    let noise: Vec<f64> = (0..xs.elem_count()).map(|_| deviation * stream.normal()).collect();
+    let noise = Tensor::from_vec(noise, xs.shape(), xs.device())?.to_dtype(xs.dtype())?;
+    xs + noise
 }

@@ -4,6 +4,6 @@ mod fit;
 mod optimizer;
 mod schedule;
 
-pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, fit};
+pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use schedule::ScheduleConfig;
