@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
     println!("{file}: {} parameters", model.parameters.count());
     for (name, points) in [("train", &split.train), ("test", &split.test)] {
-        let score = score(model.network.as_ref(), &board.select(points, &device)?)?;
+        let score = score(model.frozen.as_ref(), &board.select(points, &device)?)?;
         let (accuracy, loss, n) = (100.0 * score.accuracy, score.loss, score.points);
         println!("{name:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points");
     }

@@ -3,7 +3,10 @@
 use crate::data::Points;
 use crate::model::Network;
 use crate::nn::Mode;
-use candle_core::{D, DType, Result};
+use candle_core::{D, DType, Result, Tensor};
+
+/// Points in one forward pass: few enough for their activations to stay in cache.
+const CHUNK: usize = 512;
 
 /// Scores on a set of points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,24 +19,34 @@ pub struct Score {
     pub points: usize,
 }
 
-/// Mean of the network's outputs at every point; NaN where the network is broken.
-pub fn outputs(network: &dyn Network, points: &Points) -> Result<Vec<f32>> {
-    // Constants in, so that no input gradient is tracked; the graph over the parameters dies with the result.
-    let outputs = network.forward(&points.inputs, Mode::Eval)?;
-    outputs.detach().mean(D::Minus1)?.to_dtype(DType::F32)?.to_vec1()
-}
-
 /// The class of an output; NaN counts as class 0.
 pub fn class(output: f32) -> u8 {
     u8::from(output > 0.5)
 }
 
+/// Mean of the network's outputs at every point; NaN where the network is broken.
+///
+/// # Shapes
+/// - inputs: (points, features)
+pub fn outputs(network: &dyn Network, inputs: &Tensor) -> Result<Vec<f32>> {
+    forward(network, inputs)?.mean(D::Minus1)?.to_dtype(DType::F32)?.to_vec1()
+}
+
 /// Accuracy and loss of a network on some points.
 pub fn score(network: &dyn Network, points: &Points) -> Result<Score> {
-    let outputs = network.forward(&points.inputs, Mode::Eval)?.detach();
+    let outputs = forward(network, &points.inputs)?;
     let loss = crate::nn::loss::mse(&outputs, &points.targets)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     let predicted = outputs.mean(D::Minus1)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
     let labels = points.targets.narrow(1, 0, 1)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
     let right = predicted.iter().zip(&labels).filter(|(output, label)| class(**output) == class(**label)).count();
     Ok(Score { accuracy: right as f64 / labels.len() as f64, loss, points: labels.len() })
+}
+
+fn forward(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
+    let points = inputs.dims()[0];
+    let chunks = (0..points).step_by(CHUNK).map(|start| {
+        let chunk = inputs.narrow(0, start, CHUNK.min(points - start))?;
+        Ok(network.forward(&chunk, Mode::Eval)?.detach())
+    });
+    Tensor::cat(&chunks.collect::<Result<Vec<_>>>()?, 0)
 }

@@ -91,7 +91,7 @@ impl Observer for Watch<'_> {
     }
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        let network = model.network.as_ref();
+        let network = model.frozen.as_ref();
         let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
         let spec = self.spec;
         self.epochs.push(EpochRow {
@@ -139,7 +139,7 @@ fn evaluations(spec: &RunSpec, parts: &Parts, model: &Model) -> Result<Vec<Evalu
         [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
     for (name, points) in splits {
         let Some(points) = points else { continue };
-        let Score { accuracy, loss, points } = score(model.network.as_ref(), points)?;
+        let Score { accuracy, loss, points } = score(model.frozen.as_ref(), points)?;
         rows.extend([row(name, "accuracy", accuracy, points), row(name, "mean_squared_error", loss, points)]);
     }
     Ok(rows)
@@ -148,7 +148,7 @@ fn evaluations(spec: &RunSpec, parts: &Parts, model: &Model) -> Result<Vec<Evalu
 fn predictions(spec: &RunSpec, split: &Split, model: &Model, device: &Device) -> Result<Vec<PredictionRow>> {
     let board = &spec.board;
     let all: Vec<usize> = (0..board.points()).collect();
-    let outputs = outputs(model.network.as_ref(), &board.select(&all, device)?)?;
+    let outputs = outputs(model.frozen.as_ref(), &board.select(&all, device)?.inputs)?;
     let mut splits = vec!["unused"; board.points()];
     split.train.iter().for_each(|point| splits[*point] = "train");
     split.test.iter().for_each(|point| splits[*point] = "test");

@@ -37,8 +37,11 @@ pub enum ModelConfig {
 
 /// A network and the parameters that its layers share with the optimizer.
 pub struct Model {
-    /// The function.
+    /// The function, for training.
     pub network: Box<dyn Network>,
+    /// The same function of the same parameters, for evaluation: the parameters are constants, so that no graph is
+    /// recorded but for the gradient of an input that asks for it.
+    pub frozen: Box<dyn Network>,
     /// Its parameters and buffers, in the order of its layers.
     pub parameters: Parameters,
 }
@@ -95,11 +98,16 @@ impl ModelConfig {
     /// Builds the network with parameters of the given type.
     pub fn build_as(&self, dtype: DType, inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Result<Model> {
         let scope = Scope::new(seed, dtype, device);
-        let network: Box<dyn Network> = match self {
-            Self::Hannet(config) => Box::new(config.build(inputs, outputs, &scope)?),
-            Self::Fcnet(config) => Box::new(config.build(inputs, outputs, &scope)?),
-            Self::Resnet(config) => Box::new(config.build(inputs, outputs, &scope)?),
-        };
-        Ok(Model { network, parameters: scope.parameters() })
+        let network = self.network(inputs, outputs, &scope)?;
+        let frozen = self.network(inputs, outputs, &scope.frozen())?;
+        Ok(Model { network, frozen, parameters: scope.parameters() })
+    }
+
+    fn network(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<Box<dyn Network>> {
+        Ok(match self {
+            Self::Hannet(config) => Box::new(config.build(inputs, outputs, scope)?),
+            Self::Fcnet(config) => Box::new(config.build(inputs, outputs, scope)?),
+            Self::Resnet(config) => Box::new(config.build(inputs, outputs, scope)?),
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::{Init, Scope};
 use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, Var, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Layout, Result, Shape, Tensor, Var, bail};
 use std::sync::{Arc, OnceLock};
 
 const EPSILON: f64 = 1e-5;
@@ -57,6 +57,10 @@ impl BatchNorm {
         }
         let shape = kernel::Shape { outer: dims[0], channels, inner: dims[2..].iter().product() };
         match mode {
+            Mode::Eval if has_kernel(xs) && !self.weight.track_op() && !self.bias.track_op() => {
+                let (scale, shift) = self.running_affine()?;
+                xs.contiguous()?.apply_op1(FrozenOp { shape, activation: self.activation, scale, shift })
+            }
             Mode::Eval => {
                 self.normalise(xs, self.running_mean.as_detached_tensor(), self.running_var.as_detached_tensor())
             }
@@ -98,6 +102,17 @@ impl BatchNorm {
         activate_composed(self.activation, &scaled.broadcast_add(&shift.reshape(aligned.as_slice())?)?)
     }
 
+    /// Scale and shift per channel that the running statistics amount to.
+    fn running_affine(&self) -> Result<(Vec<f64>, Vec<f64>)> {
+        let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_vec1::<f64>();
+        let [weight, bias] = [values(&self.weight)?, values(&self.bias)?];
+        let statistics = Statistics {
+            mean: values(&self.running_mean.as_detached_tensor())?,
+            variance: values(&self.running_var.as_detached_tensor())?,
+        };
+        Ok(statistics.affine(EPSILON, weight, bias))
+    }
+
     fn update_running(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
         let unbiased = (variance * (count as f64 / (count - 1) as f64))?;
         for (running, measured) in [(&self.running_mean, mean), (&self.running_var, &unbiased)] {
@@ -127,11 +142,9 @@ struct BatchNormOp {
 impl BatchNormOp {
     fn forward<T: Element>(&self, x: &[T], weight: &[T], bias: &[T]) -> CpuStorage {
         let statistics = self.statistics.get_or_init(|| Statistics::of(self.shape, x));
-        let inverse = statistics.inverse_deviation(EPSILON);
-        let scale: Vec<f64> = weight.iter().zip(inverse).map(|(w, r)| w.to_f64() * r).collect();
-        let shifts = bias.iter().zip(&scale).zip(&statistics.mean);
-        let shift: Vec<f64> = shifts.map(|((b, scale), mean)| b.to_f64() - mean * scale).collect();
-        let mut y = kernel::affine(self.shape, x, scale, shift);
+        let widen = |values: &[T]| values.iter().map(|value| value.to_f64()).collect();
+        let (scale, shift) = statistics.affine(EPSILON, widen(weight), widen(bias));
+        let mut y = kernel::affine(self.shape, x, &scale, &shift);
         activation::forward_in_place(self.activation, &mut y);
         T::to_cpu_storage_owned(y)
     }
@@ -202,5 +215,51 @@ impl CustomOp3 for BatchNormOp {
             _ => self.backward::<f64>(x, weight, y, gradient)?,
         };
         Ok((Some(gx), Some(gw), Some(gb)))
+    }
+}
+
+/// Eval mode with constant parameters, a scale and a shift per channel: the gradient is that of the input alone.
+struct FrozenOp {
+    shape: kernel::Shape,
+    activation: Activation,
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl FrozenOp {
+    fn forward<T: Element>(&self, x: &[T]) -> CpuStorage {
+        let mut y = kernel::affine(self.shape, x, &self.scale, &self.shift);
+        activation::forward_in_place(self.activation, &mut y);
+        T::to_cpu_storage_owned(y)
+    }
+
+    fn backward<T: Element>(&self, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let none = vec![0.0; self.shape.channels];
+        let slope = |y: &[T], g: &[T]| {
+            kernel::affine(self.shape, &activation::backward(self.activation, y, g), &self.scale, &none)
+        };
+        let g = with_entries::<T, _>(y, |y| with_entries::<T, _>(gradient, |g| slope(y, g)))??;
+        Tensor::from_vec(g, y.shape(), y.device())
+    }
+}
+
+impl CustomOp1 for FrozenOp {
+    fn name(&self) -> &'static str {
+        "batch-norm-frozen"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let y = match x {
+            CpuStorage::F32(_) => self.forward::<f32>(entries(x, layout)?),
+            _ => self.forward::<f64>(entries(x, layout)?),
+        };
+        Ok((y, layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(match x.dtype() {
+            DType::F32 => self.backward::<f32>(y, gradient)?,
+            _ => self.backward::<f64>(y, gradient)?,
+        }))
     }
 }

@@ -153,12 +153,28 @@ pub struct Scope {
     device: Device,
     path: String,
     made: Rc<RefCell<Parameters>>,
+    purpose: Purpose,
+}
+
+/// Whether layers are made for training or share what others train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// New variables, tracked by the graph.
+    Train,
+    /// The values of existing variables, as constants to the graph.
+    Frozen,
 }
 
 impl Scope {
     /// A root scope without parameters.
     pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
-        Self { seed, dtype, device: device.clone(), path: String::new(), made: Rc::default() }
+        Self { seed, dtype, device: device.clone(), path: String::new(), made: Rc::default(), purpose: Purpose::Train }
+    }
+
+    /// A scope that gives the parameters made so far again, as constants: layers built from it always compute with the
+    /// current values, but no graph is recorded for them.
+    pub fn frozen(&self) -> Self {
+        Self { purpose: Purpose::Frozen, ..self.clone() }
     }
 
     /// The scope of a part.
@@ -169,8 +185,7 @@ impl Scope {
 
     /// A trained parameter, saved under its own name.
     pub fn parameter(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
-        let var = self.single(name, shape.into(), init, Role::Trained)?;
-        Ok(var.as_tensor().clone())
+        Ok(self.tensor(&self.single(name, shape.into(), init, Role::Trained)?))
     }
 
     /// A buffer that the layer updates itself.
@@ -181,7 +196,7 @@ impl Scope {
     /// A trained parameter whose rows are saved one by one.
     pub fn stacked(&self, shape: (usize, usize), stored: Vec<Stored>, init: Init, role: Role) -> Result<Tensor> {
         let stored = stored.into_iter().map(|s| Stored { name: self.enter(s.name).path, ..s }).collect();
-        Ok(self.make(shape.into(), stored, init, role)?.as_tensor().clone())
+        Ok(self.tensor(&self.make(shape.into(), stored, init, role)?))
     }
 
     /// The parameters made so far, by this scope and all that were entered from it.
@@ -194,8 +209,21 @@ impl Scope {
         self.make(shape, vec![stored], init, role)
     }
 
+    fn tensor(&self, var: &Var) -> Tensor {
+        match self.purpose {
+            Purpose::Train => var.as_tensor().clone(),
+            Purpose::Frozen => var.as_detached_tensor(),
+        }
+    }
+
     fn make(&self, shape: Shape, stored: Vec<Stored>, init: Init, role: Role) -> Result<Var> {
         let Some(first) = stored.first() else { bail!("a parameter is stored as at least one tensor") };
+        if self.purpose == Purpose::Frozen {
+            return match self.made.borrow().iter().find(|parameter| parameter.stored == stored) {
+                Some(parameter) => Ok(parameter.var.clone()),
+                None => bail!("there is no parameter {} to share", first.name),
+            };
+        }
         let values = init::values(init, shape.dims(), &mut self.seed.stream(&format!("init/{}", first.name)));
         let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
         let var = Var::from_tensor(&tensor)?;

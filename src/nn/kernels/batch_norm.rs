@@ -43,6 +43,14 @@ impl Statistics {
         Self { mean, variance: variance.map(|v| v.max(0.0)).collect() }
     }
 
+    /// Scale and shift per channel: weight (x - mean) / deviation + bias as scale x + shift.
+    pub fn affine(&self, epsilon: f64, weight: Vec<f64>, bias: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+        let scale: Vec<f64> = weight.iter().zip(self.inverse_deviation(epsilon)).map(|(w, r)| w * r).collect();
+        let shifts = bias.iter().zip(&scale).zip(&self.mean).map(|((bias, scale), mean)| bias - mean * scale);
+        let shift = shifts.collect();
+        (scale, shift)
+    }
+
     /// 1 / sqrt(variance + epsilon) of every channel.
     pub fn inverse_deviation(&self, epsilon: f64) -> Vec<f64> {
         self.variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect()
@@ -84,18 +92,18 @@ pub fn backward<T: Element>(
         c[channel] *= -a[channel] * weight_sum[channel] / count;
         d[channel] = -a[channel] * bias_sum[channel] / count - c[channel] * statistics.mean[channel];
     }
-    let [a, c, d] = [a, c, d].map(narrow);
+    let [a, c, d] = [&a, &c, &d].map(|factors| narrow(factors));
     let input_gradient = input_gradient(shape, input, gradient, &a, &c, &d);
-    Gradients { input: input_gradient, weight: narrow(weight_sum), bias: narrow(bias_sum) }
+    Gradients { input: input_gradient, weight: narrow(&weight_sum), bias: narrow(&bias_sum) }
 }
 
 /// scale x + shift with one scale and one shift per channel.
-pub fn affine<T: Element>(shape: Shape, input: &[T], scale: Vec<f64>, shift: Vec<f64>) -> Vec<T> {
+pub fn affine<T: Element>(shape: Shape, input: &[T], scale: &[f64], shift: &[f64]) -> Vec<T> {
     scale_and_shift(shape, input, &narrow::<T>(scale), &narrow::<T>(shift))
 }
 
-fn narrow<T: Element>(values: Vec<f64>) -> Vec<T> {
-    values.into_iter().map(T::from_f64).collect()
+fn narrow<T: Element>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|value| T::from_f64(*value)).collect()
 }
 
 // Each of these has two loops: with `inner` 1 the channels lie side by side and a row of them is one vector; otherwise
