@@ -3,7 +3,7 @@
 use super::activation::{self, Activation};
 use super::dispatch::vectorized;
 use super::lanes::Element;
-use super::matmul::{Matrix, Target, matmul};
+use super::matmul::{Matrix, matmul, matmul_add};
 
 /// Sizes of one pass.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub fn pre_activation<T: Element>(shape: Shape, input: &[T], weight: &[T], bias:
     }
     let x = Matrix::new(input, shape.rows, shape.inputs);
     let w = Matrix::new(weight, shape.outputs, shape.inputs);
-    matmul(x, w.transposed(), &mut z, Target::Accumulate);
+    matmul_add(x, w.transposed(), &mut z);
     z
 }
 
@@ -67,17 +67,12 @@ pub fn backward<T: Element>(
         }
     };
     let g_matrix = Matrix::new(g, shape.rows, shape.outputs);
-    let input_gradient = wanted.input.then(|| {
-        let mut gradient = vec![T::default(); shape.rows * shape.inputs];
-        matmul(g_matrix, Matrix::new(weight, shape.outputs, shape.inputs), &mut gradient, Target::Overwrite);
-        gradient
-    });
+    let input_gradient = wanted.input.then(|| matmul(g_matrix, Matrix::new(weight, shape.outputs, shape.inputs)));
     if !wanted.parameters {
         return Gradients { input: input_gradient, weight: None, bias: None };
     }
-    let mut weight_gradient = vec![T::default(); shape.outputs * shape.inputs];
     let x = Matrix::new(input, shape.rows, shape.inputs);
-    matmul(g_matrix.transposed(), x, &mut weight_gradient, Target::Overwrite);
+    let weight_gradient = matmul(g_matrix.transposed(), x);
     let bias_gradient = column_sums(g, shape.outputs);
     Gradients { input: input_gradient, weight: Some(weight_gradient), bias: Some(bias_gradient) }
 }

@@ -32,44 +32,59 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// What a product is written over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// c = a b
-    Overwrite,
-    /// c = c + a b
-    Accumulate,
-}
-
 /// Multiply-adds from which several threads pay: below, waking them costs more than the product. candle's own bound is
 /// 590 thousand; at the million of a 100 x 100 layer two threads took twice the time of one.
 const PARALLEL_WORK: usize = 1 << 24;
 
-/// a b into the row-major `c`.
+/// a b, row-major.
 ///
 /// The bits of the result do not depend on the number of threads: `gemm` cuts rows and columns, never the sum.
-pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], target: Target) {
-    assert_eq!(a.columns, b.rows, "inner dimensions agree");
+#[allow(unsafe_code, reason = "the result is not filled before it is written")]
+pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+    let len = a.rows * b.columns;
+    let mut c = Vec::with_capacity(len);
+    if a.columns == 0 {
+        c.resize(len, T::default());
+        return c;
+    }
+    // SAFETY: there is room for `len` entries, and `gemm` told not to read its target writes every one of them.
+    unsafe {
+        multiply(a, b, c.as_mut_ptr(), false);
+        c.set_len(len);
+    }
+    c
+}
+
+/// c + a b, written over the row-major `c`.
+#[allow(unsafe_code, reason = "gemm takes raw pointers")]
+pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
     assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
+    unsafe { multiply(a, b, c.as_mut_ptr(), true) }
+}
+
+/// a b into `c`, added to what is there if `keep`.
+///
+/// # Safety
+/// `c` is valid for writes of a.rows x b.columns entries, which are initialised if `keep`.
+#[allow(unsafe_code, reason = "gemm takes raw pointers")]
+unsafe fn multiply<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: *mut T, keep: bool) {
+    assert_eq!(a.columns, b.rows, "inner dimensions agree");
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let parallelism = match m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1 {
         true => Parallelism::Rayon(0),
         false => Parallelism::None,
     };
     let one = T::from_f64(1.0);
-    let (keep, alpha) = match target {
-        Target::Overwrite => (false, T::default()),
-        Target::Accumulate => (true, one),
-    };
-    // SAFETY: `Matrix::new` and the assertions above hold every index inside its slice for these dimensions and
-    // strides, `c` is borrowed exclusively, and `Element` is implemented for f32 and f64 alone, which gemm supports.
-    #[allow(unsafe_code, reason = "gemm takes raw pointers")]
+    let alpha = if keep { one } else { T::default() };
+    // SAFETY: `Matrix::new` and the assertion above hold every index inside its slice for these dimensions and strides,
+    // the caller answers for `c`, and `Element` is implemented for f32 and f64 alone, which gemm supports.
     unsafe {
         gemm::gemm(
             m,
             n,
             k,
-            c.as_mut_ptr(),
+            c,
             1,
             n as isize,
             keep,
