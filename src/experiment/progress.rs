@@ -95,7 +95,7 @@ pub struct RunProgress<'a> {
 impl RunProgress<'_> {
     pub(super) fn step(&mut self, report: StepReport) {
         let Some(bar) = &self.bar else { return };
-        if report.step % UPDATE_EVERY == 0 {
+        if report.step.is_multiple_of(UPDATE_EVERY) {
             bar.set_position(report.step as u64);
             bar.set_message(format!("loss {:.4} rate {:.2e}", report.loss, report.learning_rate));
         }

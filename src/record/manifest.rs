@@ -43,7 +43,7 @@ pub struct Environment {
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// See [`SCHEMA_VERSION`].
+    /// Version of the files in a run directory.
     pub schema_version: u32,
     /// SHA-256 of the run's configuration and the program's version.
     pub config_hash: String,

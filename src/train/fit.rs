@@ -130,7 +130,7 @@ pub fn fit(
         if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
             return Ok(Outcome::Stopped);
         }
-        if step % config.report_every == 0 || step == config.iterations {
+        if step.is_multiple_of(config.report_every) || step == config.iterations {
             if !model.parameters.all_finite()? {
                 return Ok(Outcome::Diverged { step });
             }

@@ -22,6 +22,13 @@ pub enum ScheduleConfig {
         #[serde(default)]
         floor: f64,
     },
+    /// Linear rise over the fraction `warmup`, constant, then linear fall to 0 over the last fraction `decay`.
+    Trapezoid {
+        /// In [0, 1).
+        warmup: f64,
+        /// In [0, 1].
+        decay: f64,
+    },
 }
 
 impl ScheduleConfig {
@@ -42,6 +49,11 @@ impl ScheduleConfig {
                 let progress = (step - rise) / (length - rise).max(1.0);
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
+            Self::Trapezoid { warmup, decay } => {
+                let (rise, fall) = ((warmup * length).round(), (decay * length).round());
+                let step = iteration as f64;
+                ((step + 1.0) / rise.max(1.0)).min((length - step) / fall.max(1.0)).min(1.0)
+            }
         }
     }
 
@@ -61,6 +73,11 @@ impl ScheduleConfig {
                 }
                 (!(0.0..=1.0).contains(floor)).then(|| format!("cosine.floor is {floor}; use 0 to 1"))
             }
+            Self::Trapezoid { warmup, decay } => {
+                let fits = *warmup >= 0.0 && *decay >= 0.0 && warmup + decay <= 1.0;
+                let cure = "use fractions that add up to 1 at most";
+                (!fits).then(|| format!("trapezoid.warmup is {warmup} and trapezoid.decay is {decay}; {cure}"))
+            }
         }
     }
 }
@@ -76,6 +93,14 @@ mod tests {
         assert_eq!((at(0), at(99), at(100)), (0.01, 1.0, 1.0));
         assert!((at(550) - 0.5).abs() < 1e-12);
         assert!(at(999) < 1e-5 && at(999) > 0.0);
+    }
+
+    #[test]
+    fn a_trapezoid_rises_holds_and_falls() {
+        let schedule = ScheduleConfig::Trapezoid { warmup: 0.1, decay: 0.4 };
+        let at = |iteration| schedule.factor(iteration, 1000);
+        assert_eq!((at(0), at(49), at(99), at(600), at(800)), (0.01, 0.5, 1.0, 1.0, 0.5));
+        assert!(at(999) > 0.0 && at(999) < 0.003);
     }
 
     #[test]
