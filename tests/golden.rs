@@ -202,6 +202,8 @@ fn hannet_matches_pytorch_in_outputs_loss_and_every_gradient() -> Result<()> {
 
         let y = model.network.forward(&reference["x"].to_dtype(dtype)?, Mode::Train)?;
         assert_close(&y, &reference["y"], tolerance, "outputs")?;
+        let scored = model.frozen.forward(&reference["x"].to_dtype(dtype)?, Mode::Eval)?;
+        assert_close(&scored, &reference["y"], tolerance, "outputs of the frozen network")?;
         let loss = loss::mse(&y, &reference["target"].to_dtype(dtype)?)?;
         assert_close(&loss, &reference["loss"], tolerance, "loss")?;
 

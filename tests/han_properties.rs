@@ -7,6 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{assert_close, assert_close_at_scale, bits, entries, largest, normal, variable};
+use han_exp::nn::kernels::matmul::PARALLEL_WORK;
 use han_exp::nn::{Activation, Axis, Dense, HanStack};
 use han_exp::rng::{Seed, Stream};
 use proptest::prelude::*;
@@ -355,10 +356,10 @@ fn stacks_have_the_same_bits_on_one_and_two_threads() -> anyhow::Result<()> {
 
 #[test]
 fn dense_layers_have_the_same_bits_on_one_and_two_threads() -> anyhow::Result<()> {
-    // Wide, tall and long products: each has more than the 48 * 48 * 256 multiply-adds from which it goes parallel, in
-    // the forward pass as in both products of the backward pass.
-    for (batch, inputs, outputs) in [(257, 101, 99), (4_099, 33, 65), (129, 784, 100), (65, 300, 1_001)] {
-        assert!(batch * inputs * outputs > 48 * 48 * 256);
+    // Wide, tall and long products: each has enough multiply-adds to go parallel, in the forward pass as in both
+    // products of the backward pass.
+    for (batch, inputs, outputs) in [(1_290, 131, 101), (8_099, 33, 65), (229, 784, 101), (65, 300, 1_001)] {
+        assert!(batch * inputs * outputs > PARALLEL_WORK);
         for dtype in [DType::F32, DType::F64] {
             assert_same_on_one_and_two_threads(|| {
                 let mut stream = Seed(6).stream("threads");

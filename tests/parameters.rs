@@ -199,6 +199,11 @@ fn saved_parameters_reproduce_the_outputs_in_a_model_of_another_seed() -> Result
         other.parameters.assign(&stored)?;
         assert_eq!(outputs(&other)?, expected, "{name}");
         assert_eq!(snapshot(&other)?, snapshot(&trained)?, "{name}");
+        // Every accuracy of the program is computed by the frozen network.
+        let (scored, tracked) = (other.frozen.forward(&x, Mode::Eval)?, other.network.forward(&x, Mode::Eval)?);
+        assert!(!scored.track_op(), "{name}: scoring records a graph");
+        let distance = (scored - tracked)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        assert!(distance < 1e-4, "{name}: the frozen network is {distance:e} off");
 
         let mut incomplete = stored;
         incomplete.remove(&trained.parameters.to_stored()?[0].0);

@@ -1,6 +1,6 @@
 //! `han-exp checkerboard`
 
-use super::{Exit, Running, stop_on_interrupt};
+use super::{Exit, Running, stop_on_interrupt, tell};
 use crate::config::{ExperimentFile, Overrides, ProfileName};
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
@@ -131,7 +131,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let batch = scheduler.run(&plan, &Progress::new(running.quiet))?;
 
     let report = report::write(&store, &experiment, &batch.finished)?;
-    print!("{}", report.text);
+    tell(&report.text);
     if batch.interrupted {
         let (done, planned) = (batch.finished.len(), plan.len());
         eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");

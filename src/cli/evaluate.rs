@@ -1,6 +1,6 @@
 //! `han-exp evaluate`
 
-use super::Exit;
+use super::{Exit, tell};
 use crate::data::checkerboard::{Board, Split};
 use crate::device::DeviceChoice;
 use crate::evaluate::accuracy::score;
@@ -107,11 +107,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let tensors = weights::read(&arguments.weights)?;
     weights::load(&model.parameters, tensors).with_context(|| format!("--weights {file}"))?;
 
-    println!("{file}: {} parameters", model.parameters.count());
+    let source = match &arguments.split_file {
+        Some(path) => format!("split of {}", path.display()),
+        None => format!("random split of seed {} (see --split-file)", arguments.seed),
+    };
+    let mut text = format!("{file}: {} parameters, {source}\n", model.parameters.count());
     for (name, points) in [("train", &split.train), ("test", &split.test)] {
         let score = score(model.frozen.as_ref(), &board.select(points, &device)?)?;
         let (accuracy, loss, n) = (100.0 * score.accuracy, score.loss, score.points);
-        println!("{name:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points");
+        text += &format!("{name:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points\n");
     }
+    tell(&text);
     Ok(Exit::Success)
 }

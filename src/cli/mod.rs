@@ -10,6 +10,7 @@ mod rerun;
 use crate::device::DeviceChoice;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -117,6 +118,11 @@ impl Running {
         };
         self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
     }
+}
+
+/// Prints a command's answer. A reader that has seen enough and closes the pipe is no error.
+fn tell(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.

@@ -1,10 +1,9 @@
 //! `han-exp plan`
 
-use super::{Exit, checkerboard};
+use super::{Exit, checkerboard, tell};
 use crate::config::RunSpec;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use std::io::Write;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,12 +21,10 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     let Planned::Checkerboard(setting) = arguments.experiment;
     let experiment = setting.resolve()?.check()?;
     let runs = experiment.runs("cpu");
-    let mut out = std::io::stdout().lock();
     let heading =
         format!("{}: {}\n{} runs, profile {}\n", experiment.title, experiment.claim, runs.len(), setting.profile);
     let lines = runs.iter().map(|run| Ok(format!("{}\n", line(run)?))).collect::<Result<String>>()?;
-    // A reader that has seen enough (head) is not an error.
-    let _ = out.write_all((heading + &lines).as_bytes());
+    tell(&(heading + &lines));
     Ok(Exit::Success)
 }
 

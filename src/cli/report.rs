@@ -1,9 +1,9 @@
 //! `han-exp report`
 
-use super::Exit;
+use super::{Exit, tell};
 use crate::record::Store;
 use crate::report;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -18,8 +18,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
     for name in report::remembered(&store)? {
         let (experiment, runs) = report::recall(&store, &name)?;
+        let root = arguments.out.display();
+        ensure!(!runs.is_empty(), "{root} has no run of {name} as it was set up last; nothing is redrawn");
         let report = report::write(&store, &experiment, &runs)?;
-        print!("{}", report.text);
+        tell(&report.text);
     }
     Ok(Exit::Success)
 }

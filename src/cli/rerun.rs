@@ -1,15 +1,14 @@
 //! `han-exp rerun`
 
-use super::{Exit, stop_on_interrupt};
+use super::{Exit, stop_on_interrupt, tell};
 use crate::config::RunSpec;
 use crate::device::DeviceChoice;
-use crate::experiment::checkerboard;
+use crate::experiment::progress::Progress;
+use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, Store};
-use crate::train::Control;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -29,6 +28,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let name = path.display();
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
     let spec: RunSpec = toml::from_str(&text).with_context(|| name.to_string())?;
+    if let Some(problem) = spec.problem() {
+        bail!("{name}: {problem}");
+    }
     let device = arguments.device.open()?;
     let kind = device.kind;
     ensure!(spec.device == kind, "{name}: the run was made on {}, this is {kind}; see --device", spec.device);
@@ -36,12 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
     let _lock = store.lock(&spec.experiment)?;
     let stop = stop_on_interrupt()?;
-    let mut step = |_| if stop.load(Ordering::Relaxed) { Control::Stop } else { Control::Continue };
-    let Some(record) = checkerboard::run(&spec, &device.device, &mut step)? else {
-        return Ok(Exit::Interrupted);
-    };
     let environment = Environment::here(format!("{:?}", device.device.location()), 1);
-    let finished = store.save(&spec, &record, &environment)?;
-    println!("{}", finished.directory.display());
-    Ok(Exit::Success)
+    let (store, environment, device, stop) = (&store, &environment, &device.device, &stop);
+    let scheduler = Scheduler { store, device, environment, jobs: 1, force: true, stop };
+    let batch = scheduler.run(&[spec], &Progress::new(false))?;
+    batch.finished.iter().for_each(|run| tell(&format!("{}\n", run.directory.display())));
+    Ok(if batch.interrupted { Exit::Interrupted } else { Exit::Success })
 }

@@ -8,6 +8,9 @@ use crate::rng::Seed;
 use crate::train::{FitConfig, OptimizerConfig, ScheduleConfig};
 use anyhow::{Result, bail, ensure};
 
+/// More repetitions than anybody waits for.
+const MOST_SEEDS: usize = 10_000;
+
 /// Can run.
 #[derive(Debug, Clone)]
 pub struct Experiment {
@@ -174,14 +177,17 @@ impl ExperimentFile {
         ] {
             ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
         }
-        let train_points = Split::of(&split, &board, Seed(0))?.train.len();
-        let fewest = train_points - (train_points as f64 * data.validation_fraction).round() as usize;
+        let fewest = Split::of(&split, &board, Seed(0))?.cut_validation(data.validation_fraction, Seed(0)).0.len();
         let batch_size = self.train.batch_size;
         ensure!(
             batch_size <= fewest,
             "{name}: train.batch_size is {batch_size}; use at most {fewest}, the training points without validation"
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
+        ensure!(self.seeds <= MOST_SEEDS, "{name}: seeds is {}; use at most {MOST_SEEDS}", self.seeds);
+        let last = self.first_seed.checked_add(MOST_SEEDS as u64);
+        ensure!(last.is_some(), "{name}: first_seed is {}; use a smaller number", self.first_seed);
+        self.check_names()?;
         let arms = self.checked_arms()?;
         let recipes = self.checked_recipes(&arms)?;
         let expectations = self.checked_expectations()?;
@@ -203,12 +209,29 @@ impl ExperimentFile {
         })
     }
 
+    /// Names become parts of paths and keys of tables.
+    fn check_names(&self) -> Result<()> {
+        let experiment = &self.experiment.name;
+        let arms: Vec<&str> = self.arm.iter().map(|arm| arm.name.as_str()).collect();
+        let recipes: Vec<&str> = self.recipe.iter().map(|recipe| recipe.name.as_str()).collect();
+        for names in [&arms, &recipes] {
+            for (place, name) in names.iter().enumerate() {
+                ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
+            }
+        }
+        for name in arms.into_iter().chain(recipes).chain([experiment.as_str()]) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let fits = !name.is_empty() && name.chars().all(plain);
+            ensure!(fits, "{experiment}: the name {name:?} becomes part of a path; use letters, digits, - and _");
+        }
+        Ok(())
+    }
+
     fn checked_arms(&self) -> Result<Vec<Arm>> {
         let name = &self.experiment.name;
         ensure!(!self.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         let mut arms: Vec<Arm> = Vec::new();
         for arm in &self.arm {
-            ensure!(arms.iter().all(|other| other.name != arm.name), "{name}: two arms are named {}", arm.name);
             if let Some(problem) = arm.model.problem() {
                 bail!("{name}: model {}: {problem}", arm.name);
             }

@@ -251,12 +251,13 @@ impl ExperimentFile {
                 bail!("{origin}: expect names the unknown arm {:?} or recipe {:?}", expect.arm, expect.recipe);
             }
         }
+        let arm = |name: &String| file.arm.iter().any(|arm| &arm.name == name);
+        let of_recipes = file.recipe.iter().flat_map(|recipe| recipe.learning_rates.keys());
+        let of_profiles = file.profile.values().flat_map(|p| p.learning_rates.values().flat_map(BTreeMap::keys));
+        if let Some(unknown) = of_recipes.chain(of_profiles).find(|name| !arm(name)) {
+            bail!("{origin}: learning_rates names the unknown arm {unknown:?}");
+        }
         Ok(file)
-    }
-
-    /// The file as text.
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).context("cannot write the experiment as TOML")
     }
 
     /// Applies a profile and drops the others.
@@ -266,9 +267,10 @@ impl ExperimentFile {
             bail!("{}: there is no [profile.{name}]", self.experiment.name);
         };
         self.seeds = profile.seeds.unwrap_or(self.seeds);
-        // Expectations are for runs of full length.
+        // Expectations and the paper's figures are for runs of full length.
         if profile.iterations.is_some_and(|iterations| iterations != self.train.iterations) {
             self.expect.clear();
+            self.arm.iter_mut().for_each(|arm| arm.paper = None);
         }
         self.train.iterations = profile.iterations.unwrap_or(self.train.iterations);
         self.train.selection_iterations = profile.selection_iterations.unwrap_or(self.train.selection_iterations);
@@ -297,8 +299,13 @@ impl ExperimentFile {
             self.recipe.retain(|recipe| recipes.contains(&recipe.name));
         }
         for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
+            let mut resized = Vec::new();
             for sized in sizes {
-                self.resize(flag, sized)?;
+                let name = self.resize(flag, sized)?;
+                if resized.contains(&name) {
+                    bail!("{flag}: {name} is given twice; use one number for each model");
+                }
+                resized.push(name);
             }
         }
         if let Some(iterations) = flags.iterations {
@@ -326,7 +333,7 @@ impl ExperimentFile {
         // something else.
         let own_board = flags.cells.is_none() && flags.train_fraction.is_none();
         let own_training = flags.iterations.is_none() && flags.batch_size.is_none() && flags.learning_rates.is_none();
-        if !own_board {
+        if !(own_board && own_training) {
             self.arm.iter_mut().for_each(|arm| arm.paper = None);
         }
         if !(own_board && own_training && flags.width.is_empty() && flags.depth.is_empty()) {
@@ -350,7 +357,7 @@ impl ExperimentFile {
     }
 
     /// A bare number is for the first arm, the network under study; baselines change only when they are named.
-    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<()> {
+    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<String> {
         let name = match (&sized.arm, self.arm.first()) {
             (Some(name), _) => name.clone(),
             (None, Some(first)) => first.name.clone(),
@@ -364,7 +371,7 @@ impl ExperimentFile {
         }
         arm.model.resize(size);
         arm.paper = None; // the paper has no figure for this size
-        Ok(())
+        Ok(name)
     }
 
     fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {

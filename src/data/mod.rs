@@ -2,7 +2,7 @@
 
 pub mod checkerboard;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 /// Inputs with their targets.
 #[derive(Debug, Clone)]
@@ -31,10 +31,5 @@ impl Points {
     pub fn select(&self, rows: &[u32]) -> Result<(Tensor, Tensor)> {
         let rows = Tensor::new(rows, self.inputs.device())?;
         Ok((self.inputs.index_select(&rows, 0)?, self.targets.index_select(&rows, 0)?))
-    }
-
-    /// The same points on another device.
-    pub fn to_device(&self, device: &Device) -> Result<Self> {
-        Ok(Self { inputs: self.inputs.to_device(device)?, targets: self.targets.to_device(device)? })
     }
 }

@@ -50,19 +50,26 @@ impl Scheduler<'_> {
         queue.sort_by_key(|index| std::cmp::Reverse(cost(&plan[*index])));
         progress.begin(plan.len(), queue.len());
 
-        let failure = Mutex::new(None);
+        let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
         let next = AtomicUsize::new(0);
         let made = Mutex::new(Vec::with_capacity(queue.len()));
         let work = || {
             while let Some(&index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.stop.load(Ordering::Relaxed) || lock(&failure).is_some() {
+                if self.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed) {
                     return;
                 }
                 let spec = &plan[index];
-                match self.run_one(spec, progress).with_context(|| format!("run {} of {}", spec.point(), spec.arm)) {
+                let halt = || self.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+                match self
+                    .run_one(spec, progress, &halt)
+                    .with_context(|| format!("run {} of {}", spec.point(), spec.arm))
+                {
                     Ok(Some(run)) => lock(&made).push((index, run)),
                     Ok(None) => return,
-                    Err(error) => drop(lock(&failure).get_or_insert(error)),
+                    Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
+                        lock(&failure).get_or_insert(error);
+                    }
                 }
             }
         };
@@ -83,11 +90,11 @@ impl Scheduler<'_> {
         Ok(Batch { interrupted: finished.len() < plan.len(), finished })
     }
 
-    fn run_one(&self, spec: &RunSpec, progress: &Progress) -> Result<Option<FinishedRun>> {
+    fn run_one(&self, spec: &RunSpec, progress: &Progress, halt: &dyn Fn() -> bool) -> Result<Option<FinishedRun>> {
         let mut bar: RunProgress = progress.start(spec);
         let mut step = |report| {
             bar.step(report);
-            if self.stop.load(Ordering::Relaxed) { Control::Stop } else { Control::Continue }
+            if halt() { Control::Stop } else { Control::Continue }
         };
         let Some(record) = super::checkerboard::run(spec, self.device, &mut step)? else {
             bar.abandon();

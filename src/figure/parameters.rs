@@ -98,7 +98,7 @@ fn entries(panels: &[MarkPanel], arms: &[(Arm, ArmStyle)]) -> Vec<(Sign, String)
         arms.iter().map(|(arm, style)| (Sign::Filled(*style), arm.label.clone())).collect();
     entries.push((Sign::Measured, "measured: mean, lowest and highest seed".to_owned()));
     if panels.iter().flat_map(|panel| &panel.marks).any(|mark| mark.paper.is_some()) {
-        entries.push((Sign::Hollow, "stated in the paper".to_owned()));
+        entries.push((Sign::Hollow, "the paper's figure".to_owned()));
     }
     entries
 }

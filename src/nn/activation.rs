@@ -101,3 +101,22 @@ impl CustomOp2 for AddReluOp {
         Ok((Some(g.clone()), Some(g)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn activations_equal_their_composition_and_have_slope_0_at_0() -> Result<()> {
+        let values = Tensor::cat(&[normal(&[40], 1)?, Tensor::zeros(3, DType::F64, &candle_core::Device::Cpu)?], 0)?;
+        let (z, other) = (Var::from_tensor(&values)?, Var::from_tensor(&values.affine(-1.0, 0.0)?.roll(1, 0)?)?);
+        let gradient = normal(&[43], 2)?;
+        for act in [Activation::Abs, Activation::Relu] {
+            assert_same(&activate(act, &z)?, &activate_composed(act, &z)?, &gradient, &[&z])?;
+        }
+        let composed = activate_composed(Activation::Relu, &(z.as_tensor() + other.as_tensor())?)?;
+        assert_same(&add_relu(&z, &other)?, &composed, &gradient, &[&z, &other])
+    }
+}

@@ -8,7 +8,7 @@ use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::{Init, Scope};
 use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Layout, Result, Shape, Tensor, Var, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, InplaceOp1, Layout, Result, Shape, Tensor, Var, bail};
 use std::sync::{Arc, OnceLock};
 
 const EPSILON: f64 = 1e-5;
@@ -74,11 +74,12 @@ impl BatchNorm {
         let statistics = Arc::new(OnceLock::new());
         let op = BatchNormOp { shape, activation: self.activation, statistics: statistics.clone() };
         let y = xs.contiguous()?.apply_op3(&self.weight, &self.bias, op)?;
-        let Some(Statistics { mean, variance }) = statistics.get().cloned() else {
+        let Some(Statistics { mean, variance }) = statistics.get() else {
             bail!("batch norm ran without measuring its batch");
         };
-        let tensor = |values: Vec<f64>| Tensor::from_vec(values, shape.channels, xs.device())?.to_dtype(xs.dtype());
-        self.update_running(&tensor(mean)?, &tensor(variance)?, shape.count())?;
+        let unbiased = unbiased(shape.count());
+        self.running_mean.inplace_op1(&Blend { measured: mean, factor: 1.0 })?;
+        self.running_var.inplace_op1(&Blend { measured: variance, factor: unbiased })?;
         Ok(y)
     }
 
@@ -114,9 +115,45 @@ impl BatchNorm {
     }
 
     fn update_running(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
-        let unbiased = (variance * (count as f64 / (count - 1) as f64))?;
+        let unbiased = (variance * unbiased(count))?;
         for (running, measured) in [(&self.running_mean, mean), (&self.running_var, &unbiased)] {
             running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (measured * MOMENTUM)?)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns a variance divided by n into one divided by n - 1.
+fn unbiased(count: usize) -> f64 {
+    count as f64 / (count - 1) as f64
+}
+
+/// running = (1 - momentum) running + momentum factor measured, in place: composed of tensor operations it would cost
+/// as much as a matrix product.
+struct Blend<'a> {
+    measured: &'a [f64],
+    factor: f64,
+}
+
+impl Blend<'_> {
+    fn apply<T: Element>(&self, running: &mut [T]) {
+        for (running, measured) in running.iter_mut().zip(self.measured) {
+            *running = T::from_f64((1.0 - MOMENTUM) * running.to_f64() + MOMENTUM * self.factor * measured);
+        }
+    }
+}
+
+impl InplaceOp1 for Blend<'_> {
+    fn name(&self) -> &'static str {
+        "batch-norm-running"
+    }
+
+    fn cpu_fwd(&self, running: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let Some((start, end)) = layout.contiguous_offsets() else { bail!("running statistics are contiguous") };
+        match running {
+            CpuStorage::F32(running) => self.apply(&mut running[start..end]),
+            CpuStorage::F64(running) => self.apply(&mut running[start..end]),
+            _ => bail!("running statistics are of type f32 or f64"),
         }
         Ok(())
     }
@@ -261,5 +298,56 @@ impl CustomOp1 for FrozenOp {
             DType::F32 => self.backward::<f32>(y, gradient)?,
             _ => self.backward::<f64>(y, gradient)?,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_close, assert_same, normal};
+
+    fn layer(channels: usize) -> Result<(BatchNorm, [Var; 2])> {
+        let weight = Var::from_tensor(&(normal(&[channels], 1)? + 2.0)?)?;
+        let bias = Var::from_tensor(&normal(&[channels], 2)?)?;
+        let mean = Var::from_tensor(&normal(&[channels], 3)?)?;
+        let variance = Var::from_tensor(&(normal(&[channels], 4)?.sqr()? + 0.5)?)?;
+        let norm = BatchNorm::new(weight.as_tensor().clone(), bias.as_tensor().clone(), mean, variance)?;
+        Ok((norm, [weight, bias]))
+    }
+
+    #[test]
+    fn training_by_the_kernel_equals_the_composed_layer_in_both_layouts() -> Result<()> {
+        for dims in [vec![9, 6], vec![4, 6, 3, 5]] {
+            for relu in [false, true] {
+                let (fused, [weight, bias]) = layer(6)?;
+                let fused = if relu { fused.then_relu() } else { fused };
+                let composed = BatchNorm {
+                    running_mean: Var::from_tensor(&fused.running_mean.copy()?)?,
+                    running_var: Var::from_tensor(&fused.running_var.copy()?)?,
+                    ..fused.clone()
+                };
+                let xs = Var::from_tensor(&(normal(&dims, 5)? * 3.0)?)?;
+                let gradient = normal(&dims, 6)?;
+                let (y, expected) = (fused.forward(&xs, Mode::Train)?, composed.forward_composed(&xs)?);
+                assert_same(&y, &expected, &gradient, &[&xs, &weight, &bias])?;
+                assert_close(fused.running_mean.as_tensor(), composed.running_mean.as_tensor())?;
+                assert_close(fused.running_var.as_tensor(), composed.running_var.as_tensor())?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn constant_parameters_score_like_trained_ones_and_keep_the_gradient_of_the_input() -> Result<()> {
+        for dims in [vec![9, 6], vec![4, 6, 3, 5]] {
+            let (tracked, [weight, bias]) = layer(6)?;
+            let tracked = tracked.then_relu();
+            let frozen =
+                BatchNorm { weight: weight.as_detached_tensor(), bias: bias.as_detached_tensor(), ..tracked.clone() };
+            let xs = Var::from_tensor(&(normal(&dims, 5)? * 3.0)?)?;
+            let (y, expected) = (frozen.forward(&xs, Mode::Eval)?, tracked.forward(&xs, Mode::Eval)?);
+            assert_same(&y, &expected, &normal(&dims, 6)?, &[&xs])?;
+        }
+        Ok(())
     }
 }

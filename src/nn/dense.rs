@@ -174,3 +174,33 @@ impl CustomOp3 for DenseOp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn the_kernel_equals_the_composed_layer() -> Result<()> {
+        for activation in [Activation::Identity, Activation::Abs, Activation::Relu] {
+            let weight = Var::from_tensor(&normal(&[7, 5], 1)?)?;
+            let bias = Var::from_tensor(&normal(&[7], 2)?)?;
+            let xs = Var::from_tensor(&normal(&[11, 5], 3)?)?;
+            let layer = Dense::new(weight.as_tensor().clone(), bias.as_tensor().clone(), activation)?;
+            let gradient = normal(&[11, 7], 4)?;
+            let vars = [&xs, &weight, &bias];
+            assert_same(&layer.forward(&xs)?, &layer.forward_composed(&xs)?, &gradient, &vars)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_transposed_batch_of_matrices_is_multiplied_right() -> Result<()> {
+        let xs = normal(&[3, 5, 4], 1)?.transpose(1, 2)?; // (3, 4, 5), not contiguous
+        let layer = Dense::new(normal(&[7, 5], 2)?, normal(&[7], 3)?, Activation::Identity)?;
+        let expected = layer.forward(&xs.contiguous()?.reshape((12, 5))?)?.reshape((3, 4, 7))?;
+        assert_eq!(layer.forward(&xs)?.to_vec3::<f64>()?, expected.to_vec3::<f64>()?);
+        Ok(())
+    }
+}

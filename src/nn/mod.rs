@@ -12,6 +12,8 @@ pub mod kernels;
 pub mod loss;
 pub mod params;
 mod storage;
+#[cfg(test)]
+mod testing;
 
 pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};

@@ -9,7 +9,6 @@ use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::Path;
 use std::rc::Rc;
 
 /// How a parameter starts.
@@ -136,12 +135,6 @@ impl Parameters {
             values.push(whole);
         }
         self.iter().zip(values).try_for_each(|(parameter, value)| parameter.var.set(&value))
-    }
-
-    /// Writes a .safetensors file.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let tensors: HashMap<String, Tensor> = self.to_stored()?.into_iter().collect();
-        candle_core::safetensors::save(&tensors, path)
     }
 }
 

@@ -76,7 +76,8 @@ impl Environment {
             candle: env!("HAN_EXP_CANDLE").into(),
             device,
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            simd: format!("{:?}", pulp::Arch::new()),
+            // "V4(V4 { sse: .. })": the name is enough.
+            simd: format!("{:?}", pulp::Arch::new()).chars().take_while(char::is_ascii_alphanumeric).collect(),
             jobs,
             threads: rayon::current_num_threads(),
         }

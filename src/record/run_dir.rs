@@ -160,10 +160,14 @@ fn write_files(directory: &Path, spec: &RunSpec, record: &RunRecord, manifest: &
     Ok(())
 }
 
-/// Writes a CSV file of typed rows; without rows there is no file, since readers take one without a header for damaged.
+/// Writes a CSV file of typed rows. Without rows there is no file, and one of earlier rows goes: readers take a file
+/// without a header for damaged.
 pub(crate) fn write_rows<Row: Serialize>(path: &Path, rows: &[Row]) -> Result<()> {
     if rows.is_empty() {
-        return Ok(());
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        };
     }
     let mut writer = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
     for row in rows {

@@ -122,7 +122,10 @@ fn curves(experiment: &Experiment, runs: &[FinishedRun], summaries: &[Summary]) 
             let chosen = chosen_runs(runs, summaries, &arm.name, recipe);
             let points = band(&chosen)?;
             if !points.is_empty() {
-                let label = format!("{} ({} seeds)", arm.label, chosen.len());
+                let label = match chosen.len() {
+                    all if all == arm.seeds => format!("{} ({all} seeds)", arm.label),
+                    some => format!("{} ({some} of {} seeds)", arm.label, arm.seeds),
+                };
                 drawn.push(Curve { arm: arm.name.clone(), label, points });
             }
         }
@@ -198,9 +201,13 @@ fn against_parameters(experiment: &Experiment, summaries: &[Summary]) -> Result<
 fn mark(experiment: &Experiment, summary: &Summary) -> Option<Mark> {
     let sample = summary.sample()?;
     let arm = experiment.arm(&summary.arm)?;
+    let label = match summary.diverged() {
+        0 => arm.label.clone(),
+        diverged => format!("{}, {diverged} of {} diverged", arm.label, summary.values.len()),
+    };
     Some(Mark {
         arm: arm.name.clone(),
-        label: arm.label.clone(),
+        label,
         parameters: summary.parameters,
         mean: sample.mean,
         low: sample.min,

@@ -4,6 +4,7 @@ use super::figures::Drawn;
 use super::{Verdict, percent};
 use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -100,6 +101,13 @@ fn chosen_rates(text: &mut String, summaries: &[Summary]) {
     let _ = writeln!(text);
 }
 
+/// Every commit that made one of the runs: finished runs are kept from build to build.
+fn commits(runs: &[FinishedRun]) -> String {
+    let commits: BTreeSet<&str> = runs.iter().map(|run| run.manifest.environment.git_commit.as_str()).collect();
+    let named = commits.into_iter().map(|commit| if commit.is_empty() { "unknown" } else { commit });
+    named.collect::<Vec<_>>().join(" and ")
+}
+
 fn provenance(text: &mut String, runs: &[FinishedRun]) {
     let Some(first) = runs.first() else {
         let _ = writeln!(text, "No run is finished yet.");
@@ -115,7 +123,7 @@ fn provenance(text: &mut String, runs: &[FinishedRun]) {
          han-exp {}, commit {}, {}, candle {}, {}, {} ({}).",
         seconds / 60.0,
         environment.version,
-        if environment.git_commit.is_empty() { "unknown" } else { &environment.git_commit },
+        commits(runs),
         environment.rustc,
         environment.candle,
         environment.device,

@@ -227,3 +227,34 @@ fn step_composed(rule: Rule, var: &Var, gradient: &Tensor, first: &Var, second: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn the_composed_update_equals_the_fused_one() -> Result<()> {
+        let tensor = |values: &[f64]| Tensor::new(values, &Device::Cpu);
+        for config in [
+            OptimizerConfig::Sgd { momentum: 0.9, weight_decay: 0.01 },
+            OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 },
+        ] {
+            let fused = Var::from_tensor(&tensor(&[1.0, -2.0, 0.5])?)?;
+            let composed = Var::from_tensor(&fused.copy()?)?;
+            let zeros = || Var::zeros(3, DType::F64, &Device::Cpu);
+            let (first, second) = (zeros()?, zeros()?);
+            let slot = Slot::new(&config, fused.clone())?;
+            for step in 1..=5 {
+                let gradient = tensor(&[0.3 * f64::from(step), -0.1, 2.0])?;
+                let rule = Rule::at(&config, step, 0.05);
+                slot.step(rule, &gradient)?;
+                step_composed(rule, &composed, &gradient, &first, &second)?;
+            }
+            for (a, b) in fused.to_vec1::<f64>()?.iter().zip(composed.to_vec1::<f64>()?) {
+                assert!((a - b).abs() < 1e-14, "{config:?}: {a} is not {b}");
+            }
+        }
+        Ok(())
+    }
+}

@@ -34,7 +34,7 @@ impl<'a, T> Matrix<'a, T> {
 
 /// Multiply-adds from which several threads pay: below, waking them costs more than the product. candle's own bound is
 /// 590 thousand; at the million of a 100 x 100 layer two threads took twice the time of one.
-const PARALLEL_WORK: usize = 1 << 24;
+pub const PARALLEL_WORK: usize = 1 << 24;
 
 /// a b, row-major.
 ///

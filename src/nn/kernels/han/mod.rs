@@ -71,7 +71,7 @@ fn norm<T: Element>(row: &[T]) -> f64 {
     largest * row.iter().map(|u| (u.to_f64() / largest).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Directions shorter than this are treated as zero: their square is no longer a normal f32.
+/// Directions shorter than this are treated as zero: far below any that training makes, far above where squares vanish.
 pub const SHORTEST: f64 = 1e-18;
 
 impl<T: Element> Stack<T> {

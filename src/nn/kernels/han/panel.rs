@@ -2,9 +2,9 @@
 //!
 //! Samples are packed into panels: `width` registers, register f holding entry f of as many samples as there are
 //! lanes. A dot product over the width is then a chain of multiply-adds without a horizontal sum, and a panel stays in
-//! the first-level cache through all layers. Lanes without a sample hold zeros; their gradient is zero.
+//! the first-level cache through all layers. Lanes without a sample start as zeros and are not stored; their gradient is 0.
 //!
-//! The outer rows of the input are cut into blocks of about 128 samples, each a contiguous piece of
+//! The outer rows of the input are cut into blocks of about 128 samples (at least one row), each a contiguous piece of
 //! memory. Blocks are the unit of threading, and within a block the backward pass goes layer by layer, so that the
 //! sums over samples of one layer stay in cache.
 
