@@ -64,7 +64,7 @@ impl RunSpec {
         if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| plain(name)) {
             return Some("experiment, arm and recipe are names of letters, digits, - and _".into());
         }
-        if iterations == 0 || batch_size < 2 || report_every == 0 || !(learning_rate > 0.0) {
+        if iterations == 0 || batch_size < 2 || report_every == 0 || learning_rate.is_nan() || learning_rate <= 0.0 {
             return Some(
                 "fit needs iterations, report_every, a batch_size of 2 or more and a positive learning_rate".into(),
             );
