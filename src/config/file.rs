@@ -29,7 +29,7 @@ pub struct ExperimentFile {
     pub recipe: Vec<RecipeFile>,
     /// What ought to come out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<ExpectFile>,
+    pub expect: Vec<Expectation>,
     /// Named changes of the above.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profile: BTreeMap<ProfileName, ProfileFile>,
@@ -134,19 +134,41 @@ pub struct RecipeFile {
 /// `[[expect]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExpectFile {
+pub struct Expectation {
     /// Which network.
     pub arm: String,
     /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: String,
-    /// Which statistic over the seeds: mean, median or min.
-    pub statistic: String,
+    /// Over the seeds.
+    pub statistic: Statistic,
     /// The expected value, 0 to 1.
     pub value: f64,
     /// The largest distance from it that still counts as met.
     pub tolerance: f64,
+}
+
+/// One number for several seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// Arithmetic mean.
+    Mean,
+    /// Middle seed.
+    Median,
+    /// Worst seed.
+    Min,
+}
+
+impl std::fmt::Display for Statistic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mean => "mean",
+            Self::Median => "median",
+            Self::Min => "min",
+        })
+    }
 }
 
 /// How much of an experiment to run.

@@ -7,6 +7,6 @@ mod experiment;
 mod file;
 mod run;
 
-pub use experiment::{Arm, Expectation, Experiment, Recipe};
-pub use file::{ExperimentFile, Overrides, ProfileName, Sized};
+pub use experiment::{Arm, Experiment, Recipe};
+pub use file::{Expectation, ExperimentFile, Overrides, ProfileName, Sized, Statistic};
 pub use run::{Phase, RunSpec};

@@ -130,9 +130,6 @@ impl Frame {
     }
 }
 
-/// Room below a frame for its tick labels and axis label.
-pub(super) const BELOW: f64 = 112.0;
-
 fn tick_width(axis: &Axis) -> Result<f64> {
     axis.ticks.iter().try_fold(0.0, |widest: f64, (_, label)| Ok(widest.max(text_width(label, TICK.size)?)))
 }

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::Image;
-use super::axes::BELOW;
 use super::canvas::{Align, Canvas};
 use super::legend::{Legend, Sign};
 use super::text::fit;
 use super::theme::{PANEL_TITLE, TITLE, Type};
 
+/// Room below a frame for its tick labels and axis label.
+const BELOW: f64 = 112.0;
 /// Space around a chart.
 pub(super) const MARGIN: f64 = 48.0;
 /// Height of a line of a title, as a multiple of its type size.

@@ -3,10 +3,11 @@
 
 use super::Mode;
 use super::activation::activate_composed;
+use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
-use super::params::{Init, Scope};
+use super::params::Scope;
 use super::storage::{entries, has_kernel, with_entries};
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, InplaceOp1, Layout, Result, Shape, Tensor, Var, bail};
 use std::sync::{Arc, OnceLock};

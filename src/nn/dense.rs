@@ -4,10 +4,11 @@
 //! the slow axis; this layer does neither.
 
 use super::activation::activate_composed;
+use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
-use super::params::{Init, Scope};
+use super::params::Scope;
 use super::storage::{entries, has_kernel, with_entries};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;

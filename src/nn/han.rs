@@ -26,9 +26,10 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+use super::init::Init;
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
-use super::params::{Init, Role, Scope, Stored};
+use super::params::{Role, Scope, Stored, check_directions};
 use super::storage::{entries, has_kernel, with_entries};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -152,22 +153,6 @@ impl Module for HanStack {
         let op = HanOp { geometry, record, kept: OnceLock::new() };
         xs.contiguous()?.apply_op3(&self.direction.contiguous()?, &self.bias.contiguous()?, op)
     }
-}
-
-/// Holds the rows of a tensor against what a direction u may be.
-///
-/// # Errors
-/// When a row is zero (or so short that its square is no normal number) or not finite: its reflection is undefined.
-pub fn check_directions(direction: &Tensor) -> Result<()> {
-    for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
-        if row.iter().any(|u| !u.is_finite()) {
-            bail!("direction u of Han-layer {layer} is not finite");
-        }
-        if row.iter().all(|u| u.abs() < kernel::SHORTEST) {
-            bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
-        }
-    }
-    Ok(())
 }
 
 /// Builds a seeded stack: u uniform on the unit sphere (the orthogonal initialisation of a width x 1 matrix), b uniform

@@ -1,7 +1,29 @@
 //! Initial values, drawn from a seeded stream in double precision.
 
-use super::params::Init;
 use crate::rng::Stream;
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// Uniform in [-bound, bound].
+    Uniform {
+        /// Largest magnitude.
+        bound: f64,
+    },
+    /// Normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, equation 10).
+    KaimingNormal {
+        /// Inputs of one output.
+        fan_in: usize,
+    },
+    /// A random orthogonal matrix: orthonormal rows or, where there are more rows than columns, columns.
+    Orthogonal,
+    /// Every row uniform on the unit sphere.
+    UnitRows,
+}
 
 /// The entries of a new parameter in row-major order. A matrix is `[rows, columns]`; further axes count as columns.
 pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {

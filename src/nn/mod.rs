@@ -19,8 +19,9 @@ pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};
 pub use dense::{Dense, DenseInit, dense};
 pub use han::{Axis, HanLayer, HanStack, han_stack};
+pub use init::Init;
 pub use kernels::activation::Activation;
-pub use params::{Init, Parameters, Role, Scope};
+pub use params::{Parameters, Role, Scope};
 
 /// Whether a forward pass belongs to training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

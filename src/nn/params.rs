@@ -3,36 +3,13 @@
 //! candle's `VarMap` iterates in the random order of a hash map and its CPU initialisers cannot be seeded. Here the
 //! order is that of construction, and the initial value of a parameter is a function of the seed and of its name.
 
-use super::han::check_directions;
-use super::init;
+use super::init::{self, Init};
+use super::kernels::han::SHORTEST;
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-
-/// How a parameter starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Init {
-    /// All 0.
-    Zeros,
-    /// All 1.
-    Ones,
-    /// Uniform in [-bound, bound].
-    Uniform {
-        /// Largest magnitude.
-        bound: f64,
-    },
-    /// Normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, equation 10).
-    KaimingNormal {
-        /// Inputs of one output.
-        fan_in: usize,
-    },
-    /// A random orthogonal matrix: orthonormal rows or, where there are more rows than columns, columns.
-    Orthogonal,
-    /// Every row uniform on the unit sphere.
-    UnitRows,
-}
 
 /// What a parameter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +113,22 @@ impl Parameters {
         }
         self.iter().zip(values).try_for_each(|(parameter, value)| parameter.var.set(&value))
     }
+}
+
+/// Holds the rows of a tensor against what a direction u may be.
+///
+/// # Errors
+/// When a row is zero (or shorter than any that training makes) or not finite: its reflection is undefined.
+pub fn check_directions(direction: &Tensor) -> Result<()> {
+    for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
+        if row.iter().any(|u| !u.is_finite()) {
+            bail!("direction u of Han-layer {layer} is not finite");
+        }
+        if row.iter().all(|u| u.abs() < SHORTEST) {
+            bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
+        }
+    }
+    Ok(())
 }
 
 /// Where layers get their parameters from while a model is built: a seed, a device, and the name so far.

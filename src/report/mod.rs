@@ -4,7 +4,7 @@ mod figures;
 mod markdown;
 mod terminal;
 
-use crate::config::{Experiment, ExperimentFile, Phase};
+use crate::config::{Expectation, Experiment, ExperimentFile, Phase, Statistic};
 use crate::record::{FinishedRun, Store, Summary, TableRow, summarise};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -104,14 +104,14 @@ struct Verdict {
 }
 
 fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
-    let judge = |e: &crate::config::Expectation| {
+    let judge = |e: &Expectation| {
         let summary =
             summaries.iter().find(|s| s.arm == e.arm && s.recipe == e.recipe && s.protocol.key() == e.protocol);
         let sample = summary.and_then(Summary::sample);
-        let measured = sample.map(|s| match e.statistic.as_str() {
-            "median" => s.median,
-            "min" => s.min,
-            _ => s.mean,
+        let measured = sample.map(|s| match e.statistic {
+            Statistic::Mean => s.mean,
+            Statistic::Median => s.median,
+            Statistic::Min => s.min,
         });
         let diverged = summary.map_or(0, Summary::diverged);
         // A value within rounding of the bound counts as met: both are decimal fractions in binary. A statistic over what
