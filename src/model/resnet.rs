@@ -1,7 +1,9 @@
 //! ResNet of dense layers: dense, batch norm, ReLU, then residual blocks of two, and a dense head.
 
 use super::Network;
-use crate::nn::{Activation, BatchNorm, Dense, DenseInit, Mode, Scope, add_relu, batch_norm, dense};
+use crate::nn::{
+    Activation, BatchNorm, Dense, DenseInit, Mode, ResidualBlock, Scope, batch_norm, dense, residual_block,
+};
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
@@ -17,57 +19,33 @@ pub struct ResNetConfig {
 }
 
 impl ResNetConfig {
+    /// Names in a weights file are those of PyTorch's `Sequential(stem, block, .., block, Linear)`, where stem and blocks
+    /// are sequences themselves.
     pub(super) fn build(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<ResNet> {
-        let normed = |from: usize, dense_name: &str, norm_name: &str, scope: &Scope| -> Result<NormedDense> {
-            let init = DenseInit::KaimingNormal;
-            Ok(NormedDense {
-                dense: dense(from, self.width, Activation::Identity, init, &scope.enter(dense_name))?,
-                norm: batch_norm(self.width, &scope.enter(norm_name))?,
-            })
-        };
-        let stem = normed(inputs, "0", "1", &scope.enter("0"))?.then_relu();
-        let blocks = (1..=self.blocks)
-            .map(|block| {
-                let scope = scope.enter(block);
-                Ok([normed(self.width, "0", "1", &scope)?.then_relu(), normed(self.width, "3", "4", &scope)?])
-            })
-            .collect::<Result<_>>()?;
-        let head = scope.enter(self.blocks + 1);
-        let head = dense(self.width, outputs, Activation::Identity, DenseInit::KaimingNormal, &head)?;
-        Ok(ResNet { stem, blocks, head })
+        let init = DenseInit::KaimingNormal;
+        let stem = scope.enter("0");
+        let blocks = (1..=self.blocks).map(|block| residual_block(self.width, init, &scope.enter(block)));
+        Ok(ResNet {
+            stem: dense(inputs, self.width, Activation::Identity, init, &stem.enter("0"))?,
+            norm: batch_norm(self.width, &stem.enter("1"))?.then_relu(),
+            blocks: blocks.collect::<Result<_>>()?,
+            head: dense(self.width, outputs, Activation::Identity, init, &scope.enter(self.blocks + 1))?,
+        })
     }
 }
 
 /// See [`ResNetConfig`].
 pub struct ResNet {
-    stem: NormedDense,
-    blocks: Vec<[NormedDense; 2]>,
-    head: Dense,
-}
-
-/// Dense layer and batch norm, the latter perhaps with ReLU.
-struct NormedDense {
-    dense: Dense,
+    stem: Dense,
     norm: BatchNorm,
-}
-
-impl NormedDense {
-    fn then_relu(self) -> Self {
-        Self { norm: self.norm.then_relu(), ..self }
-    }
-
-    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.norm.forward(&self.dense.forward(xs)?, mode)
-    }
+    blocks: Vec<ResidualBlock>,
+    head: Dense,
 }
 
 impl Network for ResNet {
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut h = self.stem.forward(xs, mode)?;
-        for [first, second] in &self.blocks {
-            let inner = first.forward(&h, mode)?;
-            h = add_relu(&h, &second.forward(&inner, mode)?)?;
-        }
+        let stem = self.norm.forward(&self.stem.forward(xs)?, mode)?;
+        let h = self.blocks.iter().try_fold(stem, |h, block| block.forward(&h, mode))?;
         self.head.forward(&h)
     }
 }

@@ -1,9 +1,10 @@
 //! Element-wise activations as candle operations.
 
+use super::fused::{Fused, Pass, apply1, apply2};
 use super::kernels::activation::{self as kernel, Activation};
 use super::kernels::lanes::Element;
-use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use super::storage::has_kernel;
+use candle_core::{Result, Tensor};
 
 /// act(z), element by element.
 ///
@@ -14,7 +15,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
         return Ok(z.clone());
     }
     if has_kernel(z) {
-        return z.contiguous()?.apply_op1(ActivationOp(act));
+        return apply1(ActivationOp(act), z);
     }
     activate_composed(act, z)
 }
@@ -25,7 +26,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
 /// - a, b: any, the same -> same
 pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.dims() == b.dims() && a.dtype() == b.dtype() && has_kernel(a) {
-        return a.contiguous()?.apply_op2(&b.contiguous()?, AddReluOp);
+        return apply2(AddReluOp, a, b);
     }
     activate_composed(Activation::Relu, &(a + b)?)
 }
@@ -41,64 +42,31 @@ pub(super) fn activate_composed(act: Activation, z: &Tensor) -> Result<Tensor> {
 
 struct ActivationOp(Activation);
 
-impl ActivationOp {
-    fn backward<T: Element>(&self, z: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        let result = with_entries::<T, _>(z, |z| with_entries::<T, _>(gradient, |g| kernel::backward(self.0, z, g)))??;
-        Tensor::from_vec(result, z.shape(), z.device())
-    }
-}
+impl Fused<1> for ActivationOp {
+    const NAME: &'static str = "activation";
 
-impl CustomOp1 for ActivationOp {
-    fn name(&self) -> &'static str {
-        "activation"
+    fn forward<T: Element>(&self, [z]: [&[T]; 1]) -> Result<Vec<T>> {
+        Ok(kernel::forward(self.0, z))
     }
 
-    fn cpu_fwd(&self, z: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = match z {
-            CpuStorage::F32(_) => CpuStorage::F32(kernel::forward(self.0, entries::<f32>(z, layout)?)),
-            _ => CpuStorage::F64(kernel::forward(self.0, entries::<f64>(z, layout)?)),
-        };
-        Ok((y, layout.shape().clone()))
-    }
-
-    fn bwd(&self, z: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(match z.dtype() {
-            DType::F32 => self.backward::<f32>(z, gradient)?,
-            _ => self.backward::<f64>(z, gradient)?,
-        }))
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 1>) -> Result<[Option<Vec<T>>; 1]> {
+        let [z] = pass.inputs;
+        Ok([Some(kernel::backward(self.0, z, pass.gradient))])
     }
 }
 
 struct AddReluOp;
 
-impl CustomOp2 for AddReluOp {
-    fn name(&self) -> &'static str {
-        "add-relu"
+impl Fused<2> for AddReluOp {
+    const NAME: &'static str = "add-relu";
+
+    fn forward<T: Element>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {
+        Ok(kernel::add_relu(a, b))
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let y = match a {
-            CpuStorage::F32(_) => {
-                CpuStorage::F32(kernel::add_relu::<f32>(entries(a, a_layout)?, entries(b, b_layout)?))
-            }
-            _ => CpuStorage::F64(kernel::add_relu::<f64>(entries(a, a_layout)?, entries(b, b_layout)?)),
-        };
-        Ok((y, a_layout.shape().clone()))
-    }
-
-    fn bwd(&self, _a: &Tensor, _b: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let op = ActivationOp(Activation::Relu);
-        let g = match y.dtype() {
-            DType::F32 => op.backward::<f32>(y, gradient)?,
-            _ => op.backward::<f64>(y, gradient)?,
-        };
-        Ok((Some(g.clone()), Some(g)))
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 2>) -> Result<[Option<Vec<T>>; 2]> {
+        let g = kernel::backward(Activation::Relu, pass.output, pass.gradient);
+        Ok([Some(g.clone()), Some(g)])
     }
 }
 
@@ -106,7 +74,7 @@ impl CustomOp2 for AddReluOp {
 mod tests {
     use super::*;
     use crate::nn::testing::{assert_same, normal};
-    use candle_core::Var;
+    use candle_core::{DType, Var};
 
     #[test]
     fn activations_equal_their_composition_and_have_slope_0_at_0() -> Result<()> {

@@ -3,16 +3,16 @@
 
 use super::Mode;
 use super::activation::activate_composed;
+use super::fused::{Fused, Pass, Saved, apply1, apply3};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, InplaceOp1, Layout, Result, Shape, Tensor, Var, bail};
-use std::sync::{Arc, OnceLock};
+use super::storage::has_kernel;
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// y = act(weight (x - mean) / sqrt(variance + 1e-5) + bias), per channel.
@@ -20,8 +20,7 @@ const MOMENTUM: f64 = 0.1;
 pub struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
-    running_mean: Var,
-    running_var: Var,
+    running: Running,
     activation: Activation,
 }
 
@@ -37,7 +36,8 @@ impl BatchNorm {
                 bail!("batch norm over {channels} channels cannot take a part of shape {:?}", part.dims());
             }
         }
-        Ok(Self { weight, bias, running_mean, running_var, activation: Activation::Identity })
+        let running = Running { mean: running_mean, variance: running_var };
+        Ok(Self { weight, bias, running, activation: Activation::Identity })
     }
 
     /// The same layer, followed by max(., 0).
@@ -60,10 +60,11 @@ impl BatchNorm {
         match mode {
             Mode::Eval if has_kernel(xs) && !self.weight.track_op() && !self.bias.track_op() => {
                 let (scale, shift) = self.running_affine()?;
-                xs.contiguous()?.apply_op1(FrozenOp { shape, activation: self.activation, scale, shift })
+                apply1(FrozenOp { shape, activation: self.activation, scale, shift }, xs)
             }
             Mode::Eval => {
-                self.normalise(xs, self.running_mean.as_detached_tensor(), self.running_var.as_detached_tensor())
+                let Running { mean, variance } = &self.running;
+                self.normalise(xs, mean.as_detached_tensor(), variance.as_detached_tensor())
             }
             Mode::Train if shape.count() < 2 => bail!("batch norm cannot train on a single value per channel"),
             Mode::Train if has_kernel(xs) => self.forward_fused(xs, shape),
@@ -72,15 +73,10 @@ impl BatchNorm {
     }
 
     fn forward_fused(&self, xs: &Tensor, shape: kernel::Shape) -> Result<Tensor> {
-        let statistics = Arc::new(OnceLock::new());
+        let statistics = Saved::default();
         let op = BatchNormOp { shape, activation: self.activation, statistics: statistics.clone() };
-        let y = xs.contiguous()?.apply_op3(&self.weight, &self.bias, op)?;
-        let Some(Statistics { mean, variance }) = statistics.get() else {
-            bail!("batch norm ran without measuring its batch");
-        };
-        let unbiased = unbiased(shape.count());
-        self.running_mean.inplace_op1(&Blend { measured: mean, factor: 1.0 })?;
-        self.running_var.inplace_op1(&Blend { measured: variance, factor: unbiased })?;
+        let y = apply3(op, xs, &self.weight, &self.bias)?;
+        self.running.update(statistics.get()?, shape.count())?;
         Ok(y)
     }
 
@@ -90,7 +86,7 @@ impl BatchNorm {
         let rows = rows.contiguous()?.reshape(((), self.weight.dims1()?))?;
         let mean = rows.mean(0)?;
         let variance = rows.broadcast_sub(&mean)?.sqr()?.mean(0)?;
-        self.update_running(&mean.detach(), &variance.detach(), rows.dims()[0])?;
+        self.running.update_composed(&mean.detach(), &variance.detach(), rows.dims()[0])?;
         self.normalise(xs, mean, variance)
     }
 
@@ -107,20 +103,43 @@ impl BatchNorm {
     /// Scale and shift per channel that the running statistics amount to.
     fn running_affine(&self) -> Result<(Vec<f64>, Vec<f64>)> {
         let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_vec1::<f64>();
-        let [weight, bias] = [values(&self.weight)?, values(&self.bias)?];
-        let statistics = Statistics {
-            mean: values(&self.running_mean.as_detached_tensor())?,
-            variance: values(&self.running_var.as_detached_tensor())?,
-        };
-        Ok(statistics.affine(EPSILON, weight, bias))
+        Ok(self.running.values()?.affine(EPSILON, &values(&self.weight)?, &values(&self.bias)?))
+    }
+}
+
+/// Running mean and variance of a batch norm.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    /// (channels)
+    pub mean: Var,
+    /// (channels)
+    pub variance: Var,
+}
+
+impl Running {
+    /// Buffers with mean 0 and variance 1.
+    pub fn buffers(channels: usize, scope: &Scope) -> Result<Self> {
+        let mean = scope.buffer("running_mean", channels, Init::Zeros)?;
+        Ok(Self { mean, variance: scope.buffer("running_var", channels, Init::Ones)? })
     }
 
-    fn update_running(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
+    /// Takes in what a batch of `count` values a channel measured.
+    pub fn update(&self, measured: &Statistics, count: usize) -> Result<()> {
+        self.mean.inplace_op1(&Blend { measured: &measured.mean, factor: 1.0 })?;
+        self.variance.inplace_op1(&Blend { measured: &measured.variance, factor: unbiased(count) })
+    }
+
+    fn update_composed(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
         let unbiased = (variance * unbiased(count))?;
-        for (running, measured) in [(&self.running_mean, mean), (&self.running_var, &unbiased)] {
+        for (running, measured) in [(&self.mean, mean), (&self.variance, &unbiased)] {
             running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (measured * MOMENTUM)?)?)?;
         }
         Ok(())
+    }
+
+    fn values(&self) -> Result<Statistics> {
+        let values = |var: &Var| var.as_detached_tensor().to_dtype(DType::F64)?.to_vec1();
+        Ok(Statistics { mean: values(&self.mean)?, variance: values(&self.variance)? })
     }
 }
 
@@ -162,97 +181,43 @@ impl InplaceOp1 for Blend<'_> {
 
 /// Builds a layer with weight 1, bias 0, running mean 0 and running variance 1.
 pub fn batch_norm(channels: usize, scope: &Scope) -> Result<BatchNorm> {
-    BatchNorm::new(
-        scope.parameter("weight", channels, Init::Ones)?,
-        scope.parameter("bias", channels, Init::Zeros)?,
-        scope.buffer("running_mean", channels, Init::Zeros)?,
-        scope.buffer("running_var", channels, Init::Ones)?,
-    )
+    let [weight, bias] = [("weight", Init::Ones), ("bias", Init::Zeros)].map(|(n, i)| scope.parameter(n, channels, i));
+    let Running { mean, variance } = Running::buffers(channels, scope)?;
+    BatchNorm::new(weight?, bias?, mean, variance)
 }
 
-/// Train mode as a candle operation on (x, weight, bias); it leaves what it measured in `statistics`.
+/// Train mode as an operation on (x, weight, bias).
 struct BatchNormOp {
     shape: kernel::Shape,
     activation: Activation,
-    statistics: Arc<OnceLock<Statistics>>,
+    /// What it measured.
+    statistics: Saved,
 }
 
-impl BatchNormOp {
-    fn forward<T: Element>(&self, x: &[T], weight: &[T], bias: &[T]) -> CpuStorage {
-        let statistics = self.statistics.get_or_init(|| Statistics::of(self.shape, x));
-        let widen = |values: &[T]| values.iter().map(|value| value.to_f64()).collect();
-        let (scale, shift) = statistics.affine(EPSILON, widen(weight), widen(bias));
+impl Fused<3> for BatchNormOp {
+    const NAME: &'static str = "batch-norm";
+
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let statistics = Statistics::of(self.shape, x);
+        let (scale, shift) = statistics.affine(EPSILON, weight, bias);
+        self.statistics.put(statistics);
         let mut y = kernel::affine(self.shape, x, &scale, &shift);
         activation::forward_in_place(self.activation, &mut y);
-        T::to_cpu_storage_owned(y)
+        Ok(y)
     }
 
-    fn backward<T: Element>(&self, x: &Tensor, weight: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<[Tensor; 3]> {
-        let Some(statistics) = self.statistics.get() else {
-            bail!("batch norm's backward pass came before its forward pass")
-        };
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let [x, weight, _] = pass.inputs;
         let sloped;
         let gradient = match self.activation {
-            Activation::Identity => gradient,
+            Activation::Identity => pass.gradient,
             act => {
-                let slope = |y: &[T], g: &[T]| activation::backward(act, y, g);
-                let g = with_entries::<T, _>(y, |y| with_entries::<T, _>(gradient, |g| slope(y, g)))??;
-                sloped = Tensor::from_vec(g, y.shape(), y.device())?;
+                sloped = activation::backward(act, pass.output, pass.gradient);
                 &sloped
             }
         };
-        let gradients = with_entries::<T, _>(x, |x| {
-            with_entries::<T, _>(weight, |weight| {
-                with_entries::<T, _>(gradient, |gradient| {
-                    kernel::backward(self.shape, EPSILON, statistics, x, weight, gradient)
-                })
-            })
-        })???;
-        let device = x.device();
-        Ok([
-            Tensor::from_vec(gradients.input, x.shape(), device)?,
-            Tensor::from_vec(gradients.weight, weight.shape(), device)?,
-            Tensor::from_vec(gradients.bias, weight.shape(), device)?,
-        ])
-    }
-}
-
-impl CustomOp3 for BatchNormOp {
-    fn name(&self) -> &'static str {
-        "batch-norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let y = match x {
-            CpuStorage::F32(_) => {
-                self.forward::<f32>(entries(x, x_layout)?, entries(w, w_layout)?, entries(b, b_layout)?)
-            }
-            _ => self.forward::<f64>(entries(x, x_layout)?, entries(w, w_layout)?, entries(b, b_layout)?),
-        };
-        Ok((y, x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [gx, gw, gb] = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, weight, y, gradient)?,
-            _ => self.backward::<f64>(x, weight, y, gradient)?,
-        };
-        Ok((Some(gx), Some(gw), Some(gb)))
+        let gradients = kernel::backward(self.shape, EPSILON, self.statistics.get()?, x, weight, gradient);
+        Ok([Some(gradients.input), Some(gradients.weight), Some(gradients.bias)])
     }
 }
 
@@ -264,41 +229,19 @@ struct FrozenOp {
     shift: Vec<f64>,
 }
 
-impl FrozenOp {
-    fn forward<T: Element>(&self, x: &[T]) -> CpuStorage {
+impl Fused<1> for FrozenOp {
+    const NAME: &'static str = "batch-norm-frozen";
+
+    fn forward<T: Element>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut y = kernel::affine(self.shape, x, &self.scale, &self.shift);
         activation::forward_in_place(self.activation, &mut y);
-        T::to_cpu_storage_owned(y)
+        Ok(y)
     }
 
-    fn backward<T: Element>(&self, y: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 1>) -> Result<[Option<Vec<T>>; 1]> {
         let none = vec![0.0; self.shape.channels];
-        let slope = |y: &[T], g: &[T]| {
-            kernel::affine(self.shape, &activation::backward(self.activation, y, g), &self.scale, &none)
-        };
-        let g = with_entries::<T, _>(y, |y| with_entries::<T, _>(gradient, |g| slope(y, g)))??;
-        Tensor::from_vec(g, y.shape(), y.device())
-    }
-}
-
-impl CustomOp1 for FrozenOp {
-    fn name(&self) -> &'static str {
-        "batch-norm-frozen"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = match x {
-            CpuStorage::F32(_) => self.forward::<f32>(entries(x, layout)?),
-            _ => self.forward::<f64>(entries(x, layout)?),
-        };
-        Ok((y, layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(match x.dtype() {
-            DType::F32 => self.backward::<f32>(y, gradient)?,
-            _ => self.backward::<f64>(y, gradient)?,
-        }))
+        let sloped = activation::backward(self.activation, pass.output, pass.gradient);
+        Ok([Some(kernel::affine(self.shape, &sloped, &self.scale, &none))])
     }
 }
 
@@ -323,16 +266,18 @@ mod tests {
                 let (fused, [weight, bias]) = layer(6)?;
                 let fused = if relu { fused.then_relu() } else { fused };
                 let composed = BatchNorm {
-                    running_mean: Var::from_tensor(&fused.running_mean.copy()?)?,
-                    running_var: Var::from_tensor(&fused.running_var.copy()?)?,
+                    running: Running {
+                        mean: Var::from_tensor(&fused.running.mean.copy()?)?,
+                        variance: Var::from_tensor(&fused.running.variance.copy()?)?,
+                    },
                     ..fused.clone()
                 };
                 let xs = Var::from_tensor(&(normal(&dims, 5)? * 3.0)?)?;
                 let gradient = normal(&dims, 6)?;
                 let (y, expected) = (fused.forward(&xs, Mode::Train)?, composed.forward_composed(&xs)?);
                 assert_same(&y, &expected, &gradient, &[&xs, &weight, &bias])?;
-                assert_close(fused.running_mean.as_tensor(), composed.running_mean.as_tensor())?;
-                assert_close(fused.running_var.as_tensor(), composed.running_var.as_tensor())?;
+                assert_close(fused.running.mean.as_tensor(), composed.running.mean.as_tensor())?;
+                assert_close(fused.running.variance.as_tensor(), composed.running.variance.as_tensor())?;
             }
         }
         Ok(())

@@ -4,15 +4,15 @@
 //! the slow axis; this layer does neither.
 
 use super::activation::activate_composed;
+use super::fused::{Fused, Pass, Saved, apply3};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use super::storage::has_kernel;
+use candle_core::{Result, Shape, Tensor, bail};
 use candle_nn::Module;
-use std::sync::OnceLock;
 
 /// How the weights of a dense layer start. The bias is uniform in [-1/sqrt(inputs), 1/sqrt(inputs)], as in PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,19 @@ pub enum DenseInit {
     Orthogonal,
     /// Normal with variance 2 / inputs.
     KaimingNormal,
+}
+
+impl DenseInit {
+    pub(super) fn of_weight(self, inputs: usize) -> Init {
+        match self {
+            Self::Orthogonal => Init::Orthogonal,
+            Self::KaimingNormal => Init::KaimingNormal { fan_in: inputs },
+        }
+    }
+}
+
+pub(super) fn bias_init(inputs: usize) -> Init {
+    Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() }
 }
 
 /// y = act(x W^T + b)
@@ -71,9 +84,9 @@ impl Module for Dense {
                 shape: kernel::Shape { rows, inputs, outputs },
                 activation: self.activation,
                 wanted: Wanted { input: xs.track_op(), parameters },
-                pre_activation: OnceLock::new(),
+                pre_activation: Saved::default(),
             };
-            flat.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)?
+            apply3(op, &flat, &self.weight, &self.bias)?
         } else {
             self.forward_composed(&flat)?
         };
@@ -83,96 +96,44 @@ impl Module for Dense {
 
 /// Builds a seeded layer from the parameters `weight` and `bias` of `scope`.
 pub fn dense(inputs: usize, outputs: usize, activation: Activation, init: DenseInit, scope: &Scope) -> Result<Dense> {
-    let init = match init {
-        DenseInit::Orthogonal => Init::Orthogonal,
-        DenseInit::KaimingNormal => Init::KaimingNormal { fan_in: inputs },
-    };
-    let weight = scope.parameter("weight", (outputs, inputs), init)?;
-    let bias = scope.parameter("bias", outputs, Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() })?;
+    let weight = scope.parameter("weight", (outputs, inputs), init.of_weight(inputs))?;
+    let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
     Dense::new(weight, bias, activation)
 }
 
-/// The candle operation on (x, W, b).
+/// The operation on (x, W, b).
 struct DenseOp {
     shape: kernel::Shape,
     activation: Activation,
     wanted: Wanted,
     /// z of |z|, whose sign y no longer shows.
-    pre_activation: OnceLock<CpuStorage>,
+    pre_activation: Saved,
 }
 
-impl DenseOp {
-    fn forward<T: Element>(&self, x: &[T], w: &[T], b: &[T]) -> CpuStorage {
+impl Fused<3> for DenseOp {
+    const NAME: &'static str = "dense";
+
+    fn shape(&self, _x: &Shape) -> Shape {
+        (self.shape.rows, self.shape.outputs).into()
+    }
+
+    fn forward<T: Element>(&self, [x, w, b]: [&[T]; 3]) -> Result<Vec<T>> {
         let mut y = kernel::pre_activation(self.shape, x, w, b);
         if self.activation == Activation::Abs && (self.wanted.input || self.wanted.parameters) {
-            // An operation object serves one call of `apply_op3`, so the cell is empty.
-            let _ = self.pre_activation.set(T::to_cpu_storage(&y));
+            self.pre_activation.put(y.clone());
         }
         activation::forward_in_place(self.activation, &mut y);
-        T::to_cpu_storage_owned(y)
+        Ok(y)
     }
 
-    fn backward<T: Element>(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<kernel::Gradients<T>> {
-        with_entries::<T, _>(x, |x| {
-            with_entries::<T, _>(w, |w| {
-                with_entries::<T, _>(y, |y| {
-                    with_entries::<T, _>(gradient, |gradient| {
-                        let witness = match self.pre_activation.get() {
-                            Some(z) => z.as_slice::<T>()?,
-                            None => y,
-                        };
-                        Ok(kernel::backward(self.shape, self.activation, x, w, witness, gradient, self.wanted))
-                    })
-                })
-            })
-        })????
-    }
-
-    fn tensors<T: Element>(&self, gradients: kernel::Gradients<T>, like: [&Tensor; 3]) -> Result<Optional3> {
-        let [x, w, b] = like;
-        let tensor = |values: Option<Vec<T>>, like: &Tensor| {
-            values.map(|values| Tensor::from_vec(values, like.shape(), like.device())).transpose()
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let [x, w, _] = pass.inputs;
+        let witness = match self.activation {
+            Activation::Abs => self.pre_activation.get::<Vec<T>>()?,
+            _ => pass.output,
         };
-        Ok((tensor(gradients.input, x)?, tensor(gradients.weight, w)?, tensor(gradients.bias, b)?))
-    }
-}
-
-type Optional3 = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
-
-impl CustomOp3 for DenseOp {
-    fn name(&self) -> &'static str {
-        "dense"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let y = match x {
-            CpuStorage::F32(_) => {
-                self.forward::<f32>(entries(x, x_layout)?, entries(w, w_layout)?, entries(b, b_layout)?)
-            }
-            _ => self.forward::<f64>(entries(x, x_layout)?, entries(w, w_layout)?, entries(b, b_layout)?),
-        };
-        Ok((y, (self.shape.rows, self.shape.outputs).into()))
-    }
-
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, y: &Tensor, gradient: &Tensor) -> Result<Optional3> {
-        match x.dtype() {
-            DType::F32 => self.tensors(self.backward::<f32>(x, w, y, gradient)?, [x, w, b]),
-            _ => self.tensors(self.backward::<f64>(x, w, y, gradient)?, [x, w, b]),
-        }
+        let gradients = kernel::backward(self.shape, self.activation, x, w, witness, pass.gradient, self.wanted);
+        Ok([gradients.input, gradients.weight, gradients.bias])
     }
 }
 

@@ -26,14 +26,14 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+use super::fused::{Fused, Pass, Saved, apply3};
 use super::init::Init;
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
-use super::params::{Role, Scope, Stored, check_directions};
-use super::storage::{entries, has_kernel, with_entries};
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use super::params::{Draw, Role, Scope, Stored, check_directions};
+use super::storage::has_kernel;
+use candle_core::{D, Result, Tensor, bail};
 use candle_nn::Module;
-use std::sync::OnceLock;
 
 /// The axis along which a layer reflects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,8 +150,7 @@ impl Module for HanStack {
         }
         let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
         let record = if tracked { Record::Tape } else { Record::Nothing };
-        let op = HanOp { geometry, record, kept: OnceLock::new() };
-        xs.contiguous()?.apply_op3(&self.direction.contiguous()?, &self.bias.contiguous()?, op)
+        apply3(HanOp { geometry, record, kept: Saved::default() }, xs, &self.direction, &self.bias)
     }
 }
 
@@ -161,12 +160,13 @@ impl Module for HanStack {
 /// `stored_as` names the layers in a weights file; there each layer has its own `vector` `[width, 1]` and `bias`.
 pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<HanStack> {
     let shape = (stored_as.len(), width);
-    let stored = |part: &str, dims: &[usize]| -> Vec<Stored> {
-        stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: dims.to_vec() }).collect()
+    let draw = |init: Init, part: &str, dims: &[usize]| {
+        let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: dims.to_vec() });
+        vec![Draw { init, stored: stored.collect() }]
     };
-    let direction = scope.stacked(shape, stored("vector", &[width, 1]), Init::UnitRows, Role::Direction)?;
+    let direction = scope.stacked(shape, draw(Init::UnitRows, "vector", &[width, 1]), Role::Direction)?;
     let bound = 1.0 / (width as f64).sqrt();
-    let bias = scope.stacked(shape, stored("bias", &[width]), Init::Uniform { bound }, Role::Trained)?;
+    let bias = scope.stacked(shape, draw(Init::Uniform { bound }, "bias", &[width]), Role::Trained)?;
     HanStack::new(direction, bias)
 }
 
@@ -201,105 +201,30 @@ impl Module for HanLayer {
     }
 }
 
-/// The candle operation on (x, u, b).
+/// The operation on (x, u, b).
 struct HanOp {
     geometry: Geometry,
     record: Record,
-    /// Written by the forward pass, read by the backward pass: an operation object serves one call.
-    kept: OnceLock<Kept>,
+    /// The normalised stack and the tape of its forward pass.
+    kept: Saved,
 }
 
-enum Kept {
-    F32(Stack<f32>, Tape<f32>),
-    F64(Stack<f64>, Tape<f64>),
-}
+impl Fused<3> for HanOp {
+    const NAME: &'static str = "han-stack";
 
-/// Scalars whose tape fits into [`Kept`].
-trait Keep: Element {
-    fn keep(stack: Stack<Self>, tape: Tape<Self>) -> Kept;
-    fn kept(kept: &Kept) -> Option<(&Stack<Self>, &Tape<Self>)>;
-}
-
-macro_rules! keep {
-    ($t:ty, $variant:ident) => {
-        impl Keep for $t {
-            fn keep(stack: Stack<Self>, tape: Tape<Self>) -> Kept {
-                Kept::$variant(stack, tape)
-            }
-            fn kept(kept: &Kept) -> Option<(&Stack<Self>, &Tape<Self>)> {
-                match kept {
-                    Kept::$variant(stack, tape) => Some((stack, tape)),
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-keep!(f32, F32);
-keep!(f64, F64);
-
-impl HanOp {
-    fn forward<T: Keep>(&self, x: &[T], u: &[T], b: &[T]) -> CpuStorage {
+    fn forward<T: Element>(&self, [x, u, b]: [&[T]; 3]) -> Result<Vec<T>> {
         let stack = Stack::new(u, b, self.geometry.width);
         let (y, tape) = kernel::forward(&stack, self.geometry, x, self.record);
         if let Some(tape) = tape {
-            // A second forward pass through one operation object does not happen: `apply_op3` makes a new one a call.
-            let _ = self.kept.set(T::keep(stack, tape));
+            self.kept.put((stack, tape));
         }
-        T::to_cpu_storage_owned(y)
+        Ok(y)
     }
 
-    fn backward<T: Keep>(&self, x: &Tensor, u: &Tensor, gradient: &Tensor) -> Result<[Tensor; 3]> {
-        let Some((stack, tape)) = self.kept.get().and_then(T::kept) else {
-            bail!("the backward pass of a Han-layer found no record of its forward pass");
-        };
-        let gradients = with_entries::<T, _>(x, |x| {
-            with_entries::<T, _>(gradient, |gradient| kernel::backward(stack, self.geometry, x, tape, gradient))
-        })??;
-        let device = x.device();
-        Ok([
-            Tensor::from_vec(gradients.input, x.shape(), device)?,
-            Tensor::from_vec(gradients.direction, u.shape(), device)?,
-            Tensor::from_vec(gradients.bias, u.shape(), device)?,
-        ])
-    }
-}
-
-impl CustomOp3 for HanOp {
-    fn name(&self) -> &'static str {
-        "han-stack"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        u: &CpuStorage,
-        u_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let y = match x {
-            CpuStorage::F32(_) => {
-                self.forward::<f32>(entries(x, x_layout)?, entries(u, u_layout)?, entries(b, b_layout)?)
-            }
-            _ => self.forward::<f64>(entries(x, x_layout)?, entries(u, u_layout)?, entries(b, b_layout)?),
-        };
-        Ok((y, x_layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        u: &Tensor,
-        _b: &Tensor,
-        _y: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [gx, gu, gb] = match x.dtype() {
-            DType::F32 => self.backward::<f32>(x, u, gradient)?,
-            _ => self.backward::<f64>(x, u, gradient)?,
-        };
-        Ok((Some(gx), Some(gu), Some(gb)))
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let (stack, tape) = self.kept.get::<(Stack<T>, Tape<T>)>()?;
+        let [x, _, _] = pass.inputs;
+        let gradients = kernel::backward(stack, self.geometry, x, tape, pass.gradient);
+        Ok([Some(gradients.input), Some(gradients.direction), Some(gradients.bias)])
     }
 }

@@ -6,11 +6,14 @@
 mod activation;
 mod batch_norm;
 mod dense;
+mod dense_stack;
+mod fused;
 mod han;
 pub mod init;
 pub mod kernels;
 pub mod loss;
 pub mod params;
+mod residual;
 mod storage;
 #[cfg(test)]
 mod testing;
@@ -18,10 +21,12 @@ mod testing;
 pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};
 pub use dense::{Dense, DenseInit, dense};
+pub use dense_stack::{DenseStack, dense_stack};
 pub use han::{Axis, HanLayer, HanStack, han_stack};
 pub use init::Init;
 pub use kernels::activation::Activation;
 pub use params::{Parameters, Role, Scope};
+pub use residual::{ResidualBlock, residual_block};
 
 /// Whether a forward pass belongs to training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

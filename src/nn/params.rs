@@ -31,6 +31,26 @@ pub struct Stored {
     pub shape: Vec<usize>,
 }
 
+/// Tensors of one shape whose initial values are drawn together, from the stream named after the first of them.
+#[derive(Debug, Clone)]
+pub struct Draw {
+    /// How they start.
+    pub init: Init,
+    /// What they are saved as.
+    pub stored: Vec<Stored>,
+}
+
+impl Draw {
+    fn values(&self, seed: &Seed) -> Result<Vec<f64>> {
+        let Some(first) = self.stored.first() else { bail!("a parameter is stored as at least one tensor") };
+        // A tensor by itself keeps its rows and columns; several, and unit vectors in any case, are one row each.
+        let rows = [self.stored.len(), first.shape.iter().product()];
+        let alone = self.stored.len() == 1 && self.init != Init::UnitRows;
+        let dims = if alone { first.shape.as_slice() } else { &rows };
+        Ok(init::values(self.init, dims, &mut seed.stream(&format!("init/{}", first.name))))
+    }
+}
+
 /// A variable and how it is saved: as one tensor, or, for the layers of a stack, as one tensor for each row.
 #[derive(Debug, Clone)]
 pub struct Parameter {
@@ -179,10 +199,13 @@ impl Scope {
         self.single(name, shape.into(), init, Role::Buffer)
     }
 
-    /// A trained parameter whose rows are saved one by one.
-    pub fn stacked(&self, shape: (usize, usize), stored: Vec<Stored>, init: Init, role: Role) -> Result<Tensor> {
-        let stored = stored.into_iter().map(|s| Stored { name: self.enter(s.name).path, ..s }).collect();
-        Ok(self.tensor(&self.make(shape.into(), stored, init, role)?))
+    /// A trained parameter that is saved as several tensors, one for each slice of its first axis.
+    pub fn stacked(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role) -> Result<Tensor> {
+        let rename = |part: Stored| Stored { name: self.enter(part.name).path, ..part };
+        let draws = draws
+            .into_iter()
+            .map(|Draw { init, stored }| Draw { init, stored: stored.into_iter().map(rename).collect() });
+        Ok(self.tensor(&self.make(shape.into(), draws.collect(), role)?))
     }
 
     /// The parameters made so far, by this scope and all that were entered from it.
@@ -192,7 +215,7 @@ impl Scope {
 
     fn single(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
         let stored = Stored { name: self.enter(name).path, shape: shape.dims().to_vec() };
-        self.make(shape, vec![stored], init, role)
+        self.make(shape, vec![Draw { init, stored: vec![stored] }], role)
     }
 
     fn tensor(&self, var: &Var) -> Tensor {
@@ -202,15 +225,15 @@ impl Scope {
         }
     }
 
-    fn make(&self, shape: Shape, stored: Vec<Stored>, init: Init, role: Role) -> Result<Var> {
-        let Some(first) = stored.first() else { bail!("a parameter is stored as at least one tensor") };
+    fn make(&self, shape: Shape, draws: Vec<Draw>, role: Role) -> Result<Var> {
+        let stored: Vec<Stored> = draws.iter().flat_map(|draw| draw.stored.iter().cloned()).collect();
         if self.purpose == Purpose::Frozen {
             return match self.made.borrow().iter().find(|parameter| parameter.stored == stored) {
                 Some(parameter) => Ok(parameter.var.clone()),
-                None => bail!("there is no parameter {} to share", first.name),
+                None => bail!("there is no parameter {stored:?} to share"),
             };
         }
-        let values = init::values(init, shape.dims(), &mut self.seed.stream(&format!("init/{}", first.name)));
+        let values = draws.iter().map(|draw| draw.values(&self.seed)).collect::<Result<Vec<_>>>()?.concat();
         let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
         let var = Var::from_tensor(&tensor)?;
         self.made.borrow_mut().0.push(Parameter { var: var.clone(), role, stored });

@@ -56,7 +56,9 @@ pub fn read(path: &Path) -> Result<Weights> {
 /// When layers are missing or too many, or a tensor has the wrong shape: with its name, what was expected and what was
 /// found. The model is then unchanged.
 pub fn load(parameters: &Parameters, weights: Weights) -> Result<()> {
-    let wanted: Vec<Stored> = parameters.iter().flat_map(|p| p.stored.iter().cloned()).collect();
+    let mut wanted: Vec<Stored> = parameters.iter().flat_map(|p| p.stored.iter().cloned()).collect();
+    // Several layers may be one parameter of the model.
+    wanted.sort_by_key(|part| natural_key(&part.name));
     let wanted = wanted.iter().map(|part| (part.name.as_str(), part.shape.as_slice())).collect::<Vec<_>>();
     let Weights { mut tensors, order } = weights;
     tensors.retain(|(name, _)| is_parameter(name));

@@ -19,7 +19,7 @@ pub enum Activation {
 impl Activation {
     /// The slope of the activation, read from a witness (see [`backward`]).
     #[inline(always)]
-    fn slope<T: Element>(self, witness: T) -> T {
+    pub(super) fn slope<T: Element>(self, witness: T) -> T {
         let zero = T::default();
         let positive = T::from_f64(if witness > zero { 1.0 } else { 0.0 });
         match self {
@@ -30,7 +30,7 @@ impl Activation {
     }
 
     #[inline(always)]
-    fn value<T: Element>(self, z: T) -> T {
+    pub(super) fn value<T: Element>(self, z: T) -> T {
         // Comparisons with NaN are false: z passes through both arms, so that a NaN stays one.
         let zero = T::default();
         match self {
@@ -101,6 +101,11 @@ vectorized! {
     /// max(a + b, 0)
     pub fn add_relu<T: Element>(a: &[T], b: &[T]) -> Vec<T> {
         a.iter().zip(b).map(|(a, b)| Activation::Relu.value(*a + *b)).collect()
+    }
+
+    /// [`backward`] of ReLU, written over the gradient.
+    pub fn relu_backward_in_place<T: Element>(witness: &[T], gradient: &mut [T]) {
+        gradient.iter_mut().zip(witness).for_each(|(g, z)| *g *= Activation::Relu.slope(*z));
     }
 
     fn abs_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {

@@ -44,9 +44,10 @@ impl Statistics {
     }
 
     /// Scale and shift per channel: weight (x - mean) / deviation + bias as scale x + shift.
-    pub fn affine(&self, epsilon: f64, weight: Vec<f64>, bias: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-        let scale: Vec<f64> = weight.iter().zip(self.inverse_deviation(epsilon)).map(|(w, r)| w * r).collect();
-        let shifts = bias.iter().zip(&scale).zip(&self.mean).map(|((bias, scale), mean)| bias - mean * scale);
+    pub fn affine<T: Element>(&self, epsilon: f64, weight: &[T], bias: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let scale = weight.iter().zip(self.inverse_deviation(epsilon)).map(|(w, r)| w.to_f64() * r);
+        let scale: Vec<f64> = scale.collect();
+        let shifts = bias.iter().zip(&scale).zip(&self.mean).map(|((bias, scale), mean)| bias.to_f64() - mean * scale);
         let shift = shifts.collect();
         (scale, shift)
     }
@@ -68,10 +69,8 @@ pub struct Gradients<T> {
     pub bias: Vec<T>,
 }
 
-/// Backward pass in train mode, where mean and variance depend on the input as well.
-///
-/// With h = (x - mean) / deviation and n values per channel: dL/db = sum g, dL/dw = sum g h,
-/// dL/dx = w / deviation (g - dL/db / n - h dL/dw / n). Where an activation follows, g is its gradient times its slope.
+/// Backward pass in train mode, where mean and variance depend on the input as well. Where an activation follows, g is
+/// its gradient times its slope.
 pub fn backward<T: Element>(
     shape: Shape,
     epsilon: f64,
@@ -80,21 +79,50 @@ pub fn backward<T: Element>(
     weight: &[T],
     gradient: &[T],
 ) -> Gradients<T> {
-    let inverse = statistics.inverse_deviation(epsilon);
-    let (bias_sum, mut weight_sum) = gradient_sums(shape, input, &statistics.mean, gradient);
-    weight_sum.iter_mut().zip(&inverse).for_each(|(w, r)| *w *= r);
+    let sums = gradient_sums(shape, input, &statistics.mean, gradient);
+    let slopes = Slopes::of(shape.count(), epsilon, statistics, weight, sums);
+    let input_gradient = input_gradient(shape, input, gradient, &slopes.a, &slopes.c, &slopes.d);
+    Gradients { input: input_gradient, weight: slopes.weight, bias: slopes.bias }
+}
 
-    // dL/dx = a g + c x + d, with one a, c, d per channel.
-    let count = shape.count() as f64;
-    let (mut a, mut c, mut d) = (inverse.clone(), inverse, bias_sum.clone());
-    for channel in 0..shape.channels {
-        a[channel] *= weight[channel].to_f64();
-        c[channel] *= -a[channel] * weight_sum[channel] / count;
-        d[channel] = -a[channel] * bias_sum[channel] / count - c[channel] * statistics.mean[channel];
+/// Everything of the backward pass that is one number a channel.
+///
+/// With h = (x - mean) / deviation and n values per channel: dL/db = sum g, dL/dw = sum g h, and
+/// dL/dx = w / deviation (g - dL/db / n - h dL/dw / n), which is a g + c x + d.
+pub(super) struct Slopes<T> {
+    /// Factor of g.
+    pub a: Vec<T>,
+    /// Factor of x.
+    pub c: Vec<T>,
+    /// What is added.
+    pub d: Vec<T>,
+    /// dL/dw
+    pub weight: Vec<T>,
+    /// dL/db
+    pub bias: Vec<T>,
+}
+
+impl<T: Element> Slopes<T> {
+    /// From the sums of g and of g (x - mean) over the `count` values of every channel.
+    pub fn of(
+        count: usize,
+        epsilon: f64,
+        statistics: &Statistics,
+        weight: &[T],
+        (bias_sum, mut weight_sum): (Vec<f64>, Vec<f64>),
+    ) -> Self {
+        let inverse = statistics.inverse_deviation(epsilon);
+        weight_sum.iter_mut().zip(&inverse).for_each(|(w, r)| *w *= r);
+        let count = count as f64;
+        let (mut a, mut c, mut d) = (inverse.clone(), inverse, bias_sum.clone());
+        for channel in 0..weight.len() {
+            a[channel] *= weight[channel].to_f64();
+            c[channel] *= -a[channel] * weight_sum[channel] / count;
+            d[channel] = -a[channel] * bias_sum[channel] / count - c[channel] * statistics.mean[channel];
+        }
+        let [a, c, d, weight, bias] = [&a, &c, &d, &weight_sum, &bias_sum].map(|values| narrow(values));
+        Self { a, c, d, weight, bias }
     }
-    let [a, c, d] = [&a, &c, &d].map(|factors| narrow(factors));
-    let input_gradient = input_gradient(shape, input, gradient, &a, &c, &d);
-    Gradients { input: input_gradient, weight: narrow(&weight_sum), bias: narrow(&bias_sum) }
 }
 
 /// scale x + shift with one scale and one shift per channel.
@@ -102,7 +130,7 @@ pub fn affine<T: Element>(shape: Shape, input: &[T], scale: &[f64], shift: &[f64
     scale_and_shift(shape, input, &narrow::<T>(scale), &narrow::<T>(shift))
 }
 
-fn narrow<T: Element>(values: &[f64]) -> Vec<T> {
+pub(super) fn narrow<T: Element>(values: &[f64]) -> Vec<T> {
     values.iter().map(|value| T::from_f64(*value)).collect()
 }
 
@@ -174,7 +202,8 @@ vectorized! {
         output
     }
 
-    fn input_gradient<T: Element>(shape: Shape, input: &[T], gradient: &[T], a: &[T], c: &[T], d: &[T]) -> Vec<T> {
+    /// a g + c x + d, channel by channel.
+    pub(super) fn input_gradient<T: Element>(shape: Shape, input: &[T], gradient: &[T], a: &[T], c: &[T], d: &[T]) -> Vec<T> {
         let mut result = Vec::with_capacity(input.len());
         if shape.inner == 1 {
             for (g, x) in gradient.chunks_exact(shape.channels).zip(input.chunks_exact(shape.channels)) {

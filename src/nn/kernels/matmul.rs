@@ -39,20 +39,27 @@ pub const PARALLEL_WORK: usize = 1 << 24;
 /// a b, row-major.
 ///
 /// The bits of the result do not depend on the number of threads: `gemm` cuts rows and columns, never the sum.
-#[allow(unsafe_code, reason = "the result is not filled before it is written")]
 pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
-    let len = a.rows * b.columns;
-    let mut c = Vec::with_capacity(len);
-    if a.columns == 0 {
-        c.resize(len, T::default());
-        return c;
-    }
-    // SAFETY: there is room for `len` entries, and `gemm` told not to read its target writes every one of them.
-    unsafe {
-        multiply(a, b, c.as_mut_ptr(), false);
-        c.set_len(len);
-    }
+    let mut c = Vec::new();
+    matmul_onto(a, b, &mut c);
     c
+}
+
+/// Appends a b, row-major, to `c`.
+#[allow(unsafe_code, reason = "the result is not filled before it is written")]
+pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T>) {
+    let (start, len) = (c.len(), a.rows * b.columns);
+    if a.columns == 0 {
+        c.resize(start + len, T::default());
+        return;
+    }
+    c.reserve_exact(len);
+    // SAFETY: there is room for `len` entries behind `start`, and `gemm` told not to read its target writes every one
+    // of them.
+    unsafe {
+        multiply(a, b, c.as_mut_ptr().add(start), false);
+        c.set_len(start + len);
+    }
 }
 
 /// c + a b, written over the row-major `c`.

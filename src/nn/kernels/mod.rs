@@ -6,8 +6,11 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod dense;
+pub mod dense_stack;
 mod dispatch;
 pub mod han;
 pub mod lanes;
+pub mod loss;
 pub mod matmul;
 pub mod optimizer;
+pub mod residual;
