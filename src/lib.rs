@@ -17,7 +17,7 @@
 //! | [`rng`] | one seed, named streams |
 //! | [`device`] | where tensors live |
 //! | [`nn`] | the layer, its kernels, and the other parts that candle lacks |
-//! | [`data`] | data sets and their splits |
+//! | [`data`] | data sets, where they come from, and their splits |
 //! | [`model`] | HanNet, FCNet, ResNet; reading foreign weights |
 //! | [`train`] | the training loop, optimizers, schedules |
 //! | [`evaluate`] | scores |

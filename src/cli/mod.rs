@@ -1,6 +1,7 @@
 //! The command line: types for clap, and one file a verb.
 
 mod checkerboard;
+mod data;
 mod evaluate;
 mod plan;
 mod report;
@@ -38,6 +39,8 @@ enum Command {
     Report(report::Arguments),
     /// Make one run again from its config.toml
     Rerun(rerun::Arguments),
+    /// The image data sets: what is on this machine, fetching, verifying
+    Data(data::Arguments),
 }
 
 /// How to run, whatever is run.
@@ -86,7 +89,9 @@ impl Cli {
         match &self.command {
             Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
             Command::Reproduce(arguments) => cores / arguments.running.jobs(),
-            Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) => cores,
+            Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) | Command::Data(_) => {
+                cores
+            }
         }
         .max(1)
     }
@@ -100,6 +105,7 @@ impl Cli {
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Report(arguments) => report::run(&arguments),
             Command::Rerun(arguments) => rerun::run(&arguments),
+            Command::Data(arguments) => data::run(&arguments),
         }
     }
 }

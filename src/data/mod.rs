@@ -1,6 +1,8 @@
 //! Data sets as tensors, and how they are cut into parts.
 
 pub mod checkerboard;
+pub mod images;
+pub mod source;
 
 use candle_core::{Result, Tensor};
 

@@ -1,0 +1,25 @@
+//! Draws the sample of MNIST that is compiled into the program again, from the whole data set:
+//!
+//! ```sh
+//! cargo run --release --example mnist_sample
+//! ```
+//!
+//! It writes `src/data/sample/*.gz`. The choice of images is fixed by its seed. Prints the hashes that
+//! `src/data/source.rs` pins.
+
+use anyhow::{Result, ensure};
+use han_exp::data::images::{Dataset, Options, load, sample};
+use han_exp::data::source::sha256;
+use std::path::Path;
+
+fn main() -> Result<()> {
+    let options = Options { tell: |line| eprintln!("{line}"), ..Options::default() };
+    let data = load(Dataset::Mnist, &options)?;
+    ensure!(!data.is_sample(), "a sample of the sample would be smaller; run `han-exp data fetch` first");
+    let drawn = sample::draw(&data)?;
+    sample::write(&drawn, &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/data/sample"))?;
+    for part in [&drawn.train.pixels, &drawn.train.labels, &drawn.test.pixels, &drawn.test.labels] {
+        println!("{}", sha256(part));
+    }
+    Ok(())
+}

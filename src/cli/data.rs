@@ -1,0 +1,171 @@
+//! `han-exp data`, and the flags that say where image data are.
+
+use super::{Exit, tell};
+use crate::data::images::{self, Dataset, Finding, Network, Options, Part, survey};
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List each part of the data sets: where an experiment would take it from, and whether it is the original
+    Status(Selection),
+    /// Get the whole data sets, verified, into the cache
+    Fetch(Fetch),
+    /// Hold everything on this machine against its hashes; a wrong file is exit code 1
+    Verify(Selection),
+}
+
+#[derive(Debug, Args)]
+struct Selection {
+    /// Which data set
+    #[arg(long, value_enum, default_value = "all")]
+    dataset: Choice,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+struct Fetch {
+    /// Which data set
+    #[arg(long, value_enum, default_value = "all")]
+    dataset: Choice,
+    #[command(flatten)]
+    source: ImageSource,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// Directory with MNIST or Fashion-MNIST: IDX files (plain or .gz) or the hub's parquet files, in it or in its
+    /// directory mnist or fashion-mnist. No other place is asked then [default: the variable HAN_EXP_DATA]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Where a command takes image data from.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ImageSource {
+    #[command(flatten)]
+    place: Place,
+    /// Ask no network for data; what is on this machine has to do
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Choice {
+    Mnist,
+    FashionMnist,
+    All,
+}
+
+impl Choice {
+    fn datasets(self) -> Vec<Dataset> {
+        match self {
+            Self::Mnist => vec![Dataset::Mnist],
+            Self::FashionMnist => vec![Dataset::FashionMnist],
+            Self::All => Dataset::ALL.to_vec(),
+        }
+    }
+}
+
+impl Place {
+    /// For looking around on this machine.
+    fn options(&self) -> Options {
+        let variable = || std::env::var_os("HAN_EXP_DATA").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let directory = self.data_dir.clone().or_else(variable);
+        let tell = |line: &str| eprintln!("{line}");
+        Options { directory, network: Network::Forbidden, tell, ..Options::default() }
+    }
+}
+
+impl ImageSource {
+    /// For [`images::load`]; what is found and what fails is told on standard error.
+    pub(super) fn options(&self) -> Options {
+        let network = if self.offline { Network::Forbidden } else { Network::Allowed };
+        Options { network, ..self.place.options() }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
+    match &arguments.action {
+        Action::Status(selection) => status(selection),
+        Action::Fetch(arguments) => fetch(arguments),
+        Action::Verify(selection) => verify(selection),
+    }
+}
+
+fn status(selection: &Selection) -> Result<Exit> {
+    for dataset in selection.dataset.datasets() {
+        let findings = survey(dataset, &selection.place.options())?;
+        for part in Part::ALL {
+            // The first place is the one that `load` takes.
+            match findings.iter().find(|finding| finding.part == part) {
+                Some(finding) => tell(&row(dataset, finding)),
+                None => tell(&line(dataset, part, "-", "missing", "`han-exp data fetch` gets it")),
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn verify(selection: &Selection) -> Result<Exit> {
+    let (mut all, mut wrong) = (0, Vec::new());
+    for dataset in selection.dataset.datasets() {
+        let findings = survey(dataset, &selection.place.options())?;
+        if findings.is_empty() {
+            tell(&format!("{dataset} is not on this machine; `han-exp data fetch` gets it\n"));
+        }
+        for finding in findings {
+            tell(&row(dataset, &finding));
+            all += 1;
+            wrong.extend(finding.state.err().map(|error| format!("{error:#}")));
+        }
+    }
+    match wrong.first() {
+        Some(first) => bail!("{} of {all} parts are wrong, the first: {first}", wrong.len()),
+        None => Ok(Exit::Success),
+    }
+}
+
+fn fetch(arguments: &Fetch) -> Result<Exit> {
+    let options = arguments.source.options();
+    let mut missing = Vec::new();
+    for dataset in arguments.dataset.datasets() {
+        match images::fetch(dataset, &options) {
+            Ok(data) => {
+                let cache = options.cache.as_ref().map(|cache| cache.join(dataset.name())).unwrap_or_default();
+                tell(&format!("{dataset}: {}, verified, kept in {}\n", images::summary(&data), cache.display()));
+            }
+            Err(error) => missing.push(format!("{error:#}")),
+        }
+    }
+    // A directory that does not exist has neither.
+    missing.dedup();
+    if !missing.is_empty() {
+        bail!("{}", missing.join("\n"));
+    }
+    Ok(Exit::Success)
+}
+
+fn row(dataset: Dataset, finding: &Finding) -> String {
+    let place = match &finding.path {
+        Some(path) => path.display().to_string(),
+        None => finding.origin.to_string(),
+    };
+    let (count, state) = match &finding.state {
+        Ok(count) => (count.to_string(), "verified"),
+        Err(_) => ("-".to_string(), "WRONG"),
+    };
+    line(dataset, finding.part, &count, state, &place)
+}
+
+fn line(dataset: Dataset, part: Part, count: &str, state: &str, place: &str) -> String {
+    format!("{:13}  {:12}  {count:>6}  {state:8}  {place}\n", dataset.name(), part.name())
+}

@@ -1,0 +1,124 @@
+//! The Hugging Face hub, through candle-datasets.
+//!
+//! candle-datasets asks the network without a time limit, so it works in a thread that is left behind when it takes too
+//! long. A server that does not answer is found out by a small question first. Both go through hf-hub, and thus by the
+//! same `HF_ENDPOINT`, `HF_TOKEN` and proxies.
+
+use super::{Dataset, ImageData, Network, Origin, Part};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use candle_core::{DType, Tensor};
+use candle_datasets::vision;
+use hf_hub::{HFClient, HFError, HFRepositorySync, RepoTypeDataset};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Where the hub converts data sets to parquet; candle-datasets reads this revision.
+const REVISION: &str = "refs/convert/parquet";
+/// For an answer to a small question.
+const ANSWER: Duration = Duration::from_secs(5);
+/// For 20 to 40 MB on a slow line, and their decoding.
+const DOWNLOAD: Duration = Duration::from_secs(600);
+
+/// Reads the hub's snapshot on this machine, or else asks the network if it may.
+pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
+    if snapshot(dataset)?.is_none() {
+        if network == Network::Forbidden {
+            return Ok(None);
+        }
+        within(ANSWER, move || answers(dataset))?;
+    }
+    within(DOWNLOAD, move || load(dataset)).map(Some)
+}
+
+/// Training and test file of the hub's snapshot on this machine.
+pub(super) fn snapshot(dataset: Dataset) -> Result<Option<[PathBuf; 2]>> {
+    let repository = repository(dataset)?;
+    let [train, test] = dataset.hub().files.map(|file| {
+        let download = repository.download_file().filename(file).revision(REVISION).local_files_only(true);
+        match download.send() {
+            Ok(path) => Ok(Some(path)),
+            Err(HFError::LocalEntryNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    Ok(train?.zip(test?).map(|(train, test)| [train, test]))
+}
+
+fn repository(dataset: Dataset) -> Result<HFRepositorySync<RepoTypeDataset>> {
+    let files = dataset.hub();
+    // Whoever does not answer at once is asked again at the next start.
+    let client = HFClient::builder().retry_max_attempts(1).build_sync()?;
+    Ok(client.dataset(files.owner, files.name))
+}
+
+fn answers(dataset: Dataset) -> Result<()> {
+    let file = dataset.hub().files[0];
+    let answer = repository(dataset)?.file_exists().filename(file).revision(REVISION).send();
+    // The whole chain would tell the same address four times.
+    let exists = answer.map_err(|error| anyhow!("{}", anyhow::Error::from(error).root_cause()))?;
+    ensure!(exists, "{} has no {file} in {REVISION}", dataset.hub());
+    Ok(())
+}
+
+fn load(dataset: Dataset) -> Result<ImageData> {
+    let loaded = match dataset {
+        Dataset::Mnist => vision::mnist::load(),
+        Dataset::FashionMnist => vision::fashion_mnist::load(),
+    }?;
+    let hub = dataset.hub();
+    ImageData::assemble(Origin::Hub, |part| {
+        let bytes = match part {
+            Part::TrainImages => to_bytes(&loaded.train_images),
+            Part::TrainLabels => loaded.train_labels.to_vec1().map_err(Into::into),
+            Part::TestImages => to_bytes(&loaded.test_images),
+            Part::TestLabels => loaded.test_labels.to_vec1().map_err(Into::into),
+        }?;
+        dataset.pin(part).check(&bytes).with_context(|| format!("{} of {hub}", part.name()))?;
+        Ok(bytes)
+    })
+}
+
+/// candle-datasets divides pixels by 255; rounding undoes it exactly.
+fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
+    let pixels = images.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    Ok(pixels.into_iter().map(|pixel| (pixel * 255.0).round() as u8).collect())
+}
+
+/// Does the work in a thread of its own, and does not wait for it any longer than `limit`.
+fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name("hub".to_string()).spawn(move || sender.send(work()))?;
+    match receiver.recv_timeout(limit) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => bail!("no answer within {} seconds", limit.as_secs()),
+        // candle-datasets panics at an image that cannot be decoded.
+        Err(RecvTimeoutError::Disconnected) => bail!("its files are damaged; remove them from the hub's cache"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn every_pixel_value_survives_the_way_through_floats() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let tensor = Tensor::new(&bytes[..], &Device::Cpu).and_then(|bytes| bytes.to_dtype(DType::F32)? / 255.0);
+        assert_eq!(to_bytes(&tensor.expect("a tensor")).expect("bytes"), bytes);
+    }
+
+    #[test]
+    fn work_that_takes_too_long_or_panics_is_an_error() {
+        let told = |result: Result<()>| format!("{:#}", result.expect_err("an error"));
+        let nap = || {
+            thread::sleep(Duration::from_secs(1));
+            Ok(())
+        };
+        assert!(told(within(Duration::from_millis(20), nap)).contains("no answer"));
+        assert!(told(within(DOWNLOAD, || panic!("an image"))).contains("damaged"));
+        assert_eq!(within(DOWNLOAD, || Ok(7)).expect("an answer"), 7);
+    }
+}

@@ -1,0 +1,99 @@
+//! The Hugging Face hub in small: its parquet files, its cache directory, and a server on this machine.
+
+use image::{GrayImage, ImageFormat};
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Cursor, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+const SCHEMA: &str = "message schema {
+    OPTIONAL group image { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }
+    OPTIONAL INT64 label;
+}";
+
+/// 28 x 28 images in the hub's format: a PNG and a label in each row.
+pub fn parquet_file(pixels: &[u8], labels: &[u8]) -> Vec<u8> {
+    let images: Vec<ByteArray> = pixels.chunks_exact(784).map(|image| ByteArray::from(png(image))).collect();
+    let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
+    assert_eq!(images.len(), labels.len());
+    let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, properties).expect("a parquet file");
+    let mut group = writer.next_row_group().expect("a row group");
+    // A level counts the optional things that are there: a path is null within an image that is not.
+    column::<ByteArrayType>(&mut group, &images, 2, labels.len());
+    column::<ByteArrayType>(&mut group, &[], 1, labels.len());
+    column::<Int64Type>(&mut group, &labels, 1, labels.len());
+    group.close().expect("a row group");
+    writer.close().expect("a parquet file");
+    file
+}
+
+fn column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, &mut Vec<u8>>, values: &[T::T], level: i16, n: usize) {
+    let mut column = group.next_column().expect("a row group").expect("a column");
+    column.typed::<T>().write_batch(values, Some(&vec![level; n]), None).expect("a column");
+    column.close().expect("a column");
+}
+
+fn png(image: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let image = GrayImage::from_raw(28, 28, image.to_vec()).expect("28 x 28 pixels");
+    image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).expect("a PNG");
+    bytes
+}
+
+/// Puts files where the hub's own clients keep what they downloaded.
+pub fn write_snapshot(cache: &Path, repository: &str, files: &[(&str, &[u8])]) {
+    let root = cache.join(format!("datasets--{}", repository.replace('/', "--")));
+    let reference = root.join("refs/refs/convert");
+    fs::create_dir_all(&reference).expect("a directory");
+    fs::write(reference.join("parquet"), COMMIT).expect("a file");
+    for (name, contents) in files {
+        let path = root.join("snapshots").join(COMMIT).join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, contents).expect("a file");
+    }
+}
+
+/// Serves files of a repository for the rest of the test; returns the endpoint.
+pub fn serve(repository: &str, files: &[(&str, &[u8])]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let root = format!("/datasets/{repository}/resolve/refs%2Fconvert%2Fparquet/");
+    let files: BTreeMap<String, Vec<u8>> =
+        files.iter().map(|(name, contents)| (format!("{root}{name}"), contents.to_vec())).collect();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| answer(stream, &files)));
+    endpoint
+}
+
+fn answer(mut stream: TcpStream, files: &BTreeMap<String, Vec<u8>>) {
+    let request = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let request: Vec<String> = request.collect();
+    let mut words = request.first().map(String::as_str).unwrap_or_default().split(' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (status, contents) = match files.get(path) {
+        Some(contents) => ("200 OK", &contents[..]),
+        None => ("404 Not Found", &[][..]),
+    };
+    let etag = path.replace(['/', '%'], "");
+    let (length, mut response) = (contents.len(), Vec::new());
+    let _ = write!(
+        response,
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nETag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    if method == "GET" {
+        response.extend(contents);
+    }
+    // A client that went away has its answer.
+    let _ = stream.write_all(&response);
+}

