@@ -57,8 +57,14 @@ fn regression_models_have_the_papers_parameter_counts() -> Result<()> {
 }
 
 /// One of each kind, small enough to train and large enough to have every kind of part.
-fn models() -> [(&'static str, ModelConfig); 3] {
-    [("HanNet", hannet(30, 20, &[1, 2, 20])), ("FCNet", fcnet(40, 4)), ("ResNet", resnet(40, 3))]
+fn models() -> [(&'static str, ModelConfig); 4] {
+    let certified = HanNetConfig { width: 30, depth: 12, dense_at: vec![1, 7] };
+    [
+        ("HanNet", hannet(30, 20, &[1, 2, 20])),
+        ("certified", ModelConfig::Certified(certified)),
+        ("FCNet", fcnet(40, 4)),
+        ("ResNet", resnet(40, 3)),
+    ]
 }
 
 fn build(config: &ModelConfig, seed: u64) -> Result<Model> {

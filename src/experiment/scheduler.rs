@@ -110,7 +110,7 @@ impl Scheduler<'_> {
 fn cost(spec: &RunSpec) -> usize {
     let size = spec.model.size();
     let a_layer = match &spec.model {
-        crate::model::ModelConfig::Hannet(_) => 2 * size.width,
+        crate::model::ModelConfig::Hannet(_) | crate::model::ModelConfig::Certified(_) => 2 * size.width,
         crate::model::ModelConfig::Fcnet(_) => size.width * size.width,
         crate::model::ModelConfig::Resnet(_) => 2 * size.width * size.width,
     };

@@ -1,6 +1,7 @@
 //! What runs leave behind: directories with typed CSV rows, a manifest and weights; tables made from them.
 
 mod manifest;
+pub mod proportion;
 mod rows;
 mod run_dir;
 pub mod statistics;

@@ -124,6 +124,7 @@ pub fn fit(
             return Ok(Outcome::Diverged { step: iteration });
         }
         optimizer.step(&loss.backward()?, learning_rate)?;
+        model.parameters.retract()?;
         drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
         loss_sum += value;
         loss_steps += 1;
