@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Compiled in, so that the binary works anywhere.
-const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
+pub(super) const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
