@@ -200,6 +200,7 @@ pub struct ProfileFile {
     seeds: Option<usize>,
     iterations: Option<usize>,
     selection_iterations: Option<usize>,
+    report_every: Option<usize>,
     /// Repetitions of single arms.
     #[serde(default)]
     arm_seeds: BTreeMap<String, usize>,
@@ -243,6 +244,7 @@ impl ExperimentFile {
         }
         self.train.iterations = profile.iterations.unwrap_or(self.train.iterations);
         self.train.selection_iterations = profile.selection_iterations.unwrap_or(self.train.selection_iterations);
+        self.train.report_every = profile.report_every.unwrap_or(self.train.report_every);
         for (name, seeds) in &profile.arm_seeds {
             self.arm_mut(name)?.seeds = Some(*seeds);
         }
