@@ -5,7 +5,7 @@ mod common;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor};
 use common::{bits, entries, largest, normal};
-use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig};
+use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig, weights};
 use han_exp::nn::params::{Parameter, Stored};
 use han_exp::nn::{Mode, Role, loss};
 use han_exp::rng::Seed;
@@ -218,6 +218,20 @@ fn saved_parameters_reproduce_the_outputs_in_a_model_of_another_seed() -> Result
         let mut incomplete = stored;
         incomplete.remove(&trained.parameters.to_stored()?[0].0);
         assert!(other.parameters.assign(&incomplete).is_err(), "{name}: a missing tensor is an error");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_saved_model_is_read_back_by_the_reader_of_foreign_weights() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    for (name, config) in models() {
+        let (saved, read) = (build(&config, 1)?, build(&config, 2)?);
+        let path = directory.path().join(format!("{name}.safetensors"));
+        let stored: HashMap<String, Tensor> = saved.parameters.to_stored()?.into_iter().collect();
+        candle_core::safetensors::save(&stored, &path)?;
+        weights::load(&read.parameters, weights::read(&path)?)?;
+        assert_eq!(snapshot(&read)?, snapshot(&saved)?, "{name}");
     }
     Ok(())
 }

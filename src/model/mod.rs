@@ -88,6 +88,17 @@ impl ModelConfig {
         }
     }
 
+    /// Roughly proportional to the time of a training step.
+    pub fn cost(&self) -> usize {
+        let Size { width, depth } = self.size();
+        let of_a_layer = match self {
+            Self::Hannet(_) | Self::Certified(_) => 2 * width,
+            Self::Fcnet(_) => width * width,
+            Self::Resnet(_) => 2 * width * width,
+        };
+        of_a_layer * depth
+    }
+
     /// Why the network cannot be built, if so: which key, its value, the cure.
     pub fn problem(&self) -> Option<String> {
         let Size { width, depth } = self.size();
