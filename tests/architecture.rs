@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("data", &["rng"]),
     ("model", &["nn", "rng"]),
     ("train", &["model", "data", "nn", "rng"]),
-    ("evaluate", &["model", "data", "nn"]),
+    ("evaluate", &["model", "data", "nn", "rng"]),
     ("config", &["data", "model", "train", "rng"]),
     ("record", &["config"]),
     ("report", &["config", "record", "figure"]),

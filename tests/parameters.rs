@@ -5,7 +5,7 @@ mod common;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor};
 use common::{bits, entries, largest, normal};
-use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig};
+use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig, weights};
 use han_exp::nn::params::{Parameter, Stored};
 use han_exp::nn::{Mode, Role, loss};
 use han_exp::rng::Seed;
@@ -57,8 +57,14 @@ fn regression_models_have_the_papers_parameter_counts() -> Result<()> {
 }
 
 /// One of each kind, small enough to train and large enough to have every kind of part.
-fn models() -> [(&'static str, ModelConfig); 3] {
-    [("HanNet", hannet(30, 20, &[1, 2, 20])), ("FCNet", fcnet(40, 4)), ("ResNet", resnet(40, 3))]
+fn models() -> [(&'static str, ModelConfig); 4] {
+    let certified = HanNetConfig { width: 30, depth: 12, dense_at: vec![1, 7] };
+    [
+        ("HanNet", hannet(30, 20, &[1, 2, 20])),
+        ("certified", ModelConfig::Certified(certified)),
+        ("FCNet", fcnet(40, 4)),
+        ("ResNet", resnet(40, 3)),
+    ]
 }
 
 fn build(config: &ModelConfig, seed: u64) -> Result<Model> {
@@ -212,6 +218,20 @@ fn saved_parameters_reproduce_the_outputs_in_a_model_of_another_seed() -> Result
         let mut incomplete = stored;
         incomplete.remove(&trained.parameters.to_stored()?[0].0);
         assert!(other.parameters.assign(&incomplete).is_err(), "{name}: a missing tensor is an error");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_saved_model_is_read_back_by_the_reader_of_foreign_weights() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    for (name, config) in models() {
+        let (saved, read) = (build(&config, 1)?, build(&config, 2)?);
+        let path = directory.path().join(format!("{name}.safetensors"));
+        let stored: HashMap<String, Tensor> = saved.parameters.to_stored()?.into_iter().collect();
+        candle_core::safetensors::save(&stored, &path)?;
+        weights::load(&read.parameters, weights::read(&path)?)?;
+        assert_eq!(snapshot(&read)?, snapshot(&saved)?, "{name}");
     }
     Ok(())
 }

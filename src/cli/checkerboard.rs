@@ -2,6 +2,7 @@
 
 use super::{Exit, Running, stop_on_interrupt, tell};
 use crate::config::{ExperimentFile, Overrides, ProfileName};
+use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, Store};
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Compiled in, so that the binary works anywhere.
-const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
+pub(super) const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -128,7 +129,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
         force: running.force,
         stop,
     };
-    let batch = scheduler.run(&plan, &Progress::new(running.quiet))?;
+    let batch = scheduler.run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
 
     let report = report::write(&store, &experiment, &batch.finished)?;
     tell(&report.text);

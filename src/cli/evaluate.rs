@@ -1,15 +1,16 @@
 //! `han-exp evaluate`
 
+use super::checkerboard::EXPERIMENT;
 use super::{Exit, tell};
+use crate::config::{DataFile, ExperimentFile};
 use crate::data::checkerboard::{Board, Split};
 use crate::device::DeviceChoice;
 use crate::evaluate::accuracy::score;
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
-use crate::model::weights;
-use crate::model::{FcNetConfig, HanNetConfig, ModelConfig, ResNetConfig};
+use crate::model::{ModelConfig, Size, weights};
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -26,16 +27,16 @@ enum Evaluated {
 
 #[derive(Debug, Args)]
 struct Checkerboard {
-    /// Which network the weights are of
-    #[arg(long, value_enum)]
-    model: Network,
-    /// Width of its hidden layers [default: the paper's: 30 for hannet, 100 for the others]
+    /// Which network the weights are of: hannet, fcnet, resnet
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Width of its hidden layers [default: that of the experiment]
     #[arg(long, value_name = "N")]
     width: Option<usize>,
-    /// Number of its hidden layers, residual blocks in a ResNet [default: the paper's: 20, 6, 10]
+    /// Number of its hidden layers, residual blocks in a ResNet [default: that of the experiment]
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
-    /// Which hidden layers of a HanNet are dense, counted from 1 [default: 1, 2 and the last]
+    /// Which hidden layers of a HanNet are dense, counted from 1 [default: those of the experiment]
     #[arg(long, value_delimiter = ',', value_name = "LAYER,..")]
     dense_at: Option<Vec<usize>>,
     /// .safetensors, or a PyTorch state dict (.pt, .pth, .pkl) in the zip or the legacy format
@@ -47,42 +48,29 @@ struct Checkerboard {
     /// Seed of the random split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Cells of the board along an axis
-    #[arg(long, default_value_t = 12, value_name = "N")]
-    cells: usize,
+    /// Cells of the board along an axis [default: those of the experiment]
+    #[arg(long, value_name = "N")]
+    cells: Option<usize>,
     /// Where tensors live: auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Network {
-    Hannet,
-    Fcnet,
-    Resnet,
-}
-
 impl Checkerboard {
-    fn model(&self) -> Result<ModelConfig> {
-        let (width, depth) = match self.model {
-            Network::Hannet => (30, 20),
-            Network::Fcnet => (100, 6),
-            Network::Resnet => (100, 10),
+    /// The network of the experiment file with the flags' sizes.
+    fn model(&self, file: &ExperimentFile) -> Result<ModelConfig> {
+        let known = file.arm.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
+        let Some(arm) = file.arm.iter().find(|arm| arm.name == self.model) else {
+            bail!("--model {}: use one of {known}", self.model);
         };
-        let (width, depth) = (self.width.unwrap_or(width), self.depth.unwrap_or(depth));
-        if self.dense_at.is_some() && !matches!(self.model, Network::Hannet) {
-            bail!("--dense-at is for --model hannet alone");
+        let mut model = arm.model.clone();
+        let size = model.size();
+        model.resize(Size { width: self.width.unwrap_or(size.width), depth: self.depth.unwrap_or(size.depth) });
+        match (&mut model, &self.dense_at) {
+            (_, None) => {}
+            (ModelConfig::Hannet(hannet), Some(dense_at)) => hannet.dense_at.clone_from(dense_at),
+            _ => bail!("--dense-at is for --model hannet alone"),
         }
-        let model = match self.model {
-            Network::Hannet => {
-                let mut dense_at = self.dense_at.clone().unwrap_or_else(|| vec![1, 2, depth]);
-                dense_at.retain(|layer| self.dense_at.is_some() || *layer <= depth);
-                dense_at.dedup();
-                ModelConfig::Hannet(HanNetConfig { width, depth, dense_at })
-            }
-            Network::Fcnet => ModelConfig::Fcnet(FcNetConfig { width, depth }),
-            Network::Resnet => ModelConfig::Resnet(ResNetConfig { width, blocks: depth }),
-        };
         match model.problem() {
             Some(problem) => bail!("--model: {problem}"),
             None => Ok(model),
@@ -92,15 +80,17 @@ impl Checkerboard {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let Evaluated::Checkerboard(arguments) = &arguments.experiment;
-    let board = Board { side: 81, cells: arguments.cells };
+    let file = ExperimentFile::parse(EXPERIMENT, "experiments/checkerboard.toml")?;
+    let DataFile::Checkerboard(data) = &file.data;
+    let board = Board { side: data.side, cells: arguments.cells.unwrap_or(data.cells) };
     if let Some(problem) = board.problem() {
         bail!("--{problem}");
     }
-    let config = arguments.model()?;
+    let config = arguments.model(&file)?;
     let device = arguments.device.open()?.device;
     let split = match &arguments.split_file {
         Some(path) => Split::read(path, &board)?,
-        None => Split::seeded(&board, 0.25, Seed(arguments.seed)),
+        None => Split::seeded(&board, data.train_fraction, Seed(arguments.seed)),
     };
     let model = config.build(INPUTS, OUTPUTS, Seed(0), &device)?;
     let file = arguments.weights.display();

@@ -1,7 +1,7 @@
 //! `han-exp plan`
 
 use super::{Exit, checkerboard, tell};
-use crate::config::RunSpec;
+use crate::config::{RunSpec, Spec};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 

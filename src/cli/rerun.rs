@@ -3,6 +3,7 @@
 use super::{Exit, stop_on_interrupt, tell};
 use crate::config::RunSpec;
 use crate::device::DeviceChoice;
+use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, Store};
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let environment = Environment::here(format!("{:?}", device.device.location()), 1);
     let (store, environment, device, stop) = (&store, &environment, &device.device, &stop);
     let scheduler = Scheduler { store, device, environment, jobs: 1, force: true, stop };
-    let batch = scheduler.run(&[spec], &Progress::new(false))?;
+    let batch = scheduler.run(&Checkerboard, &[spec], &Progress::new(false))?;
     batch.finished.iter().for_each(|run| tell(&format!("{}\n", run.directory.display())));
     Ok(if batch.interrupted { Exit::Interrupted } else { Exit::Success })
 }

@@ -200,65 +200,13 @@ pub struct ProfileFile {
     seeds: Option<usize>,
     iterations: Option<usize>,
     selection_iterations: Option<usize>,
+    report_every: Option<usize>,
     /// Repetitions of single arms.
     #[serde(default)]
     arm_seeds: BTreeMap<String, usize>,
     /// Learning rates: recipe, arm, rates.
     #[serde(default)]
     learning_rates: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
-}
-
-/// Flags, applied over a file and its profile.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overrides {
-    /// Arms to keep.
-    pub models: Option<Vec<String>>,
-    /// Recipes to keep.
-    pub recipes: Option<Vec<String>>,
-    /// New widths, for a named arm or for the main one.
-    pub width: Vec<Sized>,
-    /// New depths, likewise.
-    pub depth: Vec<Sized>,
-    /// Optimizer steps of full and of selection runs.
-    pub iterations: Option<usize>,
-    /// Points a step.
-    pub batch_size: Option<usize>,
-    /// Learning rates for every arm and recipe.
-    pub learning_rates: Option<Vec<f64>>,
-    /// Repetitions of every arm.
-    pub seeds: Option<usize>,
-    /// Seed of the first repetition.
-    pub first_seed: Option<u64>,
-    /// Cells along an axis.
-    pub cells: Option<usize>,
-    /// Part of the points that is for training.
-    pub train_fraction: Option<f64>,
-    /// A fixed split.
-    pub split_file: Option<PathBuf>,
-}
-
-/// A size from a flag: `64`, or `fcnet=64`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sized {
-    /// The arm it names, if any.
-    pub arm: Option<String>,
-    /// The number.
-    pub value: usize,
-}
-
-impl std::str::FromStr for Sized {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (arm, number) = match text.split_once('=') {
-            Some((arm, number)) => (Some(arm.to_string()), number),
-            None => (None, text),
-        };
-        match number.parse() {
-            Ok(value) if value > 0 => Ok(Self { arm, value }),
-            _ => Err("use a positive number N, or MODEL=N".into()),
-        }
-    }
 }
 
 impl ExperimentFile {
@@ -296,6 +244,7 @@ impl ExperimentFile {
         }
         self.train.iterations = profile.iterations.unwrap_or(self.train.iterations);
         self.train.selection_iterations = profile.selection_iterations.unwrap_or(self.train.selection_iterations);
+        self.train.report_every = profile.report_every.unwrap_or(self.train.report_every);
         for (name, seeds) in &profile.arm_seeds {
             self.arm_mut(name)?.seeds = Some(*seeds);
         }
@@ -308,95 +257,7 @@ impl ExperimentFile {
         Ok(self)
     }
 
-    /// Applies flags.
-    pub fn with_overrides(mut self, flags: &Overrides) -> Result<Self> {
-        if let Some(models) = &flags.models {
-            self.keep_arms(models)?;
-        }
-        if let Some(recipes) = &flags.recipes {
-            let known: Vec<_> = self.recipe.iter().map(|r| r.name.clone()).collect();
-            if let Some(unknown) = recipes.iter().find(|r| !known.contains(r)) {
-                bail!("--recipe {unknown}: use one or more of {}", known.join(", "));
-            }
-            self.recipe.retain(|recipe| recipes.contains(&recipe.name));
-        }
-        for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
-            let mut resized = Vec::new();
-            for sized in sizes {
-                let name = self.resize(flag, sized)?;
-                if resized.contains(&name) {
-                    bail!("{flag}: {name} is given twice; use one number for each model");
-                }
-                resized.push(name);
-            }
-        }
-        if let Some(iterations) = flags.iterations {
-            (self.train.iterations, self.train.selection_iterations) = (iterations, iterations);
-        }
-        self.train.batch_size = flags.batch_size.unwrap_or(self.train.batch_size);
-        if let Some(seeds) = flags.seeds {
-            self.seeds = seeds;
-            self.arm.iter_mut().for_each(|arm| arm.seeds = None);
-        }
-        self.first_seed = flags.first_seed.unwrap_or(self.first_seed);
-        if let Some(rates) = &flags.learning_rates {
-            for recipe in &mut self.recipe {
-                recipe.learning_rates.values_mut().for_each(|of_arm| *of_arm = rates.clone());
-            }
-        }
-        let DataFile::Checkerboard(data) = &mut self.data;
-        data.cells = flags.cells.unwrap_or(data.cells);
-        data.train_fraction = flags.train_fraction.unwrap_or(data.train_fraction);
-        if let Some(path) = &flags.split_file {
-            let absolute = std::path::absolute(path).with_context(|| format!("--split-file {}", path.display()))?;
-            data.split_file = Some(absolute);
-        }
-        // Expectations and the paper's figures hold for the file's own board and training; with others they would judge
-        // something else.
-        let own_board = flags.cells.is_none() && flags.train_fraction.is_none();
-        let own_training = flags.iterations.is_none() && flags.batch_size.is_none() && flags.learning_rates.is_none();
-        if !(own_board && own_training) {
-            self.arm.iter_mut().for_each(|arm| arm.paper = None);
-        }
-        if !(own_board && own_training && flags.width.is_empty() && flags.depth.is_empty()) {
-            self.expect.clear();
-        }
-        self.expect
-            .retain(|e| self.arm.iter().any(|a| a.name == e.arm) && self.recipe.iter().any(|r| r.name == e.recipe));
-        Ok(self)
-    }
-
-    fn keep_arms(&mut self, models: &[String]) -> Result<()> {
-        let known: Vec<_> = self.arm.iter().map(|a| a.name.clone()).collect();
-        if let Some(unknown) = models.iter().find(|m| !known.contains(m)) {
-            bail!("--models {unknown}: use one or more of {}", known.join(", "));
-        }
-        self.arm.retain(|arm| models.contains(&arm.name));
-        for recipe in &mut self.recipe {
-            recipe.learning_rates.retain(|arm, _| models.contains(arm));
-        }
-        Ok(())
-    }
-
-    /// A bare number is for the first arm, the network under study; baselines change only when they are named.
-    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<String> {
-        let name = match (&sized.arm, self.arm.first()) {
-            (Some(name), _) => name.clone(),
-            (None, Some(first)) => first.name.clone(),
-            (None, None) => bail!("{flag}: there is no model left to resize"),
-        };
-        let arm = self.arm_mut(&name).with_context(|| format!("{flag} {name}={}", sized.value))?;
-        let mut size = arm.model.size();
-        match flag {
-            "--width" => size.width = sized.value,
-            _ => size.depth = sized.value,
-        }
-        arm.model.resize(size);
-        arm.paper = None; // the paper has no figure for this size
-        Ok(name)
-    }
-
-    fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {
+    pub(super) fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {
         let known = self.arm.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
         match self.arm.iter_mut().find(|arm| arm.name == name) {
             Some(arm) => Ok(arm),

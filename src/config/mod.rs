@@ -5,8 +5,12 @@
 
 mod experiment;
 mod file;
+mod overrides;
 mod run;
+mod spec;
 
 pub use experiment::{Arm, Experiment, Recipe};
-pub use file::{Expectation, ExperimentFile, Overrides, ProfileName, Sized, Statistic};
+pub use file::{DataFile, Expectation, ExperimentFile, ProfileName, Statistic};
+pub use overrides::{Overrides, Sized};
 pub use run::{Phase, RunSpec};
+pub use spec::Spec;

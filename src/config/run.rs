@@ -1,13 +1,11 @@
-//! One run, fully determined: the same specification gives the same bytes.
+//! One run of the checkerboard.
 
+use super::spec::Spec;
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::path::PathBuf;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +58,7 @@ impl RunSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
         let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        let FitConfig { iterations, batch_size, report_every, learning_rate, .. } = self.fit;
+        let FitConfig { iterations, batch_size, report_every, learning_rate, input_noise, .. } = self.fit;
         if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| plain(name)) {
             return Some("experiment, arm and recipe are names of letters, digits, - and _".into());
         }
@@ -68,6 +66,9 @@ impl RunSpec {
             return Some(
                 "fit needs iterations, report_every, a batch_size of 2 or more and a positive learning_rate".into(),
             );
+        }
+        if !(input_noise >= 0.0 && input_noise.is_finite()) {
+            return Some(format!("fit.input_noise is {input_noise}; use 0 or a small number"));
         }
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {
             return Some(format!("validation_fraction is {}; use a fraction", self.validation_fraction));
@@ -78,31 +79,38 @@ impl RunSpec {
             .or_else(|| self.fit.optimizer.problem())
             .or_else(|| self.fit.schedule.problem())
     }
+}
 
-    /// The grid point: everything but arm and seed that tells this run from its neighbours.
-    pub fn point(&self) -> String {
+impl Spec for RunSpec {
+    fn experiment(&self) -> &str {
+        &self.experiment
+    }
+
+    fn arm(&self) -> &str {
+        &self.arm
+    }
+
+    fn point(&self) -> String {
         format!("{}-lr{}-{}", self.recipe, self.fit.learning_rate, self.phase)
     }
 
-    /// Where the run is kept, below the results directory. The hash keeps other widths, lengths and splits apart.
-    pub fn directory(&self) -> Result<PathBuf> {
-        let name = format!("{}-seed{}-{}", self.point(), self.seed.0, &self.hash()?[..8]);
-        Ok(PathBuf::from("runs").join(&self.experiment).join(&self.arm).join(name))
+    fn seed(&self) -> Seed {
+        self.seed
     }
 
-    /// SHA-256 of everything that the result depends on, the version of this program included.
-    pub fn hash(&self) -> Result<String> {
+    fn steps(&self) -> usize {
+        self.fit.iterations
+    }
+
+    fn cost(&self) -> usize {
+        self.model.cost() * self.fit.iterations
+    }
+
+    fn essence(&self) -> Self {
         let mut place_free = self.clone();
         if let SplitSource::File { path, .. } = &mut place_free.split {
             path.clear();
         }
-        let digest =
-            Sha256::new().chain_update(env!("CARGO_PKG_VERSION")).chain_update(place_free.to_toml()?).finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// As text.
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).context("cannot write the run as TOML")
+        place_free
     }
 }

@@ -1,3 +1,4 @@
 //! Scores of a trained network: no graph, no side effect.
 
 pub mod accuracy;
+pub mod certificate;

@@ -1,11 +1,12 @@
 //! One run of the checkerboard: data, network, training, scores.
 
-use crate::config::{Phase, RunSpec};
+use super::scheduler::{Runner, Tick};
+use crate::config::{Phase, RunSpec, Spec};
 use crate::data::Points;
 use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::model::Model;
-use crate::record::{EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
+use crate::record::{Ending, EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
 use crate::train::{Control, Observer, Outcome, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
@@ -17,12 +18,23 @@ pub const INPUTS: usize = 2;
 /// Outputs of the network: both regress the label.
 pub const OUTPUTS: usize = 2;
 
-/// Trains and scores; None if `step` asked to stop.
-pub fn run(spec: &RunSpec, device: &Device, step: &mut dyn FnMut(StepReport) -> Control) -> Result<Option<RunRecord>> {
+/// The checkerboard's runs.
+pub struct Checkerboard;
+
+impl Runner for Checkerboard {
+    type Spec = RunSpec;
+    type Record = RunRecord;
+
+    fn run(&self, spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<RunRecord>> {
+        run(spec, device, tick)
+    }
+}
+
+fn run(spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<RunRecord>> {
     let started = (jiff::Timestamp::now(), Instant::now());
     let parts = Parts::of(spec, device)?;
     let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
-    let mut watch = Watch { spec, parts: &parts, step, epochs: Vec::new(), test_curve: Vec::new() };
+    let mut watch = Watch { spec, parts: &parts, tick, epochs: Vec::new(), test_curve: Vec::new() };
     let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
     let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
     let (epochs, test_curve) = (watch.epochs, watch.test_curve);
@@ -33,10 +45,13 @@ pub fn run(spec: &RunSpec, device: &Device, step: &mut dyn FnMut(StepReport) -> 
     };
     let finished = outcome == RunOutcome::Finished;
     Ok(Some(RunRecord {
-        outcome,
-        diverged_at_step,
-        parameters: model.parameters.count(),
-        data_hash: data_hash(spec, &parts.split),
+        ending: Ending {
+            outcome,
+            diverged_at_step,
+            parameters: model.parameters.count(),
+            data_hash: data_hash(spec, &parts.split),
+            started,
+        },
         epochs,
         test_curve,
         evaluations: if finished { evaluations(spec, &parts, &model)? } else { Vec::new() },
@@ -46,7 +61,6 @@ pub fn run(spec: &RunSpec, device: &Device, step: &mut dyn FnMut(StepReport) -> 
             Vec::new()
         },
         weights: model.parameters.to_stored()?,
-        started,
     }))
 }
 
@@ -80,14 +94,14 @@ impl Parts {
 struct Watch<'a> {
     spec: &'a RunSpec,
     parts: &'a Parts,
-    step: &'a mut dyn FnMut(StepReport) -> Control,
+    tick: &'a mut Tick<'a>,
     epochs: Vec<EpochRow>,
     test_curve: Vec<TestCurveRow>,
 }
 
 impl Observer for Watch<'_> {
     fn step(&mut self, report: StepReport) -> Control {
-        (self.step)(report)
+        (self.tick)(report.step, &|| report.to_string())
     }
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {

@@ -1,8 +1,6 @@
 //! Bars on a terminal, plain lines elsewhere, nothing with `--quiet`. Everything goes to standard error.
 
-use crate::config::RunSpec;
-use crate::record::{RunOutcome, RunRecord};
-use crate::train::StepReport;
+use crate::config::Spec;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,11 +64,11 @@ impl Progress {
         }
     }
 
-    pub(super) fn start(&self, spec: &RunSpec) -> RunProgress<'_> {
-        let name = format!("{} {} seed {}", spec.arm, spec.point(), spec.seed.0);
+    pub(super) fn start(&self, spec: &impl Spec) -> RunProgress<'_> {
+        let name = format!("{} {} seed {}", spec.arm(), spec.point(), spec.seed().0);
         let bar = match &self.style {
             Style::Bars { bars, overall } => {
-                let bar = bars.insert_before(overall, ProgressBar::new(spec.fit.iterations as u64));
+                let bar = bars.insert_before(overall, ProgressBar::new(spec.steps() as u64));
                 bar.set_style(style("{bar:20.cyan} {pos:>6}/{len} {prefix:44} {msg} {eta} left"));
                 bar.set_prefix(name.clone());
                 Some(bar)
@@ -93,11 +91,11 @@ pub struct RunProgress<'a> {
 }
 
 impl RunProgress<'_> {
-    pub(super) fn step(&mut self, report: StepReport) {
+    pub(super) fn step(&mut self, step: usize, words: &dyn Fn() -> String) {
         let Some(bar) = &self.bar else { return };
-        if report.step.is_multiple_of(UPDATE_EVERY) {
-            bar.set_position(report.step as u64);
-            bar.set_message(format!("loss {:.4} rate {:.2e}", report.loss, report.learning_rate));
+        if step.is_multiple_of(UPDATE_EVERY) {
+            bar.set_position(step as u64);
+            bar.set_message(words());
         }
     }
 
@@ -107,10 +105,10 @@ impl RunProgress<'_> {
         }
     }
 
-    pub(super) fn finish(self, record: &RunRecord, seconds: f64) {
+    pub(super) fn finish(self, headline: &str, seconds: f64) {
         let done = self.progress.done.fetch_add(1, Ordering::Relaxed) + 1;
         let total = self.progress.total.load(Ordering::Relaxed);
-        let line = format!("[{done}/{total}] {}: {} in {seconds:.1} s", self.name, result(record));
+        let line = format!("[{done}/{total}] {}: {headline} in {seconds:.1} s", self.name);
         match (&self.progress.style, self.bar) {
             (Style::Bars { overall, .. }, Some(bar)) => {
                 bar.finish_and_clear();
@@ -121,13 +119,4 @@ impl RunProgress<'_> {
             _ => {}
         }
     }
-}
-
-/// Validation accuracy of a selection run, test accuracy of a full run.
-fn result(record: &RunRecord) -> String {
-    if record.outcome == RunOutcome::Diverged {
-        return format!("diverged at step {}", record.diverged_at_step.unwrap_or_default());
-    }
-    let last = record.evaluations.iter().rev().find(|row| row.metric == "accuracy");
-    last.map_or_else(String::new, |row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value))
 }

@@ -1,8 +1,8 @@
 //! Several runs at a time, on threads of their own. Which thread makes a run changes nothing about it.
 
 use super::progress::{Progress, RunProgress};
-use crate::config::RunSpec;
-use crate::record::{Environment, FinishedRun, Store};
+use crate::config::Spec;
+use crate::record::{Environment, FinishedRun, Record, Store};
 use crate::train::Control;
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -12,11 +12,25 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// candle walks and drops graphs by recursion; a composed stack of a thousand layers needs room.
 const STACK_BYTES: usize = 64 << 20;
 
+/// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
+pub type Tick<'a> = dyn FnMut(usize, &dyn Fn() -> String) -> Control + 'a;
+
+/// How the runs of an experiment are made.
+pub trait Runner: Sync {
+    /// What determines a run.
+    type Spec: Spec;
+    /// What it produces.
+    type Record: Record;
+
+    /// Makes one run; None if `tick` asked to stop.
+    fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Self::Record>>;
+}
+
 /// What a batch of runs came to.
 #[derive(Debug)]
-pub struct Batch {
+pub struct Batch<S> {
     /// Runs on disk, in the order of the plan.
-    pub finished: Vec<FinishedRun>,
+    pub finished: Vec<FinishedRun<S>>,
     /// Whether the user stopped it before the end.
     pub interrupted: bool,
 }
@@ -42,12 +56,12 @@ impl Scheduler<'_> {
     ///
     /// # Errors
     /// The first error of any run; the others then stop.
-    pub fn run(&self, plan: &[RunSpec], progress: &Progress) -> Result<Batch> {
-        let mut results: Vec<Option<FinishedRun>> =
+    pub fn run<R: Runner>(&self, runner: &R, plan: &[R::Spec], progress: &Progress) -> Result<Batch<R::Spec>> {
+        let mut results: Vec<Option<FinishedRun<R::Spec>>> =
             plan.iter().map(|spec| if self.force { Ok(None) } else { self.store.find(spec) }).collect::<Result<_>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
         // Longest first, so that no thread is left alone with a long run at the end.
-        queue.sort_by_key(|index| std::cmp::Reverse(cost(&plan[*index])));
+        queue.sort_by_key(|index| std::cmp::Reverse(plan[*index].cost()));
         progress.begin(plan.len(), queue.len());
 
         let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
@@ -61,8 +75,8 @@ impl Scheduler<'_> {
                 let spec = &plan[index];
                 let halt = || self.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
                 match self
-                    .run_one(spec, progress, &halt)
-                    .with_context(|| format!("run {} of {}", spec.point(), spec.arm))
+                    .run_one(runner, spec, progress, &halt)
+                    .with_context(|| format!("run {} of {}", spec.point(), spec.arm()))
                 {
                     Ok(Some(run)) => lock(&made).push((index, run)),
                     Ok(None) => return,
@@ -90,31 +104,26 @@ impl Scheduler<'_> {
         Ok(Batch { interrupted: finished.len() < plan.len(), finished })
     }
 
-    fn run_one(&self, spec: &RunSpec, progress: &Progress, halt: &dyn Fn() -> bool) -> Result<Option<FinishedRun>> {
+    fn run_one<R: Runner>(
+        &self,
+        runner: &R,
+        spec: &R::Spec,
+        progress: &Progress,
+        halt: &dyn Fn() -> bool,
+    ) -> Result<Option<FinishedRun<R::Spec>>> {
         let mut bar: RunProgress = progress.start(spec);
-        let mut step = |report| {
-            bar.step(report);
+        let mut tick = |step: usize, words: &dyn Fn() -> String| {
+            bar.step(step, words);
             if halt() { Control::Stop } else { Control::Continue }
         };
-        let Some(record) = super::checkerboard::run(spec, self.device, &mut step)? else {
+        let Some(record) = runner.run(spec, self.device, &mut tick)? else {
             bar.abandon();
             return Ok(None);
         };
         let run = self.store.save(spec, &record, self.environment)?;
-        bar.finish(&record, run.manifest.seconds);
+        bar.finish(&record.headline(), run.manifest.seconds);
         Ok(Some(run))
     }
-}
-
-/// Roughly proportional to the time of a run.
-fn cost(spec: &RunSpec) -> usize {
-    let size = spec.model.size();
-    let a_layer = match &spec.model {
-        crate::model::ModelConfig::Hannet(_) => 2 * size.width,
-        crate::model::ModelConfig::Fcnet(_) => size.width * size.width,
-        crate::model::ModelConfig::Resnet(_) => 2 * size.width * size.width,
-    };
-    a_layer * size.depth * spec.fit.iterations
 }
 
 /// A thread that panicked while it held the lock has left a whole value: each critical section is one assignment.

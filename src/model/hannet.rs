@@ -1,9 +1,9 @@
 //! HanNet: Han-layers, with dense layers followed by |.| where the width changes or the configuration asks for them.
 
-use super::{Network, Size};
-use crate::nn::{Activation, Dense, DenseInit, HanStack, Mode, Scope, dense, han_stack};
-use candle_core::{Result, Tensor};
-use candle_nn::Module;
+use super::Size;
+use super::chain::{Chain, Link};
+use crate::nn::{Activation, DenseInit, Scope, dense, han_stack, orthogonal_dense};
+use candle_core::Result;
 use serde::{Deserialize, Serialize};
 
 /// Hidden layers 1..=depth of one width, then a dense head.
@@ -46,55 +46,42 @@ impl HanNetConfig {
     }
 
     /// Names in a weights file are those of PyTorch's `Sequential(layer, Abs, layer, Abs, .., head)`.
-    pub(super) fn build(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<HanNet> {
+    pub(super) fn build(&self, inputs: usize, outputs: usize, hidden: Hidden, scope: &Scope) -> Result<Chain> {
         let name = |layer: usize| (2 * (layer - 1)).to_string();
-        let mut segments = Vec::new();
+        let mut body = Vec::new();
         let mut layer = 1;
         while layer <= self.depth {
             if self.dense_at.contains(&layer) {
                 let from = if layer == 1 { inputs } else { self.width };
-                let init = DenseInit::Orthogonal;
-                segments.push(Segment::Dense(dense(
-                    from,
-                    self.width,
-                    Activation::Abs,
-                    init,
-                    &scope.enter(name(layer)),
-                )?));
+                body.push(hidden.link(from, self.width, &scope.enter(name(layer)))?);
                 layer += 1;
             } else {
                 let end = (layer..=self.depth).find(|l| self.dense_at.contains(l)).unwrap_or(self.depth + 1);
                 let names: Vec<String> = (layer..end).map(name).collect();
-                segments.push(Segment::Han(han_stack(self.width, &names, scope)?));
+                body.push(Link::Han(han_stack(self.width, &names, scope)?));
                 layer = end;
             }
         }
         let head = scope.enter(name(self.depth + 1));
-        let head = dense(self.width, outputs, Activation::Identity, DenseInit::Orthogonal, &head)?;
-        Ok(HanNet { segments, head })
+        Ok(Chain::new(body, dense(self.width, outputs, Activation::Identity, DenseInit::Orthogonal, &head)?))
     }
 }
 
-/// See [`HanNetConfig`].
-pub struct HanNet {
-    segments: Vec<Segment>,
-    head: Dense,
+/// What the hidden dense layers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// Any matrix; it starts orthogonal.
+    Free,
+    /// Orthonormal at all times, so that the layers before the head are 1-Lipschitz together.
+    Orthonormal,
 }
 
-enum Segment {
-    Dense(Dense),
-    Han(HanStack),
-}
-
-impl Network for HanNet {
-    fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
-        let mut h = xs.clone();
-        for segment in &self.segments {
-            h = match segment {
-                Segment::Dense(dense) => dense.forward(&h)?,
-                Segment::Han(stack) => stack.forward(&h)?,
-            };
-        }
-        self.head.forward(&h)
+impl Hidden {
+    fn link(self, inputs: usize, outputs: usize, scope: &Scope) -> Result<Link> {
+        let act = Activation::Abs;
+        Ok(match self {
+            Self::Free => Link::Dense(dense(inputs, outputs, act, DenseInit::Orthogonal, scope)?),
+            Self::Orthonormal => Link::Orthogonal(orthogonal_dense(inputs, outputs, act, scope)?),
+        })
     }
 }

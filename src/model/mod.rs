@@ -2,18 +2,21 @@
 //!
 //! A new network is a file with a configuration and a `build`, and an arm in [`ModelConfig`].
 
+mod chain;
 mod fcnet;
 mod hannet;
 mod resnet;
 pub mod weights;
 
+pub use chain::{Chain, Layer, Link};
 pub use fcnet::FcNetConfig;
 pub use hannet::HanNetConfig;
 pub use resnet::ResNetConfig;
 
 use crate::nn::{Mode, Parameters, Scope};
 use crate::rng::Seed;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
+use hannet::Hidden;
 use serde::{Deserialize, Serialize};
 
 /// A function of a batch that can be trained.
@@ -21,6 +24,14 @@ pub trait Network {
     /// # Shapes
     /// - xs: (batch, inputs) -> (batch, outputs)
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;
+
+    /// The network as a chain of layers, from which a Lipschitz constant can be read.
+    ///
+    /// # Errors
+    /// When it is none.
+    fn chain(&self) -> Result<&Chain> {
+        bail!("this network is no chain of dense and Han-layers; HanNet, FCNet and the certified network are")
+    }
 }
 
 /// Which network, and its size; what a task fixes (inputs, outputs) comes with [`ModelConfig::build`].
@@ -29,6 +40,8 @@ pub trait Network {
 pub enum ModelConfig {
     /// Han-layers with a few dense ones.
     Hannet(HanNetConfig),
+    /// A HanNet whose hidden dense layers stay orthonormal: all before the head is 1-Lipschitz.
+    Certified(HanNetConfig),
     /// Dense layers with ReLU.
     Fcnet(FcNetConfig),
     /// Dense layers with batch norm and skip connections.
@@ -59,7 +72,7 @@ impl ModelConfig {
     /// Width and depth.
     pub fn size(&self) -> Size {
         let (width, depth) = match self {
-            Self::Hannet(config) => (config.width, config.depth),
+            Self::Hannet(config) | Self::Certified(config) => (config.width, config.depth),
             Self::Fcnet(config) => (config.width, config.depth),
             Self::Resnet(config) => (config.width, config.blocks),
         };
@@ -69,10 +82,21 @@ impl ModelConfig {
     /// Changes width and depth. Dense layers of a HanNet that stood at its end stay at its end.
     pub fn resize(&mut self, size: Size) {
         match self {
-            Self::Hannet(config) => config.resize(size),
+            Self::Hannet(config) | Self::Certified(config) => config.resize(size),
             Self::Fcnet(config) => *config = FcNetConfig { width: size.width, depth: size.depth },
             Self::Resnet(config) => *config = ResNetConfig { width: size.width, blocks: size.depth },
         }
+    }
+
+    /// Roughly proportional to the time of a training step.
+    pub fn cost(&self) -> usize {
+        let Size { width, depth } = self.size();
+        let of_a_layer = match self {
+            Self::Hannet(_) | Self::Certified(_) => 2 * width,
+            Self::Fcnet(_) => width * width,
+            Self::Resnet(_) => 2 * width * width,
+        };
+        of_a_layer * depth
     }
 
     /// Why the network cannot be built, if so: which key, its value, the cure.
@@ -85,7 +109,7 @@ impl ModelConfig {
             return Some(format!("depth is {depth}; use 1 to 10000"));
         }
         match self {
-            Self::Hannet(config) => config.problem(),
+            Self::Hannet(config) | Self::Certified(config) => config.problem(),
             Self::Fcnet(_) | Self::Resnet(_) => None,
         }
     }
@@ -105,7 +129,8 @@ impl ModelConfig {
 
     fn network(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<Box<dyn Network>> {
         Ok(match self {
-            Self::Hannet(config) => Box::new(config.build(inputs, outputs, scope)?),
+            Self::Hannet(config) => Box::new(config.build(inputs, outputs, Hidden::Free, scope)?),
+            Self::Certified(config) => Box::new(config.build(inputs, outputs, Hidden::Orthonormal, scope)?),
             Self::Fcnet(config) => Box::new(config.build(inputs, outputs, scope)?),
             Self::Resnet(config) => Box::new(config.build(inputs, outputs, scope)?),
         })

@@ -11,7 +11,7 @@ use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::Scope;
 use super::storage::has_kernel;
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
 /// How the weights of a dense layer start. The bias is uniform in [-1/sqrt(inputs), 1/sqrt(inputs)], as in PyTorch.
@@ -59,6 +59,22 @@ impl Dense {
             bail!("a dense layer of {outputs} outputs needs a bias of that length, got {:?}", bias.dims());
         }
         Ok(Self { weight, bias, activation })
+    }
+
+    /// W, (outputs, inputs)
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// b, (outputs)
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// The same function of constants of another type.
+    pub fn constant(&self, dtype: DType) -> Result<Self> {
+        let [weight, bias] = [&self.weight, &self.bias].map(|tensor| tensor.detach().to_dtype(dtype));
+        Self::new(weight?, bias?, self.activation)
     }
 
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {

@@ -36,10 +36,14 @@ impl DenseStack {
         Ok(Self { weight, bias })
     }
 
+    /// The layers one by one.
+    pub fn layers(&self) -> Result<Vec<Dense>> {
+        let layer = |place| Dense::new(self.weight.get(place)?, self.bias.get(place)?, Activation::Relu);
+        (0..self.weight.dims()[0]).map(layer).collect()
+    }
+
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
-        (0..self.weight.dims()[0]).try_fold(xs.clone(), |h, layer| {
-            Dense::new(self.weight.get(layer)?, self.bias.get(layer)?, Activation::Relu)?.forward(&h)
-        })
+        self.layers()?.iter().try_fold(xs.clone(), |h, layer| layer.forward(&h))
     }
 }
 

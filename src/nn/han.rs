@@ -32,7 +32,7 @@ use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored, check_directions};
 use super::storage::has_kernel;
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
 
 /// The axis along which a layer reflects.
@@ -83,6 +83,13 @@ impl HanStack {
     /// The same parameters along another axis.
     pub fn along(self, axis: Axis) -> Self {
         Self { axis, ..self }
+    }
+
+    /// The layers one by one.
+    pub fn layers(&self) -> Result<Vec<HanLayer>> {
+        let layer = |place| HanLayer::new(self.direction.get(place)?, self.bias.get(place)?);
+        let along = |layer: Result<HanLayer>| Ok(layer?.along(self.axis));
+        (0..self.depth()).map(layer).map(along).collect()
     }
 
     /// Number of layers.
@@ -185,6 +192,17 @@ impl HanLayer {
     /// As [`HanStack::new`].
     pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
         Ok(Self(HanStack::new(direction.unsqueeze(0)?, bias.unsqueeze(0)?)?))
+    }
+
+    /// b, (1, width)
+    pub fn bias(&self) -> &Tensor {
+        &self.0.bias
+    }
+
+    /// The same function of constants of another type.
+    pub fn constant(&self, dtype: DType) -> Result<Self> {
+        let [direction, bias] = [&self.0.direction, &self.0.bias].map(|tensor| tensor.detach().to_dtype(dtype));
+        Ok(Self(HanStack::new(direction?, bias?)?.along(self.0.axis)))
     }
 
     /// The same parameters along another axis.

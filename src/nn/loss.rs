@@ -4,7 +4,7 @@ use super::fused::{Fused, Pass, apply2};
 use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
 use super::storage::has_kernel;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{D, Result, Shape, Tensor};
 
 /// candle's own agrees with PyTorch in value and gradient (see `tests/golden.rs`).
 pub use candle_nn::loss::cross_entropy;
@@ -24,6 +24,49 @@ pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         return apply2(MeanSquaredError { wanted }, prediction, target);
     }
     candle_nn::loss::mse(prediction, target)
+}
+
+/// What [`margin`] asks of every sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin {
+    /// The radius (L2, in the inputs' unit) up to which a sample should be certified.
+    pub radius: f64,
+    /// How far around that radius samples count: the loss is a smooth maximum at this scale, in the same unit. Towards
+    /// 0 it becomes the multi-class hinge max(0, radius - min_j r_j) of Crammer and Singer (2001).
+    pub temperature: f64,
+}
+
+/// How far the rows of a head lie from each other: ||w_i - w_j||, and 1 on the diagonal, so that nothing is divided by 0.
+///
+/// # Shapes
+/// - head: (classes, width) -> (classes, classes)
+pub fn row_distances(head: &Tensor) -> Result<Tensor> {
+    let differences = head.unsqueeze(1)?.broadcast_sub(&head.unsqueeze(0)?)?; // (classes, classes, width)
+    let diagonal = Tensor::eye(head.dims2()?.0, head.dtype(), head.device())?;
+    (differences.sqr()?.sum(D::Minus1)? + diagonal)?.sqrt()
+}
+
+/// The mean of T ln(1 + sum_j exp((radius - r_j) / T)), where r_j = (z_t - z_j) / ||w_t - w_j|| is the distance to class
+/// j that a network with a 1-Lipschitz body certifies for a sample of class t.
+///
+/// It is the cross entropy of logits divided by T, with an offset for the right class (Prach and Lampert 2022,
+/// "Almost-Orthogonal Layers", Section 5), taken on radii in place of logits: the scale of the head has no part in it.
+///
+/// # Shapes
+/// - logits: (batch, classes)
+/// - labels: (batch), u32
+/// - distances: (classes, classes), see [`row_distances`]
+/// - -> ()
+///
+/// # Errors
+/// When shapes or types do not fit together.
+pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Margin) -> Result<Tensor> {
+    let classes = logits.dims2()?.1;
+    let right = logits.gather(&labels.unsqueeze(1)?, 1)?; // (batch, 1)
+    let radii = right.broadcast_sub(logits)?.div(&distances.index_select(labels, 0)?)?; // (batch, classes), 0 at t
+    let is_right = Tensor::eye(classes, logits.dtype(), logits.device())?.index_select(labels, 0)?;
+    let missing = (is_right.affine(-margin.radius, margin.radius)? - radii)?; // radius - r_j, 0 at t
+    cross_entropy(&(missing / margin.temperature)?, labels)? * margin.temperature
 }
 
 struct MeanSquaredError {
@@ -47,5 +90,67 @@ impl Fused<2> for MeanSquaredError {
         let gradient = |factor: T| kernel::mean_squared_error_gradient(prediction, target, factor);
         let [of_prediction, of_target] = self.wanted;
         Ok([of_prediction.then(|| gradient(factor)), of_target.then(|| gradient(T::default() - factor))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_close, normal};
+    use candle_core::{Device, Var};
+
+    /// The definition, sample by sample.
+    fn margin_by_hand(
+        z: &[Vec<f64>],
+        labels: &[u32],
+        head: &[Vec<f64>],
+        Margin { radius, temperature }: Margin,
+    ) -> f64 {
+        let distance = |t: usize, j: usize| -> f64 {
+            head[t].iter().zip(&head[j]).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+        };
+        let of_sample = |z: &[f64], t: usize| {
+            let others = (0..z.len()).filter(|j| *j != t);
+            let terms = others.map(|j| ((radius - (z[t] - z[j]) / distance(t, j)) / temperature).exp());
+            temperature * (1.0 + terms.sum::<f64>()).ln()
+        };
+        z.iter().zip(labels).map(|(z, t)| of_sample(z, *t as usize)).sum::<f64>() / z.len() as f64
+    }
+
+    #[test]
+    fn the_margin_loss_is_its_definition_and_its_gradient_that_of_finite_differences() -> Result<()> {
+        let (head, xs) = (Var::from_tensor(&normal(&[4, 6], 1)?)?, normal(&[5, 6], 2)?);
+        let labels = [3, 0, 1, 1, 2];
+        let config = Margin { radius: 0.7, temperature: 0.4 };
+        let at = |head: &Tensor| -> Result<Tensor> {
+            margin(&xs.matmul(&head.t()?)?, &Tensor::new(&labels, &Device::Cpu)?, &row_distances(head)?, config)
+        };
+        let loss = at(head.as_tensor())?;
+        let z = xs.matmul(&head.t()?)?.to_vec2()?;
+        let expected = margin_by_hand(&z, &labels, &head.to_vec2()?, config);
+        assert!((loss.to_scalar::<f64>()? - expected).abs() < 1e-13);
+
+        let gradients = loss.backward()?;
+        let Some(gradient) = gradients.get(head.as_tensor()) else { panic!("the head got no gradient") };
+        let (step, way) = (1e-6, normal(&[4, 6], 3)?);
+        let moved = |step: f64| at(&(head.as_detached_tensor() + (&way * step)?)?)?.to_scalar::<f64>();
+        let slope = (moved(step)? - moved(-step)?) / (2.0 * step);
+        let along = (gradient * way)?.sum_all()?.to_scalar::<f64>()?;
+        assert!((along - slope).abs() < 1e-8, "{along} is not {slope}");
+        // Only directions and relative lengths of the rows count.
+        assert_close(&at(&(head.as_detached_tensor() * 10.0)?)?, &loss)
+    }
+
+    #[test]
+    fn a_cold_margin_loss_is_the_hinge_of_the_smallest_radius() -> Result<()> {
+        let head = Tensor::new(&[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], &Device::Cpu)?;
+        let logits = Tensor::new(&[[2.0, 1.0, -2.0], [0.5, 0.4, -0.5], [0.0, 1.0, 0.0]], &Device::Cpu)?;
+        let labels = Tensor::new(&[0u32, 0, 0], &Device::Cpu)?;
+        // Smallest radii: 1 / sqrt 2, 0.1 / sqrt 2, -1 / sqrt 2.
+        let config = Margin { radius: 0.5, temperature: 1e-3 };
+        let expected = ((0.5 - 0.1 / 2f64.sqrt()) + (0.5 + 1.0 / 2f64.sqrt())) / 3.0;
+        let loss = margin(&logits, &labels, &row_distances(&head)?, config)?.to_scalar::<f64>()?;
+        assert!((loss - expected).abs() < 1e-9, "{loss} is not {expected}");
+        Ok(())
     }
 }

@@ -12,8 +12,10 @@ mod han;
 pub mod init;
 pub mod kernels;
 pub mod loss;
+mod orthogonal;
 pub mod params;
 mod residual;
+pub mod stiefel;
 mod storage;
 #[cfg(test)]
 mod testing;
@@ -25,6 +27,7 @@ pub use dense_stack::{DenseStack, dense_stack};
 pub use han::{Axis, HanLayer, HanStack, han_stack};
 pub use init::Init;
 pub use kernels::activation::Activation;
+pub use orthogonal::{OrthogonalDense, orthogonal_dense};
 pub use params::{Parameters, Role, Scope};
 pub use residual::{ResidualBlock, residual_block};
 

@@ -5,6 +5,7 @@
 
 use super::init::{self, Init};
 use super::kernels::han::SHORTEST;
+use super::stiefel;
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use std::cell::RefCell;
@@ -18,6 +19,8 @@ pub enum Role {
     Trained,
     /// Trained; every row is a direction u of a Han-layer, which may not be zero.
     Direction,
+    /// Trained; a matrix with orthonormal rows or columns, brought back by [`Parameters::retract`].
+    Orthonormal,
     /// Kept by the layer itself (running statistics); saved, but not a parameter.
     Buffer,
 }
@@ -94,6 +97,15 @@ impl Parameters {
         Ok(true)
     }
 
+    /// Brings every orthonormal matrix back to where it has to be: call it after each update of the parameters.
+    ///
+    /// # Errors
+    /// When a matrix has lost its rank, so that there is no way back. One that is not finite stays as it is.
+    pub fn retract(&self) -> Result<()> {
+        let mut orthonormal = self.iter().filter(|parameter| parameter.role == Role::Orthonormal);
+        orthonormal.try_for_each(|p| p.var.set(&stiefel::nearest(&p.var.as_detached_tensor())?))
+    }
+
     /// The tensors of a weights file, in order.
     pub fn to_stored(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = Vec::new();
@@ -110,8 +122,8 @@ impl Parameters {
     /// Sets every parameter from the tensors of a weights file, given by name.
     ///
     /// # Errors
-    /// When a name is missing, a tensor has another number of entries, or a direction is zero or not finite. Nothing
-    /// is changed then.
+    /// When a name is missing, a tensor has another number of entries, a direction is zero or not finite, or a matrix
+    /// that has to be orthonormal is not. Nothing is changed then.
     pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
         let mut values = Vec::with_capacity(self.0.len());
         for Parameter { var, stored, role } in self.iter() {
@@ -126,8 +138,10 @@ impl Parameters {
                 bail!("{} hold {} entries, the model needs {}", names.join(", "), whole.elem_count(), var.elem_count());
             }
             let whole = whole.reshape(var.shape())?;
-            if *role == Role::Direction {
-                check_directions(&whole)?;
+            match role {
+                Role::Direction => check_directions(&whole)?,
+                Role::Orthonormal => stiefel::check(&whole)?,
+                Role::Trained | Role::Buffer => {}
             }
             values.push(whole);
         }

@@ -1,8 +1,7 @@
 //! Run directories: written under a temporary name and renamed when whole, so that what has the right name is complete.
 
 use super::manifest::{Environment, Manifest, RunOutcome, SCHEMA_VERSION};
-use super::rows::{EpochRow, EvaluationRow, PredictionRow, TestCurveRow};
-use crate::config::RunSpec;
+use crate::config::{RunSpec, Spec};
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
 use serde::Serialize;
@@ -12,36 +11,38 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Everything that a run produced.
+/// What every run produced, whatever it computed.
 #[derive(Debug)]
-pub struct RunRecord {
+pub struct Ending {
     /// How it ended.
     pub outcome: RunOutcome,
     /// Step at which divergence was seen.
     pub diverged_at_step: Option<usize>,
-    /// Trained scalars.
+    /// Trained scalars of the network.
     pub parameters: usize,
     /// SHA-256 of the data.
     pub data_hash: String,
-    /// The course of training.
-    pub epochs: Vec<EpochRow>,
-    /// Test accuracy during training; empty in a selection run.
-    pub test_curve: Vec<TestCurveRow>,
-    /// Scores of the last iterate; empty if it diverged.
-    pub evaluations: Vec<EvaluationRow>,
-    /// Answers of the last iterate; empty if it diverged and in a selection run.
-    pub predictions: Vec<PredictionRow>,
-    /// Named tensors of the last iterate.
-    pub weights: Vec<(String, Tensor)>,
     /// When it began: wall clock and stopwatch.
     pub started: (jiff::Timestamp, Instant),
 }
 
+/// Everything that a run produced.
+pub trait Record: Send {
+    /// What goes into the manifest.
+    fn ending(&self) -> &Ending;
+
+    /// The result in a few words.
+    fn headline(&self) -> String;
+
+    /// Writes the files of its own into the run's directory.
+    fn write(&self, directory: &Path) -> Result<()>;
+}
+
 /// A run that is on disk.
 #[derive(Debug, Clone)]
-pub struct FinishedRun {
+pub struct FinishedRun<S = RunSpec> {
     /// What was run.
-    pub spec: RunSpec,
+    pub spec: S,
     /// Where it is.
     pub directory: PathBuf,
     /// How it ended.
@@ -86,7 +87,7 @@ impl Store {
     }
 
     /// The finished run of this specification, if there is one.
-    pub fn find(&self, spec: &RunSpec) -> Result<Option<FinishedRun>> {
+    pub fn find<S: Spec>(&self, spec: &S) -> Result<Option<FinishedRun<S>>> {
         let directory = self.root.join(spec.directory()?);
         let Ok(text) = fs::read_to_string(directory.join("manifest.json")) else { return Ok(None) };
         let path = directory.display();
@@ -97,21 +98,22 @@ impl Store {
     }
 
     /// Writes a run, whole or not at all.
-    pub fn save(&self, spec: &RunSpec, record: &RunRecord, environment: &Environment) -> Result<FinishedRun> {
+    pub fn save<S: Spec>(&self, spec: &S, record: &dyn Record, environment: &Environment) -> Result<FinishedRun<S>> {
         let directory = self.root.join(spec.directory()?);
         let parent = directory.parent().context("a run directory has a parent")?;
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(parent)?;
+        let ending = record.ending();
         let manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             config_hash: spec.hash()?,
-            data_hash: record.data_hash.clone(),
-            parameters: record.parameters,
-            outcome: record.outcome,
-            diverged_at_step: record.diverged_at_step,
-            start: record.started.0.to_string(),
+            data_hash: ending.data_hash.clone(),
+            parameters: ending.parameters,
+            outcome: ending.outcome,
+            diverged_at_step: ending.diverged_at_step,
+            start: ending.started.0.to_string(),
             end: jiff::Timestamp::now().to_string(),
-            seconds: record.started.1.elapsed().as_secs_f64(),
+            seconds: ending.started.1.elapsed().as_secs_f64(),
             environment: environment.clone(),
         };
         write_files(partial.path(), spec, record, &manifest)
@@ -138,7 +140,7 @@ impl Store {
     }
 }
 
-impl FinishedRun {
+impl<S> FinishedRun<S> {
     /// Reads one of the run's CSV files.
     pub fn rows<Row: DeserializeOwned>(&self, file: &str) -> Result<Vec<Row>> {
         let path = self.directory.join(file);
@@ -147,17 +149,18 @@ impl FinishedRun {
     }
 }
 
-fn write_files(directory: &Path, spec: &RunSpec, record: &RunRecord, manifest: &Manifest) -> Result<()> {
+fn write_files(directory: &Path, spec: &impl Spec, record: &dyn Record, manifest: &Manifest) -> Result<()> {
     fs::write(directory.join("config.toml"), spec.to_toml()?)?;
-    write_rows(&directory.join("epochs.csv"), &record.epochs)?;
-    write_rows(&directory.join("evaluations.csv"), &record.evaluations)?;
-    write_rows(&directory.join("test_curve.csv"), &record.test_curve)?;
-    write_rows(&directory.join("predictions.csv"), &record.predictions)?;
-    let weights: HashMap<String, Tensor> = record.weights.iter().cloned().collect();
-    candle_core::safetensors::save(&weights, directory.join("weights.safetensors"))?;
+    record.write(directory)?;
     // Last: a directory with a manifest is complete.
     fs::write(directory.join("manifest.json"), serde_json::to_string_pretty(manifest)? + "\n")?;
     Ok(())
+}
+
+/// Writes named tensors as a .safetensors file.
+pub(crate) fn write_weights(path: &Path, weights: &[(String, Tensor)]) -> Result<()> {
+    let weights: HashMap<String, Tensor> = weights.iter().cloned().collect();
+    candle_core::safetensors::save(&weights, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes a CSV file of typed rows. Without rows there is no file, and one of earlier rows goes: readers take a file

@@ -51,6 +51,12 @@ pub struct StepReport {
     pub learning_rate: f64,
 }
 
+impl std::fmt::Display for StepReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "loss {:.4} rate {:.2e}", self.loss, self.learning_rate)
+    }
+}
+
 /// The state of a run every `report_every` steps and at its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
@@ -124,6 +130,7 @@ pub fn fit(
             return Ok(Outcome::Diverged { step: iteration });
         }
         optimizer.step(&loss.backward()?, learning_rate)?;
+        model.parameters.retract()?;
         drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
         loss_sum += value;
         loss_steps += 1;

@@ -57,8 +57,8 @@ pub fn read(path: &Path) -> Result<Weights> {
 /// found. The model is then unchanged.
 pub fn load(parameters: &Parameters, weights: Weights) -> Result<()> {
     let mut wanted: Vec<Stored> = parameters.iter().flat_map(|p| p.stored.iter().cloned()).collect();
-    // Several layers may be one parameter of the model.
-    wanted.sort_by_key(|part| natural_key(&part.name));
+    // One parameter of the model may be several layers; the tensors of a layer keep their order.
+    wanted.sort_by_key(|part| natural_key(layer_of(&part.name)));
     let wanted = wanted.iter().map(|part| (part.name.as_str(), part.shape.as_slice())).collect::<Vec<_>>();
     let Weights { mut tensors, order } = weights;
     tensors.retain(|(name, _)| is_parameter(name));
@@ -67,7 +67,7 @@ pub fn load(parameters: &Parameters, weights: Weights) -> Result<()> {
     {
         return Ok(parameters.assign(&matched)?);
     }
-    tensors.sort_by_key(|(name, _)| natural_key(name));
+    tensors.sort_by_key(|(name, _)| (natural_key(layer_of(name)), name.clone()));
     Ok(parameters.assign(&match_layers(&wanted, &tensors)?)?)
 }
 
@@ -112,7 +112,7 @@ struct Layer<'a, T> {
 fn layers<'a, T>(named: impl Iterator<Item = (&'a str, T)>) -> Vec<Layer<'a, T>> {
     let mut layers: Vec<Layer<T>> = Vec::new();
     for (name, part) in named {
-        let layer_name = name.rsplit_once('.').map_or("", |(layer, _)| layer);
+        let layer_name = layer_of(name);
         match layers.iter_mut().find(|layer| layer.name == layer_name) {
             Some(layer) => layer.parts.push((name, part)),
             None => layers.push(Layer { name: layer_name, parts: vec![(name, part)] }),
@@ -155,12 +155,16 @@ fn same_shape(wanted: &[usize], found: &[usize]) -> bool {
     wanted == found || (vector && found.len() <= 2 && squeezed(wanted) == squeezed(found))
 }
 
-/// Orders numbers in names as numbers; a layer without any number (a head, `classifer.weight`) comes after those with.
-fn natural_key(name: &str) -> (bool, Vec<(u64, String)>) {
-    let layer = name.rsplit_once('.').map_or("", |(layer, _)| layer);
+/// The layer's part of a tensor's name.
+fn layer_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(layer, _)| layer)
+}
+
+/// Orders numbers in names of layers as numbers; a layer without any number (a head, `classifer`) comes after those with.
+fn natural_key(layer: &str) -> (bool, Vec<(u64, String)>) {
     let numberless = !layer.contains(|c: char| c.is_ascii_digit());
     let mut pieces = Vec::new();
-    for part in name.split('.') {
+    for part in layer.split('.') {
         let mut rest = part;
         while !rest.is_empty() {
             let text_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
@@ -182,12 +186,9 @@ mod tests {
 
     #[test]
     fn numbers_in_names_are_ordered_as_numbers_and_heads_come_last() {
-        let mut names =
-            ["classifer.weight", "feature.10.weight", "feature.2.weight", "classifer.bias", "feature.2.bias"];
-        names.sort_by_key(|name| natural_key(name));
-        let expected =
-            ["feature.2.bias", "feature.2.weight", "feature.10.weight", "classifer.bias", "classifer.weight"];
-        assert_eq!(names, expected);
+        let mut layers = ["classifer", "feature.10", "feature.2", "feature.2.1"];
+        layers.sort_by_key(|layer| natural_key(layer));
+        assert_eq!(layers, ["feature.2", "feature.2.1", "feature.10", "classifer"]);
     }
 
     #[test]

@@ -13,4 +13,5 @@ pub mod lanes;
 pub mod loss;
 pub mod matmul;
 pub mod optimizer;
+pub mod orthogonal;
 pub mod residual;

@@ -1,0 +1,118 @@
+//! How far the logits that a program computes may lie from the real ones.
+//!
+//! The theorem behind a certificate is about real numbers. A program in f32 computes other logits, and rounding alone
+//! can turn a prediction inside a radius that ignores it (Zombori et al. 2021, "Fooling a Complete Neural Network
+//! Verifier"; Jin et al. 2022, "Getting a-Round Guarantees: Floating-Point Attacks on Certified Robustness"). With an
+//! error e of a layer's input, of real norm n, its output is off by at most
+//!
+//! ```text
+//! e' = gain e + relative (n + e) + absolute
+//! ```
+//!
+//! A sum of k products is off by gamma_k = k u / (1 - k u) of the sum of their magnitudes in any order, fused or not
+//! (Higham 2002, Section 3.1). For a dense layer that makes relative = gamma ||W||_F and absolute = gamma ||b||; |.| and
+//! ReLU round nothing. A Han-layer has a unit vector v rounded once, a dot product v.x, and z = x - 2 (v.x) v + b; the
+//! kernels in [`crate::nn::kernels::han`] normalise in f64, whatever the type.
+
+use crate::model::Layer;
+use crate::nn::Dense;
+use candle_core::{DType, Result, Tensor};
+
+/// What a program computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Single.
+    F32,
+    /// Double.
+    F64,
+}
+
+impl Precision {
+    /// Largest relative error of one operation, to nearest.
+    fn unit(self) -> f64 {
+        match self {
+            Self::F32 => f64::from(f32::EPSILON) / 2.0,
+            Self::F64 => f64::EPSILON / 2.0,
+        }
+    }
+
+    /// Largest absolute error where numbers underflow, even if the machine flushes them to zero.
+    fn underflow(self) -> f64 {
+        match self {
+            Self::F32 => f64::from(f32::MIN_POSITIVE),
+            Self::F64 => f64::MIN_POSITIVE,
+        }
+    }
+
+    fn gamma(self, operations: usize) -> f64 {
+        let errors = operations as f64 * self.unit();
+        // Beyond 1 the analysis says nothing, and an infinite bound certifies nothing.
+        if errors < 1.0 { errors / (1.0 - errors) } else { f64::INFINITY }
+    }
+}
+
+/// How a layer passes errors on and adds its own.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerError {
+    gain: f64,
+    relative: f64,
+    absolute: f64,
+}
+
+impl LayerError {
+    /// The error in the Euclidean norm of a hidden layer with the Lipschitz constant `gain`.
+    pub fn of_hidden(layer: &Layer, gain: f64, precision: Precision) -> Result<Self> {
+        match layer {
+            Layer::Dense(dense) => {
+                let (outputs, inputs) = dense.weight().dims2()?;
+                let gamma = precision.gamma(inputs + 2);
+                Ok(Self {
+                    gain,
+                    relative: gamma * norm(dense.weight())?,
+                    absolute: gamma * norm(dense.bias())? + underflow(precision, inputs, outputs),
+                })
+            }
+            Layer::Han(han) => {
+                let width = han.bias().elem_count();
+                // v is off by 1.01 u, v.x by 1.01 (u + gamma_k) |x| where k additions follow one another, their product
+                // by twice that each, and the three further operations by gamma_4 of at most 3.1 |x| + |b|. The kernels
+                // add in four chains or more and then the lanes of a register, at most 16; 24 covers that.
+                let relative = 2.2 * precision.gamma(width.div_ceil(4) + 24) + 20.0 * precision.unit();
+                let absolute = precision.gamma(4) * norm(han.bias())? + underflow(precision, width, width);
+                Ok(Self { gain, relative, absolute })
+            }
+        }
+    }
+
+    /// The largest error of a logit, for the head.
+    pub fn of_head(head: &Dense, precision: Precision) -> Result<Self> {
+        let (classes, width) = head.weight().dims2()?;
+        let rows = (0..classes).map(|class| norm(&head.weight().get(class)?)).collect::<Result<Vec<_>>>()?;
+        let longest = rows.into_iter().fold(0.0, f64::max);
+        let gamma = precision.gamma(width + 2);
+        let absolute = gamma * norm(head.bias())? + underflow(precision, width, 1);
+        Ok(Self { gain: longest, relative: gamma * longest, absolute })
+    }
+}
+
+/// A bound of the error of every logit, for all inputs closer than `radius` to one whose hidden layers see inputs of
+/// the given real norms.
+pub fn bound(layers: &[LayerError], norms: &[f64], radius: f64) -> f64 {
+    let (mut error, mut reach) = (0.0, radius);
+    for (layer, norm) in layers.iter().zip(norms) {
+        error = layer.gain * error + layer.relative * (norm + reach + error) + layer.absolute;
+        reach *= layer.gain;
+    }
+    // The few operations of this function itself are far below.
+    error * (1.0 + 1e-9)
+}
+
+fn underflow(precision: Precision, inputs: usize, outputs: usize) -> f64 {
+    precision.underflow() * (2 * inputs + 8) as f64 * (outputs as f64).sqrt()
+}
+
+/// The Euclidean norm of all entries, a little too large rather than too small.
+fn norm(tensor: &Tensor) -> Result<f64> {
+    let squares = tensor.detach().to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
+    Ok(squares.sqrt() * (1.0 + 1e-9))
+}
