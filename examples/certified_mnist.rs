@@ -2,6 +2,10 @@
 //!
 //! `cargo run --release --example certified_mnist -- --data DIR`, where DIR holds the four IDX files of MNIST
 //! (`train-images-idx3-ubyte` and so on), not compressed.
+//!
+//! Expected of 366,346 parameters after 40 epochs, four minutes of one core: 98.1 % of the test images right, 96.4 %
+//! certified at an L2 radius of 0.3 and 64 % at 1.58 in real arithmetic, 61.5 % for the f32 program. The setting was
+//! found with `--validation`, without the test images.
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
@@ -12,6 +16,7 @@ use han_exp::nn::Mode;
 use han_exp::nn::loss::{self, Margin};
 use han_exp::rng::{Seed, Stream};
 use han_exp::train::{Optimizer, OptimizerConfig, ScheduleConfig};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -39,10 +44,10 @@ struct Arguments {
     #[arg(long, default_value_t = 64)]
     depth: usize,
     /// Which of them are dense
-    #[arg(long, value_delimiter = ',', default_value = "1")]
+    #[arg(long, value_delimiter = ',', default_value = "1,22,43")]
     dense_at: Vec<usize>,
     /// Passes over the training images
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 40)]
     epochs: usize,
     /// Images a step
     #[arg(long, default_value_t = 256)]
@@ -62,6 +67,9 @@ struct Arguments {
     /// Seed of initial values, batches and shifts
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// File for the trained weights (safetensors)
+    #[arg(long)]
+    save: Option<PathBuf>,
     /// Epochs between two scores
     #[arg(long, default_value_t = 10)]
     report_every: usize,
@@ -181,6 +189,10 @@ fn main() -> Result<()> {
     let model = config.build(PIXELS, CLASSES, Seed(arguments.seed), &Device::Cpu)?;
     println!("{} parameters", model.parameters.count());
     train(&model, &train_set, &test_set, &arguments)?;
+    if let Some(path) = &arguments.save {
+        let tensors: HashMap<String, Tensor> = model.parameters.to_stored()?.into_iter().collect();
+        candle_core::safetensors::save(&tensors, path)?;
+    }
     let (lipschitz, certificates) = certify(&model, &test_set)?;
     println!(
         "L {lipschitz:.9}  rounding seen {:.1e}, bound {:.1e}",
