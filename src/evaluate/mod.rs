@@ -1,4 +1,6 @@
 //! Scores of a trained network: no graph, no side effect.
 
 pub mod accuracy;
+pub mod attack;
 pub mod certificate;
+pub mod masking;

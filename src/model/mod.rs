@@ -19,8 +19,8 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use hannet::Hidden;
 use serde::{Deserialize, Serialize};
 
-/// A function of a batch that can be trained.
-pub trait Network {
+/// A function of a batch that can be trained. Several threads may evaluate it at a time.
+pub trait Network: Sync {
     /// # Shapes
     /// - xs: (batch, inputs) -> (batch, outputs)
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;

@@ -1,0 +1,153 @@
+//! Upper bounds of the distance to the nearest misclassified image, by bisection over the size of the ball.
+//!
+//! Each ball is attacked with [`MultiTarget`]. A success makes the distance of the image found the new upper end, a
+//! failure makes eps the lower end. The lower end proves nothing; the upper one does, it has an image.
+
+use super::classifier::Classifier;
+use super::examples::{Example, Examples};
+use super::goal::{Goal, Stop};
+use super::multi_target::MultiTarget;
+use super::outcome::Outcome;
+use super::pgd::{Ascent, StepRule, check};
+use super::random::Source;
+use super::record::Visit;
+use super::search::{Gradients, Next, Search, run};
+use super::threat::{Distance, Threat};
+use crate::rng::Seed;
+use candle_core::Result;
+use std::collections::BTreeMap;
+
+/// Settings of a bisection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bisection {
+    /// The norm, and the largest distance that is looked at.
+    pub threat: Threat,
+    /// How often the interval is halved.
+    pub halvings: usize,
+    /// How many wrong classes are tried in each ball, the likeliest first.
+    pub targets: usize,
+    /// Steps for each, at least 1.
+    pub steps: usize,
+}
+
+impl Bisection {
+    /// Ten halvings with 40 steps for each of three classes.
+    pub fn new(threat: Threat) -> Self {
+        Self { threat, halvings: 10, targets: 3, steps: 40 }
+    }
+
+    /// Attacks every example that is classified right. [`Outcome::adversarial`] is the nearest misclassified image.
+    /// What other attacks found (`known`, which may be empty) is where the bisection of an example begins; its images
+    /// are not repeated in the result.
+    ///
+    /// # Errors
+    /// When a setting is out of range or the network fails.
+    pub fn run(
+        &self,
+        classifier: &Classifier<'_>,
+        examples: &Examples,
+        known: &[Outcome],
+        seed: Seed,
+    ) -> Result<Vec<Outcome>> {
+        check(self.threat, self.steps, self.targets)?;
+        let norm = self.threat.norm;
+        let known: BTreeMap<usize, f64> = known.iter().map(|known| (known.index, known.distance(norm))).collect();
+        run(classifier, examples, Goal::nearest(self.threat, Stop::Never), |example| {
+            let source = Source { seed, attack: "bisection", example: example.index };
+            let upper = known.get(&example.index).copied().unwrap_or(f64::INFINITY);
+            let proved = upper <= self.threat.eps;
+            let mut halving = Halving {
+                example,
+                settings: *self,
+                source,
+                lower: 0.0,
+                upper: upper.min(self.threat.eps),
+                eps: self.threat.eps,
+                round: 0,
+                runs: 0,
+                ascent: self.ascent(example, self.threat.eps, 0, source),
+                renews: false,
+            };
+            if proved {
+                halving.halve();
+                halving.renews = false;
+            }
+            halving
+        })
+    }
+
+    fn ascent<'e>(&self, example: Example<'e>, eps: f64, first: usize, source: Source) -> Ascent<'e> {
+        let attack = MultiTarget {
+            threat: Threat { eps, ..self.threat },
+            targets: self.targets,
+            steps: self.steps,
+            step: StepRule::default(),
+            restarts: 1,
+            stop: Stop::AtSuccess,
+        };
+        attack.search(example, first, source)
+    }
+}
+
+struct Halving<'e> {
+    example: Example<'e>,
+    settings: Bisection,
+    source: Source,
+    /// No ball up to here was broken.
+    lower: f64,
+    /// There is a misclassified image at this distance, but for the first round.
+    upper: f64,
+    eps: f64,
+    round: usize,
+    /// Runs made before this round.
+    runs: usize,
+    ascent: Ascent<'e>,
+    renews: bool,
+}
+
+impl Halving<'_> {
+    /// Takes the middle of the interval.
+    fn halve(&mut self) {
+        self.round += 1;
+        self.runs += self.ascent.runs();
+        self.eps = (self.lower + self.upper) / 2.0;
+        self.ascent = self.settings.ascent(self.example, self.eps, self.runs, self.source);
+        self.renews = true;
+    }
+}
+
+impl Search for Halving<'_> {
+    fn begin(&mut self, point: &mut [f32]) {
+        self.ascent.begin(point);
+    }
+
+    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+        if visit.broken {
+            let distance = Distance::between(self.example.image, visit.point).in_norm(self.settings.threat.norm);
+            self.upper = self.upper.min(distance);
+        } else {
+            let next = self.ascent.observe(visit, wanted);
+            if next != Next::End {
+                return next;
+            }
+            if self.round == 0 {
+                return Next::End;
+            }
+            self.lower = self.eps;
+        }
+        if self.round == self.settings.halvings {
+            return Next::End;
+        }
+        self.halve();
+        Next::Restart
+    }
+
+    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+        if self.renews {
+            self.renews = false;
+            self.ascent.begin(point);
+        } else {
+            self.ascent.advance(gradients, point);
+        }
+    }
+}

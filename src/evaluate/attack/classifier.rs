@@ -1,0 +1,196 @@
+//! A network as an attack sees it: logits, and gradients of functions of the logits with respect to the image.
+
+use crate::model::Network;
+use crate::nn::Mode;
+use candle_core::{DType, Device, Result, Tensor, Var, WithDType, bail};
+use rayon::prelude::*;
+
+/// Rows of every pass through the network. What is missing is filled up with rows that nobody reads.
+///
+/// A matrix product may add in another order when it has another number of rows (`gemm` chooses its loops by the
+/// shape), and an attack takes the sign of numbers near 0: an image would then be attacked differently in other
+/// company. With one shape for all passes a row's result depends on the row alone. In networks of 784-100-10, 25 rows
+/// and fewer gave other bits than 128 for every image, 32 and more gave the same. 128 rows are few enough for the
+/// activations to stay in cache, and enough for the products to run at full speed.
+pub const ROWS: usize = 128;
+
+/// A classifier of flat images with pixels in [0, 1].
+#[derive(Clone)]
+pub struct Classifier<'a> {
+    network: &'a dyn Network,
+    inputs: usize,
+    classes: usize,
+    dtype: DType,
+    device: Device,
+    batch: usize,
+}
+
+impl<'a> Classifier<'a> {
+    /// A network of f32 parameters on the CPU, for images of `inputs` pixels. Give [`crate::model::Model::frozen`]:
+    /// its parameters are constants, so that a backward pass computes the gradient of the images alone.
+    ///
+    /// # Errors
+    /// When the network cannot take such images or has fewer than two outputs.
+    pub fn new(network: &'a dyn Network, inputs: usize) -> Result<Self> {
+        Self::with_type(network, inputs, DType::F32, &Device::Cpu)
+    }
+
+    /// As [`Classifier::new`], for parameters of another type or on another device.
+    ///
+    /// # Errors
+    /// As [`Classifier::new`].
+    pub fn with_type(network: &'a dyn Network, inputs: usize, dtype: DType, device: &Device) -> Result<Self> {
+        let mut classifier = Self { network, inputs, classes: 0, dtype, device: device.clone(), batch: ROWS };
+        let blank = classifier.tensor(&vec![0f32; ROWS * inputs])?;
+        let (rows, classes) = network.forward(&blank, Mode::Eval)?.dims2()?;
+        if rows != ROWS || classes < 2 {
+            bail!(
+                "a classifier of {ROWS} images should return {ROWS} rows of at least 2 logits, got {rows} x {classes}"
+            );
+        }
+        classifier.classes = classes;
+        Ok(classifier)
+    }
+
+    /// How many images are attacked at a time on each thread: 1 to [`ROWS`], larger numbers count as [`ROWS`]. Results
+    /// do not depend on it; fewer are slower.
+    pub fn with_batch(self, batch: usize) -> Self {
+        Self { batch: batch.clamp(1, ROWS), ..self }
+    }
+
+    /// Pixels of an image.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Number of logits.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Images attacked at a time on each thread.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The type in which the network computes.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Logits of some images, in f64.
+    ///
+    /// # Shapes
+    /// - images: (images, inputs) -> (images, classes)
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn logits<T: WithDType>(&self, images: &[T]) -> Result<Vec<f64>> {
+        let blocks = images.par_chunks(ROWS * self.inputs).map(|images| {
+            let logits = self.network.forward(&self.tensor(&self.filled(images))?, Mode::Eval)?;
+            Ok(in_double(&logits)?[..images.len() / self.inputs * self.classes].to_vec())
+        });
+        Ok(blocks.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// Gradients of sum_k c_k z_k with respect to some images.
+    ///
+    /// # Shapes
+    /// - images: (images, inputs)
+    /// - cotangents (c): (images, classes) -> (images, inputs)
+    ///
+    /// # Errors
+    /// When the network fails or has no gradient.
+    pub fn gradients(&self, images: &[f32], cotangents: &[f64]) -> Result<Vec<f32>> {
+        let pieces = images.par_chunks(ROWS * self.inputs).zip(cotangents.par_chunks(ROWS * self.classes));
+        let blocks = pieces.map(|(images, cotangents)| {
+            let mut all = cotangents.to_vec();
+            all.resize(ROWS * self.classes, 0.0);
+            let mut gradients = self.forward(&self.filled(images), Want::Gradients)?.backward(&all)?;
+            gradients.truncate(images.len());
+            for (gradient, c) in gradients.chunks_exact_mut(self.inputs).zip(all.chunks_exact(self.classes)) {
+                let scale = largest(c);
+                gradient.iter_mut().for_each(|g| *g = (f64::from(*g) * scale) as f32);
+            }
+            Ok(gradients)
+        });
+        Ok(blocks.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// One pass of [`ROWS`] images.
+    pub(super) fn forward(&self, block: &[f32], want: Want) -> Result<Pass> {
+        let input = match (want, self.dtype) {
+            (Want::Logits, _) => None,
+            (Want::Gradients, DType::F32) => Some(Var::from_slice(block, (ROWS, self.inputs), &self.device)?),
+            (Want::Gradients, _) => Some(Var::from_tensor(&self.tensor(block)?)?),
+        };
+        let output = match &input {
+            Some(input) => self.network.forward(input.as_tensor(), Mode::Eval)?,
+            None => self.network.forward(&self.tensor(block)?, Mode::Eval)?,
+        };
+        let logits = in_double(&output)?;
+        Ok(Pass { input, output, logits, classes: self.classes })
+    }
+
+    fn tensor<T: WithDType>(&self, images: &[T]) -> Result<Tensor> {
+        Tensor::from_slice(images, (ROWS, self.inputs), &self.device)?.to_dtype(self.dtype)
+    }
+
+    fn filled<T: WithDType>(&self, images: &[T]) -> Vec<T> {
+        let mut block = images.to_vec();
+        block.resize(ROWS * self.inputs, T::zero());
+        block
+    }
+}
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Logits alone: nothing is recorded.
+    Logits,
+    /// A backward pass may follow.
+    Gradients,
+}
+
+/// A forward pass, ready to go back.
+pub(super) struct Pass {
+    input: Option<Var>,
+    output: Tensor,
+    /// (ROWS, classes)
+    pub logits: Vec<f64>,
+    classes: usize,
+}
+
+impl Pass {
+    /// Gradients of sum_k c_k z_k, each divided by the largest |c_k| of its row; 0 where c is 0. Attacks use directions,
+    /// and the probabilities in c would leave the range of f32. Where the largest |c_k| is 1 this is the gradient.
+    ///
+    /// # Shapes
+    /// - cotangents (c): (ROWS, classes) -> (ROWS, inputs)
+    pub fn backward(&self, cotangents: &[f64]) -> Result<Vec<f32>> {
+        let Some(input) = &self.input else { bail!("this pass was made for logits alone") };
+        let mut scaled = cotangents.to_vec();
+        for row in scaled.chunks_exact_mut(self.classes) {
+            let largest = largest(row);
+            if largest > 0.0 {
+                row.iter_mut().for_each(|c| *c /= largest);
+            }
+        }
+        let output = &self.output;
+        let c = Tensor::from_vec(scaled, output.dims(), output.device())?.to_dtype(output.dtype())?;
+        let gradients = (output * c)?.sum_all()?.backward()?;
+        match gradients.get(input.as_tensor()) {
+            Some(gradient) => gradient.to_dtype(DType::F32)?.flatten_all()?.to_vec1(),
+            // The network does not let a gradient through; that is a finding, not an error.
+            None => Ok(vec![0.0; input.elem_count()]),
+        }
+    }
+}
+
+fn largest(row: &[f64]) -> f64 {
+    row.iter().fold(0.0, |largest, c| largest.max(c.abs()))
+}
+
+fn in_double(logits: &Tensor) -> Result<Vec<f64>> {
+    logits.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}

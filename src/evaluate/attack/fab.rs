@@ -1,0 +1,177 @@
+//! FAB-T, the fast adaptive boundary attack, targeted: it looks for the nearest misclassified image.
+//!
+//! At x the boundary between label y and class t is taken as the hyperplane f + w.(x' - x) = 0 with f = z_t - z_y and w
+//! its gradient. d1 and d2 lead from x and from the original x0 to the nearest points of it inside the box:
+//!
+//! ```text
+//! x <- clip((1 - a) (x + 1.05 d1) + a (x0 + 1.05 d2))      a = min(|d1| / (|d1| + |d2|), 0.1)
+//! ```
+//!
+//! A misclassified x is kept if it is nearer than those before, and is then drawn back to x0 + 0.9 (x - x0). Croce and
+//! Hein, "Minimally distorted Adversarial Examples with a Fast Adaptive Boundary Attack", 2020, Algorithm 1; constants
+//! of the authors' code.
+
+use super::ball::clip;
+use super::classifier::Classifier;
+use super::examples::{Example, Examples};
+use super::goal::{Goal, Stop};
+use super::hyperplane::step_to;
+use super::loss::{Loss, Objective};
+use super::outcome::Outcome;
+use super::pgd::check;
+use super::random::{Source, at_rim};
+use super::record::Visit;
+use super::search::{Gradients, Next, Search, run};
+use super::threat::{Distance, Threat};
+use crate::rng::Seed;
+use candle_core::Result;
+
+/// How far a step goes beyond the plane.
+const OVERSHOOT: f32 = 1.05;
+/// Largest weight of the step from the original.
+const LARGEST_BIAS: f64 = 0.1;
+/// How much of a successful perturbation is kept.
+const DRAW_BACK: f32 = 0.9;
+
+/// Settings of FAB-T.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fab {
+    /// The norm in which the nearest image is looked for. Its eps bounds random starts, and ends the search with
+    /// [`Stop::AtSuccess`].
+    pub threat: Threat,
+    /// How many wrong classes are tried, the likeliest first.
+    pub targets: usize,
+    /// Steps for each, at least 1.
+    pub steps: usize,
+    /// Runs for each, at least 1: the first from the image, others from random points around it.
+    pub restarts: usize,
+    /// When to leave an example alone.
+    pub stop: Stop,
+}
+
+impl Fab {
+    /// 100 steps for each of nine classes, to the end: for distances.
+    pub fn new(threat: Threat) -> Self {
+        Self { threat, targets: 9, steps: 100, restarts: 1, stop: Stop::Never }
+    }
+
+    /// Attacks every example that is classified right. [`Outcome::adversarial`] is the nearest misclassified image.
+    ///
+    /// # Errors
+    /// When a setting is out of range or the network fails.
+    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+        check(self.threat, self.steps, self.restarts.min(self.targets))?;
+        run(classifier, examples, Goal::nearest(self.threat, self.stop), |example| {
+            let targets = example.targets().into_iter().take(self.targets);
+            let runs = targets.flat_map(|target| (0..self.restarts).map(move |restart| (target, restart)));
+            Approach {
+                example,
+                threat: self.threat,
+                steps: self.steps,
+                runs: runs.collect(),
+                source: Source { seed, attack: "fab-t", example: example.index },
+                current: 0,
+                made: 0,
+                phase: Phase::Begin,
+                excess: 0.0,
+                nearest: f64::INFINITY,
+                from_here: vec![0.0; example.image.len()],
+                from_original: vec![0.0; example.image.len()],
+            }
+        })
+    }
+}
+
+/// What the next point is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The first of a run.
+    Begin,
+    /// A step from a point whose gradient is known.
+    Step,
+    /// A misclassified point drawn back.
+    DrawBack,
+}
+
+/// Runs of FAB on one example, one after the other.
+struct Approach<'e> {
+    example: Example<'e>,
+    threat: Threat,
+    steps: usize,
+    /// Target and number of the restart.
+    runs: Vec<(usize, usize)>,
+    source: Source,
+    current: usize,
+    made: usize,
+    phase: Phase,
+    /// z_t - z_y at the point observed last.
+    excess: f64,
+    /// Distance of the nearest misclassified point.
+    nearest: f64,
+    from_here: Vec<f32>,
+    from_original: Vec<f32>,
+}
+
+impl Approach<'_> {
+    fn step(&mut self, point: &mut [f32], w: &[f32]) {
+        let (norm, x0) = (self.threat.norm, self.example.image);
+        let way: f64 = w
+            .iter()
+            .zip(point.iter().zip(x0))
+            .map(|(w, (x, x0))| f64::from(*w) * (f64::from(*x) - f64::from(*x0)))
+            .sum();
+        let d1 = step_to(norm, point, w, -self.excess, &mut self.from_here).max(1e-8);
+        let d2 = step_to(norm, x0, w, way - self.excess, &mut self.from_original).max(1e-8);
+        let a = (d1 / (d1 + d2)).min(LARGEST_BIAS) as f32;
+        let steps = self.from_here.iter().zip(&self.from_original);
+        for ((x, x0), (d1, d2)) in point.iter_mut().zip(x0).zip(steps) {
+            *x = clip((1.0 - a) * (*x + OVERSHOOT * d1) + a * (x0 + OVERSHOOT * d2));
+        }
+        self.made += 1;
+    }
+}
+
+impl Search for Approach<'_> {
+    fn begin(&mut self, point: &mut [f32]) {
+        let (_, restart) = self.runs[self.current];
+        self.made = 0;
+        if restart == 0 {
+            point.copy_from_slice(self.example.image);
+        } else {
+            let radius = Threat { eps: self.nearest.min(self.threat.eps) / 2.0, ..self.threat };
+            at_rim(radius, &mut self.source.run(self.current), self.example.image, point);
+        }
+    }
+
+    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+        if visit.broken {
+            let distance = Distance::between(self.example.image, visit.point).in_norm(self.threat.norm);
+            self.nearest = self.nearest.min(distance);
+        }
+        if self.made == self.steps {
+            self.current += 1;
+            self.phase = Phase::Begin;
+            return if self.current < self.runs.len() { Next::Restart } else { Next::End };
+        }
+        if visit.broken && self.phase == Phase::Step {
+            self.phase = Phase::DrawBack;
+            return Next::Step;
+        }
+        self.phase = Phase::Step;
+        let (target, _) = self.runs[self.current];
+        let loss = Loss::toward(Objective::Margin, target);
+        self.excess = loss.value(visit.logits, self.example.label);
+        loss.gradient(visit.logits, self.example.label, wanted);
+        Next::Step
+    }
+
+    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+        match self.phase {
+            Phase::Begin => self.begin(point),
+            Phase::Step => self.step(point, gradients.get(0)),
+            Phase::DrawBack => {
+                point.iter_mut().zip(self.example.image).for_each(|(x, x0)| *x = x0 + DRAW_BACK * (*x - x0));
+            }
+        }
+    }
+}

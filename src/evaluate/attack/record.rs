@@ -1,0 +1,121 @@
+//! The bookkeeping of one example over all points that an attack visits.
+
+use super::examples::Example;
+use super::goal::{Goal, Keep, Stop};
+use super::loss::{descending, margin};
+use super::outcome::{Adversarial, Break, Outcome, Passes};
+use super::threat::{Distance, in_box};
+
+/// What a search is told of the point it asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub point: &'a [f32],
+    pub logits: &'a [f64],
+    /// z_y less the largest other logit
+    pub margin: f64,
+    /// Whether the point is misclassified (with a target: as that), wherever it is.
+    pub broken: bool,
+}
+
+/// What is known of one example so far.
+pub(super) struct Record<'a> {
+    example: Example<'a>,
+    goal: Goal,
+    target: Option<usize>,
+    run: usize,
+    broken_now: bool,
+    outcome: Outcome,
+}
+
+impl<'a> Record<'a> {
+    pub fn new(example: Example<'a>, goal: Goal) -> Self {
+        let clean_margin = example.margin();
+        let mut record = Self {
+            example,
+            goal,
+            target: goal.aim.target(&example),
+            run: 0,
+            broken_now: false,
+            outcome: Outcome {
+                index: example.index,
+                label: example.label,
+                clean_margin,
+                adversarial: None,
+                last: Vec::new(),
+                broken_at_end: false,
+                lowest_margin: clean_margin,
+                passes: Passes::default(),
+                zero_gradients: 0,
+                outside: 0,
+            },
+        };
+        if let Some(cause) = Break::of(clean_margin) {
+            record.keep(example.image, example.logits, clean_margin, cause, Distance::default());
+            record.outcome.broken_at_end = true;
+        }
+        record
+    }
+
+    /// Whether there is something to attack.
+    pub fn is_open(&self) -> bool {
+        !self.outcome.is_clean_error() && self.target != Some(self.example.label)
+    }
+
+    /// Judges a point.
+    pub fn visit<'v>(&mut self, point: &'v [f32], logits: &'v [f64]) -> Visit<'v> {
+        self.outcome.passes.forward += 1;
+        let margin = margin(logits, self.example.label);
+        if margin < self.outcome.lowest_margin {
+            self.outcome.lowest_margin = margin;
+        }
+        let cause = Break::of(margin).filter(|cause| match (self.target, cause) {
+            (None, _) | (_, Break::NotFinite) => true,
+            (Some(target), _) => descending(logits)[0] == target,
+        });
+        self.broken_now = false;
+        if let Some(cause) = cause {
+            let distance = Distance::between(self.example.image, point);
+            let allowed = self.goal.threat.allows(distance);
+            let inside = in_box(point);
+            let counts = inside && (allowed || self.goal.keep == Keep::Nearest);
+            self.outcome.outside += usize::from(!counts);
+            self.broken_now = inside && allowed;
+            let better = match self.goal.keep {
+                Keep::First => self.outcome.adversarial.is_none(),
+                Keep::Nearest => distance.in_norm(self.goal.threat.norm) < self.outcome.distance(self.goal.threat.norm),
+            };
+            if counts && better {
+                self.keep(point, logits, margin, cause, distance);
+            }
+        }
+        Visit { point, logits, margin, broken: cause.is_some() }
+    }
+
+    /// Whether nothing more is to be learnt: the goal is reached, or the logits are broken and lead nowhere.
+    pub fn is_settled(&self, visit: &Visit<'_>) -> bool {
+        let reached = self.goal.stop == Stop::AtSuccess && self.outcome.breaks(self.goal.threat);
+        reached || !visit.margin.is_finite()
+    }
+
+    /// Counts backward passes.
+    pub fn gradient(&mut self, is_zero: bool) {
+        self.outcome.passes.backward += 1;
+        self.outcome.zero_gradients += usize::from(is_zero);
+    }
+
+    /// The point visited last was the last of its run.
+    pub fn end_run(&mut self) {
+        self.outcome.broken_at_end |= self.broken_now;
+        self.run += 1;
+    }
+
+    /// What happened, with the point visited last.
+    pub fn finish(self, last: &[f32]) -> Outcome {
+        Outcome { last: last.to_vec(), ..self.outcome }
+    }
+
+    fn keep(&mut self, image: &[f32], logits: &[f64], margin: f64, cause: Break, distance: Distance) {
+        let (predicted, run) = (descending(logits)[0], self.run);
+        self.outcome.adversarial = Some(Adversarial { image: image.to_vec(), distance, predicted, margin, cause, run });
+    }
+}

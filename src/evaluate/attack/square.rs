@@ -1,0 +1,279 @@
+//! The Square attack: random search over squares, with logits alone and no gradient.
+//!
+//! Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack via random search", 2020,
+//! Algorithms 1 to 3. A proposal is taken if the margin falls. Linf: it starts with vertical stripes of +-eps, and a
+//! proposal sets a square to +-eps. L2: it starts with a tiling of bumps, and a proposal moves the mass of one window to
+//! a bump in another.
+//!
+//! As in AutoAttack, except that every image draws its own squares, and that a square may touch the last row and column.
+
+use super::ball::{clip, length};
+use super::bump::bump;
+use super::classifier::{Classifier, Want};
+use super::examples::{Example, Examples};
+use super::goal::{Goal, Stop};
+use super::outcome::Outcome;
+use super::pgd::check;
+use super::random::{Source, rescale, shift, sign};
+use super::record::Visit;
+use super::search::{Gradients, Next, Search, run};
+use super::shape::ImageShape;
+use super::threat::{Norm, Threat};
+use crate::rng::{Seed, Stream};
+use candle_core::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Part of the image that the first squares cover.
+const FIRST_PART: f64 = 0.8;
+/// After which queries the part is halved.
+const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
+
+/// Whether the schedule of sizes is stretched to the number of queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Sizes fall at fixed numbers of queries, as in the standard cascade.
+    #[default]
+    Fixed,
+    /// Queries count as parts of 10,000.
+    Stretched,
+}
+
+/// Settings of the Square attack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Square {
+    /// The ball.
+    pub threat: Threat,
+    /// How pixels lie.
+    pub image: ImageShape,
+    /// Proposals in a run, at least 1.
+    pub queries: usize,
+    /// Number of runs, at least 1.
+    pub restarts: usize,
+    /// How the sizes of squares fall.
+    pub schedule: Schedule,
+    /// When to leave an example alone.
+    pub stop: Stop,
+}
+
+impl Square {
+    /// 5,000 proposals, once.
+    pub fn new(threat: Threat, image: ImageShape) -> Self {
+        Self { threat, image, queries: 5000, restarts: 1, schedule: Schedule::Fixed, stop: Stop::AtSuccess }
+    }
+
+    /// Attacks every example that is classified right.
+    ///
+    /// # Errors
+    /// When a setting is out of range, the shape is not that of the images, or the network fails.
+    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+        check(self.threat, self.queries, self.restarts)?;
+        if self.image.pixels() != classifier.inputs() {
+            bail!("images of {} pixels are not of shape {:?}", classifier.inputs(), self.image);
+        }
+        run(classifier, examples, Goal::within(self.threat, self.stop), |example| {
+            let source = Source { seed, attack: "square", example: example.index };
+            Proposals {
+                example,
+                settings: *self,
+                stream: source.run(0),
+                source,
+                current: 0,
+                asked: 0,
+                best: example.image.to_vec(),
+                best_margin: f64::INFINITY,
+                begins: false,
+            }
+        })
+    }
+
+    /// Side of the square of a query, counted from 0.
+    fn side(&self, query: usize) -> usize {
+        let query = match self.schedule {
+            Schedule::Fixed => query,
+            Schedule::Stretched => query * 10_000 / self.queries,
+        };
+        let halvings = HALVINGS.iter().filter(|place| query > **place).count();
+        let part = FIRST_PART / f64::from(1u32 << halvings);
+        let area = part * (self.image.height * self.image.width) as f64;
+        match self.threat.norm {
+            Norm::Linf => (area.sqrt().round() as usize).clamp(1, self.image.shorter_side()),
+            Norm::L2 => odd_side((area.sqrt().round() as usize).max(3), self.image.shorter_side()),
+        }
+    }
+}
+
+/// The odd number from `side` up, or the largest that fits.
+fn odd_side(side: usize, limit: usize) -> usize {
+    let side = side | 1;
+    if side <= limit { side } else { (limit - 1) | 1 }
+}
+
+struct Proposals<'e> {
+    example: Example<'e>,
+    settings: Square,
+    source: Source,
+    stream: Stream,
+    /// Which run.
+    current: usize,
+    /// Points observed in it.
+    asked: usize,
+    best: Vec<f32>,
+    best_margin: f64,
+    begins: bool,
+}
+
+/// A square in the image.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    row: usize,
+    column: usize,
+    side: usize,
+}
+
+impl Window {
+    /// Places of its pixels in a channel, row by row.
+    fn places(self, shape: ImageShape, channel: usize) -> impl Iterator<Item = usize> {
+        let rows = self.row..self.row + self.side;
+        rows.flat_map(move |row| {
+            let start = shape.place(channel, row, self.column);
+            start..start + self.side
+        })
+    }
+}
+
+impl Proposals<'_> {
+    fn window(&mut self, side: usize) -> Window {
+        let shape = self.settings.image;
+        let row = self.stream.index(shape.height - side + 1);
+        Window { row, column: self.stream.index(shape.width - side + 1), side }
+    }
+
+    /// Vertical stripes of +-eps.
+    fn stripes(&mut self, point: &mut [f32]) {
+        let (shape, eps) = (self.settings.image, self.settings.threat.eps as f32);
+        for channel in 0..shape.channels {
+            for column in 0..shape.width {
+                let change = eps * sign(&mut self.stream);
+                for row in 0..shape.height {
+                    point[shape.place(channel, row, column)] = change;
+                }
+            }
+        }
+        shift(self.example.image, point);
+    }
+
+    /// A tiling of bumps of random signs, of length eps.
+    fn tiles(&mut self, point: &mut [f32]) {
+        let shape = self.settings.image;
+        let side = (shape.height / 5).clamp(1, shape.shorter_side());
+        point.fill(0.0);
+        let first = |length: usize| length % side / 2;
+        for row in (first(shape.height)..=shape.height - side).step_by(side) {
+            for column in (first(shape.width)..=shape.width - side).step_by(side) {
+                let bump = bump(side, &mut self.stream);
+                for channel in 0..shape.channels {
+                    let sign = sign(&mut self.stream);
+                    let places = Window { row, column, side }.places(shape, channel);
+                    places.zip(&bump).for_each(|(place, b)| point[place] = sign * *b as f32);
+                }
+            }
+        }
+        rescale(self.settings.threat, point);
+        shift(self.example.image, point);
+    }
+
+    /// Sets a square to +-eps.
+    fn propose_linf(&mut self, point: &mut [f32]) {
+        let (shape, eps) = (self.settings.image, self.settings.threat.eps as f32);
+        let side = self.settings.side(self.asked - 1);
+        let window = self.window(side);
+        point.copy_from_slice(&self.best);
+        for channel in 0..shape.channels {
+            let change = eps * sign(&mut self.stream);
+            window.places(shape, channel).for_each(|place| point[place] = clip(self.example.image[place] + change));
+        }
+    }
+
+    /// Empties a window and puts its mass, and what the box took from the ball, into a bump in another.
+    fn propose_l2(&mut self, point: &mut [f32]) {
+        let (shape, threat, image) = (self.settings.image, self.settings.threat, self.example.image);
+        let side = self.settings.side(self.asked - 1);
+        let (target, emptied) = (self.window(side), self.window(side));
+        for ((d, x), x0) in point.iter_mut().zip(&self.best).zip(image) {
+            *d = x - x0;
+        }
+        let free = (threat.eps.powi(2) - length(point).powi(2)).max(0.0) / shape.channels as f64;
+        let bump = bump(side, &mut self.stream);
+        let all = |window: Window| (0..shape.channels).flat_map(move |channel| window.places(shape, channel));
+        let old: Vec<f64> = all(target).map(|place| f64::from(point[place])).collect();
+        // The target goes first, so that what both windows share is not counted twice.
+        all(target).for_each(|place| point[place] = 0.0);
+        let emptied_mass = all(emptied).map(|place| f64::from(point[place]).powi(2)).sum::<f64>();
+        all(emptied).for_each(|place| point[place] = 0.0);
+        let mass = old.iter().map(|d| d * d).sum::<f64>() + emptied_mass;
+        for (channel, old) in old.chunks_exact(side * side).enumerate() {
+            let sign = f64::from(sign(&mut self.stream));
+            let old_length = old.iter().map(|d| d * d).sum::<f64>().sqrt() + 1e-12;
+            let new: Vec<f64> = bump.iter().zip(old).map(|(b, d)| sign * b + d / old_length).collect();
+            let new_length = new.iter().map(|d| d * d).sum::<f64>().sqrt() + 1e-12;
+            let scale = (free + mass).sqrt() / new_length;
+            let places = target.places(shape, channel);
+            places.zip(new).for_each(|(place, d)| point[place] = (scale * d) as f32);
+        }
+        rescale(threat, point);
+        shift(image, point);
+    }
+}
+
+impl Search for Proposals<'_> {
+    const WANT: Want = Want::Logits;
+
+    fn begin(&mut self, point: &mut [f32]) {
+        self.stream = self.source.run(self.current);
+        (self.asked, self.best_margin, self.begins) = (0, f64::INFINITY, false);
+        match self.settings.threat.norm {
+            Norm::Linf => self.stripes(point),
+            Norm::L2 => self.tiles(point),
+        }
+    }
+
+    fn observe(&mut self, visit: &Visit<'_>, _wanted: &mut Vec<f64>) -> Next {
+        if visit.margin < self.best_margin {
+            self.best_margin = visit.margin;
+            self.best.copy_from_slice(visit.point);
+        }
+        self.asked += 1;
+        if self.asked <= self.settings.queries {
+            return Next::Step;
+        }
+        self.current += 1;
+        self.begins = true;
+        if self.current < self.settings.restarts { Next::Restart } else { Next::End }
+    }
+
+    fn advance(&mut self, _gradients: Gradients<'_>, point: &mut [f32]) {
+        if self.begins {
+            return self.begin(point);
+        }
+        match self.settings.threat.norm {
+            Norm::Linf => self.propose_linf(point),
+            Norm::L2 => self.propose_l2(point),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_fall_as_in_the_standard_cascade() {
+        let square = Square::new(Threat::linf(0.1), ImageShape::grey(28, 28));
+        let sides: Vec<usize> = [0, 10, 11, 51, 201, 501, 1001, 2001, 4001, 8001].map(|q| square.side(q)).to_vec();
+        assert_eq!(sides, [25, 25, 18, 13, 9, 6, 4, 3, 2, 1]);
+        let square = Square { threat: Threat::l2(1.0), ..square };
+        assert_eq!([0, 51, 8001].map(|q| square.side(q)), [25, 13, 3]);
+        assert_eq!([odd_side(3, 2), odd_side(3, 1), odd_side(25, 24), odd_side(4, 9)], [1, 1, 23, 5]);
+    }
+}

@@ -1,0 +1,112 @@
+//! What an attacker may do to an image: move it inside a ball around it, and inside the box [0, 1] of all images.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Slack of every comparison of a measured distance with a bound, absolute. An f32 image at x + 0.1 may measure
+/// 0.10000002 in f64; an exact comparison would lose such successes.
+pub const TOLERANCE: f64 = 1e-6;
+
+/// How a perturbation is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// The largest change of a pixel.
+    Linf,
+    /// The Euclidean length of the change.
+    L2,
+}
+
+/// A ball of perturbations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threat {
+    /// How perturbations are measured.
+    pub norm: Norm,
+    /// The largest one allowed, in units of the pixels' range [0, 1].
+    pub eps: f64,
+}
+
+impl Threat {
+    /// The ball of all perturbations up to `eps` in the largest change of a pixel.
+    pub fn linf(eps: f64) -> Self {
+        Self { norm: Norm::Linf, eps }
+    }
+
+    /// The ball of all perturbations up to `eps` in Euclidean length.
+    pub fn l2(eps: f64) -> Self {
+        Self { norm: Norm::L2, eps }
+    }
+
+    /// Whether a perturbation of that size is allowed. NaN is not.
+    pub fn allows(self, distance: Distance) -> bool {
+        distance.in_norm(self.norm) <= self.eps + TOLERANCE
+    }
+
+    /// Why nothing can be attacked under this threat, if so.
+    pub fn problem(self) -> Option<String> {
+        let fits = self.eps.is_finite() && self.eps >= 0.0;
+        (!fits).then(|| format!("eps is {}; use a number from 0", self.eps))
+    }
+}
+
+/// How far an image is from its original, measured in f64 on the f32 pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Distance {
+    /// Largest change of a pixel.
+    pub linf: f64,
+    /// Euclidean length of the change.
+    pub l2: f64,
+    /// Number of pixels changed at all.
+    pub l0: usize,
+}
+
+impl Distance {
+    /// Measures the way from one image to another of the same size. A NaN pixel makes both norms NaN.
+    pub fn between(original: &[f32], image: &[f32]) -> Self {
+        let (mut linf, mut square, mut l0) = (0f64, 0f64, 0);
+        for (a, b) in original.iter().zip(image) {
+            let change = (f64::from(*b) - f64::from(*a)).abs();
+            // max() passes over a NaN, which must not look like no change.
+            linf = if change > linf || change.is_nan() { change } else { linf };
+            square += change * change;
+            l0 += usize::from(change != 0.0);
+        }
+        Self { linf: if square.is_nan() { f64::NAN } else { linf }, l2: square.sqrt(), l0 }
+    }
+
+    /// The distance in one norm.
+    pub fn in_norm(self, norm: Norm) -> f64 {
+        match norm {
+            Norm::Linf => self.linf,
+            Norm::L2 => self.l2,
+        }
+    }
+}
+
+/// Whether every pixel is in [0, 1].
+pub fn in_box(image: &[f32]) -> bool {
+    image.iter().all(|pixel| (0.0..=1.0).contains(pixel))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_at_the_rim_of_the_ball_is_allowed() {
+        let original: Vec<f32> = (0..1000).map(|i| i as f32 / 2000.0).collect();
+        let image: Vec<f32> = original.iter().map(|x| x + 0.1).collect();
+        let distance = Distance::between(&original, &image);
+        assert!(distance.linf > 0.1 && Threat::linf(0.1).allows(distance));
+        assert!(!Threat::linf(0.0999).allows(distance));
+        assert_eq!(distance.l0, 1000);
+    }
+
+    #[test]
+    fn a_broken_image_is_never_allowed() {
+        let distance = Distance::between(&[0.5, 0.5], &[f32::NAN, 0.5]);
+        assert!(distance.linf.is_nan() && distance.l2.is_nan());
+        assert!(!Threat::linf(1.0).allows(distance) && !Threat::l2(1.0).allows(distance) && !in_box(&[f32::NAN]));
+    }
+}

@@ -1,0 +1,74 @@
+//! Robust accuracy as a function of the number of steps and of the size of the ball.
+
+use super::{Check, NEGLIGIBLE, accuracy};
+use crate::evaluate::attack::{Classifier, Examples, MultiTarget, Pgd, Setting, Threat};
+use candle_core::Result;
+use serde::Serialize;
+
+/// Part of its whole way that a mean margin may still fall when steps are doubled.
+const PLATEAU: f64 = 0.02;
+/// Numbers of steps that are compared.
+const STEPS: [usize; 8] = [1, 2, 5, 10, 20, 40, 100, 200];
+
+/// What an attack of some length reached.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StepPoint {
+    /// Its length.
+    pub steps: usize,
+    /// Robust accuracy, 0 to 1.
+    pub accuracy: f64,
+    /// Mean over the examples of the lowest margin seen, where a broken one counts as 0.
+    pub mean_margin: f64,
+}
+
+/// Projected gradient descent on the cross-entropy with 0, 1, 2, 5, .. 200 steps.
+///
+/// # Errors
+/// When a setting is out of range or the network fails.
+pub fn step_curve(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<StepPoint>> {
+    let clean = examples.iter().map(|example| example.margin().max(0.0)).sum::<f64>() / examples.len().max(1) as f64;
+    let mut curve = vec![StepPoint { steps: 0, accuracy: examples.accuracy(), mean_margin: clean }];
+    for steps in STEPS {
+        let outcomes = Pgd { steps, ..Pgd::new(setting.threat) }.run(classifier, examples, setting.seed)?;
+        let margins = outcomes.iter().map(|outcome| match outcome.breaks(setting.threat) {
+            true => 0.0,
+            false => outcome.lowest_margin.max(0.0),
+        });
+        let mean_margin = margins.sum::<f64>() / outcomes.len().max(1) as f64;
+        curve.push(StepPoint { steps, accuracy: accuracy(&outcomes, setting.threat), mean_margin });
+    }
+    Ok(curve)
+}
+
+/// Two rows from the last two points of a curve: by how much the accuracy changed, and which part of the whole fall of
+/// the mean margin came last.
+pub fn steps_converge(curve: &[StepPoint]) -> Vec<Check> {
+    let [first, .., before, last] = curve else { return Vec::new() };
+    let change = (before.accuracy - last.accuracy).abs();
+    let way = first.mean_margin - last.mean_margin;
+    let part = if way == 0.0 { 0.0 } else { ((before.mean_margin - last.mean_margin) / way).abs() };
+    vec![
+        Check::at_most("twice the steps change no accuracy", change, NEGLIGIBLE),
+        Check::at_most("the loss has reached a plateau", part, PLATEAU),
+    ]
+}
+
+/// Robust accuracy under [`MultiTarget`] alone, without successes of smaller balls, for some sizes of the ball.
+///
+/// # Errors
+/// When a setting is out of range or the network fails.
+pub fn eps_curve(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<(f64, f64)>> {
+    let sizes = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0].map(|factor| factor * setting.threat.eps);
+    let point = |eps: f64| {
+        let threat = Threat { eps, ..setting.threat };
+        let outcomes = MultiTarget::new(threat).run(classifier, examples, setting.seed)?;
+        Ok((eps, accuracy(&outcomes, threat)))
+    };
+    sizes.into_iter().map(point).collect()
+}
+
+/// The largest rise of the accuracy from one size of the ball to the next larger one.
+pub fn falls_with_eps(curve: &[(f64, f64)]) -> Check {
+    let rises = curve.windows(2).map(|pair| pair[1].1 - pair[0].1);
+    Check::at_most("accuracy falls as the ball grows", rises.fold(0.0, f64::max), NEGLIGIBLE)
+}

@@ -1,0 +1,251 @@
+//! Signs that a network hides its gradients rather than resists: attacks then fail although small perturbations break
+//! it. Each sign is a row that passes or fails.
+//!
+//! The signs are those of Athalye, Carlini and Wagner, "Obfuscated Gradients Give a False Sense of Security", 2018,
+//! Section 3.1, and of Carlini et al., "On Evaluating Adversarial Robustness", 2019. [`checklist`] makes the attacks
+//! and all rows; the functions behind it take outcomes, so that attacks that were made anyway serve again.
+//!
+//! A red row is a reason to distrust the robust accuracy, no proof that it is wrong; green rows prove nothing.
+
+mod curves;
+mod gradient;
+mod surface;
+#[cfg(test)]
+mod tests;
+
+pub use curves::{StepPoint, eps_curve, falls_with_eps, step_curve, steps_converge};
+pub use gradient::{gradient_norms, gradients_match_differences, gradients_vanish, softmax_saturates};
+pub use surface::{Surface, loss_surface};
+
+use crate::evaluate::attack::{
+    Attack, Classifier, Counts, DISTRIBUTIONS, Ddn, Examples, Fgsm, MultiTarget, Noise, Norm, Objective, Outcome, Pgd,
+    Setting, Square, Start, Stop, Threat, worst_case,
+};
+use candle_core::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Part of the examples that counts as no difference: 0.2 percentage points.
+pub const NEGLIGIBLE: f64 = 0.002;
+/// Difference of logits in two passes from which AutoAttack calls a network random.
+const RANDOM: f64 = 1e-4;
+/// Number of restarts, compared with half of them.
+const RESTARTS: usize = 20;
+/// Images of which gradients are compared with differences.
+const PROBES: usize = 8;
+/// Most images among which the nearest one of another class is looked for.
+const NEIGHBOURS: usize = 500;
+
+/// One row: it passes if what was measured is at most the threshold. NaN fails.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Check {
+    /// What should hold.
+    pub name: &'static str,
+    /// Whether it does.
+    pub passed: bool,
+    /// What was found; the function that makes the row tells its unit.
+    pub measured: f64,
+    /// The largest value that passes.
+    pub threshold: f64,
+}
+
+impl Check {
+    fn at_most(name: &'static str, measured: f64, threshold: f64) -> Self {
+        Self { name, passed: measured <= threshold, measured, threshold }
+    }
+}
+
+/// Makes the attacks and all rows but that of transfer, which needs a second network.
+///
+/// `precise` is the same network in f64, for the differences; without it they are taken in f32.
+///
+/// # Errors
+/// When a setting is out of range or the network fails.
+pub fn checklist(
+    classifier: &Classifier<'_>,
+    precise: Option<&Classifier<'_>>,
+    examples: &Examples,
+    setting: &Setting,
+) -> Result<Vec<Check>> {
+    let &Setting { threat, seed, .. } = setting;
+    let single = Fgsm::new(threat).run(classifier, examples, seed)?;
+    let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
+    let restarted = Pgd { restarts: RESTARTS, ..margin }.run(classifier, examples, seed)?;
+    let white = white_box(classifier, examples, setting, &restarted)?;
+
+    let mut rows = vec![deterministic(classifier, examples)?, returns_logits(examples)];
+    rows.push(covers(&white, &single, threat));
+    rows.extend(steps_converge(&step_curve(classifier, examples, setting)?));
+    rows.push(restarts_converge(&restarted, threat, RESTARTS / 2));
+    rows.push(falls_with_eps(&eps_curve(classifier, examples, setting)?));
+    rows.extend(large_balls_break_all(classifier, examples, setting)?);
+    rows.push(noise_adds_nothing(&white, &noise(classifier, examples, setting)?, threat));
+    let square = Square { queries: setting.queries, ..Square::new(threat, setting.image) };
+    rows.push(black_box_adds_nothing(&white, &square.run(classifier, examples, seed)?, threat));
+    rows.push(gradients_vanish(classifier, examples)?);
+    rows.push(softmax_saturates(examples));
+    rows.push(gradients_match_differences(classifier, precise.unwrap_or(classifier), examples, PROBES)?);
+    Ok(rows)
+}
+
+/// The worst case of projected gradient descent on the cross-entropy, towards every wrong class, and of `others`.
+fn white_box(
+    classifier: &Classifier<'_>,
+    examples: &Examples,
+    setting: &Setting,
+    others: &[Outcome],
+) -> Result<Vec<Outcome>> {
+    let one = Setting { restarts: 1, stop: Stop::AtSuccess, ..*setting };
+    let pgd = Attack::Pgd.run(classifier, examples, &one)?;
+    let targets = Attack::MtPgd.run(classifier, examples, &one)?;
+    Ok(worst_case(setting.threat, &[&pgd, &targets, others]))
+}
+
+/// Largest difference of a logit between two passes of the same images.
+///
+/// # Errors
+/// When the network fails.
+pub fn deterministic(classifier: &Classifier<'_>, examples: &Examples) -> Result<Check> {
+    let [a, b] = [classifier.logits(examples.images())?, classifier.logits(examples.images())?];
+    let differences = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
+    // max() passes over a NaN.
+    let largest = differences.fold(0.0, |largest, d| if d > largest || d.is_nan() { d } else { largest });
+    Ok(Check::at_most("the network is deterministic", largest, RANDOM))
+}
+
+/// Part of the examples whose outputs are all in [0, 1] and add up to 1, as probabilities do.
+pub fn returns_logits(examples: &Examples) -> Check {
+    let are_probabilities = |logits: &[f64]| {
+        logits.iter().all(|z| (0.0..=1.0).contains(z)) && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-5
+    };
+    let found = examples.iter().filter(|example| are_probabilities(example.logits)).count();
+    Check::at_most("outputs are logits, not probabilities", share(found, examples.len()), 0.5)
+}
+
+/// Part of the examples that a single step broke and the iterative attacks did not.
+pub fn covers(iterative: &[Outcome], single: &[Outcome], threat: Threat) -> Check {
+    Check::at_most("iterative attacks break what one step breaks", added(iterative, single, threat), NEGLIGIBLE)
+}
+
+/// Part of the examples that random noise broke and the white-box attacks did not.
+pub fn noise_adds_nothing(white_box: &[Outcome], noise: &[Outcome], threat: Threat) -> Check {
+    Check::at_most("random noise breaks nothing that attacks missed", added(white_box, noise, threat), 0.0)
+}
+
+/// Part of the examples that an attack without gradients broke and the white-box attacks did not.
+pub fn black_box_adds_nothing(white_box: &[Outcome], black_box: &[Outcome], threat: Threat) -> Check {
+    let name = "an attack without gradients adds nothing";
+    Check::at_most(name, added(white_box, black_box, threat), NEGLIGIBLE)
+}
+
+/// Part of the examples that images made for another network broke and the white-box attacks did not.
+///
+/// `surrogate` holds an attack on the other network, [`Outcome::last`] of which is shown to this one.
+///
+/// # Errors
+/// When the network fails.
+pub fn transfer_adds_nothing(
+    classifier: &Classifier<'_>,
+    white_box: &[Outcome],
+    surrogate: &[Outcome],
+    threat: Threat,
+) -> Result<Check> {
+    let made: Vec<&Outcome> = surrogate.iter().filter(|outcome| !outcome.last.is_empty()).collect();
+    let images: Vec<f32> = made.iter().flat_map(|outcome| outcome.last.iter().copied()).collect();
+    let logits = classifier.logits(&images)?;
+    let broken = by_index(white_box, threat);
+    let fooled = made.iter().zip(logits.chunks_exact(classifier.classes())).filter(|(outcome, logits)| {
+        let resists = super::attack::margin(logits, outcome.label) > 0.0;
+        !resists && broken.get(&outcome.index) == Some(&false)
+    });
+    let measured = share(fooled.count(), white_box.len());
+    Ok(Check::at_most("attacks on another network add nothing", measured, NEGLIGIBLE))
+}
+
+/// Part of the examples that a run from `half` on was the first to break.
+pub fn restarts_converge(outcomes: &[Outcome], threat: Threat, half: usize) -> Check {
+    let late =
+        outcomes.iter().filter(|outcome| outcome.breaks(threat)).filter_map(|outcome| outcome.adversarial.as_ref());
+    let measured = share(late.filter(|found| found.run >= half).count(), outcomes.len());
+    Check::at_most("twice the restarts change no accuracy", measured, NEGLIGIBLE)
+}
+
+/// Three rows: the accuracy that is left in a ball that reaches a flat grey image from everywhere (0.5 in Linf), the
+/// accuracy in a ball that is the whole box, and the median L2 distance of misclassified images against the median
+/// distance of the nearest image of another class, which is an upper bound that needs no attack.
+///
+/// # Errors
+/// When the network fails.
+pub fn large_balls_break_all(
+    classifier: &Classifier<'_>,
+    examples: &Examples,
+    setting: &Setting,
+) -> Result<Vec<Check>> {
+    let left = |eps: f64| {
+        let threat = Threat::linf(eps);
+        Ok::<_, candle_core::Error>(accuracy(
+            &MultiTarget::new(threat).run(classifier, examples, setting.seed)?,
+            threat,
+        ))
+    };
+    let found = Ddn::default().run(classifier, examples, setting.seed)?;
+    let distances = found.iter().filter(|outcome| !outcome.is_clean_error()).map(|outcome| outcome.distance(Norm::L2));
+    Ok(vec![
+        Check::at_most("nothing resists half of the pixels' range", left(0.5)?, 0.0),
+        Check::at_most("nothing resists an unbounded attack", left(1.0)?, 0.0),
+        Check::at_most(
+            "distances are below those of other images",
+            median(distances.collect()),
+            nearest_other(examples),
+        ),
+    ])
+}
+
+/// Random noise of all distributions, 100 draws each.
+///
+/// # Errors
+/// When a setting is out of range or the network fails.
+pub fn noise(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<Outcome>> {
+    let runs = DISTRIBUTIONS
+        .into_iter()
+        .map(|distribution| Noise::new(setting.threat, distribution).run(classifier, examples, setting.seed));
+    let runs = runs.collect::<Result<Vec<_>>>()?;
+    Ok(worst_case(setting.threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+}
+
+/// Part of the examples that `second` broke and `first` did not.
+fn added(first: &[Outcome], second: &[Outcome], threat: Threat) -> f64 {
+    let broken = by_index(first, threat);
+    let missed = |outcome: &&Outcome| outcome.breaks(threat) && broken.get(&outcome.index) == Some(&false);
+    share(second.iter().filter(missed).count(), first.len())
+}
+
+fn by_index(outcomes: &[Outcome], threat: Threat) -> BTreeMap<usize, bool> {
+    outcomes.iter().map(|outcome| (outcome.index, outcome.breaks(threat))).collect()
+}
+
+fn accuracy(outcomes: &[Outcome], threat: Threat) -> f64 {
+    Counts::of(outcomes, threat).robust_accuracy()
+}
+
+fn share(count: usize, of: usize) -> f64 {
+    count as f64 / of.max(1) as f64
+}
+
+/// The middle value; for an even number the upper one. 0 for none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Median over the first examples of the L2 distance to the nearest one of another class; infinite for one class.
+fn nearest_other(examples: &Examples) -> f64 {
+    let some: Vec<_> = examples.iter().take(NEIGHBOURS).collect();
+    let nearest = some.iter().map(|example| {
+        let others = some.iter().filter(|other| other.label != example.label);
+        others
+            .map(|other| super::attack::Distance::between(example.image, other.image).l2)
+            .fold(f64::INFINITY, f64::min)
+    });
+    median(nearest.collect())
+}
