@@ -14,8 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["nn", "rng"]),
     ("train", &["model", "data", "nn", "rng"]),
     ("evaluate", &["model", "data", "nn", "rng"]),
-    ("config", &["data", "model", "train", "rng"]),
-    ("record", &["config"]),
+    ("config", &["data", "evaluate", "model", "train", "rng"]),
+    ("record", &["config", "evaluate"]),
     ("report", &["config", "record", "figure"]),
     ("experiment", &["config", "data", "device", "evaluate", "model", "nn", "record", "rng", "train"]),
     (

@@ -6,7 +6,7 @@ use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, Store};
-use crate::report;
+use crate::report::{self, Remembered};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -119,7 +119,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let store = Store::new(&running.out);
     let _lock = store.lock(&experiment.name)?;
     store.clean(&experiment.name)?;
-    report::remember(&store, &file, device.kind)?;
+    Remembered::Checkerboard { device: device.kind.into(), experiment: Box::new(file) }.save(&store)?;
     let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
     let scheduler = Scheduler {
         store: &store,
@@ -131,7 +131,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     };
     let batch = scheduler.run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
 
-    let report = report::write(&store, &experiment, &batch.finished)?;
+    let report = report::checkerboard::write(&store, &experiment, &batch.finished)?;
     tell(&report.text);
     if batch.interrupted {
         let (done, planned) = (batch.finished.len(), plan.len());

@@ -3,6 +3,7 @@
 mod checkerboard;
 mod data;
 mod evaluate;
+mod mnist_attack;
 mod plan;
 mod report;
 mod reproduce;
@@ -29,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Generalization on a checkerboard: HanNet against dense networks
     Checkerboard(checkerboard::Arguments),
+    /// Attack and certify classifiers of MNIST: HanNet against dense networks
+    MnistAttack(mnist_attack::Arguments),
     /// Run every experiment, then write the report
     Reproduce(reproduce::Arguments),
     /// List the runs that an experiment would make
@@ -88,7 +91,8 @@ impl Cli {
         let cores = cores();
         match &self.command {
             Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
-            Command::Reproduce(arguments) => cores / arguments.running.jobs(),
+            Command::MnistAttack(arguments) => arguments.running.jobs(),
+            Command::Reproduce(arguments) => arguments.running.jobs(),
             Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) | Command::Data(_) => {
                 cores
             }
@@ -100,6 +104,7 @@ impl Cli {
     pub fn run(self) -> Result<Exit> {
         match self.command {
             Command::Checkerboard(arguments) => checkerboard::run(arguments),
+            Command::MnistAttack(arguments) => mnist_attack::run(arguments),
             Command::Reproduce(arguments) => reproduce::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),

@@ -3,7 +3,7 @@
 use super::{Exit, tell};
 use crate::record::Store;
 use crate::report;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -17,10 +17,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
     for name in report::remembered(&store)? {
-        let (experiment, runs) = report::recall(&store, &name)?;
-        let root = arguments.out.display();
-        ensure!(!runs.is_empty(), "{root} has no run of {name} as it was set up last; nothing is redrawn");
-        let report = report::write(&store, &experiment, &runs)?;
+        let report = report::redraw(&store, &name)?;
         tell(&report.text);
     }
     Ok(Exit::Success)

@@ -5,7 +5,7 @@ use super::run::{Phase, RunSpec};
 use crate::data::checkerboard::{Board, Split, SplitSource, file_hash};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
-use crate::train::{FitConfig, OptimizerConfig, ScheduleConfig};
+use crate::train::{FitConfig, LossConfig, OptimizerConfig, Sampling, ScheduleConfig};
 use anyhow::{Result, bail, ensure};
 
 /// More repetitions than anybody waits for.
@@ -116,6 +116,8 @@ impl Experiment {
                 optimizer: recipe.optimizer.clone(),
                 schedule: recipe.schedule.clone(),
                 input_noise: recipe.input_noise,
+                sampling: Sampling::Fresh,
+                loss: LossConfig::MeanSquaredError,
             },
         }
     }
@@ -170,7 +172,8 @@ impl ExperimentFile {
         ensure!(self.seeds <= MOST_SEEDS, "{name}: seeds is {}; use at most {MOST_SEEDS}", self.seeds);
         let last = self.first_seed.checked_add(MOST_SEEDS as u64);
         ensure!(last.is_some(), "{name}: first_seed is {}; use a smaller number", self.first_seed);
-        self.check_names()?;
+        check_names(name, self.arm.iter().map(|arm| arm.name.as_str()))?;
+        check_names(name, self.recipe.iter().map(|recipe| recipe.name.as_str()))?;
         let arms = self.checked_arms()?;
         let recipes = self.checked_recipes(&arms)?;
         self.check_expectations()?;
@@ -190,24 +193,6 @@ impl ExperimentFile {
             batch_size,
             report_every: self.train.report_every,
         })
-    }
-
-    /// Names become parts of paths and keys of tables.
-    fn check_names(&self) -> Result<()> {
-        let experiment = &self.experiment.name;
-        let arms: Vec<&str> = self.arm.iter().map(|arm| arm.name.as_str()).collect();
-        let recipes: Vec<&str> = self.recipe.iter().map(|recipe| recipe.name.as_str()).collect();
-        for names in [&arms, &recipes] {
-            for (place, name) in names.iter().enumerate() {
-                ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
-            }
-        }
-        for name in arms.into_iter().chain(recipes).chain([experiment.as_str()]) {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let fits = !name.is_empty() && name.chars().all(plain);
-            ensure!(fits, "{experiment}: the name {name:?} becomes part of a path; use letters, digits, - and _");
-        }
-        Ok(())
     }
 
     fn checked_arms(&self) -> Result<Vec<Arm>> {
@@ -273,4 +258,18 @@ impl ExperimentFile {
         }
         Ok(())
     }
+}
+
+/// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
+pub(super) fn check_names<'a>(experiment: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let names: Vec<&str> = names.collect();
+    for (place, name) in names.iter().enumerate() {
+        ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
+    }
+    for name in names.into_iter().chain([experiment]) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let fits = !name.is_empty() && name.chars().all(plain);
+        ensure!(fits, "{experiment}: the name {name:?} becomes part of a path; use letters, digits, - and _");
+    }
+    Ok(())
 }

@@ -6,9 +6,11 @@
 mod experiment;
 mod file;
 mod overrides;
+pub mod robustness;
 mod run;
 mod spec;
 
+pub use crate::evaluate::attack::Norm;
 pub use experiment::{Arm, Experiment, Recipe};
 pub use file::{DataFile, Expectation, ExperimentFile, ProfileName, Statistic};
 pub use overrides::{Overrides, Sized};

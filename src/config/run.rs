@@ -58,17 +58,8 @@ impl RunSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
         let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        let FitConfig { iterations, batch_size, report_every, learning_rate, input_noise, .. } = self.fit;
         if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| plain(name)) {
             return Some("experiment, arm and recipe are names of letters, digits, - and _".into());
-        }
-        if iterations == 0 || batch_size < 2 || report_every == 0 || learning_rate.is_nan() || learning_rate <= 0.0 {
-            return Some(
-                "fit needs iterations, report_every, a batch_size of 2 or more and a positive learning_rate".into(),
-            );
-        }
-        if !(input_noise >= 0.0 && input_noise.is_finite()) {
-            return Some(format!("fit.input_noise is {input_noise}; use 0 or a small number"));
         }
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {
             return Some(format!("validation_fraction is {}; use a fraction", self.validation_fraction));
@@ -76,8 +67,7 @@ impl RunSpec {
         self.board
             .problem()
             .or_else(|| self.model.problem())
-            .or_else(|| self.fit.optimizer.problem())
-            .or_else(|| self.fit.schedule.problem())
+            .or_else(|| self.fit.problem())
     }
 }
 

@@ -6,6 +6,23 @@ pub mod source;
 
 use candle_core::{Result, Tensor};
 
+/// What a network is trained on.
+pub trait TrainingSet {
+    /// Number of points.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Inputs and targets of the points at the given rows, in that order.
+    ///
+    /// # Errors
+    /// When there is no such row.
+    fn batch(&self, rows: &[u32]) -> Result<(Tensor, Tensor)>;
+}
+
 /// Inputs with their targets.
 #[derive(Debug, Clone)]
 pub struct Points {
@@ -15,22 +32,14 @@ pub struct Points {
     pub targets: Tensor,
 }
 
-impl Points {
-    /// Number of points.
-    pub fn len(&self) -> usize {
+impl TrainingSet for Points {
+    fn len(&self) -> usize {
         self.inputs.dims()[0]
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The points at the given rows, in that order.
-    ///
     /// # Shapes
     /// -> (rows, features), (rows, outputs)
-    pub fn select(&self, rows: &[u32]) -> Result<(Tensor, Tensor)> {
+    fn batch(&self, rows: &[u32]) -> Result<(Tensor, Tensor)> {
         let rows = Tensor::new(rows, self.inputs.device())?;
         Ok((self.inputs.index_select(&rows, 0)?, self.targets.index_select(&rows, 0)?))
     }

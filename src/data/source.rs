@@ -9,7 +9,7 @@ use std::fmt;
 pub const SIDE: usize = 28;
 
 /// A data set of 28 x 28 grey images in ten classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dataset {
     /// Handwritten digits.

@@ -3,4 +3,5 @@
 pub mod accuracy;
 pub mod attack;
 pub mod certificate;
+pub mod classification;
 pub mod masking;

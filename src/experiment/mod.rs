@@ -2,4 +2,5 @@
 
 pub mod checkerboard;
 pub mod progress;
+pub mod robustness;
 pub mod scheduler;

@@ -5,6 +5,7 @@ use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
 use super::storage::has_kernel;
 use candle_core::{D, Result, Shape, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// candle's own agrees with PyTorch in value and gradient (see `tests/golden.rs`).
 pub use candle_nn::loss::cross_entropy;
@@ -27,7 +28,8 @@ pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
 }
 
 /// What [`margin`] asks of every sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Margin {
     /// The radius (L2, in the inputs' unit) up to which a sample should be certified.
     pub radius: f64,

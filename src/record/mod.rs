@@ -3,6 +3,7 @@
 mod checkerboard;
 mod manifest;
 pub mod proportion;
+pub mod robustness;
 mod rows;
 mod run_dir;
 pub mod statistics;

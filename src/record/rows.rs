@@ -10,7 +10,8 @@ pub struct EpochRow {
     pub experiment: String,
     /// Which network.
     pub arm: String,
-    /// Recipe, learning rate and phase.
+    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
+    /// attack-linf or attack-l2.
     pub point: String,
     /// Seed.
     pub seed: u64,
@@ -20,9 +21,9 @@ pub struct EpochRow {
     pub step: usize,
     /// Of the last step.
     pub learning_rate: f64,
-    /// Mean squared error over the points seen since the last row.
+    /// Mean of what is minimised over the points seen since the last row.
     pub train_loss: f64,
-    /// Mean squared error on the validation points.
+    /// Mean squared error (of a classifier the cross-entropy) on the validation points.
     pub validation_loss: Option<f64>,
     /// Accuracy on the validation points.
     pub validation_metric: Option<f64>,
@@ -35,7 +36,8 @@ pub struct TestCurveRow {
     pub experiment: String,
     /// Which network.
     pub arm: String,
-    /// Recipe, learning rate and phase.
+    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
+    /// attack-linf or attack-l2.
     pub point: String,
     /// Seed.
     pub seed: u64,
@@ -52,19 +54,20 @@ pub struct EvaluationRow {
     pub experiment: String,
     /// Which network.
     pub arm: String,
-    /// Recipe, learning rate and phase.
+    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
+    /// attack-linf or attack-l2.
     pub point: String,
     /// Seed.
     pub seed: u64,
     /// train, validation or test.
     pub split: String,
-    /// accuracy or mean_squared_error.
+    /// What `value` is; METHODOLOGY.md lists the metrics of each experiment.
     pub metric: String,
     /// none: the inputs are as they are.
     pub attack: String,
-    /// Norm of the attack.
+    /// Norm of the attack, or of the certified radius: linf or l2.
     pub norm: Option<String>,
-    /// Size of the attack.
+    /// Size of the ball of the attack, or the certified radius.
     pub epsilon: Option<f64>,
     /// The score.
     pub value: f64,

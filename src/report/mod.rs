@@ -1,14 +1,17 @@
 //! Tables, figures and Markdown, all made from the CSV files of finished runs: they can be redrawn without a run.
 
-mod figures;
-mod markdown;
-mod terminal;
+pub mod checkerboard;
+mod drawn;
+mod provenance;
+pub mod robustness;
 
-use crate::config::{Expectation, Experiment, ExperimentFile, Phase, Statistic};
-use crate::record::{FinishedRun, Store, Summary, TableRow, summarise};
+use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
+use crate::config::{ExperimentFile, Spec};
+use crate::record::{FinishedRun, Store};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::path::PathBuf;
 
 /// What a command tells at its end.
 #[derive(Debug)]
@@ -19,18 +22,48 @@ pub struct Report {
     pub missed: usize,
 }
 
-/// What `han-exp report` needs to know of the last command.
+/// What `han-exp report` needs to know of the last command of an experiment.
 #[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
-    device: String,
-    experiment: ExperimentFile,
+#[serde(rename_all = "snake_case")]
+pub enum Remembered {
+    /// Of the checkerboard, or another experiment of its kind.
+    Checkerboard {
+        /// Kind of device.
+        device: String,
+        /// The file, profile and flags applied.
+        experiment: Box<ExperimentFile>,
+    },
+    /// Of a robustness experiment.
+    Robustness {
+        /// The file, profile and flags applied.
+        experiment: Box<RobustnessFile>,
+        /// The trainings.
+        trainings: Vec<TrainingSpec>,
+        /// The attacks.
+        attacks: Vec<AttackSpec>,
+    },
 }
 
-/// Notes which experiment the store holds, so that [`recall`] finds its runs.
-pub fn remember(store: &Store, file: &ExperimentFile, device: &str) -> Result<()> {
-    let remembered = Remembered { device: device.into(), experiment: file.clone() };
-    let path = store.root().join("runs").join(&file.experiment.name).join("experiment.toml");
-    fs::write(&path, toml::to_string(&remembered)?).with_context(|| format!("cannot write {}", path.display()))
+impl Remembered {
+    fn name(&self) -> &str {
+        match self {
+            Self::Checkerboard { experiment, .. } => &experiment.experiment.name,
+            Self::Robustness { experiment, .. } => &experiment.experiment.name,
+        }
+    }
+
+    fn path(store: &Store, name: &str) -> PathBuf {
+        store.root().join("runs").join(name).join("experiment.toml")
+    }
+
+    /// Notes it in the store, so that [`redraw`] finds its runs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, store: &Store) -> Result<()> {
+        let path = Self::path(store, self.name());
+        fs::write(&path, toml::to_string(self)?).with_context(|| format!("cannot write {}", path.display()))
+    }
 }
 
 /// Names of the experiments that the store holds.
@@ -49,41 +82,48 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// An experiment as it was run last, and its finished runs.
-pub fn recall(store: &Store, name: &str) -> Result<(Experiment, Vec<FinishedRun>)> {
-    let path = store.root().join("runs").join(name).join("experiment.toml");
+/// Writes tables, figures and Markdown of an experiment as it was run last anew.
+///
+/// # Errors
+/// When it has no finished run, or a file is damaged.
+pub fn redraw(store: &Store, name: &str) -> Result<Report> {
+    let path = Remembered::path(store, name);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let Remembered { device, experiment } = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    let experiment = experiment.check()?;
-    let mut runs = Vec::new();
-    for spec in experiment.runs(&device) {
-        runs.extend(store.find(&spec)?);
+    let root = store.root().display();
+    let nothing = || format!("{root} has no run of {name} as it was set up last; nothing is redrawn");
+    match toml::from_str(&text).with_context(|| path.display().to_string())? {
+        Remembered::Checkerboard { device, experiment } => {
+            let experiment = experiment.check()?;
+            let runs = finished(store, &experiment.runs(&device))?;
+            ensure!(!runs.is_empty(), nothing());
+            checkerboard::write(store, &experiment, &runs)
+        }
+        Remembered::Robustness { experiment, trainings, attacks } => {
+            let experiment = experiment.check()?;
+            let (trainings, attacks) = (finished(store, &trainings)?, finished(store, &attacks)?);
+            ensure!(!attacks.is_empty(), nothing());
+            robustness::write(store, &experiment, &trainings, &attacks)
+        }
     }
-    Ok((experiment, runs))
 }
 
-/// Writes tables, figures and Markdown.
-pub fn write(store: &Store, experiment: &Experiment, runs: &[FinishedRun]) -> Result<Report> {
-    let summaries = summarise(experiment, runs)?;
-    let rows: Vec<TableRow> = summaries.iter().map(|summary| TableRow::of(experiment, summary)).collect();
+/// Those of the runs that are on disk.
+fn finished<S: Spec>(store: &Store, specs: &[S]) -> Result<Vec<FinishedRun<S>>> {
+    let found = specs.iter().map(|spec| store.find(spec)).collect::<Result<Vec<_>>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Writes `tables/<name>.csv`.
+fn write_table<Row: Serialize>(store: &Store, name: &str, rows: &[Row]) -> Result<()> {
     let tables = store.root().join("tables");
     fs::create_dir_all(&tables).with_context(|| format!("--out: cannot make {}", tables.display()))?;
-    crate::record::write_rows(&tables.join(format!("{}.csv", experiment.name)), &rows)?;
-
-    let drawn = figures::draw(store, experiment, runs, &summaries)?;
-    let verdicts = verdicts(experiment, &summaries);
-    let section = tables.join(format!("{}.md", experiment.name));
-    fs::write(&section, markdown::render(experiment, runs, &summaries, &verdicts, &drawn))
-        .with_context(|| format!("cannot write {}", section.display()))?;
-    write_readme(store)?;
-
-    let missed = verdicts.iter().filter(|verdict| !verdict.met).count();
-    let text = terminal::render(store, &summaries, experiment, &verdicts, &drawn);
-    Ok(Report { text, missed })
+    crate::record::write_rows(&tables.join(format!("{name}.csv")), rows)
 }
 
-/// Puts the sections of all experiments into `README.md`.
-fn write_readme(store: &Store) -> Result<()> {
+/// Writes the section of an experiment, and puts the sections of all experiments into `README.md`.
+fn write_section(store: &Store, name: &str, section: &str) -> Result<()> {
+    let path = store.root().join("tables").join(format!("{name}.md"));
+    fs::write(&path, section).with_context(|| format!("cannot write {}", path.display()))?;
     let mut text =
         "# Results\n\nWritten by `han-exp`; `han-exp report` writes it anew from the CSV files.\n".to_string();
     let mut sections: Vec<_> = fs::read_dir(store.root().join("tables"))?.flatten().map(|entry| entry.path()).collect();
@@ -101,40 +141,6 @@ fn write_readme(store: &Store) -> Result<()> {
 struct Verdict {
     text: String,
     met: bool,
-}
-
-fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
-    let judge = |e: &Expectation| {
-        let summary =
-            summaries.iter().find(|s| s.arm == e.arm && s.recipe == e.recipe && s.protocol.key() == e.protocol);
-        let sample = summary.and_then(Summary::sample);
-        let measured = sample.map(|s| match e.statistic {
-            Statistic::Mean => s.mean,
-            Statistic::Median => s.median,
-            Statistic::Min => s.min,
-        });
-        let diverged = summary.map_or(0, Summary::diverged);
-        // A value within rounding of the bound counts as met: both are decimal fractions in binary. A statistic over what
-        // diverged seeds have left does not.
-        let met = diverged == 0 && measured.is_some_and(|m| (m - e.value).abs() <= e.tolerance + 1e-9);
-        let mut measured = measured.map_or("no value".into(), |m| format!("{:.2} %", 100.0 * m));
-        if diverged > 0 {
-            measured += &format!(" with {diverged} seeds diverged");
-        }
-        let (value, tolerance) = (100.0 * e.value, 100.0 * e.tolerance);
-        let what = format!("{} {} of {}, recipe {}", e.protocol, e.statistic, e.arm, e.recipe);
-        let verdict = if met { "met" } else { "MISSED" };
-        Verdict {
-            text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {measured}: {verdict}"),
-            met,
-        }
-    };
-    experiment.expectations.iter().map(judge).collect()
-}
-
-/// Full runs of an arm under a recipe.
-fn full_runs<'a>(runs: &'a [FinishedRun], arm: &'a str, recipe: &'a str) -> impl Iterator<Item = &'a FinishedRun> {
-    runs.iter().filter(move |r| r.spec.phase == Phase::Full && r.spec.arm == arm && r.spec.recipe == recipe)
 }
 
 fn percent(value: Option<f64>) -> String {

@@ -1,9 +1,9 @@
 //! One training run: batches, steps, reports, and an outcome.
 
-use super::{Optimizer, OptimizerConfig, ScheduleConfig};
-use crate::data::Points;
+use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, sampling::Batches};
+use crate::data::TrainingSet;
 use crate::model::Model;
-use crate::nn::{Mode, loss};
+use crate::nn::Mode;
 use crate::rng::Stream;
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct FitConfig {
     /// Number of optimizer steps.
     pub iterations: usize,
-    /// Points a step, drawn without replacement, afresh for every step.
+    /// Points a step.
     pub batch_size: usize,
     /// Steps between two reports.
     pub report_every: usize,
@@ -29,6 +29,29 @@ pub struct FitConfig {
     /// regularization").
     #[serde(default)]
     pub input_noise: f64,
+    /// How points come into batches.
+    #[serde(default, skip_serializing_if = "Sampling::is_default")]
+    pub sampling: Sampling,
+    /// What is minimised.
+    #[serde(default, skip_serializing_if = "LossConfig::is_default")]
+    pub loss: LossConfig,
+}
+
+impl FitConfig {
+    /// Why nothing can be trained so, if so.
+    pub fn problem(&self) -> Option<String> {
+        let &Self { iterations, batch_size, report_every, learning_rate, input_noise, .. } = self;
+        if iterations == 0 || batch_size < 2 || report_every == 0 || !(learning_rate > 0.0 && learning_rate.is_finite())
+        {
+            return Some(
+                "fit needs iterations, report_every, a batch_size of 2 or more and a positive learning_rate".into(),
+            );
+        }
+        if !(input_noise >= 0.0 && input_noise.is_finite()) {
+            return Some(format!("fit.input_noise is {input_noise}; use 0 or a small number"));
+        }
+        self.optimizer.problem().or_else(|| self.schedule.problem()).or_else(|| self.loss.problem())
+    }
 }
 
 /// What an observer wants next.
@@ -103,27 +126,25 @@ pub struct Streams<'a> {
     pub noise: &'a mut Stream,
 }
 
-/// Trains `model` in place on the mean squared error of its outputs.
+/// Trains `model` in place.
 ///
 /// # Errors
 /// When an operation fails; a loss that is not finite is an outcome, not an error.
 pub fn fit(
     model: &Model,
-    data: &Points,
+    data: &dyn TrainingSet,
     config: &FitConfig,
     streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
-    let mut order: Vec<u32> = (0..data.len() as u32).collect();
-    let batch_size = config.batch_size.min(data.len());
+    let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
     let (mut loss_sum, mut loss_steps) = (0.0, 0);
     for iteration in 0..config.iterations {
         let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
-        streams.batches.shuffle_front(&mut order, batch_size);
-        let (xs, ys) = data.select(&order[..batch_size])?;
+        let (xs, ys) = data.batch(batches.next(streams.batches))?;
         let xs = with_noise(xs, config.input_noise, streams.noise)?;
-        let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
+        let loss = config.loss.of(model, &model.network.forward(&xs, Mode::Train)?, &ys)?;
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         let step = iteration + 1;
         if !value.is_finite() {
@@ -141,7 +162,7 @@ pub fn fit(
             if !model.parameters.all_finite()? {
                 return Ok(Outcome::Diverged { step });
             }
-            let epoch = (step * batch_size) as f64 / data.len() as f64;
+            let epoch = (step * batches.size()) as f64 / data.len() as f64;
             let train_loss = loss_sum / f64::from(loss_steps);
             observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
             (loss_sum, loss_steps) = (0.0, 0);

@@ -1,9 +1,13 @@
 //! The training loop and its parts. It emits events and returns an outcome; it knows nothing of files or bars.
 
 mod fit;
+mod loss;
 mod optimizer;
+mod sampling;
 mod schedule;
 
 pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
+pub use loss::LossConfig;
 pub use optimizer::{Optimizer, OptimizerConfig};
+pub use sampling::Sampling;
 pub use schedule::ScheduleConfig;

@@ -24,6 +24,7 @@ pub use crate::data::source::{Dataset, Part, SIDE};
 pub use cache::default_directory as default_cache;
 pub use survey::{Finding, survey};
 
+use crate::data::TrainingSet;
 use crate::data::source::Pin;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
@@ -106,6 +107,31 @@ impl Images {
             candle_core::bail!("there is no image {row}; the last is {}", self.len().saturating_sub(1));
         }
         Ok(&self.pixels[row * self.features()..][..self.features()])
+    }
+}
+
+/// Some images of a data set, to train or to score on; kept as bytes and converted batch by batch.
+#[derive(Debug, Clone)]
+pub struct Subset<'a> {
+    /// All of them.
+    pub images: &'a Images,
+    /// Places of the ones that count.
+    pub rows: Vec<usize>,
+    /// Where batches are wanted.
+    pub device: Device,
+}
+
+impl TrainingSet for Subset<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// # Shapes
+    /// -> (rows, side * side) in [0, 1], f32; (rows), u32
+    fn batch(&self, rows: &[u32]) -> candle_core::Result<(Tensor, Tensor)> {
+        let rows: Vec<usize> = rows.iter().map(|row| self.rows[*row as usize]).collect();
+        let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.images.labels[*row])).collect();
+        Ok((self.images.inputs(&rows, &self.device)?, Tensor::new(labels, &self.device)?))
     }
 }
 

@@ -37,8 +37,8 @@ impl Bisection {
     }
 
     /// Attacks every example that is classified right. [`Outcome::adversarial`] is the nearest misclassified image.
-    /// What other attacks found (`known`, which may be empty) is where the bisection of an example begins; its images
-    /// are not repeated in the result.
+    /// `known` has distances of misclassified images that other attacks found, by the examples' indices; the bisection of
+    /// an example begins there. Those images are not repeated in the result.
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
@@ -46,12 +46,10 @@ impl Bisection {
         &self,
         classifier: &Classifier<'_>,
         examples: &Examples,
-        known: &[Outcome],
+        known: &BTreeMap<usize, f64>,
         seed: Seed,
     ) -> Result<Vec<Outcome>> {
         check(self.threat, self.steps, self.targets)?;
-        let norm = self.threat.norm;
-        let known: BTreeMap<usize, f64> = known.iter().map(|known| (known.index, known.distance(norm))).collect();
         run(classifier, examples, Goal::nearest(self.threat, Stop::Never), |example| {
             let source = Source { seed, attack: "bisection", example: example.index };
             let upper = known.get(&example.index).copied().unwrap_or(f64::INFINITY);

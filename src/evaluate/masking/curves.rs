@@ -1,7 +1,7 @@
 //! Robust accuracy as a function of the number of steps and of the size of the ball.
 
-use super::{Check, NEGLIGIBLE, accuracy};
-use crate::evaluate::attack::{Classifier, Examples, MultiTarget, Pgd, Setting, Threat};
+use super::{Check, NEGLIGIBLE, RESTARTS, accuracy};
+use crate::evaluate::attack::{Classifier, Examples, MultiTarget, Outcome, Pgd, Setting, Threat};
 use candle_core::Result;
 use serde::Serialize;
 
@@ -51,6 +51,16 @@ pub fn steps_converge(curve: &[StepPoint]) -> Vec<Check> {
         Check::at_most("twice the steps change no accuracy", change, NEGLIGIBLE),
         Check::at_most("the loss has reached a plateau", part, PLATEAU),
     ]
+}
+
+/// Robust accuracy after the first run, the first two, and so on, of an attack with that many restarts.
+pub fn restart_curve(outcomes: &[Outcome], threat: Threat) -> Vec<f64> {
+    let needed: Vec<Option<usize>> = outcomes
+        .iter()
+        .map(|outcome| outcome.adversarial.as_ref().filter(|_| outcome.breaks(threat)).map(|found| found.run))
+        .collect();
+    let left = |runs: usize| needed.iter().filter(|run| run.is_none_or(|run| run >= runs)).count();
+    (1..=RESTARTS).map(|runs| left(runs) as f64 / outcomes.len().max(1) as f64).collect()
 }
 
 /// Robust accuracy under [`MultiTarget`] alone, without successes of smaller balls, for some sizes of the ball.

@@ -13,7 +13,7 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
-pub use curves::{StepPoint, eps_curve, falls_with_eps, step_curve, steps_converge};
+pub use curves::{StepPoint, eps_curve, falls_with_eps, restart_curve, step_curve, steps_converge};
 pub use gradient::{gradient_norms, gradients_match_differences, gradients_vanish, softmax_saturates};
 pub use surface::{Surface, loss_surface};
 
@@ -55,7 +55,20 @@ impl Check {
     }
 }
 
-/// Makes the attacks and all rows but that of transfer, which needs a second network.
+/// The rows, and the curves and attacks behind some of them.
+#[derive(Debug, Clone)]
+pub struct Checklist {
+    /// All rows.
+    pub rows: Vec<Check>,
+    /// Accuracy against the number of steps.
+    pub steps: Vec<StepPoint>,
+    /// Robust accuracy after 1, 2, .. runs from random points.
+    pub restarts: Vec<f64>,
+    /// What the white-box attacks found.
+    pub white_box: Vec<Outcome>,
+}
+
+/// Makes the attacks and all rows but that of transfer, which needs a second network ([`transfer_adds_nothing`]).
 ///
 /// `precise` is the same network in f64, for the differences; without it they are taken in f32.
 ///
@@ -66,7 +79,7 @@ pub fn checklist(
     precise: Option<&Classifier<'_>>,
     examples: &Examples,
     setting: &Setting,
-) -> Result<Vec<Check>> {
+) -> Result<Checklist> {
     let &Setting { threat, seed, .. } = setting;
     let single = Fgsm::new(threat).run(classifier, examples, seed)?;
     let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
@@ -75,7 +88,8 @@ pub fn checklist(
 
     let mut rows = vec![deterministic(classifier, examples)?, returns_logits(examples)];
     rows.push(covers(&white, &single, threat));
-    rows.extend(steps_converge(&step_curve(classifier, examples, setting)?));
+    let steps = step_curve(classifier, examples, setting)?;
+    rows.extend(steps_converge(&steps));
     rows.push(restarts_converge(&restarted, threat, RESTARTS / 2));
     rows.push(falls_with_eps(&eps_curve(classifier, examples, setting)?));
     rows.extend(large_balls_break_all(classifier, examples, setting)?);
@@ -85,7 +99,7 @@ pub fn checklist(
     rows.push(gradients_vanish(classifier, examples)?);
     rows.push(softmax_saturates(examples));
     rows.push(gradients_match_differences(classifier, precise.unwrap_or(classifier), examples, PROBES)?);
-    Ok(rows)
+    Ok(Checklist { rows, steps, restarts: restart_curve(&restarted, threat), white_box: white })
 }
 
 /// The worst case of projected gradient descent on the cross-entropy, towards every wrong class, and of `others`.

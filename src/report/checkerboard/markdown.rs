@@ -1,10 +1,9 @@
 //! The section of an experiment in `results/README.md`.
 
-use super::figures::Drawn;
-use super::{Verdict, percent};
+use crate::report::drawn::{self, Drawn};
+use crate::report::{Verdict, percent, provenance};
 use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -31,13 +30,10 @@ pub(super) fn render(
         }
         let _ = writeln!(text);
     }
-    for figure in drawn {
-        let _ = match &figure.result {
-            Ok(()) => writeln!(text, "![{}](figures/{})\n", figure.title, figure.file),
-            Err(reason) => writeln!(text, "{} is not drawn: {reason}\n", figure.title),
-        };
-    }
-    provenance(&mut text, runs);
+    text += &drawn::markdown(drawn);
+    let selection = runs.iter().filter(|run| run.spec.phase == Phase::Selection).count();
+    let what = format!("{} full runs and {selection} selection runs", runs.len() - selection);
+    text += &provenance::render(&what, &runs.iter().map(|run| &run.manifest).collect::<Vec<_>>());
     text
 }
 
@@ -99,35 +95,4 @@ fn chosen_rates(text: &mut String, summaries: &[Summary]) {
         let _ = writeln!(text, "- {}, {}: {}", summary.recipe, summary.arm, values.join("; "));
     }
     let _ = writeln!(text);
-}
-
-/// Every commit that made one of the runs: finished runs are kept from build to build.
-fn commits(runs: &[FinishedRun]) -> String {
-    let commits: BTreeSet<&str> = runs.iter().map(|run| run.manifest.environment.git_commit.as_str()).collect();
-    let named = commits.into_iter().map(|commit| if commit.is_empty() { "unknown" } else { commit });
-    named.collect::<Vec<_>>().join(" and ")
-}
-
-fn provenance(text: &mut String, runs: &[FinishedRun]) {
-    let Some(first) = runs.first() else {
-        let _ = writeln!(text, "No run is finished yet.");
-        return;
-    };
-    let environment = &first.manifest.environment;
-    let diverged = runs.iter().filter(|r| r.manifest.diverged_at_step.is_some()).count();
-    let selection = runs.iter().filter(|r| r.spec.phase == Phase::Selection).count();
-    let (full, seconds) = (runs.len() - selection, runs.iter().map(|r| r.manifest.seconds).sum::<f64>());
-    let _ = writeln!(
-        text,
-        "{full} full runs and {selection} selection runs, {diverged} of them diverged; {:.1} minutes of one core's time. \
-         han-exp {}, commit {}, {}, candle {}, {}, {} ({}).",
-        seconds / 60.0,
-        environment.version,
-        commits(runs),
-        environment.rustc,
-        environment.candle,
-        environment.device,
-        environment.platform,
-        environment.simd,
-    );
 }

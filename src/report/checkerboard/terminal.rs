@@ -1,7 +1,7 @@
 //! The closing table of a command.
 
-use super::figures::Drawn;
-use super::{Verdict, percent};
+use crate::report::drawn::{self, Drawn};
+use crate::report::{Verdict, percent};
 use crate::config::Experiment;
 use crate::record::{Protocol, Store, Summary};
 use std::fmt::Write;
@@ -59,11 +59,7 @@ pub(super) fn render(
     for verdict in verdicts {
         let _ = writeln!(text, "{}", verdict.text);
     }
-    for figure in drawn {
-        if let Err(reason) = &figure.result {
-            let _ = writeln!(text, "not drawn: {}: {reason}", figure.file);
-        }
-    }
+    text += &drawn::missing(drawn);
     let _ = writeln!(text, "\nfigures, tables and runs are in {}", store.root().display());
     text
 }

@@ -1,6 +1,7 @@
 //! The charts of an experiment, from the CSV files of its runs.
 
 use super::full_runs;
+use crate::report::drawn::{self, Drawn};
 use crate::config::{Experiment, Recipe};
 use crate::figure::{
     BandPoint, Curve, CurvePanel, DecisionPanel, Image, Mark, MarkPanel, accuracy_against_parameters, accuracy_curves,
@@ -8,42 +9,22 @@ use crate::figure::{
 };
 use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, PredictionRow, Protocol, SeedValue, Store, Summary, TestCurveRow};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
-use std::fs;
 
-/// A chart, or why there is none.
-pub(super) struct Drawn {
-    pub(super) title: &'static str,
-    pub(super) file: String,
-    pub(super) result: Result<(), String>,
-}
-
-/// Draws every chart; one that cannot be drawn says why and does not keep the others back.
+/// Draws every chart.
 pub(super) fn draw(
     store: &Store,
     experiment: &Experiment,
     runs: &[FinishedRun],
     summaries: &[Summary],
 ) -> Result<Vec<Drawn>> {
-    let directory = store.root().join("figures");
-    fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;
-    let charts: [(&str, &str, Result<Image>); 3] = [
+    let charts: [(&'static str, &str, Result<Image>); 3] = [
         ("Decision maps", "decision-maps", maps(experiment, runs, summaries)),
         ("Test accuracy over iterations", "test-accuracy", curves(experiment, runs, summaries)),
         ("Test accuracy against parameters", "parameters", against_parameters(experiment, summaries)),
     ];
-    let drawn = charts.into_iter().map(|(title, name, image)| {
-        let file = format!("{}-{name}.png", experiment.name);
-        let path = directory.join(&file);
-        let result = image.and_then(|image| image.save(&path)).map_err(|reason| {
-            // A chart of an earlier command would be taken for one of this.
-            let _ = fs::remove_file(&path);
-            format!("{reason:#}")
-        });
-        Drawn { title, file, result }
-    });
-    Ok(drawn.collect())
+    drawn::save(store, &experiment.name, charts)
 }
 
 /// Truth and every network side by side, a row for each recipe: the run of the median seed under held_out.

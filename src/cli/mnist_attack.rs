@@ -1,0 +1,229 @@
+//! `han-exp mnist-attack`
+
+use super::data::ImageSource;
+use super::{Exit, Running, stop_on_interrupt, tell};
+use crate::config::ProfileName;
+use crate::config::robustness::{AttackSpec, Flags, ImageSet, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile};
+use crate::data::images::{self, Dataset, ImageData};
+use crate::evaluate::attack::{Attack, Norm, ROWS};
+use crate::experiment::progress::Progress;
+use crate::experiment::robustness::{Attacker, Export, Trainer, data_hash};
+use crate::experiment::scheduler::{Batch, Scheduler};
+use crate::record::{Environment, Store};
+use crate::report::{self, Remembered};
+use anyhow::{Context, Result};
+use clap::{ArgAction, Args};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// Compiled in, so that the binary works anywhere.
+const EXPERIMENT: &str = include_str!("../../experiments/mnist-attack.toml");
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) setting: Setting,
+    #[command(flatten)]
+    pub(super) running: Running,
+    /// Images attacked at a time on each thread; no result depends on it
+    #[arg(long, default_value_t = ROWS, value_name = "N")]
+    batch: usize,
+    /// Write the attacked images, what the attacks made of them, weights and radii to this .npz or .safetensors file;
+    /// attacks are made again for it
+    #[arg(long, value_name = "FILE")]
+    export_adversarial: Option<PathBuf>,
+    /// Exit with code 3 when an expectation of the experiment file is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What to run: the experiment file, a profile, and flags over both.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Setting {
+    /// How much to run
+    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
+    profile: ProfileName,
+    /// Read another experiment file than the one compiled in
+    #[arg(long, value_name = "FILE")]
+    experiment: Option<PathBuf>,
+    /// Networks: hannet, fcnet, certified and others of the experiment file
+    #[arg(long, value_delimiter = ',', value_name = "MODEL,..")]
+    models: Option<Vec<String>>,
+    /// Attack these weights (.safetensors, or a PyTorch state dict) instead of training: FILE for the only model,
+    /// MODEL=FILE for one of several
+    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]FILE,..")]
+    weights: Vec<WeightsFile>,
+    /// mnist or fashion-mnist
+    #[arg(long, value_parser = dataset, value_name = "NAME")]
+    dataset: Option<Dataset>,
+    /// Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another
+    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]N,..")]
+    width: Vec<crate::config::Sized>,
+    /// Number of hidden layers: N for the first of the models, MODEL=N for another
+    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]N,..")]
+    depth: Vec<crate::config::Sized>,
+    /// Passes over the training images
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Independent repetitions
+    #[arg(long, value_name = "N")]
+    seeds: Option<usize>,
+    /// Seed of the first repetition; the others follow
+    #[arg(long, value_name = "N")]
+    first_seed: Option<u64>,
+    /// The only norm of perturbations: linf or l2 [default: both]
+    #[arg(long, value_enum)]
+    norm: Option<Norm>,
+    /// Sizes of the ball at which every attack is made, in --norm, or in Linf if none is given; pixels are in 0 to 1
+    #[arg(long, value_delimiter = ',', value_name = "EPS,..", allow_negative_numbers = true)]
+    eps: Option<Vec<f64>>,
+    /// Sizes of the ball for the charts, likewise; off for none
+    #[arg(long, value_name = "EPS,..|off", allow_hyphen_values = true)]
+    sweep: Option<Sizes>,
+    /// Attacks at every size of --eps; auto is the standard cascade of AutoAttack
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ATTACK,..")]
+    attacks: Option<Vec<Attack>>,
+    /// Test images that are attacked, chosen at random
+    #[arg(long, value_name = "N")]
+    n: Option<usize>,
+    /// Images of the checklist for hidden gradients, which is made for the first seed; 0 for none
+    #[arg(long, value_name = "N")]
+    checklist: Option<usize>,
+    /// Whether to certify radii [default: true]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    certify: Option<bool>,
+    /// Steps of iterative attacks
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Runs of PGD, APGD and FAB for each loss or class, all but the first from random points
+    #[arg(long, value_name = "N")]
+    restarts: Option<usize>,
+    /// Proposals of Square
+    #[arg(long, value_name = "N")]
+    queries: Option<usize>,
+    #[command(flatten)]
+    source: ImageSource,
+}
+
+fn dataset(name: &str) -> Result<Dataset, String> {
+    let found = Dataset::ALL.into_iter().find(|dataset| dataset.name() == name);
+    found.ok_or_else(|| "use mnist or fashion-mnist".into())
+}
+
+/// The runs of a command.
+pub(super) struct Plan {
+    pub experiment: Robustness,
+    pub data: ImageData,
+    pub set: ImageSet,
+    pub trainings: Vec<TrainingSpec>,
+    pub attacks: Vec<AttackSpec>,
+}
+
+impl Setting {
+    /// The file with profile and flags applied.
+    fn resolve(&self) -> Result<RobustnessFile> {
+        let (text, origin) = match &self.experiment {
+            None => (EXPERIMENT.to_string(), "experiments/mnist-attack.toml".to_string()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                (text.with_context(|| format!("--experiment {}", path.display()))?, path.display().to_string())
+            }
+        };
+        let flags = Flags {
+            models: self.models.clone(),
+            width: self.width.clone(),
+            depth: self.depth.clone(),
+            dataset: self.dataset,
+            epochs: self.epochs,
+            seeds: self.seeds,
+            first_seed: self.first_seed,
+            norm: self.norm,
+            eps: self.eps.clone(),
+            sweep: self.sweep.clone(),
+            attacks: self.attacks.clone(),
+            images: self.n,
+            checklist_images: self.checklist,
+            certify: self.certify,
+            steps: self.steps,
+            restarts: self.restarts,
+            queries: self.queries,
+        };
+        RobustnessFile::parse(&text, &origin)?.with_profile(self.profile)?.with_flags(&flags)
+    }
+
+    /// Checks everything, finds the images, and lists the runs.
+    pub(super) fn plan(&self, device: &str) -> Result<Plan> {
+        let experiment = self.resolve()?.check()?;
+        let data = images::load(experiment.dataset, &self.source.options())?;
+        let set = experiment.image_set(data.is_sample());
+        let all = experiment.trainings(&set, data.train.len(), device);
+        let attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
+        // What is given as a file need not be trained.
+        let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));
+        let trainings = all.into_iter().filter(needed).collect();
+        Ok(Plan { experiment, data, set, trainings, attacks })
+    }
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Exit> {
+    let stop = stop_on_interrupt()?;
+    let export = arguments.export_adversarial.as_deref().map(Export::new).transpose()?;
+    execute(&arguments.setting, &arguments.running, arguments.batch, export.as_ref(), arguments.strict, &stop)
+}
+
+/// The stages in order: check, plan, train, attack, write, draw, tell.
+pub(super) fn execute(
+    setting: &Setting,
+    running: &Running,
+    batch: usize,
+    export: Option<&Export>,
+    strict: bool,
+    stop: &AtomicBool,
+) -> Result<Exit> {
+    let device = running.device.open()?;
+    if let Some(note) = &device.note {
+        eprintln!("note: {note}");
+    }
+    let Plan { experiment, data, trainings, attacks, .. } = setting.plan(device.kind)?;
+
+    let store = Store::new(&running.out);
+    let _lock = store.lock(&experiment.name)?;
+    store.clean(&experiment.name)?;
+    let remembered = Remembered::Robustness {
+        experiment: Box::new(experiment.file().clone()),
+        trainings: trainings.clone(),
+        attacks: attacks.clone(),
+    };
+    remembered.save(&store)?;
+    let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
+    let scheduler = Scheduler {
+        store: &store,
+        device: &device.device,
+        environment: &environment,
+        jobs: running.jobs(),
+        force: running.force,
+        stop,
+    };
+    let hash = data_hash(&data);
+    let trained =
+        scheduler.run(&Trainer { data: &data, data_hash: &hash }, &trainings, &Progress::new(running.quiet))?;
+    let attacker = Attacker { data: &data, data_hash: &hash, store: &store, batch, export };
+    // One at a time: an attack shares its images between all threads.
+    let scheduler = Scheduler { jobs: 1, force: running.force || export.is_some(), ..scheduler };
+    let attacked = match trained.interrupted {
+        true => Batch { finished: Vec::new(), interrupted: true },
+        false => scheduler.run(&attacker, &attacks, &Progress::new(running.quiet))?,
+    };
+    if let Some(export) = export.filter(|_| !attacked.interrupted) {
+        export.write()?;
+    }
+    let report = report::robustness::write(&store, &experiment, &trained.finished, &attacked.finished)?;
+    tell(&report.text);
+    if attacked.interrupted {
+        let (done, planned) =
+            (trained.finished.len() + attacked.finished.len(), trainings.len() + attacks.len());
+        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
+        return Ok(Exit::Interrupted);
+    }
+    Ok(if strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+}

@@ -1,0 +1,14 @@
+//! Robustness of image classifiers: from an experiment file to two lists of runs, trainings and attacks on them.
+//!
+//! [`RobustnessFile`] is what the file says, a profile and flags applied; [`RobustnessFile::check`] turns it into a
+//! [`Robustness`], the only type that can run.
+
+mod experiment;
+mod file;
+mod overrides;
+mod run;
+
+pub use experiment::{Arm, Robustness};
+pub use file::{Metric, Requirement, RobustnessFile};
+pub use overrides::{Flags, Sizes, WeightsFile};
+pub use run::{AttackSpec, Effort, ImageSet, Stopping, TrainingSpec, WeightsSource};

@@ -1,0 +1,180 @@
+//! Flags that change what the experiment file says.
+
+use super::file::{ArmFile, RobustnessFile};
+use crate::config::overrides::Sized;
+use crate::data::source::Dataset;
+use crate::evaluate::attack::{Attack, Norm};
+use crate::model::Size;
+use anyhow::{Result, bail, ensure};
+use std::path::PathBuf;
+
+/// Flags, applied over a file and its profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Flags {
+    /// Networks to keep.
+    pub models: Option<Vec<String>>,
+    /// New widths, for a named network or for the main one.
+    pub width: Vec<Sized>,
+    /// New depths, likewise.
+    pub depth: Vec<Sized>,
+    /// Another data set.
+    pub dataset: Option<Dataset>,
+    /// Passes over the training images, of every recipe.
+    pub epochs: Option<usize>,
+    /// Repetitions of every network.
+    pub seeds: Option<usize>,
+    /// Seed of the first repetition.
+    pub first_seed: Option<u64>,
+    /// The only norm.
+    pub norm: Option<Norm>,
+    /// Sizes of the ball, in that norm, without one in Linf.
+    pub eps: Option<Vec<f64>>,
+    /// Sizes of the ball for the charts, likewise.
+    pub sweep: Option<Sizes>,
+    /// The attacks at every size of the ball.
+    pub attacks: Option<Vec<Attack>>,
+    /// Test images that are attacked.
+    pub images: Option<usize>,
+    /// Images of the masking checklist.
+    pub checklist_images: Option<usize>,
+    /// Whether radii are certified.
+    pub certify: Option<bool>,
+    /// Steps of iterative attacks.
+    pub steps: Option<usize>,
+    /// Runs of restarted attacks.
+    pub restarts: Option<usize>,
+    /// Proposals of Square.
+    pub queries: Option<usize>,
+}
+
+/// Sizes of a ball from a flag: `0.05,0.1`, or `off` for none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sizes(pub Vec<f64>);
+
+impl std::str::FromStr for Sizes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(Vec::new()));
+        }
+        let sizes = text.split(',').map(|size| size.trim().parse().map_err(|_| format!("{size:?} is no number")));
+        sizes.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A file of weights from a flag: `weights.safetensors`, or `fcnet=weights.safetensors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightsFile {
+    /// The network that it names, if any.
+    pub arm: Option<String>,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+impl std::str::FromStr for WeightsFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        match text.split_once('=') {
+            Some((arm, path)) if plain(arm) => Ok(Self { arm: Some(arm.into()), path: path.into() }),
+            _ => Ok(Self { arm: None, path: text.into() }),
+        }
+    }
+}
+
+impl RobustnessFile {
+    /// Applies flags.
+    ///
+    /// # Errors
+    /// When a flag names what is not there, or says the same thing twice.
+    pub fn with_flags(mut self, flags: &Flags) -> Result<Self> {
+        if let Some(models) = &flags.models {
+            self.keep_arms(models, "--models")?;
+        }
+        for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
+            let mut resized = Vec::new();
+            for sized in sizes {
+                let name = self.resize(flag, sized)?;
+                ensure!(!resized.contains(&name), "{flag}: {name} is given twice; use one number for each model");
+                resized.push(name);
+            }
+        }
+        self.data.dataset = flags.dataset.unwrap_or(self.data.dataset);
+        if let Some(epochs) = flags.epochs {
+            self.recipe.iter_mut().for_each(|recipe| recipe.epochs = epochs);
+        }
+        if let Some(seeds) = flags.seeds {
+            self.seeds = seeds;
+            self.arm.iter_mut().for_each(|arm| arm.seeds = None);
+        }
+        self.first_seed = flags.first_seed.unwrap_or(self.first_seed);
+        self.change_threats(flags)?;
+        let attack = &mut self.attack;
+        if let Some(attacks) = &flags.attacks {
+            attack.attacks.clone_from(attacks);
+        }
+        attack.images = flags.images.unwrap_or(attack.images);
+        attack.checklist_images = flags.checklist_images.unwrap_or(attack.checklist_images);
+        attack.certify = flags.certify.unwrap_or(attack.certify);
+        attack.effort.steps = flags.steps.unwrap_or(attack.effort.steps);
+        attack.effort.restarts = flags.restarts.unwrap_or(attack.effort.restarts);
+        attack.effort.queries = flags.queries.unwrap_or(attack.effort.queries);
+        // Expectations hold for the file's own data and networks; with others they would judge something else.
+        let own = flags.dataset.is_none() && flags.epochs.is_none() && flags.width.is_empty() && flags.depth.is_empty();
+        if !own || flags.attacks.is_some() {
+            self.expect.clear();
+        }
+        let (threats, certify) = (&self.threat, self.attack.certify);
+        self.expect.retain(|e| {
+            let made = |norm| threats.iter().any(|t| t.norm == norm && e.eps.is_some_and(|eps| t.eps.contains(&eps)));
+            match e.metric {
+                super::Metric::CleanAccuracy => true,
+                super::Metric::RobustAccuracy => e.norm.is_some_and(made),
+                super::Metric::CertifiedAccuracy => certify,
+            }
+        });
+        Ok(self)
+    }
+
+    fn change_threats(&mut self, flags: &Flags) -> Result<()> {
+        if let Some(norm) = flags.norm {
+            self.threat.retain(|threat| threat.norm == norm);
+        }
+        let norm = flags.norm.unwrap_or(Norm::Linf);
+        let threat = self.threat.iter_mut().find(|threat| threat.norm == norm);
+        match threat {
+            Some(threat) => {
+                if let Some(eps) = &flags.eps {
+                    threat.eps.clone_from(eps);
+                }
+                if let Some(Sizes(sweep)) = &flags.sweep {
+                    threat.sweep.clone_from(sweep);
+                }
+            }
+            None => bail!("--norm: the experiment file has no threat in this norm"),
+        }
+        // Without a norm there is one answer for all of them to "no sweep".
+        if flags.norm.is_none() && flags.sweep == Some(Sizes(Vec::new())) {
+            self.threat.iter_mut().for_each(|threat| threat.sweep.clear());
+        }
+        Ok(())
+    }
+
+    /// A bare number is for the first arm, the network under study; baselines change only when they are named.
+    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<String> {
+        let known = self.arm.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
+        let arm: Option<&mut ArmFile> = match &sized.arm {
+            Some(name) => self.arm.iter_mut().find(|arm| &arm.name == name),
+            None => self.arm.first_mut(),
+        };
+        let Some(arm) = arm else { bail!("{flag}: use MODEL=N with one of {known}") };
+        let Size { width, depth } = arm.model.size();
+        arm.model.resize(match flag {
+            "--width" => Size { width: sized.value, depth },
+            _ => Size { width, depth: sized.value },
+        });
+        Ok(arm.name.clone())
+    }
+}

@@ -1,0 +1,240 @@
+//! The two kinds of runs: one trains a network, the other attacks and certifies it in one norm.
+
+use crate::config::Spec;
+use crate::data::source::Dataset;
+use crate::evaluate::attack::{Attack, Norm};
+use crate::model::ModelConfig;
+use crate::rng::Seed;
+use crate::train::FitConfig;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which images, and how they are cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSet {
+    /// The data set.
+    pub dataset: Dataset,
+    /// Whether it is the small sample inside the program instead of the whole data set.
+    pub sample: bool,
+    /// Part of the training images that is kept for validation.
+    pub validation_fraction: f64,
+}
+
+impl ImageSet {
+    /// What was computed on, for every table: the data set's name, or `sample`.
+    pub fn name(&self) -> &'static str {
+        if self.sample { "sample" } else { self.dataset.name() }
+    }
+}
+
+/// Which iterate of a training run is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopping {
+    /// The last one.
+    Last,
+    /// Of those at which the validation images were scored, the one whose accuracy (0 to 1) is nearest to this; the
+    /// last of equals. Networks that are compared stop at the same accuracy so.
+    Nearest(f64),
+}
+
+/// The resolved configuration of a training run; `config.toml` in its directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// The experiment's name.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// The root of its randomness.
+    pub seed: Seed,
+    /// Kind of device, cpu or cuda.
+    pub device: String,
+    /// Which iterate is kept.
+    pub stopping: Stopping,
+    /// The images.
+    pub data: ImageSet,
+    /// The network.
+    pub model: ModelConfig,
+    /// Its training.
+    pub fit: FitConfig,
+}
+
+/// Where an attacked network's weights are from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightsSource {
+    /// A training run.
+    Trained(Box<TrainingSpec>),
+    /// A file that the user gave.
+    File {
+        /// Where it lies.
+        path: PathBuf,
+        /// What it holds, in hexadecimal.
+        sha256: String,
+    },
+}
+
+/// How hard the attacks try.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effort {
+    /// Steps of iterative attacks.
+    pub steps: usize,
+    /// Runs of PGD, APGD and FAB for each loss or class.
+    pub restarts: usize,
+    /// Wrong classes that targeted attacks try.
+    pub targets: usize,
+    /// Proposals of Square.
+    pub queries: usize,
+}
+
+/// The resolved configuration of an attack run; `config.toml` in its directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttackSpec {
+    /// The experiment's name.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// The root of the attacks' randomness, and of the training before.
+    pub seed: Seed,
+    /// Kind of device, cpu or cuda.
+    pub device: String,
+    /// How perturbations are measured.
+    pub norm: Norm,
+    /// Sizes of the ball at which every attack is made, ascending.
+    pub eps: Vec<f64>,
+    /// Sizes of the ball at which the attacks of the sweep are made, ascending.
+    pub sweep: Vec<f64>,
+    /// The attacks.
+    pub attacks: Vec<Attack>,
+    /// Those of the sweep.
+    pub sweep_attacks: Vec<Attack>,
+    /// Test images that are attacked, chosen at random; the same ones for every network and seed.
+    pub images: usize,
+    /// Of these, the images that the masking checklist is made on; 0 for no checklist.
+    pub checklist_images: usize,
+    /// Whether radii are certified.
+    pub certify: bool,
+    /// How hard.
+    pub effort: Effort,
+    /// The images.
+    pub data: ImageSet,
+    /// The network.
+    pub model: ModelConfig,
+    /// Its parameters.
+    pub weights: WeightsSource,
+    /// Other networks, whose adversarial images are shown to this one by the checklist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surrogates: Vec<TrainingSpec>,
+}
+
+impl TrainingSpec {
+    /// Why the run cannot be made, if so; a plan's runs can.
+    pub fn problem(&self) -> Option<String> {
+        let names = plain(&[&self.experiment, &self.arm]);
+        names.or_else(|| self.model.problem()).or_else(|| self.fit.problem())
+    }
+}
+
+impl AttackSpec {
+    /// Why the run cannot be made, if so; a plan's runs can.
+    pub fn problem(&self) -> Option<String> {
+        let Effort { steps, restarts, targets, queries } = self.effort;
+        if [steps, restarts, targets, queries, self.images].contains(&0) {
+            return Some("images, steps, restarts, targets and queries must be at least 1".into());
+        }
+        plain(&[&self.experiment, &self.arm]).or_else(|| self.model.problem())
+    }
+
+    /// Whether it needs the network of that training, or one that its checklist compares with.
+    pub fn uses(&self, training: &TrainingSpec) -> bool {
+        matches!(&self.weights, WeightsSource::Trained(own) if own.as_ref() == training)
+            || self.surrogates.contains(training)
+    }
+
+    /// All sizes of the ball at which some attack is made, ascending.
+    pub fn sizes(&self) -> Vec<f64> {
+        let mut sizes = [self.eps.as_slice(), &self.sweep].concat();
+        sizes.sort_by(f64::total_cmp);
+        sizes.dedup();
+        sizes
+    }
+
+    /// The name of its norm in files.
+    pub fn norm_name(&self) -> &'static str {
+        match self.norm {
+            Norm::Linf => "linf",
+            Norm::L2 => "l2",
+        }
+    }
+}
+
+/// Names become parts of paths.
+fn plain(names: &[&str]) -> Option<String> {
+    let fits = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    (!names.iter().all(fits)).then(|| "experiment and arm are names of letters, digits, - and _".into())
+}
+
+impl Spec for TrainingSpec {
+    fn experiment(&self) -> &str {
+        &self.experiment
+    }
+
+    fn arm(&self) -> &str {
+        &self.arm
+    }
+
+    fn point(&self) -> String {
+        "training".into()
+    }
+
+    fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    fn steps(&self) -> usize {
+        self.fit.iterations
+    }
+
+    fn cost(&self) -> usize {
+        // The first layer of a classifier of images is most of it.
+        (self.model.size().width * 784 + self.model.cost()) * self.fit.iterations
+    }
+}
+
+impl Spec for AttackSpec {
+    fn experiment(&self) -> &str {
+        &self.experiment
+    }
+
+    fn arm(&self) -> &str {
+        &self.arm
+    }
+
+    fn point(&self) -> String {
+        format!("attack-{}", self.norm_name())
+    }
+
+    fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    fn steps(&self) -> usize {
+        100
+    }
+
+    fn cost(&self) -> usize {
+        (self.model.size().width * 784 + self.model.cost()) * self.images
+    }
+
+    fn essence(&self) -> Self {
+        let mut place_free = self.clone();
+        if let WeightsSource::File { path, .. } = &mut place_free.weights {
+            path.clear();
+        }
+        place_free
+    }
+}

@@ -1,0 +1,470 @@
+//! One attack run: a trained network, the attacks in one norm, the certificates, and that neither contradicts the other.
+
+use super::checklist::{self, Findings};
+use super::export::Export;
+use super::ledger::{Finder, Ledger, confidence};
+use super::CLASSES;
+use crate::config::Spec;
+use crate::config::robustness::{AttackSpec, Effort, TrainingSpec, WeightsSource};
+use crate::data::images::{ImageData, SIDE};
+use crate::evaluate::attack::{
+    Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, Setting, Stop,
+    Threat, worst_case,
+};
+use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, check_sandwich};
+use crate::experiment::scheduler::{Runner, Tick};
+use crate::model::{Model, weights};
+use crate::record::robustness::AttackRecord;
+use crate::record::{Ending, EvaluationRow, RunOutcome, Store};
+use crate::rng::Seed;
+use crate::train::Control;
+use anyhow::{Context, Result};
+use candle_core::{DType, Device, Tensor};
+use std::time::Instant;
+
+/// Radii (L2) that the literature prints: 36, 72 and 108 of 255, and the pair 0.3 and 1.58 of MNIST.
+pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
+/// Draws of random noise for each distribution.
+const DRAWS: usize = 30;
+/// Images that are kept for the figure.
+const SHOWN: usize = 6;
+/// Steps of a run as the progress bar counts them.
+const WHOLE: usize = 100;
+
+/// Attacks networks on a data set.
+pub struct Attacker<'a> {
+    /// The data set, or the sample that stands in for it; the runs' configuration says which.
+    pub data: &'a ImageData,
+    /// Its hash.
+    pub data_hash: &'a str,
+    /// Where trained networks are.
+    pub store: &'a Store,
+    /// Images attacked at a time on each thread; changes no result.
+    pub batch: usize,
+    /// Gets images and weights, if somebody wants them.
+    pub export: Option<&'a Export>,
+}
+
+impl Runner for Attacker<'_> {
+    type Spec = AttackSpec;
+    type Record = AttackRecord;
+
+    fn run(&self, spec: &AttackSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<AttackRecord>> {
+        let started = (jiff::Timestamp::now(), Instant::now());
+        let loaded = self.load(spec, device)?;
+        let ending = |parameters, step: Option<usize>| Ending {
+            outcome: if step.is_some() { RunOutcome::Diverged } else { RunOutcome::Finished },
+            diverged_at_step: step,
+            parameters,
+            data_hash: self.data_hash.into(),
+            started,
+        };
+        let model = match loaded {
+            Loaded::Model(model) => model,
+            Loaded::Diverged { parameters, step } => return Ok(Some(AttackRecord::empty(ending(parameters, Some(step))))),
+        };
+        let classifier = self.classifier(&model, device)?;
+        let examples = self.examples(spec, &classifier)?;
+        let mut run = Run {
+            spec,
+            classifier: &classifier,
+            ledger: Ledger::new(&examples, spec.norm),
+            examples: &examples,
+            evaluations: Vec::new(),
+            export: self.export,
+        };
+        run.clean();
+        if let Some(export) = self.export {
+            run.export_network(&model, export)?;
+        }
+        // The order of the stages is that of `WHOLE`: the more an attack costs, the later it is made.
+        let stages = spec.attacks.len() + 4;
+        let mut made = 0;
+        let mut go_on = |what: &str| {
+            made += 1;
+            tick(WHOLE * made / (stages + 1), &|| what.to_string()) == Control::Continue
+        };
+        for attack in &spec.attacks {
+            if !go_on(attack.name()) {
+                return Ok(None);
+            }
+            run.attack(*attack)?;
+        }
+        if !go_on("sweep") {
+            return Ok(None);
+        }
+        run.sweep()?;
+        if !go_on("bisection") {
+            return Ok(None);
+        }
+        run.bisect()?;
+        run.worst_case();
+        if !go_on("certificates") {
+            return Ok(None);
+        }
+        let certificates = if spec.certify { Some(run.certify(&model, device)?) } else { None };
+        if !go_on("checklist") {
+            return Ok(None);
+        }
+        let Findings { checks, effort } = self.checklist(spec, &model, &run, device)?;
+        let images = run.shown()?;
+        if let Some(export) = self.export {
+            run.export_results(certificates.as_ref(), export)?;
+        }
+        Ok(Some(AttackRecord {
+            ending: ending(model.parameters.count(), None),
+            examples: run.ledger.rows(certificates.as_ref()),
+            evaluations: run.evaluations,
+            checks,
+            effort,
+            images,
+        }))
+    }
+}
+
+/// A network to attack, or why there is none.
+enum Loaded {
+    Model(Box<Model>),
+    Diverged { parameters: usize, step: usize },
+}
+
+impl Attacker<'_> {
+    fn load(&self, spec: &AttackSpec, device: &Device) -> Result<Loaded> {
+        let model = spec.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
+        let path = match &spec.weights {
+            WeightsSource::File { path, .. } => path.clone(),
+            WeightsSource::Trained(training) => {
+                let run = self.store.find(training.as_ref())?;
+                let run = run.with_context(|| {
+                    format!("the network of {} is not trained; run the experiment's command", training.arm)
+                })?;
+                if let Some(step) = run.manifest.diverged_at_step {
+                    return Ok(Loaded::Diverged { parameters: model.parameters.count(), step });
+                }
+                run.directory.join("weights.safetensors")
+            }
+        };
+        let read = weights::read(&path)?;
+        weights::load(&model.parameters, read).with_context(|| format!("weights of {}", path.display()))?;
+        Ok(Loaded::Model(Box::new(model)))
+    }
+
+    fn classifier<'m>(&self, model: &'m Model, device: &Device) -> Result<Classifier<'m>> {
+        let network = model.frozen.as_ref();
+        let classifier = Classifier::with_type(network, self.data.test.features(), DType::F32, device)?;
+        Ok(classifier.with_batch(self.batch))
+    }
+
+    /// The images that are attacked: the same for every network and seed, so that networks can be compared in pairs.
+    fn examples(&self, spec: &AttackSpec, classifier: &Classifier<'_>) -> Result<Examples> {
+        let test = &self.data.test;
+        let mut rows = Seed(0).stream("attacked").permutation(test.len());
+        rows.truncate(spec.images);
+        rows.sort_unstable();
+        let images = test.inputs(&rows, &Device::Cpu)?.flatten_all()?.to_vec1()?;
+        let labels = rows.iter().map(|row| usize::from(test.labels[*row])).collect();
+        Ok(Examples::of_indices(classifier, images, labels, rows)?)
+    }
+
+    fn checklist(&self, spec: &AttackSpec, model: &Model, run: &Run<'_>, device: &Device) -> Result<Findings> {
+        let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
+        let some: std::collections::BTreeSet<usize> =
+            Seed(0).stream("checklist").permutation(run.examples.len()).into_iter().take(spec.checklist_images).collect();
+        let chosen: std::collections::BTreeSet<usize> =
+            some.into_iter().map(|place| run.examples.get(place).index).collect();
+        let examples = run.examples.filter(|example| chosen.contains(&example.index));
+        let precise = spec.model.build_as(DType::F64, self.data.test.features(), CLASSES, Seed(0), device)?;
+        precise.parameters.assign(&model.parameters.to_stored()?.into_iter().collect())?;
+        let mut surrogates = Vec::new();
+        for training in &spec.surrogates {
+            surrogates.extend(self.surrogate(training, device)?.map(|model| (training.arm.clone(), model)));
+        }
+        let setting = run.setting(*eps);
+        let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples };
+        checklist::make(&subject, &setting, &surrogates, device)
+    }
+
+    /// Another trained network; None if it is not there.
+    fn surrogate(&self, training: &TrainingSpec, device: &Device) -> Result<Option<Model>> {
+        let Some(run) = self.store.find(training)? else { return Ok(None) };
+        if run.manifest.diverged_at_step.is_some() {
+            return Ok(None);
+        }
+        let model = training.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
+        weights::load(&model.parameters, weights::read(&run.directory.join("weights.safetensors"))?)?;
+        Ok(Some(model))
+    }
+}
+
+/// The stages of a run, and what they have found so far.
+struct Run<'r> {
+    spec: &'r AttackSpec,
+    classifier: &'r Classifier<'r>,
+    examples: &'r Examples,
+    ledger: Ledger,
+    evaluations: Vec<EvaluationRow>,
+    export: Option<&'r Export>,
+}
+
+impl Run<'_> {
+    fn threat(&self, eps: f64) -> Threat {
+        Threat { norm: self.spec.norm, eps }
+    }
+
+    fn setting(&self, eps: f64) -> Setting {
+        let Effort { steps, restarts, targets, queries } = self.spec.effort;
+        let image = ImageShape::grey(SIDE, SIDE);
+        let (threat, seed) = (self.threat(eps), self.spec.seed);
+        // Whether an attack goes on after its success changes its last iterate alone, which an export shows.
+        let stop = if self.export.is_some() { Stop::Never } else { Stop::AtSuccess };
+        Setting { seed, steps, restarts, targets, queries, stop, ..Setting::new(threat, image) }
+    }
+
+    fn row(&mut self, metric: &str, attack: &str, epsilon: Option<f64>, value: f64) {
+        let spec = self.spec;
+        self.evaluations.push(EvaluationRow {
+            experiment: spec.experiment.clone(),
+            arm: spec.arm.clone(),
+            point: spec.point(),
+            seed: spec.seed.0,
+            split: "test".into(),
+            metric: metric.into(),
+            attack: attack.into(),
+            norm: epsilon.map(|_| spec.norm_name().into()),
+            epsilon,
+            value,
+            n: self.examples.len(),
+        });
+    }
+
+    fn part(&self, count: usize) -> f64 {
+        count as f64 / self.examples.len() as f64
+    }
+
+    fn clean(&mut self) {
+        self.row("accuracy", "none", None, self.examples.accuracy());
+    }
+
+    /// An attack at every size of the ball, or once if it looks for the nearest image.
+    fn attack(&mut self, attack: Attack) -> Result<()> {
+        let finder = Finder::Attack(attack);
+        if attack.is_minimum_norm() {
+            let sizes = self.spec.sizes();
+            let eps = sizes.last().copied().unwrap_or(1.0);
+            let outcomes = attack.run(self.classifier, self.examples, &self.setting(eps))?;
+            self.ledger.absorb(finder, &outcomes)?;
+            for eps in sizes {
+                let left = self.ledger.robust_against(finder, eps)?;
+                self.row("accuracy", attack.name(), Some(eps), self.part(left));
+            }
+            return Ok(self.passes(attack.name(), None, &outcomes));
+        }
+        for eps in self.spec.eps.clone() {
+            self.attack_at(attack, eps)?;
+        }
+        Ok(())
+    }
+
+    fn attack_at(&mut self, attack: Attack, eps: f64) -> Result<()> {
+        let outcomes = attack.run(self.classifier, self.examples, &self.setting(eps))?;
+        self.ledger.absorb(Finder::Attack(attack), &outcomes)?;
+        let counts = Counts::of(&outcomes, self.threat(eps));
+        self.row("accuracy", attack.name(), Some(eps), counts.robust_accuracy());
+        self.row("accuracy_at_end", attack.name(), Some(eps), counts.accuracy_at_end());
+        self.row("success_rate", attack.name(), Some(eps), counts.success_rate());
+        for (metric, count) in [("ties", counts.ties), ("not_finite", counts.not_finite)] {
+            if count > 0 {
+                self.row(metric, attack.name(), Some(eps), count as f64);
+            }
+        }
+        self.passes(attack.name(), Some(eps), &outcomes);
+        if let Some(export) = self.export {
+            let images: Vec<f32> = self.examples.iter().zip(&outcomes).flat_map(|(e, o)| last(e.image, o)).collect();
+            export.add([(format!("{}/{}/eps{eps}/last", self.name(), attack.name()), self.tensor(images)?)]);
+        }
+        Ok(())
+    }
+
+    /// Mean passes through the network for each image.
+    fn passes(&mut self, attack: &str, eps: Option<f64>, outcomes: &[Outcome]) {
+        let n = outcomes.len().max(1) as f64;
+        let forward = outcomes.iter().map(|outcome| outcome.passes.forward).sum::<usize>() as f64 / n;
+        let backward = outcomes.iter().map(|outcome| outcome.passes.backward).sum::<usize>() as f64 / n;
+        self.row("forward_passes", attack, eps, forward);
+        self.row("backward_passes", attack, eps, backward);
+    }
+
+    /// The cheap attacks and random noise at every size of the sweep. What was made for the table is not made again.
+    fn sweep(&mut self) -> Result<()> {
+        for eps in self.spec.sweep.clone() {
+            for attack in self.spec.sweep_attacks.clone() {
+                let made = self.spec.eps.contains(&eps) && self.spec.attacks.contains(&attack);
+                if !made && !attack.is_minimum_norm() {
+                    self.attack_at(attack, eps)?;
+                }
+            }
+        }
+        for eps in self.spec.sizes() {
+            let threat = self.threat(eps);
+            let run = |distribution| {
+                Noise { draws: DRAWS, ..Noise::new(threat, distribution) }
+                    .run(self.classifier, self.examples, self.spec.seed)
+            };
+            let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
+            let worst = worst_case(threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            self.row("accuracy", "noise", Some(eps), Counts::of(&worst, threat).robust_accuracy());
+        }
+        Ok(())
+    }
+
+    /// Sharpens the distances that the attacks found, up to the largest ball.
+    fn bisect(&mut self) -> Result<()> {
+        let Some(eps) = self.spec.sizes().last().copied().filter(|eps| *eps > 0.0) else { return Ok(()) };
+        let known = self.ledger.known();
+        let outcomes = Bisection::new(self.threat(eps)).run(self.classifier, self.examples, &known, self.spec.seed)?;
+        self.ledger.absorb(Finder::Bisection, &outcomes)?;
+        Ok(self.passes("bisection", None, &outcomes))
+    }
+
+    fn worst_case(&mut self) {
+        for eps in self.spec.sizes() {
+            self.row("accuracy", "worst_case", Some(eps), self.part(self.ledger.robust(eps)));
+        }
+    }
+
+    /// Certified radii of all images, held against every misclassified image that was found.
+    fn certify(&mut self, model: &Model, device: &Device) -> Result<Certificates> {
+        let certifier = Certifier::new(model.frozen.as_ref())?;
+        let count = self.examples.len();
+        let images = Tensor::from_slice(self.examples.images(), (count, self.classifier.inputs()), device)?;
+        let labels: Vec<u32> = self.examples.iter().map(|example| example.label as u32).collect();
+        let certificates = certifier.certify(&images, &labels)?;
+        let rounded = certificates.radii(|radii| radii.rounded);
+        let distances: Vec<f64> = self.ledger.entries().iter().map(|entry| entry.distance_l2).collect();
+        check_sandwich(&rounded, &distances).context("a certificate is contradicted by an attack")?;
+
+        self.row("lipschitz", "none", None, certifier.lipschitz());
+        self.row("head_norm", "none", None, certifier.head_norm());
+        self.row("rounding_measured", "none", None, certificates.measured_error);
+        self.row("rounding_bound", "none", None, certificates.error_bound);
+        // In L2 the usual radii; in Linf what an L2 radius says of a ball in Linf.
+        let (at, scale) = match self.spec.norm {
+            Norm::L2 => {
+                let mut radii = [self.spec.sizes().as_slice(), &RADII].concat();
+                radii.sort_by(f64::total_cmp);
+                radii.dedup();
+                (radii, 1.0)
+            }
+            Norm::Linf => (self.spec.sizes(), (self.classifier.inputs() as f64).sqrt()),
+        };
+        let scaled: Vec<f64> = at.iter().map(|radius| radius * scale).collect();
+        let correct = certificates.correct();
+        let columns: [(&str, fn(&Radii) -> f64); 3] = [
+            ("certified_accuracy", |radii| radii.pair),
+            ("certified_accuracy_global", |radii| radii.global),
+            ("certified_accuracy_rounded", |radii| radii.rounded),
+        ];
+        for (metric, column) in columns {
+            let summary = Summary::of(&certificates.radii(column), &correct, &scaled)?;
+            for (radius, certified) in at.iter().zip(&summary.certified) {
+                self.row(metric, "none", Some(*radius), self.part(certified.certified));
+            }
+        }
+        let summary = Summary::of(&certificates.radii(|radii| radii.pair), &correct, &[])?;
+        self.row("mean_radius", "none", None, summary.mean_radius);
+        self.row("median_radius_of_correct", "none", None, summary.median_correct.unwrap_or(0.0));
+        Ok(certificates)
+    }
+
+    /// Some images for the figure, chosen by a seed: clean, and the nearest misclassified one.
+    fn shown(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut places = Seed(0).stream("shown").permutation(self.examples.len());
+        places.truncate(SHOWN);
+        let (mut clean, mut nearest, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        for place in &places {
+            let (example, entry) = (self.examples.get(*place), &self.ledger.entries()[*place]);
+            let found = entry.image.as_deref().unwrap_or(example.image);
+            let class = entry.class.unwrap_or(entry.prediction);
+            numbers.extend([
+                entry.index as f64,
+                confidence(self.classifier, example.image, entry.prediction)?,
+                confidence(self.classifier, found, class)?,
+            ]);
+            clean.extend_from_slice(example.image);
+            nearest.extend_from_slice(found);
+        }
+        let count = places.len();
+        let numbers = Tensor::from_vec(numbers, (count, 3), &Device::Cpu)?;
+        let pixels = |values: Vec<f32>| Tensor::from_vec(values, (count, self.classifier.inputs()), &Device::Cpu);
+        // Of each image: its place in the test set, and the network's confidence in its answer before and after.
+        Ok(vec![
+            ("numbers".into(), numbers),
+            ("clean".into(), pixels(clean)?),
+            ("nearest".into(), pixels(nearest)?),
+        ])
+    }
+
+    /// What names begin with in an export.
+    fn name(&self) -> String {
+        format!("{}/seed{}/{}", self.spec.arm, self.spec.seed.0, self.spec.norm_name())
+    }
+
+    fn tensor(&self, pixels: Vec<f32>) -> Result<Tensor> {
+        Ok(Tensor::from_vec(pixels, (self.examples.len(), self.classifier.inputs()), &Device::Cpu)?)
+    }
+
+    fn export_network(&self, model: &Model, export: &Export) -> Result<()> {
+        let numbers = |of: fn(&crate::evaluate::attack::Example<'_>) -> i64| -> Result<Tensor> {
+            let values: Vec<i64> = self.examples.iter().map(|example| of(&example)).collect();
+            Ok(Tensor::new(values, &Device::Cpu)?)
+        };
+        export.add([
+            ("images".into(), self.tensor(self.examples.images().to_vec())?),
+            ("labels".into(), numbers(|example| example.label as i64)?),
+            ("indices".into(), numbers(|example| example.index as i64)?),
+            ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
+        ]);
+        let prefix = format!("{}/seed{}/weights", self.spec.arm, self.spec.seed.0);
+        for (name, tensor) in model.parameters.to_stored()? {
+            export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
+        }
+        Ok(())
+    }
+
+    fn export_results(&self, certificates: Option<&Certificates>, export: &Export) -> Result<()> {
+        let choose = |within: f64| -> Vec<f32> {
+            let entries = self.examples.iter().zip(self.ledger.entries());
+            let image = |(example, entry): (crate::evaluate::attack::Example<'_>, &super::ledger::Entry)| {
+                let inside = entry.distance <= within + crate::evaluate::attack::TOLERANCE;
+                entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
+            };
+            entries.flat_map(image).collect()
+        };
+        for eps in &self.spec.eps {
+            export.add([(format!("{}/worst/eps{eps}", self.name()), self.tensor(choose(*eps))?)]);
+        }
+        export.add([(format!("{}/nearest", self.name()), self.tensor(choose(f64::INFINITY))?)]);
+        if let Some(certificates) = certificates {
+            let prefix = format!("{}/seed{}/radii", self.spec.arm, self.spec.seed.0);
+            let tensor = |radii: Vec<f64>| Tensor::new(radii, &Device::Cpu);
+            export.add([
+                (format!("{prefix}/pair"), tensor(certificates.radii(|radii| radii.pair))?),
+                (format!("{prefix}/rounded"), tensor(certificates.radii(|radii| radii.rounded))?),
+            ]);
+        }
+        Ok(())
+    }
+}
+
+/// The last iterate of an attack; the image itself where none was needed.
+fn last(image: &[f32], outcome: &Outcome) -> Vec<f32> {
+    let made = !outcome.is_clean_error() && !outcome.last.is_empty();
+    if made { outcome.last.clone() } else { image.to_vec() }
+}
+
+impl AttackRecord {
+    fn empty(ending: Ending) -> Self {
+        let (examples, evaluations, checks, effort) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { ending, examples, evaluations, checks, effort, images: Vec::new() }
+    }
+}

@@ -1,0 +1,88 @@
+//! The masking checklist of a network as rows, with the curves behind it.
+
+use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, Setting, Stop};
+use crate::evaluate::masking::{self, Check, Checklist};
+use crate::model::Model;
+use crate::record::robustness::{CheckRow, EffortRow};
+use anyhow::Result;
+use candle_core::{DType, Device};
+
+/// What the checklist found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub checks: Vec<CheckRow>,
+    pub effort: Vec<EffortRow>,
+}
+
+/// The network under suspicion, and the images.
+pub(super) struct Subject<'s> {
+    pub classifier: &'s Classifier<'s>,
+    /// The same network in f64.
+    pub precise: &'s Model,
+    pub examples: &'s Examples,
+}
+
+/// Makes all rows; `surrogates` are other networks by name, whose adversarial images are shown to this one.
+pub(super) fn make(
+    subject: &Subject<'_>,
+    setting: &Setting,
+    surrogates: &[(String, Model)],
+    device: &Device,
+) -> Result<Findings> {
+    let Subject { classifier, precise, examples } = *subject;
+    let precise = Classifier::with_type(precise.frozen.as_ref(), classifier.inputs(), DType::F64, device)?;
+    let setting = Setting { stop: Stop::AtSuccess, ..*setting };
+    let list = masking::checklist(classifier, Some(&precise), examples, &setting)?;
+    let mut rows: Vec<(String, Check)> = list.rows.iter().map(|check| (check.name.to_string(), *check)).collect();
+    for (name, model) in surrogates {
+        let made = transferred(model, examples, classifier, &setting, device)?;
+        let check = masking::transfer_adds_nothing(classifier, &list.white_box, &made, setting.threat)?;
+        rows.push((format!("{} ({name})", check.name), check));
+    }
+    let norm = match setting.threat.norm {
+        Norm::Linf => "linf",
+        Norm::L2 => "l2",
+    };
+    let (epsilon, n) = (setting.threat.eps, examples.len());
+    let row = |(name, check): (String, Check)| CheckRow {
+        check: name,
+        norm: norm.into(),
+        epsilon,
+        measured: check.measured,
+        threshold: check.threshold,
+        passed: check.passed,
+        n,
+    };
+    Ok(Findings { checks: rows.into_iter().map(row).collect(), effort: effort(&list, norm, epsilon, n) })
+}
+
+fn effort(list: &Checklist, norm: &str, epsilon: f64, n: usize) -> Vec<EffortRow> {
+    let row = |kind: &str, amount, accuracy, mean_margin| EffortRow {
+        kind: kind.into(),
+        amount,
+        norm: norm.into(),
+        epsilon,
+        accuracy,
+        mean_margin,
+        n,
+    };
+    let steps = list.steps.iter().map(|point| row("steps", point.steps, point.accuracy, Some(point.mean_margin)));
+    let restarts = list.restarts.iter().zip(1..).map(|(accuracy, runs)| row("restarts", runs, *accuracy, None));
+    steps.chain(restarts).collect()
+}
+
+/// The strongest of the cheap attacks on another network, on the same images.
+fn transferred(
+    model: &Model,
+    examples: &Examples,
+    classifier: &Classifier<'_>,
+    setting: &Setting,
+    device: &Device,
+) -> Result<Vec<Outcome>> {
+    let other = Classifier::with_type(model.frozen.as_ref(), classifier.inputs(), DType::F32, device)?;
+    let other = other.with_batch(classifier.batch());
+    let (labels, indices) = examples.iter().map(|example| (example.label, example.index)).unzip();
+    let examples = Examples::of_indices(&other, examples.images().to_vec(), labels, indices)?;
+    // Images deep in the other network's wrong class transfer best, so the attack goes on after its success.
+    Ok(Attack::Pgd.run(&other, &examples, &Setting { stop: Stop::Never, ..*setting })?)
+}

@@ -1,0 +1,170 @@
+//! What is known of each attacked image over all attacks.
+
+use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, TOLERANCE};
+use crate::evaluate::certificate::Certificates;
+use crate::record::robustness::{ATTACKS, ExampleRow};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+/// Whoever finds misclassified images, as a column of `per_example.csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finder {
+    /// An attack by name.
+    Attack(Attack),
+    /// The bisection after all of them.
+    Bisection,
+}
+
+impl Finder {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Attack(attack) => attack.name(),
+            Self::Bisection => "bisection",
+        }
+    }
+
+    fn column(self) -> Result<usize> {
+        let name = self.name();
+        ATTACKS.iter().position(|column| *column == name).with_context(|| format!("{name} has no column"))
+    }
+}
+
+/// All images of a run.
+pub(super) struct Ledger {
+    norm: Norm,
+    entries: Vec<Entry>,
+    places: BTreeMap<usize, usize>,
+}
+
+/// One image.
+pub(super) struct Entry {
+    pub index: usize,
+    label: usize,
+    pub prediction: usize,
+    margin: f64,
+    found: [Option<f64>; ATTACKS.len()],
+    /// Of the nearest misclassified image; infinite for none.
+    pub distance: f64,
+    by: &'static str,
+    /// What the network sees there.
+    pub class: Option<usize>,
+    /// The smallest L2 distance of a misclassified image, which need not be that of the nearest one in another norm.
+    pub distance_l2: f64,
+    /// The nearest misclassified image.
+    pub image: Option<Vec<f32>>,
+}
+
+impl Ledger {
+    pub fn new(examples: &Examples, norm: Norm) -> Self {
+        let entry = |example: crate::evaluate::attack::Example<'_>| {
+            let wrong = !example.is_correct();
+            let distance = if wrong { 0.0 } else { f64::INFINITY };
+            Entry {
+                index: example.index,
+                label: example.label,
+                prediction: (0..example.logits.len()).fold(0, |best, class| {
+                    if example.logits[class] > example.logits[best] { class } else { best }
+                }),
+                margin: example.margin(),
+                found: [None; ATTACKS.len()],
+                distance,
+                by: "none",
+                class: None,
+                distance_l2: distance,
+                image: None,
+            }
+        };
+        let entries: Vec<Entry> = examples.iter().map(entry).collect();
+        let places = entries.iter().enumerate().map(|(place, entry)| (entry.index, place)).collect();
+        Self { norm, entries, places }
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The distances found so far, by the images' places in the test set.
+    pub fn known(&self) -> BTreeMap<usize, f64> {
+        self.entries.iter().map(|entry| (entry.index, entry.distance)).collect()
+    }
+
+    /// Takes in what an attack found.
+    pub fn absorb(&mut self, finder: Finder, outcomes: &[Outcome]) -> Result<()> {
+        let column = finder.column()?;
+        for outcome in outcomes {
+            let Some(entry) = self.places.get(&outcome.index).map(|place| &mut self.entries[*place]) else { continue };
+            let distance = outcome.distance(self.norm);
+            let before = entry.found[column].unwrap_or(f64::INFINITY);
+            entry.found[column] = Some(before.min(distance));
+            let Some(found) = &outcome.adversarial else { continue };
+            if distance < entry.distance {
+                entry.distance = distance;
+                entry.by = finder.name();
+                entry.class = Some(found.predicted);
+                entry.image = Some(found.image.clone());
+            }
+            entry.distance_l2 = entry.distance_l2.min(found.distance.l2);
+        }
+        Ok(())
+    }
+
+    /// Images that are still right at every point of the ball that an attack visited.
+    pub fn robust(&self, eps: f64) -> usize {
+        // The rule of Threat::allows: a distance within the tolerance is inside the ball.
+        self.entries.iter().filter(|entry| entry.distance > eps + TOLERANCE).count()
+    }
+
+    /// The same for one attack alone.
+    pub fn robust_against(&self, finder: Finder, eps: f64) -> Result<usize> {
+        let column = finder.column()?;
+        let left = |entry: &&Entry| entry.found[column].is_none_or(|distance| distance > eps + TOLERANCE);
+        Ok(self.entries.iter().filter(left).count())
+    }
+
+    pub fn rows(&self, certificates: Option<&Certificates>) -> Vec<ExampleRow> {
+        let norm = match self.norm {
+            Norm::Linf => "linf",
+            Norm::L2 => "l2",
+        };
+        let row = |(place, entry): (usize, &Entry)| {
+            let radii = certificates.map(|certificates| certificates.images[place].radii);
+            let row = ExampleRow {
+                index: entry.index,
+                label: entry.label,
+                prediction: entry.prediction,
+                margin: entry.margin,
+                norm: norm.into(),
+                distance: entry.distance,
+                attack: entry.by.into(),
+                adversarial_class: entry.class,
+                distance_l2: entry.distance_l2,
+                fgsm: None,
+                pgd: None,
+                mt_pgd: None,
+                deepfool: None,
+                ddn: None,
+                apgd_ce: None,
+                apgd_dlr: None,
+                apgd_t: None,
+                fab_t: None,
+                square: None,
+                auto: None,
+                bisection: None,
+                certified_pair: radii.map(|radii| radii.pair),
+                certified_global: radii.map(|radii| radii.global),
+                certified_measured: radii.map(|radii| radii.measured),
+                certified_rounded: radii.map(|radii| radii.rounded),
+            };
+            row.with_attacks(entry.found)
+        };
+        self.entries.iter().enumerate().map(row).collect()
+    }
+}
+
+/// The logits' softmax at an image, in the class given.
+pub(super) fn confidence(classifier: &Classifier<'_>, image: &[f32], class: usize) -> Result<f64> {
+    let logits = classifier.logits(image)?;
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|z| (z - largest).exp()).sum();
+    Ok((logits[class] - largest).exp() / sum)
+}

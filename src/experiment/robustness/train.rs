@@ -1,0 +1,161 @@
+//! One training: data, network, training, the iterate that is kept, scores.
+
+use super::CLASSES;
+use crate::config::Spec;
+use crate::config::robustness::{Stopping, TrainingSpec};
+use crate::data::images::{ImageData, Subset};
+use crate::evaluate::certificate::Certifier;
+use crate::evaluate::classification::score;
+use crate::experiment::scheduler::{Runner, Tick};
+use crate::model::Model;
+use crate::record::robustness::TrainingRecord;
+use crate::record::{Ending, EpochRow, EvaluationRow, RunOutcome};
+use crate::train::{Control, Observer, Outcome, Report, StepReport, Streams, fit};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use std::time::Instant;
+
+/// Trains networks on a data set.
+pub struct Trainer<'a> {
+    /// The data set, or the sample that stands in for it; the runs' configuration says which.
+    pub data: &'a ImageData,
+    /// Its hash.
+    pub data_hash: &'a str,
+}
+
+impl Runner for Trainer<'_> {
+    type Spec = TrainingSpec;
+    type Record = TrainingRecord;
+
+    fn run(&self, spec: &TrainingSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<TrainingRecord>> {
+        let started = (jiff::Timestamp::now(), Instant::now());
+        let (train, validation) = self.split(spec, device);
+        let model = spec.model.build(self.data.train.features(), CLASSES, spec.seed, device)?;
+        let mut watch = Watch { spec, validation: &validation, tick, epochs: Vec::new(), kept: None };
+        let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
+        let outcome = fit(&model, &train, &spec.fit, Streams { batches, noise }, &mut watch)?;
+        let (epochs, kept) = (watch.epochs, watch.kept);
+        let (outcome, diverged_at_step) = match outcome {
+            Outcome::Stopped => return Ok(None),
+            Outcome::Finished => (RunOutcome::Finished, None),
+            Outcome::Diverged { step } => (RunOutcome::Diverged, Some(step)),
+        };
+        let mut evaluations = Vec::new();
+        if let (RunOutcome::Finished, Some(kept)) = (outcome, kept) {
+            model.parameters.assign(&kept.weights.into_iter().collect())?;
+            let test = self.test(device);
+            for (split, images) in [("train", &train), ("validation", &validation), ("test", &test)] {
+                evaluations.extend(scores(spec, split, &model, images)?);
+            }
+            evaluations.push(row(spec, "train", "step", kept.step as f64, train.rows.len()));
+            if let Ok(certifier) = Certifier::new(model.frozen.as_ref()) {
+                let n = train.rows.len();
+                evaluations.push(row(spec, "train", "lipschitz", certifier.lipschitz(), n));
+                evaluations.push(row(spec, "train", "head_norm", certifier.head_norm(), n));
+            }
+        }
+        Ok(Some(TrainingRecord {
+            ending: Ending {
+                outcome,
+                diverged_at_step,
+                parameters: model.parameters.count(),
+                data_hash: self.data_hash.into(),
+                started,
+            },
+            epochs,
+            evaluations,
+            weights: model.parameters.to_stored()?,
+        }))
+    }
+}
+
+impl<'a> Trainer<'a> {
+    /// Training and validation images of a seed.
+    fn split(&self, spec: &TrainingSpec, device: &Device) -> (Subset<'a>, Subset<'a>) {
+        let images = &self.data.train;
+        let mut train = spec.seed.stream("validation").permutation(images.len());
+        let kept = (images.len() as f64 * spec.data.validation_fraction).round() as usize;
+        let validation = train.split_off(images.len() - kept);
+        let subset = |rows| Subset { images, rows, device: device.clone() };
+        (subset(train), subset(validation))
+    }
+
+    fn test(&self, device: &Device) -> Subset<'a> {
+        let images = &self.data.test;
+        Subset { images, rows: (0..images.len()).collect(), device: device.clone() }
+    }
+}
+
+/// An iterate that may be kept.
+struct Iterate {
+    step: usize,
+    /// How far its validation accuracy is from the one that is wanted.
+    off: f64,
+    weights: Vec<(String, Tensor)>,
+}
+
+/// Turns reports into rows and keeps an iterate.
+struct Watch<'a> {
+    spec: &'a TrainingSpec,
+    validation: &'a Subset<'a>,
+    tick: &'a mut Tick<'a>,
+    epochs: Vec<EpochRow>,
+    kept: Option<Iterate>,
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, report: StepReport) -> Control {
+        (self.tick)(report.step, &|| report.to_string())
+    }
+
+    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
+        let score = score(model.frozen.as_ref(), self.validation)?;
+        let off = match self.spec.stopping {
+            Stopping::Last => 0.0,
+            Stopping::Nearest(wanted) => (score.accuracy - wanted).abs(),
+        };
+        if self.kept.as_ref().is_none_or(|kept| off <= kept.off) {
+            self.kept = Some(Iterate { step: report.step, off, weights: model.parameters.to_stored()? });
+        }
+        let spec = self.spec;
+        self.epochs.push(EpochRow {
+            experiment: spec.experiment.clone(),
+            arm: spec.arm.clone(),
+            point: spec.point(),
+            seed: spec.seed.0,
+            epoch: report.epoch,
+            step: report.step,
+            learning_rate: report.learning_rate,
+            train_loss: report.train_loss,
+            validation_loss: Some(score.cross_entropy),
+            validation_metric: Some(score.accuracy),
+        });
+        Ok(())
+    }
+}
+
+fn scores(spec: &TrainingSpec, split: &str, model: &Model, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
+    let score = score(model.frozen.as_ref(), images)?;
+    let row = |metric, value| row(spec, split, metric, value, score.images);
+    Ok([
+        row("accuracy", score.accuracy),
+        row("cross_entropy", score.cross_entropy),
+        row("logit_range", score.logit_range),
+    ])
+}
+
+fn row(spec: &TrainingSpec, split: &str, metric: &str, value: f64, n: usize) -> EvaluationRow {
+    EvaluationRow {
+        experiment: spec.experiment.clone(),
+        arm: spec.arm.clone(),
+        point: spec.point(),
+        seed: spec.seed.0,
+        split: split.into(),
+        metric: metric.into(),
+        attack: "none".into(),
+        norm: None,
+        epsilon: None,
+        value,
+        n,
+    }
+}

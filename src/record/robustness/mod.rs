@@ -1,0 +1,11 @@
+//! What the runs of a robustness experiment leave, and the tables over their seeds.
+
+mod rows;
+mod runs;
+mod summary;
+
+pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow};
+pub use runs::{AttackRecord, TrainingRecord};
+pub use summary::{
+    ArmMeasurements, ComparisonRow, Figure, Measurements, SeedRow, SummaryRow, attacks_made, measure, norm_name,
+};

@@ -1,0 +1,125 @@
+//! The closing table of a command.
+
+use super::Results;
+use crate::record::robustness::{ArmMeasurements, Figure, norm_name};
+use crate::record::{Store, statistics::Sample};
+use crate::report::drawn::{self, Drawn};
+use crate::report::{Verdict, percent};
+use std::fmt::Write;
+
+pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
+    let mut text = String::new();
+    let images = results.measured.arms.iter().map(|arm| arm.images).max().unwrap_or(0);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "\n{}, data {}: accuracy in percent, mean +- std over seeds; {images} test images attacked",
+        results.experiment.title,
+        results.data()
+    );
+    let columns = columns(results);
+    let width = results.measured.arms.iter().map(|arm| results.label(&arm.arm).len()).max().unwrap_or(0).max(7);
+    let mut header = format!("{:width$} {:>10} {:>5}", "model", "parameters", "seeds");
+    for (name, _) in &columns {
+        let _ = write!(header, " {name:>15}");
+    }
+    let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
+    for arm in &results.measured.arms {
+        let seeds = arm.values.values().map(Vec::len).max().unwrap_or(0);
+        let _ = write!(text, "{:width$} {:>10} {seeds:>5}", results.label(&arm.arm), arm.parameters);
+        for (_, figure) in &columns {
+            let _ = write!(text, " {:>15}", spread(arm.sample(figure)));
+        }
+        let diverged = if arm.diverged > 0 { format!("  {} diverged", arm.diverged) } else { String::new() };
+        let _ = writeln!(text, "{diverged}");
+    }
+    if results.measured.arms.is_empty() {
+        let _ = writeln!(text, "no network is trained and attacked yet");
+    }
+    let _ = writeln!(text, "clean: all test images. worst: no attack of all broke it. proved: certified, L2.");
+    comparisons(&mut text, results);
+    checklist(&mut text, results);
+    for verdict in verdicts {
+        let _ = writeln!(text, "{}", verdict.text);
+    }
+    text += &drawn::missing(drawn);
+    let _ = writeln!(text, "\nfigures, tables and runs are in {}", store.root().display());
+    text
+}
+
+/// Heading and figure of each column.
+fn columns(results: &Results<'_>) -> Vec<(String, Figure)> {
+    // Weights from a file have no training, and only the attacked images then say how right they are.
+    let trained = results.measured.arms.iter().any(|arm| arm.sample(&Figure::of("test", "accuracy")).is_some());
+    let mut columns = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
+    for threat in &results.experiment.threats {
+        for &eps in &threat.eps {
+            let figure = Figure::at("accuracy", "worst_case", threat.norm, eps);
+            columns.push((format!("worst {} {eps}", norm_name(threat.norm)), figure));
+        }
+    }
+    let l2 = results.experiment.threats.iter().find(|threat| norm_name(threat.norm) == "l2");
+    for radius in [0.3, 1.58] {
+        columns.extend(l2.map(|threat| {
+            (format!("proved {radius}"), Figure::at("certified_accuracy", "none", threat.norm, radius))
+        }));
+    }
+    let any = |figure: &Figure| results.measured.arms.iter().any(|arm: &ArmMeasurements| arm.sample(figure).is_some());
+    columns.retain(|(_, figure)| any(figure));
+    columns
+}
+
+pub(super) fn spread(sample: Option<Sample>) -> String {
+    match sample.and_then(|sample| sample.deviation) {
+        Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
+        None => percent(sample.map(|s| s.mean)),
+    }
+}
+
+/// Of every pair of networks and ball: in how many seeds the first is ahead, and the largest p-value.
+fn comparisons(text: &mut String, results: &Results<'_>) {
+    let rows = &results.measured.comparisons;
+    let mut seen: Vec<(&str, &str, &str, f64)> = Vec::new();
+    for row in rows {
+        let key = (row.first.as_str(), row.second.as_str(), row.norm.as_str(), row.epsilon);
+        if seen.contains(&key) {
+            continue;
+        }
+        seen.push(key);
+        let same: Vec<_> = rows
+            .iter()
+            .filter(|r| (r.first.as_str(), r.second.as_str(), r.norm.as_str(), r.epsilon) == key)
+            .collect();
+        let ahead = same.iter().filter(|row| row.first_accuracy > row.second_accuracy).count();
+        let p = same.iter().map(|row| row.p_value).fold(0.0, f64::max);
+        let ball = if row.norm.is_empty() { "clean".into() } else { format!("{} {}", row.norm, row.epsilon) };
+        let _ = writeln!(
+            text,
+            "{} against {}, {ball}: ahead in {ahead} of {} seeds, McNemar p at most {p:.1e}",
+            results.label(key.0),
+            results.label(key.1),
+            same.len()
+        );
+    }
+}
+
+fn checklist(text: &mut String, results: &Results<'_>) {
+    let all = results.checks().count();
+    if all == 0 {
+        return;
+    }
+    let failed: Vec<_> = results.checks().filter(|(_, check)| !check.passed).collect();
+    let _ = writeln!(text, "checklist for hidden gradients: {} of {all} rows pass", all - failed.len());
+    for (arm, check) in failed {
+        let _ = writeln!(
+            text,
+            "  FAIL {}, {} {}: {}: {:.3e}, at most {:.1e}",
+            results.label(arm),
+            check.norm,
+            check.epsilon,
+            check.check,
+            check.measured,
+            check.threshold
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! What training minimises.
+
+use crate::model::Model;
+use crate::nn::loss::{self, Margin};
+use candle_core::{Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// A loss by name; each is a mean over the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LossConfig {
+    /// Of outputs against targets of the same shape.
+    #[default]
+    MeanSquaredError,
+    /// Of logits (batch, classes) against labels (batch), u32.
+    CrossEntropy,
+    /// The certified radius that is missing to a margin ([`loss::margin`]); for networks that are 1-Lipschitz up to
+    /// their head. Logits and labels as for the cross-entropy.
+    Margin(Margin),
+}
+
+impl LossConfig {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Why the loss makes no sense, if so.
+    pub fn problem(&self) -> Option<String> {
+        let Self::Margin(Margin { radius, temperature }) = self else { return None };
+        let fits = [radius, temperature].into_iter().all(|value| *value > 0.0 && value.is_finite());
+        (!fits).then(|| format!("loss.margin has radius {radius} and temperature {temperature}; use positive numbers"))
+    }
+
+    /// Its value for a batch, a scalar.
+    pub(super) fn of(&self, model: &Model, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::MeanSquaredError => loss::mse(outputs, targets),
+            Self::CrossEntropy => loss::cross_entropy(outputs, targets),
+            Self::Margin(margin) => {
+                let distances = loss::row_distances(model.network.chain()?.head().weight())?;
+                loss::margin(outputs, targets, &distances, *margin)
+            }
+        }
+    }
+}
