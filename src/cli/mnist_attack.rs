@@ -3,7 +3,7 @@
 use super::data::ImageSource;
 use super::{Exit, Running, stop_on_interrupt, tell};
 use crate::config::ProfileName;
-use crate::config::robustness::{AttackSpec, Flags, ImageSet, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile};
+use crate::config::robustness::{AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile};
 use crate::data::images::{self, Dataset, ImageData};
 use crate::evaluate::attack::{Attack, Norm, ROWS};
 use crate::experiment::progress::Progress;
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 pub(super) struct Setting {
     /// How much to run
     #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
-    profile: ProfileName,
+    pub(super) profile: ProfileName,
     /// Read another experiment file than the one compiled in
     #[arg(long, value_name = "FILE")]
     experiment: Option<PathBuf>,
@@ -105,6 +105,21 @@ pub(super) struct Setting {
     source: ImageSource,
 }
 
+/// How to run it.
+pub(super) struct How<'h> {
+    running: &'h Running,
+    batch: usize,
+    export: Option<&'h Export>,
+    strict: bool,
+}
+
+impl<'h> How<'h> {
+    /// Without an export.
+    pub(super) fn of(running: &'h Running, strict: bool) -> Self {
+        Self { running, batch: ROWS, export: None, strict }
+    }
+}
+
 fn dataset(name: &str) -> Result<Dataset, String> {
     let found = Dataset::ALL.into_iter().find(|dataset| dataset.name() == name);
     found.ok_or_else(|| "use mnist or fashion-mnist".into())
@@ -114,12 +129,16 @@ fn dataset(name: &str) -> Result<Dataset, String> {
 pub(super) struct Plan {
     pub experiment: Robustness,
     pub data: ImageData,
-    pub set: ImageSet,
     pub trainings: Vec<TrainingSpec>,
     pub attacks: Vec<AttackSpec>,
 }
 
 impl Setting {
+    /// The same with images from elsewhere.
+    pub(super) fn with_source(self, source: ImageSource) -> Self {
+        Self { source, ..self }
+    }
+
     /// The file with profile and flags applied.
     fn resolve(&self) -> Result<RobustnessFile> {
         let (text, origin) = match &self.experiment {
@@ -161,25 +180,20 @@ impl Setting {
         // What is given as a file need not be trained.
         let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));
         let trainings = all.into_iter().filter(needed).collect();
-        Ok(Plan { experiment, data, set, trainings, attacks })
+        Ok(Plan { experiment, data, trainings, attacks })
     }
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
     let export = arguments.export_adversarial.as_deref().map(Export::new).transpose()?;
-    execute(&arguments.setting, &arguments.running, arguments.batch, export.as_ref(), arguments.strict, &stop)
+    let Arguments { setting, running, batch, strict, .. } = &arguments;
+    execute(setting, &How { running, batch: *batch, export: export.as_ref(), strict: *strict }, &stop)
 }
 
 /// The stages in order: check, plan, train, attack, write, draw, tell.
-pub(super) fn execute(
-    setting: &Setting,
-    running: &Running,
-    batch: usize,
-    export: Option<&Export>,
-    strict: bool,
-    stop: &AtomicBool,
-) -> Result<Exit> {
+pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Result<Exit> {
+    let &How { running, batch, export, strict } = how;
     let device = running.device.open()?;
     if let Some(note) = &device.note {
         eprintln!("note: {note}");

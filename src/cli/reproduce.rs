@@ -1,6 +1,6 @@
 //! `han-exp reproduce`
 
-use super::{Exit, Running, checkerboard, stop_on_interrupt};
+use super::{Exit, Running, checkerboard, data::ImageSource, mnist_attack, stop_on_interrupt};
 use crate::config::ProfileName;
 use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
@@ -15,6 +15,8 @@ pub(super) struct Arguments {
     only: Option<Vec<Name>>,
     #[command(flatten)]
     pub(super) running: Running,
+    #[command(flatten)]
+    source: ImageSource,
     /// Exit with code 3 when an expectation is missed
     #[arg(long)]
     strict: bool,
@@ -25,31 +27,46 @@ pub(super) struct Arguments {
 enum Name {
     /// Generalization on a checkerboard
     Checkerboard,
+    /// Attacks and certificates on MNIST
+    MnistAttack,
 }
 
 /// An experiment's own flags at their defaults.
 #[derive(Debug, Parser)]
-struct Defaults {
+struct Defaults<S: Args> {
     #[command(flatten)]
-    setting: checkerboard::Setting,
+    setting: S,
+}
+
+fn defaults<S: Args>(profile: ProfileName) -> S {
+    Defaults::parse_from(["reproduce", "--profile", &profile.to_string()]).setting
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
+    let mut missed = false;
     for name in Name::value_variants() {
         if arguments.only.as_ref().is_some_and(|only| !only.contains(name)) {
             continue;
         }
         let exit = match name {
             Name::Checkerboard => {
-                let profile = arguments.profile.to_string();
-                let Defaults { setting } = Defaults::parse_from(["reproduce", "--profile", &profile]);
+                let setting: checkerboard::Setting = defaults(arguments.profile);
                 checkerboard::execute(&setting, &arguments.running, arguments.strict, &stop)?
             }
+            Name::MnistAttack => {
+                let setting: mnist_attack::Setting = defaults(arguments.profile);
+                let setting = setting.with_source(arguments.source.clone());
+                let how = mnist_attack::How::of(&arguments.running, arguments.strict);
+                mnist_attack::execute(&setting, &how, &stop)?
+            }
         };
-        if exit != Exit::Success {
-            return Ok(exit);
+        match exit {
+            Exit::Success => {}
+            // The other experiments are still wanted.
+            Exit::Missed => missed = true,
+            Exit::Failure | Exit::Interrupted => return Ok(exit),
         }
     }
-    Ok(Exit::Success)
+    Ok(if missed { Exit::Missed } else { Exit::Success })
 }

@@ -1,11 +1,16 @@
 //! `han-exp rerun`
 
+use super::data::ImageSource;
 use super::{Exit, stop_on_interrupt, tell};
-use crate::config::RunSpec;
+use crate::config::robustness::{AttackSpec, ImageSet, TrainingSpec};
+use crate::config::{RunSpec, Spec};
+use crate::data::{self, images::ImageData};
 use crate::device::DeviceChoice;
+use crate::evaluate::attack::ROWS;
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
-use crate::experiment::scheduler::Scheduler;
+use crate::experiment::robustness::{Attacker, Trainer, data_hash};
+use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::record::{Environment, Store};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -22,27 +27,105 @@ pub(super) struct Arguments {
     /// Results directory; the run it came from is replaced if it lies there
     #[arg(long, default_value = "results", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    source: ImageSource,
+}
+
+/// The kinds of runs, told apart by what only one of them has.
+enum Kind {
+    Checkerboard(RunSpec),
+    Training(TrainingSpec),
+    Attack(Box<AttackSpec>),
+}
+
+impl Kind {
+    fn parse(text: &str) -> Result<Self> {
+        let table: toml::Table = toml::from_str(text)?;
+        Ok(match (table.contains_key("board"), table.contains_key("weights")) {
+            (true, _) => Self::Checkerboard(toml::from_str(text)?),
+            (_, true) => Self::Attack(Box::new(toml::from_str(text)?)),
+            _ => Self::Training(toml::from_str(text)?),
+        })
+    }
+
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::Checkerboard(spec) => spec.problem(),
+            Self::Training(spec) => spec.problem(),
+            Self::Attack(spec) => spec.problem(),
+        }
+    }
+
+    /// Kind of device that the run was made on.
+    fn device(&self) -> &str {
+        match self {
+            Self::Checkerboard(spec) => &spec.device,
+            Self::Training(spec) => &spec.device,
+            Self::Attack(spec) => &spec.device,
+        }
+    }
+
+    fn experiment(&self) -> &str {
+        match self {
+            Self::Checkerboard(spec) => spec.experiment(),
+            Self::Training(spec) => spec.experiment(),
+            Self::Attack(spec) => spec.experiment(),
+        }
+    }
+
+    /// The images that the run needs, if any.
+    fn images(&self) -> Option<&ImageSet> {
+        match self {
+            Self::Checkerboard(_) => None,
+            Self::Training(spec) => Some(&spec.data),
+            Self::Attack(spec) => Some(&spec.data),
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let path = if arguments.run.is_dir() { arguments.run.join("config.toml") } else { arguments.run.clone() };
     let name = path.display();
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
-    let spec: RunSpec = toml::from_str(&text).with_context(|| name.to_string())?;
-    if let Some(problem) = spec.problem() {
+    let run = Kind::parse(&text).with_context(|| name.to_string())?;
+    if let Some(problem) = run.problem() {
         bail!("{name}: {problem}");
     }
     let device = arguments.device.open()?;
     let kind = device.kind;
-    ensure!(spec.device == kind, "{name}: the run was made on {}, this is {kind}; see --device", spec.device);
+    ensure!(run.device() == kind, "{name}: the run was made on {}, this is {kind}; see --device", run.device());
+    let data = run.images().map(|set| images(set, arguments)).transpose()?;
 
     let store = Store::new(&arguments.out);
-    let _lock = store.lock(&spec.experiment)?;
+    let _lock = store.lock(run.experiment())?;
     let stop = stop_on_interrupt()?;
     let environment = Environment::here(format!("{:?}", device.device.location()), 1);
     let (store, environment, device, stop) = (&store, &environment, &device.device, &stop);
     let scheduler = Scheduler { store, device, environment, jobs: 1, force: true, stop };
-    let batch = scheduler.run(&Checkerboard, &[spec], &Progress::new(false))?;
+    let progress = Progress::new(false);
+    match (run, &data) {
+        (Kind::Training(spec), Some((data, hash))) => {
+            tell_of(scheduler.run(&Trainer { data, data_hash: hash }, &[spec], &progress)?)
+        }
+        (Kind::Attack(spec), Some((data, hash))) => {
+            let attacker = Attacker { data, data_hash: hash, store, batch: ROWS, export: None };
+            tell_of(scheduler.run(&attacker, &[*spec], &progress)?)
+        }
+        (Kind::Checkerboard(spec), _) => tell_of(scheduler.run(&Checkerboard, &[spec], &progress)?),
+        (Kind::Training(_) | Kind::Attack(_), None) => bail!("{name}: the run needs images"),
+    }
+}
+
+/// The images that a run was made on, and their hash.
+fn images(set: &ImageSet, arguments: &Arguments) -> Result<(ImageData, String)> {
+    let data = data::images::load(set.dataset, &arguments.source.options())?;
+    let (found, made) = (data.is_sample(), set.sample);
+    ensure!(found == made, "the run was made on {}, here is another part of it; see `han-exp data status`", set.name());
+    let hash = data_hash(&data);
+    Ok((data, hash))
+}
+
+fn tell_of<S>(batch: Batch<S>) -> Result<Exit> {
     batch.finished.iter().for_each(|run| tell(&format!("{}\n", run.directory.display())));
     Ok(if batch.interrupted { Exit::Interrupted } else { Exit::Success })
 }

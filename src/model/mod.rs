@@ -2,12 +2,14 @@
 //!
 //! A new network is a file with a configuration and a `build`, and an arm in [`ModelConfig`].
 
+mod bounded;
 mod chain;
 mod fcnet;
 mod hannet;
 mod resnet;
 pub mod weights;
 
+pub use bounded::BoundedFcNetConfig;
 pub use chain::{Chain, Layer, Link};
 pub use fcnet::FcNetConfig;
 pub use hannet::HanNetConfig;
@@ -35,7 +37,7 @@ pub trait Network: Sync {
 }
 
 /// Which network, and its size; what a task fixes (inputs, outputs) comes with [`ModelConfig::build`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelConfig {
     /// Han-layers with a few dense ones.
@@ -44,6 +46,8 @@ pub enum ModelConfig {
     Certified(HanNetConfig),
     /// Dense layers with ReLU.
     Fcnet(FcNetConfig),
+    /// Dense layers with ReLU whose norms are bounded.
+    BoundedFcnet(BoundedFcNetConfig),
     /// Dense layers with batch norm and skip connections.
     Resnet(ResNetConfig),
 }
@@ -74,6 +78,7 @@ impl ModelConfig {
         let (width, depth) = match self {
             Self::Hannet(config) | Self::Certified(config) => (config.width, config.depth),
             Self::Fcnet(config) => (config.width, config.depth),
+            Self::BoundedFcnet(config) => (config.width, config.depth),
             Self::Resnet(config) => (config.width, config.blocks),
         };
         Size { width, depth }
@@ -84,6 +89,7 @@ impl ModelConfig {
         match self {
             Self::Hannet(config) | Self::Certified(config) => config.resize(size),
             Self::Fcnet(config) => *config = FcNetConfig { width: size.width, depth: size.depth },
+            Self::BoundedFcnet(config) => config.resize(size),
             Self::Resnet(config) => *config = ResNetConfig { width: size.width, blocks: size.depth },
         }
     }
@@ -93,7 +99,7 @@ impl ModelConfig {
         let Size { width, depth } = self.size();
         let of_a_layer = match self {
             Self::Hannet(_) | Self::Certified(_) => 2 * width,
-            Self::Fcnet(_) => width * width,
+            Self::Fcnet(_) | Self::BoundedFcnet(_) => width * width,
             Self::Resnet(_) => 2 * width * width,
         };
         of_a_layer * depth
@@ -110,6 +116,7 @@ impl ModelConfig {
         }
         match self {
             Self::Hannet(config) | Self::Certified(config) => config.problem(),
+            Self::BoundedFcnet(config) => config.problem(),
             Self::Fcnet(_) | Self::Resnet(_) => None,
         }
     }
@@ -124,7 +131,9 @@ impl ModelConfig {
         let scope = Scope::new(seed, dtype, device);
         let network = self.network(inputs, outputs, &scope)?;
         let frozen = self.network(inputs, outputs, &scope.frozen())?;
-        Ok(Model { network, frozen, parameters: scope.parameters() })
+        let parameters = scope.parameters();
+        parameters.retract()?;
+        Ok(Model { network, frozen, parameters })
     }
 
     fn network(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<Box<dyn Network>> {
@@ -132,6 +141,7 @@ impl ModelConfig {
             Self::Hannet(config) => Box::new(config.build(inputs, outputs, Hidden::Free, scope)?),
             Self::Certified(config) => Box::new(config.build(inputs, outputs, Hidden::Orthonormal, scope)?),
             Self::Fcnet(config) => Box::new(config.build(inputs, outputs, scope)?),
+            Self::BoundedFcnet(config) => Box::new(config.build(inputs, outputs, scope)?),
             Self::Resnet(config) => Box::new(config.build(inputs, outputs, scope)?),
         })
     }

@@ -9,7 +9,7 @@ use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
-use super::params::Scope;
+use super::params::{Draw, Role, Scope, Stored};
 use super::storage::has_kernel;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -113,6 +113,22 @@ impl Module for Dense {
 /// Builds a seeded layer from the parameters `weight` and `bias` of `scope`.
 pub fn dense(inputs: usize, outputs: usize, activation: Activation, init: DenseInit, scope: &Scope) -> Result<Dense> {
     let weight = scope.parameter("weight", (outputs, inputs), init.of_weight(inputs))?;
+    let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
+    Dense::new(weight, bias, activation)
+}
+
+/// As [`dense`] with Kaiming-normal weights, of a spectral norm of at most `bound` from the first
+/// [`super::Parameters::retract`] on.
+pub fn bounded_dense(
+    inputs: usize,
+    outputs: usize,
+    activation: Activation,
+    bound: f64,
+    scope: &Scope,
+) -> Result<Dense> {
+    let stored = vec![Stored { name: "weight".into(), shape: vec![outputs, inputs] }];
+    let draws = vec![Draw { init: DenseInit::KaimingNormal.of_weight(inputs), stored }];
+    let weight = scope.stacked((outputs, inputs), draws, Role::Bounded { norm: bound })?;
     let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
     Dense::new(weight, bias, activation)
 }

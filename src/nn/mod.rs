@@ -15,6 +15,7 @@ pub mod loss;
 mod orthogonal;
 pub mod params;
 mod residual;
+pub mod spectral;
 pub mod stiefel;
 mod storage;
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod testing;
 
 pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};
-pub use dense::{Dense, DenseInit, dense};
+pub use dense::{Dense, DenseInit, bounded_dense, dense};
 pub use dense_stack::{DenseStack, dense_stack};
 pub use han::{Axis, HanLayer, HanStack, han_stack};
 pub use init::Init;

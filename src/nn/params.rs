@@ -5,7 +5,7 @@
 
 use super::init::{self, Init};
 use super::kernels::han::SHORTEST;
-use super::stiefel;
+use super::{spectral, stiefel};
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What a parameter is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Role {
     /// Trained by gradients; counts as a parameter.
     Trained,
@@ -21,6 +21,11 @@ pub enum Role {
     Direction,
     /// Trained; a matrix with orthonormal rows or columns, brought back by [`Parameters::retract`].
     Orthonormal,
+    /// Trained; a matrix whose spectral norm stays within a bound, brought back by [`Parameters::retract`].
+    Bounded {
+        /// The largest norm.
+        norm: f64,
+    },
     /// Kept by the layer itself (running statistics); saved, but not a parameter.
     Buffer,
 }
@@ -97,13 +102,20 @@ impl Parameters {
         Ok(true)
     }
 
-    /// Brings every orthonormal matrix back to where it has to be: call it after each update of the parameters.
+    /// Brings every orthonormal and every bounded matrix back to where it has to be: call it after each update of the
+    /// parameters.
     ///
     /// # Errors
     /// When a matrix has lost its rank, so that there is no way back. One that is not finite stays as it is.
     pub fn retract(&self) -> Result<()> {
-        let mut orthonormal = self.iter().filter(|parameter| parameter.role == Role::Orthonormal);
-        orthonormal.try_for_each(|p| p.var.set(&stiefel::nearest(&p.var.as_detached_tensor())?))
+        for Parameter { var, role, .. } in self.iter() {
+            match role {
+                Role::Orthonormal => var.set(&stiefel::nearest(&var.as_detached_tensor())?)?,
+                Role::Bounded { norm } => var.set(&spectral::within(&var.as_detached_tensor(), *norm)?)?,
+                Role::Trained | Role::Direction | Role::Buffer => {}
+            }
+        }
+        Ok(())
     }
 
     /// The tensors of a weights file, in order.
@@ -141,7 +153,8 @@ impl Parameters {
             match role {
                 Role::Direction => check_directions(&whole)?,
                 Role::Orthonormal => stiefel::check(&whole)?,
-                Role::Trained | Role::Buffer => {}
+                // A wider norm in a foreign file is what it is; certificates measure it.
+                Role::Trained | Role::Bounded { .. } | Role::Buffer => {}
             }
             values.push(whole);
         }

@@ -4,6 +4,7 @@ use super::testing::{Mask, Planted, images, models, right};
 use super::*;
 use crate::model::Network;
 use candle_core::{DType, Device};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 const INPUTS: usize = 64;
@@ -52,9 +53,9 @@ fn minimum_norm_attacks_find_the_distance_of_a_linear_network() -> Result<()> {
         let mut attacks = vec![
             ("fab-t", Fab::new(threat).run(&classifier, &examples, seed)?),
             ("deepfool", DeepFool::new(norm).run(&classifier, &examples)?),
-            ("bisection", Bisection::new(threat).run(&classifier, &examples, &[], seed)?),
+            ("bisection", Bisection::new(threat).run(&classifier, &examples, &BTreeMap::new(), seed)?),
         ];
-        let known = attacks[1].1.clone();
+        let known = attacks[1].1.iter().map(|outcome| (outcome.index, outcome.distance(norm))).collect();
         attacks.push(("bisection from deepfool", Bisection::new(threat).run(&classifier, &examples, &known, seed)?));
         for (name, outcomes) in attacks {
             for (outcome, example) in outcomes.iter().zip(examples.iter()) {

@@ -424,7 +424,10 @@ impl Run<'_> {
             ("indices".into(), numbers(|example| example.index as i64)?),
             ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
         ]);
-        let prefix = format!("{}/seed{}/weights", self.spec.arm, self.spec.seed.0);
+        let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
+        let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();
+        export.add([(format!("{network}/logits"), Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?)]);
+        let prefix = format!("{network}/weights");
         for (name, tensor) in model.parameters.to_stored()? {
             export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
         }
