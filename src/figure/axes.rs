@@ -4,22 +4,40 @@ use anyhow::Result;
 
 use super::canvas::{Align, Canvas};
 use super::sheet::Area;
-use super::text::text_width;
+use super::text::{fit, text_width};
 use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
 
-/// One axis: its range, the values with a label on it, and whether it is logarithmic.
+/// What an axis shows where accuracy on a test set goes up.
+pub(super) const TEST_ACCURACY: &str = "test accuracy (%)";
+/// Least room between two tick labels of a horizontal axis.
+const APART: f64 = 14.0;
+
+/// How far apart equal differences are along an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Linear,
+    /// Widens the part near 0 as a logarithm does, but can show 0 itself.
+    SquareRoot,
+    Logarithmic,
+}
+
+/// One axis: its range, the values with a label on it, and its scale.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis {
     pub low: f64,
     pub high: f64,
     pub ticks: Vec<(f64, String)>,
-    pub log: bool,
+    pub scale: Scale,
 }
 
 impl Axis {
     /// Where a value lies on the axis, 0 at its start and 1 at its end.
     pub fn place(&self, value: f64) -> f64 {
-        let turn = |value: f64| if self.log { value.log10() } else { value };
+        let turn = |value: f64| match self.scale {
+            Scale::Linear => value,
+            Scale::SquareRoot => value.sqrt(),
+            Scale::Logarithmic => value.log10(),
+        };
         (turn(value) - turn(self.low)) / (turn(self.high) - turn(self.low))
     }
 }
@@ -48,10 +66,15 @@ pub(super) fn percent_axis(values: impl Iterator<Item = f64>) -> Axis {
     let (low, high) = (low.min(middle - span / 2.0) - pad, high.max(middle + span / 2.0) + pad);
     let (low, high) = (low.max(-0.03 * span), high.min(100.0 + 0.03 * span));
     let step = step(high - low, 5.0);
-    let decimals = (-step.log10().floor()).max(0.0) as usize;
     let labelled = multiples(low.max(0.0), high.min(100.0), step);
-    let ticks = labelled.map(|value| (value, format!("{value:.decimals$}"))).collect();
-    Axis { low, high, ticks, log: false }
+    let ticks = labelled.map(|value| (value, with_decimals(value, step))).collect();
+    Axis { low, high, ticks, scale: Scale::Linear }
+}
+
+/// A multiple of a step with as many decimals as the step needs.
+fn with_decimals(value: f64, step: f64) -> String {
+    let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+    format!("{value:.decimals$}")
 }
 
 /// A count as a tick label: 500, 2k, 1.5M.
@@ -65,17 +88,53 @@ pub(super) fn short_count(value: f64) -> String {
 
 /// An axis of counts from 0 to the largest value.
 pub(super) fn count_axis(most: f64) -> Axis {
+    from_zero(most, |value, _| short_count(value))
+}
+
+/// An axis of lengths from 0 to the largest value.
+pub(super) fn length_axis(most: f64) -> Axis {
+    from_zero(most, with_decimals)
+}
+
+fn from_zero(most: f64, label: impl Fn(f64, f64) -> String) -> Axis {
     let high = if most > 0.0 { most } else { 1.0 };
     let step = step(high, 4.0);
-    let ticks = multiples(0.0, high, step).map(|value| (value, short_count(value))).collect();
-    Axis { low: 0.0, high, ticks, log: false }
+    let ticks = multiples(0.0, high, step).map(|value| (value, label(value, step))).collect();
+    Axis { low: 0.0, high, ticks, scale: Scale::Linear }
+}
+
+/// An axis from 0 to the largest of the sizes that were measured, which come in growing order. They are its ticks, less
+/// those whose labels would touch on an axis of this width; 0 and the largest are always there.
+pub(super) fn size_axis(sizes: &[f64], scale: Scale, width: f64) -> Result<Axis> {
+    let high = sizes.last().copied().filter(|&size| size > 0.0).unwrap_or(1.0);
+    let mut axis = Axis { low: 0.0, high, ticks: vec![(0.0, significant(0.0))], scale };
+    let half = |size: f64| anyhow::Ok(text_width(&significant(size), TICK.size)? / 2.0 + APART / 2.0);
+    let mut free = half(0.0)?;
+    let limit = width - half(high)?;
+    for &size in sizes.iter().filter(|&&size| size > 0.0 && size < high) {
+        let (middle, half) = (width * axis.place(size), half(size)?);
+        if middle - half >= free && middle + half <= limit {
+            axis.ticks.push((size, significant(size)));
+            free = middle + half;
+        }
+    }
+    axis.ticks.push((high, significant(high)));
+    Ok(axis)
+}
+
+/// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1.
+pub(super) fn significant(value: f64) -> String {
+    let power = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
+    let decimals = (2.0 - power).clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A logarithmic axis of counts with a margin on both sides; 2 and 5 are labelled too where powers of ten are few.
 pub(super) fn log_axis(least: f64, most: f64) -> Axis {
     let (low, high) = (least / 1.8, most * 1.8);
     let labels = |parts: &[f64]| -> Vec<(f64, String)> {
-        (0..16)
+        (-6..16)
             .flat_map(|power| parts.iter().map(move |part| part * 10f64.powi(power)))
             .filter(|&value| value >= low && value <= high)
             .map(|value| (value, short_count(value)))
@@ -83,7 +142,7 @@ pub(super) fn log_axis(least: f64, most: f64) -> Axis {
     };
     let powers = labels(&[1.0]);
     let ticks = if powers.len() >= 3 { powers } else { labels(&[1.0, 2.0, 5.0]) };
-    Axis { low, high, ticks, log: true }
+    Axis { low, high, ticks, scale: Scale::Logarithmic }
 }
 
 /// The rectangle in which data is drawn, and the meaning of its two sides.
@@ -101,8 +160,9 @@ impl Frame {
         (left + across * (right - left), bottom - up * (bottom - top))
     }
 
-    /// Draws grid, axis lines and labels; the accuracies are left out where the panel to the left has the same axis.
-    pub fn draw(&self, canvas: &mut Canvas, x_label: &str, with_accuracies: bool) -> Result<()> {
+    /// Draws grid, axis lines and labels; without a label for y, because the panel to the left has the same axis, the
+    /// numbers on it are left out too.
+    pub fn draw(&self, canvas: &mut Canvas, x_label: &str, y_label: Option<&str>) -> Result<()> {
         let (left, top, right, bottom) = self.area;
         for (value, _) in &self.y.ticks {
             let (_, y) = self.at(self.x.low, *value);
@@ -116,15 +176,18 @@ impl Frame {
         }
         canvas.path(&[(left, top), (left, bottom), (right, bottom)], 2.0, AXIS);
         let middle = (left + right) / 2.0;
-        canvas.text(x_label, (middle, bottom + 82.0), Align::Center, AXIS_LABEL)?;
-        if with_accuracies {
+        let (kind, x_label) = fit(x_label, right - left, 1, AXIS_LABEL)?;
+        for line in x_label {
+            canvas.text(&line, (middle, bottom + 82.0), Align::Center, kind)?;
+        }
+        if let Some(y_label) = y_label {
             for (value, label) in &self.y.ticks {
                 let (_, y) = self.at(self.x.low, *value);
                 canvas.line((left - 10.0, y), (left, y), 2.0, AXIS, 1.0);
                 canvas.text(label, (left - 18.0, y), Align::Right, TICK)?;
             }
             let x = left - 18.0 - tick_width(&self.y)? - 34.0;
-            canvas.text("test accuracy (%)", (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
+            canvas.text(y_label, (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
         }
         Ok(())
     }
@@ -152,6 +215,27 @@ mod tests {
         assert!(single.low < 100.0 && single.high <= 100.1 && single.ticks.len() >= 3, "{single:?}");
         let wide = percent_axis([0.0, 1.0].into_iter());
         assert!(wide.ticks.len() <= 12 && wide.low <= 0.0, "{wide:?}");
+    }
+
+    #[test]
+    fn sizes_are_ticks_unless_their_labels_touch() -> Result<()> {
+        let sizes = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
+        let labels = |scale, width| -> Result<Vec<String>> {
+            Ok(size_axis(&sizes, scale, width)?.ticks.into_iter().map(|(_, label)| label).collect())
+        };
+        assert_eq!(labels(Scale::SquareRoot, 1300.0)?.len(), sizes.len());
+        let few = labels(Scale::Linear, 400.0)?;
+        assert_eq!((few[0].as_str(), few[few.len() - 1].as_str()), ("0", "1"));
+        assert!(few.len() < sizes.len(), "{few:?}");
+        let root = size_axis(&sizes, Scale::SquareRoot, 880.0)?;
+        assert!(root.place(0.0) == 0.0 && root.place(1.0) == 1.0 && (root.place(0.25) - 0.5).abs() < 1e-12);
+        Ok(())
+    }
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        let shown = [0.0, 0.25, 8.0 / 255.0, 1.0, 1.5, 12.345, 250.0].map(significant);
+        assert_eq!(shown, ["0", "0.25", "0.0314", "1", "1.5", "12.3", "250"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use plotters::style::RGBColor;
 
 use super::Image;
 use super::text::{ink, text_width};
-use super::theme::{PAPER, Type};
+use super::theme::{PAPER, Stroke, Type};
 
 /// Pixels of the surface per pixel of the image, along each axis.
 const FINE: usize = 2;
@@ -94,18 +94,31 @@ impl Canvas {
         }
     }
 
-    /// Draws a dashed horizontal or vertical line.
-    pub fn dashed(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: RGBColor) {
-        let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let (dash, gap) = (3.5 * width, 3.5 * width);
-        let at = |along: f64| {
-            let part = along.min(length) / length;
-            (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part)
+    /// Draws an opaque line through all points, whole or broken up; the pattern runs on around corners.
+    pub fn stroke(&mut self, points: &[(f64, f64)], stroke: Stroke, width: f64, color: RGBColor) {
+        let (dash, gap) = match stroke {
+            Stroke::Solid => return self.path(points, width, color),
+            Stroke::Dashed => (3.5 * width, 3.5 * width),
+            Stroke::Dotted => (0.1 * width, 2.4 * width),
         };
-        let mut along = 0.0;
-        while along < length {
-            self.line(at(along), at(along + dash), width, color, 1.0);
-            along += dash + gap;
+        let mut since = 0.0;
+        for pair in points.windows(2) {
+            let (dx, dy) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+            let length = dx.hypot(dy);
+            let at = |along: f64| (pair[0].0 + dx * along / length, pair[0].1 + dy * along / length);
+            let mut along = 0.0;
+            while along < length {
+                let rest = if since < dash { dash - since } else { dash + gap - since };
+                let end = (along + rest).min(length);
+                if since < dash {
+                    self.line(at(along), at(end), width, color, 1.0);
+                }
+                // What is left to the next change is never so short that adding it changes nothing.
+                let next = since + end - along;
+                since = [dash, dash + gap].into_iter().find(|edge| (next - edge).abs() < 1e-6).unwrap_or(next);
+                since = if since >= dash + gap { 0.0 } else { since };
+                along = end;
+            }
         }
     }
 

@@ -2,11 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::axes::{Frame, beside, count_axis, percent_axis};
-use super::canvas::{Align, Canvas};
-use super::legend::{Sign, mark, whisker};
+use super::axes::{Frame, TEST_ACCURACY, beside, count_axis, percent_axis};
+use super::canvas::Canvas;
+use super::labels::{EndLabel, end_labels};
+use super::legend::Sign;
+use super::marks::{mark, whisker};
 use super::sheet::{MARGIN, Plan, Sheet};
-use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, SOFT_INK, Type};
+use super::theme::{ArmStyle, BAND_ALPHA, LINE, SOFT_INK, Stroke};
 use super::{Arm, Image, arms_of, fraction, ordered};
 
 /// Accuracies of all seeds of an arm at one moment, as fractions.
@@ -68,7 +70,7 @@ pub fn accuracy_curves(title: &str, panels: &[CurvePanel]) -> Result<Image> {
         let steps = panel.curves.iter().flat_map(|curve| &curve.points).map(|point| point.step);
         let x = count_axis(steps.fold(0.0, f64::max));
         let frame = Frame { area: sheet.plots[index], x, y: y.clone() };
-        frame.draw(&mut sheet.canvas, "training iteration", index % sheet.columns == 0)?;
+        frame.draw(&mut sheet.canvas, "training iteration", (index % sheet.columns == 0).then_some(TEST_ACCURACY))?;
         draw_panel(&mut sheet.canvas, panel, &frame, &arms)?;
     }
     Ok(sheet.finish())
@@ -130,7 +132,7 @@ fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, frame: &Frame, arms: &[(A
     }
     if let Some((value, _)) = &panel.baseline {
         let (_, y) = frame.at(frame.x.low, 100.0 * value);
-        canvas.dashed((frame.area.0, y), (frame.area.2, y), 3.0, SOFT_INK);
+        canvas.stroke(&[(frame.area.0, y), (frame.area.2, y)], Stroke::Dashed, 3.0, SOFT_INK);
     }
     // The first arm is drawn last: where lines meet, the one the chart is about stays visible.
     for (curve, style) in styled.iter().rev() {
@@ -158,29 +160,12 @@ fn draw_band(canvas: &mut Canvas, curve: &Curve, style: ArmStyle, frame: &Frame)
     }
 }
 
-/// Writes the last value of every curve beside the plot, moved apart where they would touch.
+/// Writes the last value of every curve beside the plot.
 fn draw_values(canvas: &mut Canvas, styled: &[(&Curve, ArmStyle)], frame: &Frame) -> Result<()> {
-    let apart = DIRECT.size * 1.05;
-    let mut values: Vec<(f64, String, ArmStyle)> = Vec::new();
-    for (curve, style) in styled {
-        if let Some(point) = curve.points.last() {
-            let text = format!("{:.1} %", 100.0 * point.median);
-            values.push((frame.at(point.step, 100.0 * point.median).1, text, *style));
-        }
-    }
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut free = f64::NEG_INFINITY;
-    for value in &mut values {
-        value.0 = value.0.max(free);
-        free = value.0 + apart;
-    }
-    let mut limit = frame.area.3;
-    for value in values.iter_mut().rev() {
-        value.0 = value.0.min(limit);
-        limit = value.0 - apart;
-    }
-    for (y, text, style) in values {
-        canvas.text(&text, (frame.area.2 + 22.0, y), Align::Left, Type { color: style.color, ..DIRECT })?;
-    }
-    Ok(())
+    let last = |(curve, style): &(&Curve, ArmStyle)| {
+        let point = curve.points.last()?;
+        let lines = vec![format!("{:.1} %", 100.0 * point.median)];
+        Some(EndLabel { y: frame.at(point.step, 100.0 * point.median).1, lines, color: style.color })
+    };
+    end_labels(canvas, frame, styled.iter().filter_map(last).collect())
 }

@@ -7,8 +7,11 @@ mod axes;
 mod canvas;
 mod curves;
 mod decision_map;
+mod labels;
 mod legend;
+mod marks;
 mod parameters;
+mod robustness;
 mod sheet;
 mod text;
 pub mod theme;
@@ -21,6 +24,10 @@ use plotters::prelude::{BitMapBackend, DrawingBackend};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
+pub use robustness::{
+    Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Outcome, RobustnessPanel, Role,
+    Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
+};
 pub use theme::{ArmStyle, Marker};
 
 /// Identity of an arm on every chart; [`Arm::style`] is the same wherever the name is.

@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::axes::{Frame, beside, log_axis, percent_axis};
+use super::axes::{Frame, TEST_ACCURACY, beside, log_axis, percent_axis};
 use super::canvas::{Align, Canvas};
-use super::legend::{Sign, hollow, mark, whisker};
+use super::labels::free_place;
+use super::legend::Sign;
+use super::marks::{hollow, mark, whisker};
 use super::sheet::{Area, MARGIN, Plan, Sheet};
 use super::text::text_width;
 use super::theme::{ArmStyle, DIRECT, MARK, Type};
@@ -60,7 +62,7 @@ pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<
     let mut sheet = Sheet::new(Plan { title, panels: titles, room, legend: entries(panels, &arms) })?;
     for ((panel, y), index) in panels.iter().zip(axes).zip(0..) {
         let frame = Frame { area: sheet.plots[index], x: log_axis(least, most), y };
-        frame.draw(&mut sheet.canvas, "number of parameters (log scale)", true)?;
+        frame.draw(&mut sheet.canvas, "number of parameters (log scale)", Some(TEST_ACCURACY))?;
         draw_panel(&mut sheet.canvas, panel, &frame, &arms)?;
     }
     Ok(sheet.finish())
@@ -131,30 +133,4 @@ fn draw_panel(canvas: &mut Canvas, panel: &MarkPanel, frame: &Frame, arms: &[(Ar
         taken.push(area);
     }
     Ok(())
-}
-
-/// The place for a label near its mark that covers least of what is drawn already; nearer places are preferred.
-fn free_place((x, y): (f64, f64), width: f64, frame: &Frame, taken: &[Area]) -> Area {
-    let (height, side) = (DIRECT.size, MARK + 12.0);
-    let (frame_left, frame_top, frame_right, frame_bottom) = frame.area;
-    let plot = (frame_left + 6.0, frame_top, frame_right - 4.0, frame_bottom - 6.0);
-    let mut best = (f64::INFINITY, (x, y, x, y));
-    for lift in [0.0, 0.6, -0.6, 1.3, -1.3, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0, 5.0, -5.0] {
-        for left in [x + side, x - side - width, x - width / 2.0, x - 12.0, x + 12.0 - width] {
-            let middle = y - lift * height;
-            let area = (left, middle - height / 2.0, left + width, middle + height / 2.0);
-            let covered: f64 = taken.iter().map(|other| overlap(area, *other)).sum();
-            let outside = (width * height - overlap(area, plot)).max(0.0);
-            let (across, up) = ((x.clamp(area.0, area.2) - x).abs(), (y.clamp(area.1, area.3) - y).abs());
-            let cost = 4.0 * covered + 8.0 * outside + across.hypot(up) + 0.2 * (left + width / 2.0 - x).abs();
-            if cost < best.0 {
-                best = (cost, area);
-            }
-        }
-    }
-    best.1
-}
-
-fn overlap(a: Area, b: Area) -> f64 {
-    (a.2.min(b.2) - a.0.max(b.0)).max(0.0) * (a.3.min(b.3) - a.1.max(b.1)).max(0.0)
 }

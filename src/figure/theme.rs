@@ -34,6 +34,45 @@ pub(super) const BAND_ALPHA: f64 = 0.18;
 /// Sizes in pixels of the finished image, which is meant to be shown at about half its width.
 pub(super) const LINE: f64 = 4.5;
 pub(super) const MARK: f64 = 11.0;
+/// A line that the others of its chart are held against, and one of the many beside it, with its marks.
+pub(super) const THICK: f64 = 7.0;
+pub(super) const THIN: f64 = 3.0;
+pub(super) const SMALL_MARK: f64 = 8.0;
+/// Width of the frame around a picture that is taken for something else.
+pub(super) const FRAME: f64 = 5.0;
+/// Opacity of an area that several arms may share.
+pub(super) const AREA_ALPHA: f64 = 0.09;
+
+/// What is wrong and has to be read as text.
+pub(super) const WRONG_INK: RGBColor = RGBColor(176, 20, 40);
+
+/// From the most negative to the most positive number: purple, white, orange; no arm has these colours, and they are
+/// apart under every common colour blindness.
+const DIVERGING: [RGBColor; 5] = [
+    RGBColor(62, 20, 112),
+    RGBColor(148, 132, 192),
+    RGBColor(255, 255, 255),
+    RGBColor(240, 160, 60),
+    RGBColor(138, 62, 0),
+];
+
+/// Colour of a signed number from -1 to 1; 0 is white.
+pub(super) fn diverging(value: f64) -> RGBColor {
+    let steps = (DIVERGING.len() - 1) as f64;
+    let place = (value.clamp(-1.0, 1.0) + 1.0) / 2.0 * steps;
+    let below = (place.floor() as usize).min(DIVERGING.len() - 2);
+    let (from, to, part) = (DIVERGING[below], DIVERGING[below + 1], place - below as f64);
+    let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * part).round() as u8;
+    RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
+}
+
+/// How a line is broken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stroke {
+    Solid,
+    Dashed,
+    Dotted,
+}
 
 /// Type of one role: size in pixels, colour, and extra stroke width, because the bundled font has no bold face.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +133,49 @@ pub struct ArmStyle {
     pub marker: Marker,
 }
 
+/// How one attack is drawn beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AttackStyle {
+    pub style: ArmStyle,
+    /// Filled marks come first; colours that are alike differ in this.
+    pub mark: Fill,
+    pub stroke: Stroke,
+}
+
+/// Whether a mark is filled, or white inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    Filled,
+    Open,
+}
+
+/// Paul Tol's muted colours, less those that would be taken for an arm, darkened where a thin line would be faint.
+const ATTACKS: [RGBColor; 8] = [
+    RGBColor(170, 68, 153),
+    RGBColor(17, 119, 51),
+    RGBColor(51, 34, 136),
+    RGBColor(150, 140, 20),
+    RGBColor(64, 165, 160),
+    RGBColor(120, 20, 70),
+    RGBColor(225, 110, 140),
+    RGBColor(120, 120, 120),
+];
+
+/// Number of attacks that can be told apart: the colours solid, and once more dashed.
+pub(super) const ATTACK_STYLES: usize = 2 * ATTACKS.len();
+
+/// Style of an attack by its number; numbers from [`ATTACK_STYLES`] on repeat the styles.
+pub(super) fn attack_style(number: usize) -> AttackStyle {
+    const MARKERS: [Marker; 5] = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Wedge];
+    let marker = MARKERS[number % MARKERS.len()];
+    let even = (number / MARKERS.len()).is_multiple_of(2);
+    AttackStyle {
+        style: ArmStyle { color: ATTACKS[number % ATTACKS.len()], marker },
+        mark: if even { Fill::Filled } else { Fill::Open },
+        stroke: if (number / ATTACKS.len()).is_multiple_of(2) { Stroke::Solid } else { Stroke::Dashed },
+    }
+}
+
 /// The fixed style of a known arm, `None` for any other name.
 fn fixed(name: &str) -> Option<ArmStyle> {
     match name {
@@ -137,5 +219,21 @@ mod tests {
         assert_eq!(chosen[3], style("hannet"));
         assert_eq!(chosen[0], chosen[4]);
         assert_ne!(chosen[0], chosen[2]);
+    }
+
+    #[test]
+    fn attacks_differ_from_each_other_and_from_the_arms_of_the_paper() {
+        let styles: Vec<AttackStyle> = (0..ATTACK_STYLES).map(attack_style).collect();
+        for (index, style) in styles.iter().enumerate() {
+            assert!(!styles[..index].contains(style), "attack {index}");
+            assert!(["hannet", "fcnet", "resnet"].iter().all(|name| fixed(name).unwrap().color != style.style.color));
+        }
+    }
+
+    #[test]
+    fn zero_is_white_and_the_ends_are_dark() {
+        assert_eq!(diverging(0.0), PAPER);
+        assert_eq!(diverging(-7.0), DIVERGING[0]);
+        assert_eq!(diverging(1.0), DIVERGING[4]);
     }
 }
