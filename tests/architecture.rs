@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evaluate", &["model", "data", "nn", "rng"]),
     ("config", &["data", "evaluate", "model", "train", "rng"]),
     ("record", &["config", "evaluate"]),
-    ("report", &["config", "record", "figure"]),
+    ("report", &["config", "record", "figure", "model"]),
     ("experiment", &["config", "data", "device", "evaluate", "model", "nn", "record", "rng", "train"]),
     (
         "cli",

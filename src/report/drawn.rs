@@ -14,10 +14,10 @@ pub(super) struct Drawn {
 }
 
 /// Saves every chart; one that cannot be drawn says why and does not keep the others back.
-pub(super) fn save<const N: usize>(
+pub(super) fn save(
     store: &Store,
     experiment: &str,
-    charts: [(&'static str, &str, Result<Image>); N],
+    charts: Vec<(&'static str, &str, Result<Image>)>,
 ) -> Result<Vec<Drawn>> {
     let directory = store.root().join("figures");
     fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;

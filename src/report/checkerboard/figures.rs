@@ -19,7 +19,7 @@ pub(super) fn draw(
     runs: &[FinishedRun],
     summaries: &[Summary],
 ) -> Result<Vec<Drawn>> {
-    let charts: [(&'static str, &str, Result<Image>); 3] = [
+    let charts = vec![
         ("Decision maps", "decision-maps", maps(experiment, runs, summaries)),
         ("Test accuracy over iterations", "test-accuracy", curves(experiment, runs, summaries)),
         ("Test accuracy against parameters", "parameters", against_parameters(experiment, summaries)),
