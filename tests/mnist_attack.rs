@@ -170,7 +170,8 @@ fn a_killed_command_goes_on_where_it_was() {
 fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let sandbox = Sandbox::new();
     sandbox.run(&["--models", "hannet", "--attacks", "fgsm", "--norm", "linf"]);
-    let [training, attack] = ["training", "attack-linf"].map(|point| sandbox.runs("results", "hannet", point)[0].clone());
+    let [training, attack] =
+        ["training", "attack-linf"].map(|point| sandbox.runs("results", "hannet", point)[0].clone());
     let before = files(&sandbox.path("results"));
     for run in [&training, &attack] {
         let arguments = ["rerun", run.to_str().expect("a plain path"), "--offline"];
@@ -180,7 +181,8 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
-    let arguments = ["--models", "hannet", "--attacks", "fgsm", "--norm", "linf", "--weights", weights, "--out", "given"];
+    let arguments =
+        ["--models", "hannet", "--attacks", "fgsm", "--norm", "linf", "--weights", weights, "--out", "given"];
     sandbox.run(&arguments);
     let rows = |directory: &Path| fs::read(directory.join("per_example.csv")).expect("rows");
     assert_eq!(rows(&attack), rows(&sandbox.runs("given", "hannet", "attack-linf")[0]));

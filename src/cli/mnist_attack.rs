@@ -149,7 +149,6 @@ impl Setting {
             }
         };
         let flags = Flags {
-            models: self.models.clone(),
             width: self.width.clone(),
             depth: self.depth.clone(),
             dataset: self.dataset,
@@ -167,7 +166,8 @@ impl Setting {
             restarts: self.restarts,
             queries: self.queries,
         };
-        RobustnessFile::parse(&text, &origin)?.with_profile(self.profile)?.with_flags(&flags)
+        let file = RobustnessFile::parse(&text, &origin)?;
+        file.with_profile(self.profile, self.models.as_deref())?.with_flags(&flags)
     }
 
     /// Checks everything, finds the images, and lists the runs.
@@ -234,8 +234,7 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
     let report = report::robustness::write(&store, &experiment, &trained.finished, &attacked.finished)?;
     tell(&report.text);
     if attacked.interrupted {
-        let (done, planned) =
-            (trained.finished.len() + attacked.finished.len(), trainings.len() + attacks.len());
+        let (done, planned) = (trained.finished.len() + attacked.finished.len(), trainings.len() + attacks.len());
         eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
         return Ok(Exit::Interrupted);
     }

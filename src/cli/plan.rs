@@ -25,14 +25,26 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
         Planned::Checkerboard(setting) => {
             let experiment = setting.resolve()?.check()?;
             let lines = experiment.runs("cpu").iter().map(line).collect::<Result<Vec<_>>>()?;
-            (format!("{}: {}\n{} runs, profile {}", experiment.title, experiment.claim, lines.len(), setting.profile), lines)
+            (
+                format!(
+                    "{}: {}\n{} runs, profile {}",
+                    experiment.title,
+                    experiment.claim,
+                    lines.len(),
+                    setting.profile
+                ),
+                lines,
+            )
         }
         Planned::MnistAttack(setting) => {
             let mnist_attack::Plan { experiment, trainings, attacks, .. } = setting.plan("cpu")?;
             let trainings = trainings.iter().map(training).collect::<Result<Vec<_>>>()?;
             let attacks = attacks.iter().map(attack).collect::<Result<Vec<_>>>()?;
             let runs = format!("{} trainings and {} attack runs", trainings.len(), attacks.len());
-            (format!("{}: {}\n{runs}, profile {}", experiment.title, experiment.claim, setting.profile), [trainings, attacks].concat())
+            (
+                format!("{}: {}\n{runs}, profile {}", experiment.title, experiment.claim, setting.profile),
+                [trainings, attacks].concat(),
+            )
         }
     };
     tell(&format!("{heading}\n{}\n", lines.join("\n")));
@@ -44,14 +56,20 @@ fn training(run: &TrainingSpec) -> Result<String> {
     let steps = run.fit.iterations;
     let (arm, seed, directory) = (&run.arm, run.seed.0, run.directory()?);
     let (depth, width) = (size.depth, size.width);
-    Ok(format!("{arm:14} {depth:>3} x {width:<4} training     seed {seed:<3} {steps:>6} iterations  {}", directory.display()))
+    Ok(format!(
+        "{arm:14} {depth:>3} x {width:<4} training     seed {seed:<3} {steps:>6} iterations  {}",
+        directory.display()
+    ))
 }
 
 fn attack(run: &AttackSpec) -> Result<String> {
     let size = run.model.size();
     let (arm, point, seed, images) = (&run.arm, run.point(), run.seed.0, run.images);
     let (depth, width, directory) = (size.depth, size.width, run.directory()?);
-    Ok(format!("{arm:14} {depth:>3} x {width:<4} {point:12} seed {seed:<3} {images:>6} images      {}", directory.display()))
+    Ok(format!(
+        "{arm:14} {depth:>3} x {width:<4} {point:12} seed {seed:<3} {images:>6} images      {}",
+        directory.display()
+    ))
 }
 
 fn line(run: &RunSpec) -> Result<String> {

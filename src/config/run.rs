@@ -64,10 +64,7 @@ impl RunSpec {
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {
             return Some(format!("validation_fraction is {}; use a fraction", self.validation_fraction));
         }
-        self.board
-            .problem()
-            .or_else(|| self.model.problem())
-            .or_else(|| self.fit.problem())
+        self.board.problem().or_else(|| self.model.problem()).or_else(|| self.fit.problem())
     }
 }
 

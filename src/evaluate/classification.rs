@@ -42,7 +42,8 @@ pub fn score(network: &dyn Network, images: &Subset<'_>) -> Result<Score> {
             let right_one = logits[label as usize];
             let above = |(class, z): (usize, &f64)| class == label as usize || *z < right_one;
             right += usize::from(logits.iter().enumerate().all(above) && right_one.is_finite());
-            let (low, high) = logits.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), z| (l.min(*z), h.max(*z)));
+            let (low, high) =
+                logits.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), z| (l.min(*z), h.max(*z)));
             range += high - low;
         }
     }

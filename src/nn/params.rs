@@ -111,7 +111,11 @@ impl Parameters {
         for Parameter { var, role, .. } in self.iter() {
             match role {
                 Role::Orthonormal => var.set(&stiefel::nearest(&var.as_detached_tensor())?)?,
-                Role::Bounded { norm } => var.set(&spectral::within(&var.as_detached_tensor(), *norm)?)?,
+                Role::Bounded { norm } => {
+                    if let Some(scaled) = spectral::within(&var.as_detached_tensor(), *norm)? {
+                        var.set(&scaled)?;
+                    }
+                }
                 Role::Trained | Role::Direction | Role::Buffer => {}
             }
         }

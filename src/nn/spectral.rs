@@ -35,7 +35,7 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
     Ok((log + power * frobenius(&gram)?.ln()).exp())
 }
 
-/// The weight, scaled down where its norm exceeds the bound (Gouk et al. 2021, "Regularisation of Neural Networks by
+/// The weight scaled down to the bound; None where its norm does not exceed it (Gouk et al. 2021, "Regularisation of Neural Networks by
 /// Enforcing Lipschitz Continuity", Section 3.2).
 ///
 /// # Shapes
@@ -43,9 +43,9 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
 ///
 /// # Errors
 /// As [`norm`]. A weight that is not finite stays as it is: it must show in the loss.
-pub fn within(weight: &Tensor, bound: f64) -> Result<Tensor> {
+pub fn within(weight: &Tensor, bound: f64) -> Result<Option<Tensor>> {
     let norm = norm(weight)?;
-    if norm > bound { weight.detach() * (bound / norm) } else { Ok(weight.detach()) }
+    (norm > bound).then(|| weight.detach() * (bound / norm)).transpose()
 }
 
 fn frobenius(matrix: &Tensor) -> Result<f64> {
@@ -77,8 +77,9 @@ mod tests {
         let weight = normal(&[20, 10], 2)?;
         let size = norm(&weight)?;
         let scaled = within(&weight, size / 2.0)?;
-        assert!((norm(&scaled)? - size / 2.0).abs() < 1e-9 * size);
-        assert_eq!(within(&weight, 2.0 * size)?.to_vec2::<f64>()?, weight.to_vec2::<f64>()?);
+        assert!(scaled.is_some_and(|scaled| norm(&scaled).is_ok_and(|half| (half - size / 2.0).abs() < 1e-9 * size)));
+        assert!(within(&weight, 2.0 * size)?.is_none());
+        assert!(within(&(&weight * f64::NAN)?, 1.0)?.is_none());
         Ok(())
     }
 }

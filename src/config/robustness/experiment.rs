@@ -51,6 +51,8 @@ pub struct Arm {
     pub matched: bool,
     /// The network that it is compared to, image by image.
     pub compared_to: Option<String>,
+    /// Most of its test images that are attacked.
+    pub images: usize,
     /// The network.
     pub model: ModelConfig,
     recipe: RecipeFile,
@@ -162,10 +164,11 @@ impl Robustness {
         device: &str,
     ) -> AttackSpec {
         let attack = &self.file.attack;
-        let images = attack.images.min(test_images);
+        let images = arm.images.min(test_images);
         let with_checklist = seed.0 == self.file.first_seed && attack.checklist_images > 0;
-        let allowed =
-            |attacks: &[Attack]| attacks.iter().copied().filter(|a| a.problem(threat.norm, CLASSES).is_none()).collect();
+        let allowed = |attacks: &[Attack]| {
+            attacks.iter().copied().filter(|a| a.problem(threat.norm, CLASSES).is_none()).collect()
+        };
         AttackSpec {
             experiment: self.name.clone(),
             arm: arm.name.clone(),
@@ -321,6 +324,7 @@ impl RobustnessFile {
         if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
             bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");
         }
+        ensure!(arm.images != Some(0), "{key}: images is 0; use at least 1");
         let seeds = arm.seeds.unwrap_or(self.seeds).min(self.seeds);
         ensure!(seeds >= 1, "{key}: seeds is 0; use at least 1");
         Ok(Arm {
@@ -329,6 +333,7 @@ impl RobustnessFile {
             seeds,
             matched: arm.matched,
             compared_to: arm.compared_to.clone(),
+            images: arm.images.unwrap_or(self.attack.images).min(self.attack.images),
             model: arm.model.clone(),
             stopping: arm.stopping(matched_accuracy),
             recipe,

@@ -99,6 +99,9 @@ pub struct ArmFile {
     /// Fewer repetitions than the others, for a costly network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeds: Option<usize>,
+    /// Fewer attacked images than the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<usize>,
     /// The network.
     pub model: ModelConfig,
 }
@@ -181,9 +184,6 @@ pub enum Metric {
 #[serde(deny_unknown_fields)]
 pub struct ProfileFile {
     seeds: Option<usize>,
-    /// Repetitions of single arms.
-    #[serde(default)]
-    arm_seeds: BTreeMap<String, usize>,
     /// Networks to keep.
     arms: Option<Vec<String>>,
     /// Passes over the training images, for each recipe.
@@ -205,8 +205,18 @@ impl RobustnessFile {
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         let known = |name: &String| file.arm.iter().any(|arm| &arm.name == name);
         for expect in &file.expect {
-            if let Some(unknown) = [Some(&expect.arm), expect.above.as_ref()].into_iter().flatten().find(|n| !known(n)) {
+            if let Some(unknown) = [Some(&expect.arm), expect.above.as_ref()].into_iter().flatten().find(|n| !known(n))
+            {
                 bail!("{origin}: expect names the unknown arm {unknown:?}");
+            }
+        }
+        for expect in &file.expect {
+            let sized = expect.norm.is_some() && expect.eps.is_some();
+            if expect.metric != Metric::CleanAccuracy && !sized {
+                bail!("{origin}: an expectation of {} lacks norm or eps", expect.arm);
+            }
+            if expect.at_least.is_none() && expect.above.is_none() {
+                bail!("{origin}: an expectation of {} lacks at_least and above", expect.arm);
             }
         }
         for arm in &file.arm {
@@ -220,21 +230,20 @@ impl RobustnessFile {
         Ok(file)
     }
 
-    /// Applies a profile and drops the others.
-    pub fn with_profile(mut self, name: ProfileName) -> Result<Self> {
+    /// Applies a profile and drops the others. The profile's choice of networks counts unless others are named.
+    ///
+    /// # Errors
+    /// When there is no such profile or network, or the profile names what is not there.
+    pub fn with_profile(mut self, name: ProfileName, models: Option<&[String]>) -> Result<Self> {
         let profiles = std::mem::take(&mut self.profile);
         let Some(profile) = profiles.get(&name) else {
             bail!("{}: there is no [profile.{name}]", self.experiment.name);
         };
         self.seeds = profile.seeds.unwrap_or(self.seeds);
-        if let Some(arms) = &profile.arms {
-            self.keep_arms(arms, &format!("profile.{name}.arms"))?;
-        }
-        for (arm, seeds) in &profile.arm_seeds {
-            let Some(arm) = self.arm.iter_mut().find(|a| &a.name == arm) else {
-                bail!("profile.{name}.arm_seeds names the unknown arm {arm:?}");
-            };
-            arm.seeds = Some(*seeds);
+        match (models, &profile.arms) {
+            (Some(models), _) => self.keep_arms(models, "--models")?,
+            (None, Some(arms)) => self.keep_arms(arms, &format!("profile.{name}.arms"))?,
+            (None, None) => {}
         }
         for (recipe, epochs) in &profile.epochs {
             let Some(recipe) = self.recipe.iter_mut().find(|r| &r.name == recipe) else {
@@ -273,8 +282,7 @@ impl RobustnessFile {
             bail!("{origin} {unknown}: use one or more of {}", known.join(", "));
         }
         self.arm.retain(|arm| names.contains(&arm.name));
-        self.expect
-            .retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
+        self.expect.retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
         Ok(())
     }
 }

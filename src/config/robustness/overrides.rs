@@ -11,8 +11,6 @@ use std::path::PathBuf;
 /// Flags, applied over a file and its profile.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flags {
-    /// Networks to keep.
-    pub models: Option<Vec<String>>,
     /// New widths, for a named network or for the main one.
     pub width: Vec<Sized>,
     /// New depths, likewise.
@@ -90,9 +88,6 @@ impl RobustnessFile {
     /// # Errors
     /// When a flag names what is not there, or says the same thing twice.
     pub fn with_flags(mut self, flags: &Flags) -> Result<Self> {
-        if let Some(models) = &flags.models {
-            self.keep_arms(models, "--models")?;
-        }
         for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
             let mut resized = Vec::new();
             for sized in sizes {
@@ -115,7 +110,10 @@ impl RobustnessFile {
         if let Some(attacks) = &flags.attacks {
             attack.attacks.clone_from(attacks);
         }
-        attack.images = flags.images.unwrap_or(attack.images);
+        if let Some(images) = flags.images {
+            attack.images = images;
+            self.arm.iter_mut().for_each(|arm| arm.images = None);
+        }
         attack.checklist_images = flags.checklist_images.unwrap_or(attack.checklist_images);
         attack.certify = flags.certify.unwrap_or(attack.certify);
         attack.effort.steps = flags.steps.unwrap_or(attack.effort.steps);

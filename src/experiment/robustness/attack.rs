@@ -1,12 +1,12 @@
 //! One attack run: a trained network, the attacks in one norm, the certificates, and that neither contradicts the other.
 
+use super::CLASSES;
 use super::checklist::{self, Findings};
 use super::export::Export;
 use super::ledger::{Finder, Ledger, confidence};
-use super::CLASSES;
 use crate::config::Spec;
 use crate::config::robustness::{AttackSpec, Effort, TrainingSpec, WeightsSource};
-use crate::data::images::{ImageData, SIDE};
+use crate::data::images::{ImageData, Images, SIDE};
 use crate::evaluate::attack::{
     Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, Setting, Stop,
     Threat, worst_case,
@@ -61,7 +61,9 @@ impl Runner for Attacker<'_> {
         };
         let model = match loaded {
             Loaded::Model(model) => model,
-            Loaded::Diverged { parameters, step } => return Ok(Some(AttackRecord::empty(ending(parameters, Some(step))))),
+            Loaded::Diverged { parameters, step } => {
+                return Ok(Some(AttackRecord::empty(ending(parameters, Some(step)))));
+            }
         };
         let classifier = self.classifier(&model, device)?;
         let examples = self.examples(spec, &classifier)?;
@@ -102,7 +104,7 @@ impl Runner for Attacker<'_> {
         if !go_on("certificates") {
             return Ok(None);
         }
-        let certificates = if spec.certify { Some(run.certify(&model, device)?) } else { None };
+        let certificates = if spec.certify { Some(run.certify(&model, &self.data.test, device)?) } else { None };
         if !go_on("checklist") {
             return Ok(None);
         }
@@ -168,8 +170,12 @@ impl Attacker<'_> {
 
     fn checklist(&self, spec: &AttackSpec, model: &Model, run: &Run<'_>, device: &Device) -> Result<Findings> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
-        let some: std::collections::BTreeSet<usize> =
-            Seed(0).stream("checklist").permutation(run.examples.len()).into_iter().take(spec.checklist_images).collect();
+        let some: std::collections::BTreeSet<usize> = Seed(0)
+            .stream("checklist")
+            .permutation(run.examples.len())
+            .into_iter()
+            .take(spec.checklist_images)
+            .collect();
         let chosen: std::collections::BTreeSet<usize> =
             some.into_iter().map(|place| run.examples.get(place).index).collect();
         let examples = run.examples.filter(|example| chosen.contains(&example.index));
@@ -220,20 +226,31 @@ impl Run<'_> {
         Setting { seed, steps, restarts, targets, queries, stop, ..Setting::new(threat, image) }
     }
 
+    /// A score of the attacked images.
     fn row(&mut self, metric: &str, attack: &str, epsilon: Option<f64>, value: f64) {
+        let n = self.examples.len();
+        self.push("attacked", metric, attack, epsilon, value, n);
+    }
+
+    /// A score of all test images.
+    fn of_all(&mut self, metric: &str, epsilon: Option<f64>, value: f64, n: usize) {
+        self.push("test", metric, "none", epsilon, value, n);
+    }
+
+    fn push(&mut self, split: &str, metric: &str, attack: &str, epsilon: Option<f64>, value: f64, n: usize) {
         let spec = self.spec;
         self.evaluations.push(EvaluationRow {
             experiment: spec.experiment.clone(),
             arm: spec.arm.clone(),
             point: spec.point(),
             seed: spec.seed.0,
-            split: "test".into(),
+            split: split.into(),
             metric: metric.into(),
             attack: attack.into(),
             norm: epsilon.map(|_| spec.norm_name().into()),
             epsilon,
             value,
-            n: self.examples.len(),
+            n,
         });
     }
 
@@ -307,8 +324,11 @@ impl Run<'_> {
         for eps in self.spec.sizes() {
             let threat = self.threat(eps);
             let run = |distribution| {
-                Noise { draws: DRAWS, ..Noise::new(threat, distribution) }
-                    .run(self.classifier, self.examples, self.spec.seed)
+                Noise { draws: DRAWS, ..Noise::new(threat, distribution) }.run(
+                    self.classifier,
+                    self.examples,
+                    self.spec.seed,
+                )
             };
             let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
             let worst = worst_case(threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -332,48 +352,52 @@ impl Run<'_> {
         }
     }
 
-    /// Certified radii of all images, held against every misclassified image that was found.
-    fn certify(&mut self, model: &Model, device: &Device) -> Result<Certificates> {
+    /// Certified radii of all test images; those of the attacked ones are held against every misclassified image that was
+    /// found.
+    fn certify(&mut self, model: &Model, test: &Images, device: &Device) -> Result<Certificates> {
         let certifier = Certifier::new(model.frozen.as_ref())?;
-        let count = self.examples.len();
-        let images = Tensor::from_slice(self.examples.images(), (count, self.classifier.inputs()), device)?;
-        let labels: Vec<u32> = self.examples.iter().map(|example| example.label as u32).collect();
-        let certificates = certifier.certify(&images, &labels)?;
-        let rounded = certificates.radii(|radii| radii.rounded);
+        let rows: Vec<usize> = (0..test.len()).collect();
+        let labels: Vec<u32> = test.labels.iter().map(|label| u32::from(*label)).collect();
+        let all = certifier.certify(&test.inputs(&rows, device)?, &labels)?;
+        let attacked = self.ledger.entries().iter().map(|entry| all.images[entry.index]).collect();
+        let attacked = Certificates { images: attacked, ..all.clone() };
+        let rounded = attacked.radii(|radii| radii.rounded);
         let distances: Vec<f64> = self.ledger.entries().iter().map(|entry| entry.distance_l2).collect();
         check_sandwich(&rounded, &distances).context("a certificate is contradicted by an attack")?;
 
-        self.row("lipschitz", "none", None, certifier.lipschitz());
-        self.row("head_norm", "none", None, certifier.head_norm());
-        self.row("rounding_measured", "none", None, certificates.measured_error);
-        self.row("rounding_bound", "none", None, certificates.error_bound);
+        let (sizes, norm) = (self.spec.sizes(), self.spec.norm);
+        let mut row = |metric: &str, epsilon, value| self.of_all(metric, epsilon, value, test.len());
+        row("lipschitz", None, certifier.lipschitz());
+        row("head_norm", None, certifier.head_norm());
+        row("rounding_measured", None, all.measured_error);
+        row("rounding_bound", None, all.error_bound);
         // In L2 the usual radii; in Linf what an L2 radius says of a ball in Linf.
-        let (at, scale) = match self.spec.norm {
+        let (at, scale) = match norm {
             Norm::L2 => {
-                let mut radii = [self.spec.sizes().as_slice(), &RADII].concat();
+                let mut radii = [sizes.as_slice(), &RADII].concat();
                 radii.sort_by(f64::total_cmp);
                 radii.dedup();
                 (radii, 1.0)
             }
-            Norm::Linf => (self.spec.sizes(), (self.classifier.inputs() as f64).sqrt()),
+            Norm::Linf => (sizes, (test.features() as f64).sqrt()),
         };
         let scaled: Vec<f64> = at.iter().map(|radius| radius * scale).collect();
-        let correct = certificates.correct();
+        let correct = all.correct();
         let columns: [(&str, fn(&Radii) -> f64); 3] = [
             ("certified_accuracy", |radii| radii.pair),
             ("certified_accuracy_global", |radii| radii.global),
             ("certified_accuracy_rounded", |radii| radii.rounded),
         ];
         for (metric, column) in columns {
-            let summary = Summary::of(&certificates.radii(column), &correct, &scaled)?;
+            let summary = Summary::of(&all.radii(column), &correct, &scaled)?;
             for (radius, certified) in at.iter().zip(&summary.certified) {
-                self.row(metric, "none", Some(*radius), self.part(certified.certified));
+                row(metric, Some(*radius), certified.certified as f64 / test.len() as f64);
             }
         }
-        let summary = Summary::of(&certificates.radii(|radii| radii.pair), &correct, &[])?;
-        self.row("mean_radius", "none", None, summary.mean_radius);
-        self.row("median_radius_of_correct", "none", None, summary.median_correct.unwrap_or(0.0));
-        Ok(certificates)
+        let summary = Summary::of(&all.radii(|radii| radii.pair), &correct, &[])?;
+        row("mean_radius", None, summary.mean_radius);
+        row("median_radius_of_correct", None, summary.median_correct.unwrap_or(0.0));
+        Ok(attacked)
     }
 
     /// Some images for the figure, chosen by a seed: clean, and the nearest misclassified one.
@@ -397,11 +421,7 @@ impl Run<'_> {
         let numbers = Tensor::from_vec(numbers, (count, 3), &Device::Cpu)?;
         let pixels = |values: Vec<f32>| Tensor::from_vec(values, (count, self.classifier.inputs()), &Device::Cpu);
         // Of each image: its place in the test set, and the network's confidence in its answer before and after.
-        Ok(vec![
-            ("numbers".into(), numbers),
-            ("clean".into(), pixels(clean)?),
-            ("nearest".into(), pixels(nearest)?),
-        ])
+        Ok(vec![("numbers".into(), numbers), ("clean".into(), pixels(clean)?), ("nearest".into(), pixels(nearest)?)])
     }
 
     /// What names begin with in an export.
@@ -426,7 +446,10 @@ impl Run<'_> {
         ]);
         let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
         let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();
-        export.add([(format!("{network}/logits"), Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?)]);
+        export.add([(
+            format!("{network}/logits"),
+            Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?,
+        )]);
         let prefix = format!("{network}/weights");
         for (name, tensor) in model.parameters.to_stored()? {
             export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);

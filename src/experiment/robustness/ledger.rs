@@ -62,9 +62,8 @@ impl Ledger {
             Entry {
                 index: example.index,
                 label: example.label,
-                prediction: (0..example.logits.len()).fold(0, |best, class| {
-                    if example.logits[class] > example.logits[best] { class } else { best }
-                }),
+                prediction: (0..example.logits.len())
+                    .fold(0, |best, class| if example.logits[class] > example.logits[best] { class } else { best }),
                 margin: example.margin(),
                 found: [None; ATTACKS.len()],
                 distance,

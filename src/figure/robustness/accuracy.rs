@@ -150,10 +150,15 @@ fn attacks(panels: &[RobustnessPanel]) -> Result<Vec<(usize, String)>> {
     Ok(attacks)
 }
 
-/// The sizes that a panel shows, growing: up to the first at which every line has reached 0.
+/// The sizes that a panel shows, growing: up to the first at which every line has reached 0. A certificate is known at
+/// any size; where there is anything else, that says which sizes count.
 fn shown_sizes(panel: &RobustnessPanel) -> Vec<f64> {
     let points = || panel.series.iter().flat_map(|series| &series.points);
-    let mut sizes: Vec<f64> = points().map(|point| point.eps).collect();
+    let made = panel.series.iter().filter(|series| series.role != Role::Certificate).flat_map(|series| &series.points);
+    let mut sizes: Vec<f64> = made.map(|point| point.eps).collect();
+    if sizes.is_empty() {
+        sizes = points().map(|point| point.eps).collect();
+    }
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
     let last = points().filter(|point| point.high > 0.0).map(|point| point.eps).fold(f64::NEG_INFINITY, f64::max);

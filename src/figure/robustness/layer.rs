@@ -7,6 +7,9 @@ use crate::figure::marks::{attack_mark, mark, open, whisker};
 use crate::figure::theme::{AREA_ALPHA, BAND_ALPHA, LINE, SMALL_MARK, Stroke, THICK, THIN, attack_style};
 use crate::figure::{Arm, ArmStyle};
 
+/// Most points of a certificate that are marked.
+const MOST_MARKS: usize = 12;
+
 /// An attack marks every third of its points, another third than the next attack: where the lines of several attacks
 /// lie on top of each other, each can still be seen.
 const EVERY: usize = 3;
@@ -109,7 +112,10 @@ fn draw_line(canvas: &mut Canvas, spots: &[Spot], style: ArmStyle, role: Role) {
         Role::Noise => canvas.stroke(&line, Stroke::Dotted, LINE, style.color),
         Role::Certificate => {
             canvas.stroke(&line, Stroke::Dashed, LINE, style.color);
-            line.iter().for_each(|&at| open(canvas, at, style, SMALL_MARK));
+            // A certificate is known at every size; marks on each of many points would hide the line.
+            if line.len() <= MOST_MARKS {
+                line.iter().for_each(|&at| open(canvas, at, style, SMALL_MARK));
+            }
         }
         Role::WorstCase => {
             canvas.path(&line, THICK, style.color);

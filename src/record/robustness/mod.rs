@@ -7,5 +7,5 @@ mod summary;
 pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow};
 pub use runs::{AttackRecord, TrainingRecord};
 pub use summary::{
-    ArmMeasurements, ComparisonRow, Figure, Measurements, SeedRow, SummaryRow, attacks_made, measure, norm_name,
+    ArmMeasurements, ComparisonRow, Figure, Measurements, Score, SeedRow, SummaryRow, attacks_made, measure, norm_name,
 };

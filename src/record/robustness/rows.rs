@@ -4,7 +4,18 @@ use serde::{Deserialize, Serialize};
 
 /// The columns of [`ExampleRow`] that belong to an attack, in their order there.
 pub const ATTACKS: [&str; 12] = [
-    "fgsm", "pgd", "mt-pgd", "deepfool", "ddn", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "auto", "bisection",
+    "fgsm",
+    "pgd",
+    "mt-pgd",
+    "deepfool",
+    "ddn",
+    "apgd-ce",
+    "apgd-dlr",
+    "apgd-t",
+    "fab-t",
+    "square",
+    "auto",
+    "bisection",
 ];
 
 /// `per_example.csv`: one image. The column of an attack holds the distance, in the run's norm, of the nearest

@@ -75,7 +75,7 @@ impl Record for AttackRecord {
     /// Clean and worst-case accuracy.
     fn headline(&self) -> String {
         diverged(&self.ending).unwrap_or_else(|| {
-            let clean = 100.0 * value(&self.evaluations, "test", "accuracy", "none").unwrap_or(f64::NAN);
+            let clean = 100.0 * value(&self.evaluations, "attacked", "accuracy", "none").unwrap_or(f64::NAN);
             let worst = self.evaluations.iter().filter(|r| r.attack == "worst_case" && r.epsilon > Some(0.0));
             let at = worst.map(|row| format!("{:.1} % at {}", 100.0 * row.value, row.epsilon.unwrap_or_default()));
             let sizes: Vec<String> = at.take(3).collect();

@@ -30,7 +30,7 @@ pub struct ArmMeasurements {
     /// Seeds whose training diverged.
     pub diverged: usize,
     /// Scores of every seed, by what they are of.
-    pub values: BTreeMap<Figure, Vec<(u64, f64)>>,
+    pub values: BTreeMap<Figure, Vec<Score>>,
     /// Images that were attacked.
     pub images: usize,
     /// Single images, by seed and norm.
@@ -39,6 +39,17 @@ pub struct ArmMeasurements {
     pub checks: Vec<CheckRow>,
     /// Accuracy against steps and restarts.
     pub effort: Vec<EffortRow>,
+}
+
+/// What one seed scored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// The seed.
+    pub seed: u64,
+    /// The score.
+    pub value: f64,
+    /// Images that it is over.
+    pub n: usize,
 }
 
 /// What a score is of.
@@ -62,10 +73,19 @@ impl Figure {
         Self { split, metric: metric.into(), attack: "none".into(), norm: String::new(), epsilon: String::new() }
     }
 
-    /// Accuracy under an attack, or certified accuracy.
-    pub fn at(metric: &str, attack: &str, norm: Norm, eps: f64) -> Self {
+    /// Accuracy of the attacked images under an attack.
+    pub fn under(attack: &str, norm: Norm, eps: f64) -> Self {
+        Self::at("attacked", "accuracy", attack, norm, eps)
+    }
+
+    /// Part of all test images that is certified beyond a radius.
+    pub fn certified(metric: &str, norm: Norm, radius: f64) -> Self {
+        Self::at("test", metric, "none", norm, radius)
+    }
+
+    fn at(split: &'static str, metric: &str, attack: &str, norm: Norm, eps: f64) -> Self {
         let (metric, attack) = (metric.into(), attack.into());
-        Self { split: "attacked", metric, attack, norm: norm_name(norm).into(), epsilon: eps.to_string() }
+        Self { split, metric, attack, norm: norm_name(norm).into(), epsilon: eps.to_string() }
     }
 }
 
@@ -125,7 +145,7 @@ pub struct SeedRow {
     pub arm: String,
     /// Seed.
     pub seed: u64,
-    /// clean, robust or certified accuracy.
+    /// clean_accuracy (all test images, or those attacked), robust_accuracy or certified_accuracy.
     pub metric: String,
     /// linf, l2, or nothing for the clean accuracy.
     pub norm: String,
@@ -210,10 +230,10 @@ pub fn measure(
             effort: Vec::new(),
         };
         for run in trainings.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
-            measured.take(run.rows("evaluations.csv")?, false);
+            measured.take(run.rows("evaluations.csv")?);
         }
         for run in attacks.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
-            measured.take(run.rows("evaluations.csv")?, true);
+            measured.take(run.rows("evaluations.csv")?);
             let examples: Vec<ExampleRow> = run.rows("per_example.csv")?;
             measured.images = examples.len();
             measured.examples.insert((run.spec.seed().0, run.spec.norm_name()), examples);
@@ -237,8 +257,8 @@ impl Measurements {
     /// Every figure over the seeds.
     pub fn summary_rows(&self, experiment: &Robustness, data: &str) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
-            let row = |(figure, values): (&Figure, &Vec<(u64, f64)>)| {
-                let sample = Sample::of(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>())?;
+            let row = |(figure, values): (&Figure, &Vec<Score>)| {
+                let sample = sample(values)?;
                 let interval = sample.confidence_interval();
                 Some(SummaryRow {
                     experiment: experiment.name.clone(),
@@ -267,53 +287,63 @@ impl Measurements {
 
     /// Counts of every seed: clean, robust at the table's sizes, certified at the usual radii.
     pub fn seed_rows(&self, experiment: &Robustness) -> Vec<SeedRow> {
+        let mut figures = vec![("clean_accuracy", Figure::of("test", "accuracy"))];
+        figures.push(("clean_accuracy_of_attacked", Figure::of("attacked", "accuracy")));
+        for threat in &experiment.threats {
+            let robust = |eps: &f64| ("robust_accuracy", Figure::under("worst_case", threat.norm, *eps));
+            figures.extend(threat.eps.iter().map(robust));
+            if threat.norm == Norm::L2 {
+                let certified =
+                    |radius| ("certified_accuracy", Figure::certified("certified_accuracy", Norm::L2, radius));
+                figures.extend([0.3, 0.5, 1.0, 1.58].map(certified));
+            }
+        }
         let mut rows = Vec::new();
         for arm in &self.arms {
-            for ((seed, norm), examples) in &arm.examples {
-                let mut row = |metric: &str, epsilon: Option<f64>, counts: &dyn Fn(&ExampleRow) -> bool| {
-                    let count = examples.iter().filter(|row| counts(row)).count() as u64;
-                    let Some(part) = Proportion::new(count, examples.len() as u64) else { return };
-                    let certified = metric == "certified_accuracy";
-                    let (low, high) =
-                        if certified { part.clopper_pearson(Confidence::P95) } else { part.wilson(Confidence::P95) };
-                    rows.push(SeedRow {
-                        experiment: experiment.name.clone(),
-                        arm: arm.arm.clone(),
-                        seed: *seed,
-                        metric: metric.into(),
-                        norm: epsilon.map_or_else(String::new, |_| (*norm).to_string()),
-                        epsilon,
-                        count,
-                        n: examples.len() as u64,
-                        value: part.estimate(),
-                        low,
-                        high,
-                        interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
-                    });
-                };
-                row("clean_accuracy", None, &|row| row.resists(0.0));
-                let threat = experiment.threats.iter().find(|threat| norm_name(threat.norm) == *norm);
-                for eps in threat.iter().flat_map(|threat| &threat.eps) {
-                    row("robust_accuracy", Some(*eps), &|row| row.resists(*eps));
-                }
-                if *norm == "l2" {
-                    for radius in [0.3, 0.5, 1.0, 1.58] {
-                        row("certified_accuracy", Some(radius), &|row| row.certified_pair.is_some_and(|r| r > radius));
-                    }
-                }
+            for (metric, figure) in &figures {
+                let scores = arm.values.get(figure).into_iter().flatten();
+                rows.extend(scores.filter_map(|score| seed_row(experiment, arm, metric, figure, *score)));
             }
         }
         rows
     }
 }
 
+fn seed_row(
+    experiment: &Robustness,
+    arm: &ArmMeasurements,
+    metric: &str,
+    figure: &Figure,
+    score: Score,
+) -> Option<SeedRow> {
+    // A share of images is a count of images.
+    let (count, n) = ((score.value * score.n as f64).round() as u64, score.n as u64);
+    let part = Proportion::new(count, n)?;
+    let certified = metric == "certified_accuracy";
+    let (low, high) = if certified { part.clopper_pearson(Confidence::P95) } else { part.wilson(Confidence::P95) };
+    Some(SeedRow {
+        experiment: experiment.name.clone(),
+        arm: arm.arm.clone(),
+        seed: score.seed,
+        metric: metric.into(),
+        norm: figure.norm.clone(),
+        epsilon: figure.epsilon.parse().ok(),
+        count,
+        n,
+        value: part.estimate(),
+        low,
+        high,
+        interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+    })
+}
+
 impl ArmMeasurements {
-    fn take(&mut self, rows: Vec<EvaluationRow>, attacked: bool) {
+    fn take(&mut self, rows: Vec<EvaluationRow>) {
         for row in rows {
-            let split = match (row.split.as_str(), attacked) {
-                (_, true) => "attacked",
-                ("train", _) => "train",
-                ("validation", _) => "validation",
+            let split = match row.split.as_str() {
+                "train" => "train",
+                "validation" => "validation",
+                "attacked" => "attacked",
                 _ => "test",
             };
             let figure = Figure {
@@ -325,16 +355,20 @@ impl ArmMeasurements {
             };
             let values = self.values.entry(figure).or_default();
             // What both norms' runs say of a seed, such as its clean accuracy, is said once.
-            if values.iter().all(|(seed, _)| *seed != row.seed) {
-                values.push((row.seed, row.value));
+            if values.iter().all(|score| score.seed != row.seed) {
+                values.push(Score { seed: row.seed, value: row.value, n: row.n });
             }
         }
     }
 
     /// A figure over the seeds.
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        Sample::of(&self.values.get(figure)?.iter().map(|(_, value)| *value).collect::<Vec<_>>())
+        sample(self.values.get(figure)?)
     }
+}
+
+fn sample(scores: &[Score]) -> Option<Sample> {
+    Sample::of(&scores.iter().map(|score| score.value).collect::<Vec<_>>())
 }
 
 /// Every network against the one that it is compared to, seed by seed.
@@ -386,7 +420,8 @@ fn compare(experiment: &Robustness, arms: &[ArmMeasurements]) -> Result<Vec<Comp
 /// Which of the images that both were attacked on each network gets right.
 fn paired(first: &[ExampleRow], second: &[ExampleRow], eps: f64) -> (Vec<bool>, Vec<bool>) {
     let others: BTreeMap<usize, &ExampleRow> = second.iter().map(|row| (row.index, row)).collect();
-    let both = first.iter().filter_map(|row| others.get(&row.index).map(|other| (row.resists(eps), other.resists(eps))));
+    let both =
+        first.iter().filter_map(|row| others.get(&row.index).map(|other| (row.resists(eps), other.resists(eps))));
     both.unzip()
 }
 

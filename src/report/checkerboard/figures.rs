@@ -1,7 +1,6 @@
 //! The charts of an experiment, from the CSV files of its runs.
 
 use super::full_runs;
-use crate::report::drawn::{self, Drawn};
 use crate::config::{Experiment, Recipe};
 use crate::figure::{
     BandPoint, Curve, CurvePanel, DecisionPanel, Image, Mark, MarkPanel, accuracy_against_parameters, accuracy_curves,
@@ -9,6 +8,7 @@ use crate::figure::{
 };
 use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, PredictionRow, Protocol, SeedValue, Store, Summary, TestCurveRow};
+use crate::report::drawn::{self, Drawn};
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 

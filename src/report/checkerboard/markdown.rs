@@ -1,9 +1,9 @@
 //! The section of an experiment in `results/README.md`.
 
-use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, provenance};
 use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
+use crate::report::drawn::{self, Drawn};
+use crate::report::{Verdict, percent, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(

@@ -54,4 +54,3 @@ fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {
 fn full_runs<'a>(runs: &'a [FinishedRun], arm: &'a str, recipe: &'a str) -> impl Iterator<Item = &'a FinishedRun> {
     runs.iter().filter(move |r| r.spec.phase == Phase::Full && r.spec.arm == arm && r.spec.recipe == recipe)
 }
-

@@ -1,9 +1,9 @@
 //! The closing table of a command.
 
-use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent};
 use crate::config::Experiment;
 use crate::record::{Protocol, Store, Summary};
+use crate::report::drawn::{self, Drawn};
+use crate::report::{Verdict, percent};
 use std::fmt::Write;
 
 pub(super) fn render(

@@ -4,11 +4,12 @@ use super::Results;
 use crate::config::Norm;
 use crate::config::robustness::{Arm, AttackSpec};
 use crate::figure::{
-    Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Image, Outcome, RobustnessPanel, Role,
-    Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
+    Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Image, Outcome, RobustnessPanel,
+    Role, Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
 };
 use crate::model::ModelConfig;
 use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow, Figure, norm_name};
+use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, Store};
 use crate::report::drawn::{self, Drawn};
 use anyhow::{Context, Result, ensure};
@@ -17,6 +18,8 @@ use std::collections::HashMap;
 
 /// Pixels of an image: an L2 radius covers a ball in Linf that is smaller by the square root of this.
 const PIXELS: f64 = 784.0;
+/// Sizes at which the certified part of the images is drawn.
+const CERTIFIED_POINTS: usize = 200;
 
 /// Draws every chart.
 pub(super) fn draw(store: &Store, results: &Results<'_>) -> Result<Vec<Drawn>> {
@@ -64,12 +67,13 @@ fn label(norm: Norm) -> &'static str {
     }
 }
 
-/// A figure at every size of the ball at which there is one, from the accuracy of the images as they are.
-fn points(arm: &ArmMeasurements, metric: &str, attack: &str, norm: Norm) -> Vec<SizePoint> {
+/// Accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
+fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
     let point = |eps: f64, figure: &Figure| {
         arm.sample(figure).map(|sample| SizePoint { eps, mean: sample.mean, low: sample.min, high: sample.max })
     };
-    let sizes = arm.values.keys().filter(|f| f.metric == metric && f.attack == attack && f.norm == norm_name(norm));
+    let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm_name(norm);
+    let sizes = arm.values.keys().filter(under);
     let mut points: Vec<SizePoint> =
         sizes.filter_map(|figure| point(figure.epsilon.parse().ok().filter(|eps| *eps > 0.0)?, figure)).collect();
     points.sort_by(|a, b| a.eps.total_cmp(&b.eps));
@@ -77,6 +81,30 @@ fn points(arm: &ArmMeasurements, metric: &str, attack: &str, norm: Norm) -> Vec<
         points.splice(0..0, point(0.0, &Figure::of("attacked", "accuracy")));
     }
     points
+}
+
+/// The part of the attacked images that is certified at each of many sizes up to the largest: unlike an attack, a
+/// certificate is known at all of them, and a straight line between two would prove too much.
+fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SizePoint> {
+    let scale = match norm {
+        Norm::Linf => 1.0 / PIXELS.sqrt(),
+        Norm::L2 => 1.0,
+    };
+    let of_seeds: Vec<&Vec<ExampleRow>> =
+        arm.examples.iter().filter(|((_, of), _)| *of == norm_name(norm)).map(|(_, rows)| rows).collect();
+    if of_seeds.iter().any(|rows| rows.iter().any(|row| row.certified_pair.is_none())) {
+        return Vec::new();
+    }
+    let point = |place: usize| {
+        let eps = largest * place as f64 / CERTIFIED_POINTS as f64;
+        let part = |rows: &&Vec<ExampleRow>| {
+            let beyond = rows.iter().filter(|row| row.certified_pair.is_some_and(|radius| radius * scale > eps));
+            beyond.count() as f64 / rows.len() as f64
+        };
+        let sample = Sample::of(&of_seeds.iter().map(part).collect::<Vec<_>>())?;
+        Some(SizePoint { eps, mean: sample.mean, low: sample.min, high: sample.max })
+    };
+    (0..=CERTIFIED_POINTS).filter_map(point).collect()
 }
 
 fn series(arm: &Arm, label: String, role: Role, points: Vec<SizePoint>) -> Option<Series> {
@@ -88,22 +116,20 @@ fn against_eps(results: &Results<'_>) -> Result<Image> {
     let arms = main_arms(results);
     let panel = |norm: Norm| {
         let mut all = Vec::new();
-        // Beyond the last attack a certificate would be a line by itself.
-        let most = results.experiment.threats.iter().filter(|t| t.norm == norm).flat_map(|t| t.eps.iter().chain(&t.sweep));
+        let most =
+            results.experiment.threats.iter().filter(|t| t.norm == norm).flat_map(|t| t.eps.iter().chain(&t.sweep));
         let most = most.copied().fold(0.0, f64::max);
         for (arm, measured) in &arms {
-            let roles = [
-                (Role::WorstCase, "accuracy", "worst_case"),
-                (Role::Certificate, "certified_accuracy", "none"),
-                (Role::Noise, "accuracy", "noise"),
-            ];
-            for (role, metric, attack) in roles {
-                let mut points = points(measured, metric, attack, norm);
-                points.retain(|point| point.eps <= most);
-                all.extend(series(arm, arm.label.clone(), role, points));
+            for (role, attack) in [(Role::WorstCase, "worst_case"), (Role::Noise, "noise")] {
+                all.extend(series(arm, arm.label.clone(), role, points(measured, attack, norm)));
             }
+            all.extend(series(arm, arm.label.clone(), Role::Certificate, proved(measured, norm, most)));
         }
-        RobustnessPanel { title: format!("Perturbations in {}", label(norm)), norm_label: size_label(norm), series: all }
+        RobustnessPanel {
+            title: format!("Perturbations in {}", label(norm)),
+            norm_label: size_label(norm),
+            series: all,
+        }
     };
     let mut panels: Vec<_> = results.experiment.threats.iter().map(|threat| panel(threat.norm)).collect();
     panels.retain(|panel| !panel.series.is_empty());
@@ -119,7 +145,7 @@ fn all_networks(results: &Results<'_>) -> Result<Image> {
     let panel = |norm: Norm| {
         let arms = results.experiment.arms.iter().filter_map(|arm| Some((arm, results.measured.arm(&arm.name)?)));
         let worst = arms.filter_map(|(arm, measured)| {
-            series(arm, arm.label.clone(), Role::WorstCase, points(measured, "accuracy", "worst_case", norm))
+            series(arm, arm.label.clone(), Role::WorstCase, points(measured, "worst_case", norm))
         });
         let title = format!("Perturbations in {}", label(norm));
         RobustnessPanel { title, norm_label: size_label(norm), series: worst.collect() }
@@ -133,17 +159,25 @@ fn all_networks(results: &Results<'_>) -> Result<Image> {
 fn by_attack(results: &Results<'_>) -> Result<Image> {
     let mut panels = Vec::new();
     for threat in &results.experiment.threats {
+        let smallest = threat.eps.iter().chain(&threat.sweep).copied().fold(f64::INFINITY, f64::min);
+        // An attack at a few large sizes says nothing of smaller ones: no line to the images as they are.
+        let made = |mut points: Vec<SizePoint>| {
+            if points.get(1).is_some_and(|first| first.eps > smallest) {
+                points.remove(0);
+            }
+            points
+        };
         for (arm, measured) in main_arms(results) {
             let norm = threat.norm;
             let mut all: Vec<Series> = ATTACKS
                 .iter()
                 .enumerate()
                 .filter_map(|(number, name)| {
-                    series(arm, (*name).into(), Role::Attack(number), points(measured, "accuracy", name, norm))
+                    series(arm, (*name).into(), Role::Attack(number), made(points(measured, name, norm)))
                 })
                 .collect();
-            let worst = points(measured, "accuracy", "worst_case", norm);
-            all.extend(series(arm, "worst case".into(), Role::WorstCase, worst));
+            let worst = points(measured, "worst_case", norm);
+            all.extend(series(arm, arm.label.clone(), Role::WorstCase, worst));
             if !all.is_empty() {
                 panels.push(RobustnessPanel {
                     title: format!("{}, {}", arm.label, label(norm)),
@@ -191,7 +225,9 @@ fn distances(results: &Results<'_>) -> Result<Image> {
 fn effort(results: &Results<'_>) -> Result<Image> {
     let mut panels = Vec::new();
     for threat in &results.experiment.threats {
-        for (kind, attack) in [("steps", "PGD on the cross-entropy"), ("restarts", "PGD on the margin from random points")] {
+        for (kind, attack) in
+            [("steps", "PGD on the cross-entropy"), ("restarts", "PGD on the margin from random points")]
+        {
             let mut curves = Vec::new();
             let mut eps = 0.0;
             for (arm, measured) in main_arms(results) {
@@ -221,9 +257,10 @@ fn images(results: &Results<'_>) -> Result<Image> {
     let mut rows: Vec<GridRow> = Vec::new();
     for (arm, measured) in main_arms(results) {
         let Some((seed, examples)) = first_seed(measured, norm_name(threat.norm)) else { continue };
-        let run = results.attacks.iter().find(|run| {
-            run.spec.arm == arm.name && run.spec.seed.0 == seed && run.spec.norm == threat.norm
-        });
+        let run = results
+            .attacks
+            .iter()
+            .find(|run| run.spec.arm == arm.name && run.spec.seed.0 == seed && run.spec.norm == threat.norm);
         let shown = Shown::read(run.context("an attack run is missing")?)?;
         if rows.is_empty() {
             rows = shown.rows(examples)?;

@@ -13,10 +13,16 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "## {}\n\nClaim: {}\n", experiment.title, experiment.claim);
-    let _ = writeln!(text, "data = {}{}\n", results.data(), match results.data() {
-        "sample" => ", a small part of MNIST inside the program: not comparable with figures for the whole data set",
-        _ => "",
-    });
+    let _ = writeln!(
+        text,
+        "data = {}{}\n",
+        results.data(),
+        match results.data() {
+            "sample" =>
+                ", a small part of MNIST inside the program: not comparable with figures for the whole data set",
+            _ => "",
+        }
+    );
     networks(&mut text, results);
     for threat in &experiment.threats {
         attacks(&mut text, results, threat.norm, &threat.eps);
@@ -56,26 +62,43 @@ fn networks(text: &mut String, results: &Results<'_>) {
          spectral norms before the head; range: largest logit less the smallest, mean over the test images.\n",
         percent(results.experiment.matched_accuracy())
     );
-    let columns = ["model", "matched", "parameters", "seeds", "diverged", "train", "validation", "test", "Lipschitz", "head", "range"];
+    let columns = [
+        "model",
+        "matched",
+        "parameters",
+        "seeds",
+        "diverged",
+        "attacked",
+        "train",
+        "validation",
+        "test",
+        "Lipschitz",
+        "head",
+        "range",
+    ];
     head(text, &columns.map(String::from));
     for arm in &results.measured.arms {
         let of = |split, metric: &str| arm.sample(&Figure::of(split, metric));
         let number = |split, metric: &str| of(split, metric).map_or("-".into(), |s| format!("{:.3}", s.mean));
         let matched = results.experiment.arm(&arm.arm).is_some_and(|arm| arm.matched);
         let seeds = arm.values.values().map(Vec::len).max().unwrap_or(0);
-        row(text, &[
-            results.label(&arm.arm),
-            if matched { "yes" } else { "no" }.into(),
-            arm.parameters.to_string(),
-            seeds.to_string(),
-            arm.diverged.to_string(),
-            spread(of("train", "accuracy")),
-            spread(of("validation", "accuracy")),
-            spread(of("test", "accuracy")),
-            number("train", "lipschitz"),
-            number("train", "head_norm"),
-            number("test", "logit_range"),
-        ]);
+        row(
+            text,
+            &[
+                results.label(&arm.arm),
+                if matched { "yes" } else { "no" }.into(),
+                arm.parameters.to_string(),
+                seeds.to_string(),
+                arm.diverged.to_string(),
+                arm.images.to_string(),
+                spread(of("train", "accuracy")),
+                spread(of("validation", "accuracy")),
+                spread(of("test", "accuracy")),
+                number("train", "lipschitz"),
+                number("train", "head_norm"),
+                number("test", "logit_range"),
+            ],
+        );
     }
     let _ = writeln!(text);
 }
@@ -83,17 +106,17 @@ fn networks(text: &mut String, results: &Results<'_>) {
 /// A row for each attack, a column for each network and size of the ball.
 fn attacks(text: &mut String, results: &Results<'_>, norm: crate::config::Norm, sizes: &[f64]) {
     let arms = &results.measured.arms;
-    let images = arms.iter().map(|arm| arm.images).max().unwrap_or(0);
     let _ = writeln!(
         text,
-        "**Attacks in {}.** Part of {images} test images in percent that is classified right at every point that the \
+        "**Attacks in {}.** Part of the attacked test images in percent that is classified right at every point that the \
          attack visited, wrong images counted as broken. worst case: no attack of any kind or size inside the ball broke \
          the image; its nearest misclassified image is found by all attacks together and a bisection. certified: proved, in \
-         real arithmetic.\n",
+         real arithmetic, of all test images.\n",
         norm_name(norm)
     );
     let of_arms = |eps: f64| arms.iter().map(move |arm| format!("{} {eps}", results.label(&arm.arm)));
-    let columns: Vec<String> = std::iter::once("attack".into()).chain(sizes.iter().flat_map(|eps| of_arms(*eps))).collect();
+    let columns: Vec<String> =
+        std::iter::once("attack".into()).chain(sizes.iter().flat_map(|eps| of_arms(*eps))).collect();
     head(text, &columns);
     let mut names = vec!["noise".to_string()];
     names.extend(attacks_made(arms));
@@ -105,15 +128,14 @@ fn attacks(text: &mut String, results: &Results<'_>, norm: crate::config::Norm, 
         any.then(|| cells.into_iter().map(|cell| cell.unwrap_or("-".into())).collect())
     };
     for name in &names {
-        let of = |arm: &ArmMeasurements, eps| {
-            arm.sample(&Figure::at("accuracy", name, norm, eps)).map(|sample| spread(Some(sample)))
-        };
+        let of =
+            |arm: &ArmMeasurements, eps| arm.sample(&Figure::under(name, norm, eps)).map(|sample| spread(Some(sample)));
         if let Some(cells) = cells(&of) {
             row(text, &[vec![name.replace('_', " ")], cells].concat());
         }
     }
     let certified = |arm: &ArmMeasurements, eps| {
-        arm.sample(&Figure::at("certified_accuracy", "none", norm, eps)).map(|sample| spread(Some(sample)))
+        arm.sample(&Figure::certified("certified_accuracy", norm, eps)).map(|sample| spread(Some(sample)))
     };
     if let Some(cells) = cells(&certified) {
         row(text, &[vec!["certified".into()], cells].concat());
@@ -125,14 +147,14 @@ fn certificates(text: &mut String, results: &Results<'_>) {
     let norm = crate::config::Norm::L2;
     let radii = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
     let any = results.measured.arms.iter().any(|arm| {
-        radii.iter().any(|radius| arm.sample(&Figure::at("certified_accuracy", "none", norm, *radius)).is_some())
+        radii.iter().any(|radius| arm.sample(&Figure::certified("certified_accuracy", norm, *radius)).is_some())
     });
     if !any {
         return;
     }
     let _ = writeln!(
         text,
-        "**Certificates.** Part of the attacked images in percent that is classified right and certified (L2) beyond a \
+        "**Certificates.** Part of all test images in percent that is classified right and certified (L2) beyond a \
          radius: `pair` from the distances between rows of the head, `global` from its norm, both in real arithmetic; \
          `rounded` from the pair form with a bound of the rounding in 32-bit arithmetic taken off, a proof about the \
          program. No misclassified image that an attack found lies within its image's radius; that is checked in every run.\n"
@@ -146,9 +168,9 @@ fn certificates(text: &mut String, results: &Results<'_>) {
         for (form, suffix) in forms {
             let metric = format!("certified_accuracy{suffix}");
             let mut cells = vec![results.label(&arm.arm), form.to_string()];
-            cells.extend(radii.iter().map(|radius| spread(arm.sample(&Figure::at(&metric, "none", norm, *radius)))));
+            cells.extend(radii.iter().map(|radius| spread(arm.sample(&Figure::certified(&metric, norm, *radius)))));
             for metric in ["mean_radius", "median_radius_of_correct"] {
-                let sample = arm.sample(&Figure::of("attacked", metric)).filter(|_| form == "pair");
+                let sample = arm.sample(&Figure::of("test", metric)).filter(|_| form == "pair");
                 cells.push(sample.map_or("-".into(), |sample| format!("{:.3}", sample.mean)));
             }
             row(text, &cells);
@@ -167,21 +189,25 @@ fn comparisons(text: &mut String, results: &Results<'_>) {
          one network alone gets right, the 95 % interval of the difference in points (Agresti and Min), and McNemar's exact \
          test.\n"
     );
-    let columns = ["first", "second", "ball", "seed", "first", "second", "first only", "second only", "difference", "p"];
+    let columns =
+        ["first", "second", "ball", "seed", "first", "second", "first only", "second only", "difference", "p"];
     head(text, &columns.map(String::from));
     for r in &results.measured.comparisons {
-        row(text, &[
-            results.label(&r.first),
-            results.label(&r.second),
-            if r.norm.is_empty() { "none".into() } else { format!("{} {}", r.norm, r.epsilon) },
-            r.seed.to_string(),
-            percent(Some(r.first_accuracy)),
-            percent(Some(r.second_accuracy)),
-            r.first_only.to_string(),
-            r.second_only.to_string(),
-            format!("{:.2} to {:.2}", 100.0 * r.difference_low, 100.0 * r.difference_high),
-            format!("{:.1e}", r.p_value),
-        ]);
+        row(
+            text,
+            &[
+                results.label(&r.first),
+                results.label(&r.second),
+                if r.norm.is_empty() { "none".into() } else { format!("{} {}", r.norm, r.epsilon) },
+                r.seed.to_string(),
+                percent(Some(r.first_accuracy)),
+                percent(Some(r.second_accuracy)),
+                r.first_only.to_string(),
+                r.second_only.to_string(),
+                format!("{:.2} to {:.2}", 100.0 * r.difference_low, 100.0 * r.difference_high),
+                format!("{:.1e}", r.p_value),
+            ],
+        );
     }
     let _ = writeln!(text);
 }
@@ -196,15 +222,18 @@ fn checklist(text: &mut String, results: &Results<'_>) {
     );
     head(text, &["model", "ball", "check", "measured", "threshold", "images", ""].map(String::from));
     for (arm, check) in results.checks() {
-        row(text, &[
-            results.label(arm),
-            format!("{} {}", check.norm, check.epsilon),
-            check.check.clone(),
-            format!("{:.2e}", check.measured),
-            format!("{:.1e}", check.threshold),
-            check.n.to_string(),
-            if check.passed { "pass" } else { "**FAIL**" }.into(),
-        ]);
+        row(
+            text,
+            &[
+                results.label(arm),
+                format!("{} {}", check.norm, check.epsilon),
+                check.check.clone(),
+                format!("{:.2e}", check.measured),
+                format!("{:.1e}", check.threshold),
+                check.n.to_string(),
+                if check.passed { "pass" } else { "**FAIL**" }.into(),
+            ],
+        );
     }
     let _ = writeln!(text);
 }

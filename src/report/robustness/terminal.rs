@@ -9,24 +9,23 @@ use std::fmt::Write;
 
 pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
     let mut text = String::new();
-    let images = results.measured.arms.iter().map(|arm| arm.images).max().unwrap_or(0);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "\n{}, data {}: accuracy in percent, mean +- std over seeds; {images} test images attacked",
+        "\n{}, data {}: accuracy in percent, mean +- std over seeds",
         results.experiment.title,
         results.data()
     );
     let columns = columns(results);
     let width = results.measured.arms.iter().map(|arm| results.label(&arm.arm).len()).max().unwrap_or(0).max(7);
-    let mut header = format!("{:width$} {:>10} {:>5}", "model", "parameters", "seeds");
+    let mut header = format!("{:width$} {:>10} {:>5} {:>8}", "model", "parameters", "seeds", "attacked");
     for (name, _) in &columns {
         let _ = write!(header, " {name:>15}");
     }
     let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
     for arm in &results.measured.arms {
         let seeds = arm.values.values().map(Vec::len).max().unwrap_or(0);
-        let _ = write!(text, "{:width$} {:>10} {seeds:>5}", results.label(&arm.arm), arm.parameters);
+        let _ = write!(text, "{:width$} {:>10} {seeds:>5} {:>8}", results.label(&arm.arm), arm.parameters, arm.images);
         for (_, figure) in &columns {
             let _ = write!(text, " {:>15}", spread(arm.sample(figure)));
         }
@@ -36,7 +35,10 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
     if results.measured.arms.is_empty() {
         let _ = writeln!(text, "no network is trained and attacked yet");
     }
-    let _ = writeln!(text, "clean: all test images. worst: no attack of all broke it. proved: certified, L2.");
+    let _ = writeln!(
+        text,
+        "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images."
+    );
     comparisons(&mut text, results);
     checklist(&mut text, results);
     for verdict in verdicts {
@@ -54,15 +56,15 @@ fn columns(results: &Results<'_>) -> Vec<(String, Figure)> {
     let mut columns = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
     for threat in &results.experiment.threats {
         for &eps in &threat.eps {
-            let figure = Figure::at("accuracy", "worst_case", threat.norm, eps);
+            let figure = Figure::under("worst_case", threat.norm, eps);
             columns.push((format!("worst {} {eps}", norm_name(threat.norm)), figure));
         }
     }
     let l2 = results.experiment.threats.iter().find(|threat| norm_name(threat.norm) == "l2");
     for radius in [0.3, 1.58] {
-        columns.extend(l2.map(|threat| {
-            (format!("proved {radius}"), Figure::at("certified_accuracy", "none", threat.norm, radius))
-        }));
+        columns.extend(
+            l2.map(|threat| (format!("proved {radius}"), Figure::certified("certified_accuracy", threat.norm, radius))),
+        );
     }
     let any = |figure: &Figure| results.measured.arms.iter().any(|arm: &ArmMeasurements| arm.sample(figure).is_some());
     columns.retain(|(_, figure)| any(figure));
@@ -86,10 +88,8 @@ fn comparisons(text: &mut String, results: &Results<'_>) {
             continue;
         }
         seen.push(key);
-        let same: Vec<_> = rows
-            .iter()
-            .filter(|r| (r.first.as_str(), r.second.as_str(), r.norm.as_str(), r.epsilon) == key)
-            .collect();
+        let same: Vec<_> =
+            rows.iter().filter(|r| (r.first.as_str(), r.second.as_str(), r.norm.as_str(), r.epsilon) == key).collect();
         let ahead = same.iter().filter(|row| row.first_accuracy > row.second_accuracy).count();
         let p = same.iter().map(|row| row.p_value).fold(0.0, f64::max);
         let ball = if row.norm.is_empty() { "clean".into() } else { format!("{} {}", row.norm, row.epsilon) };

@@ -41,14 +41,12 @@ fn judge(results: &Results<'_>, requirement: &Requirement) -> Verdict {
 
 /// Where the value is; nothing if the requirement lacks a size.
 fn figure(requirement: &Requirement) -> Figure {
-    let at = |metric: &str, attack: &str| match (requirement.norm, requirement.eps) {
-        (Some(norm), Some(eps)) => Figure::at(metric, attack, norm, eps),
-        _ => Figure::of("attacked", metric),
-    };
-    match requirement.metric {
-        Metric::CleanAccuracy => Figure::of("test", "accuracy"),
-        Metric::RobustAccuracy => at("accuracy", "worst_case"),
-        Metric::CertifiedAccuracy => at("certified_accuracy", "none"),
+    match (requirement.metric, requirement.norm.zip(requirement.eps)) {
+        (Metric::RobustAccuracy, Some((norm, eps))) => Figure::under("worst_case", norm, eps),
+        (Metric::CertifiedAccuracy, Some((norm, eps))) => Figure::certified("certified_accuracy", norm, eps),
+        (Metric::CleanAccuracy | Metric::RobustAccuracy | Metric::CertifiedAccuracy, _) => {
+            Figure::of("test", "accuracy")
+        }
     }
 }
 
@@ -66,7 +64,7 @@ fn above(arm: &ArmMeasurements, other: &ArmMeasurements, figure: &Figure) -> boo
     let (Some(values), Some(others)) = (arm.values.get(figure), other.values.get(figure)) else { return false };
     let mut pairs = values
         .iter()
-        .filter_map(|(seed, value)| others.iter().find(|(s, _)| s == seed).map(|(_, other)| (*value, *other)))
+        .filter_map(|score| others.iter().find(|o| o.seed == score.seed).map(|other| (score.value, other.value)))
         .peekable();
     pairs.peek().is_some() && pairs.all(|(value, other)| value > other)
 }
