@@ -10,7 +10,8 @@ use han_exp::model::{Chain, FcNetConfig, HanNetConfig, Link, Model, ModelConfig,
 use han_exp::nn::{Activation, Dense, HanStack, Mode, OrthogonalDense, Role, stiefel};
 use han_exp::rng::{Seed, Stream};
 use han_exp::train::{
-    Control, FitConfig, Observer, OptimizerConfig, Outcome, Report, ScheduleConfig, StepReport, Streams, fit,
+    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, StepReport,
+    Streams, fit,
 };
 
 const CLASSES: usize = 4;
@@ -282,6 +283,8 @@ fn training_keeps_a_certified_network_orthonormal_and_saves_it_so() -> Result<()
         optimizer: OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.01 },
         schedule: ScheduleConfig::Cosine { warmup: 0.1, floor: 0.1 },
         input_noise: 0.0,
+        sampling: Sampling::Fresh,
+        loss: LossConfig::MeanSquaredError,
     };
     let before = entries(&model.parameters.trained()[0])?;
     let [mut batches, mut noise] = ["batch", "noise"].map(|name| Seed(8).stream(name));
