@@ -33,6 +33,13 @@ const TINY: &[&str] = &[
     "cpu",
 ];
 
+/// The tiny command with these arguments over its own.
+fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let (command, flags) = TINY.split_at(2);
+    let kept = flags.chunks_exact(2).filter(|flag| !arguments.contains(&flag[0])).flatten();
+    command.iter().chain(kept).copied().chain(arguments.iter().copied()).collect()
+}
+
 /// A home of its own without data, and the program in it.
 struct Sandbox(TempDir);
 
@@ -56,13 +63,13 @@ impl Sandbox {
     }
 
     fn run(&self, arguments: &[&str]) -> String {
-        let assert = self.command(&[TINY, arguments].concat()).assert().success();
+        let assert = self.command(&tiny(arguments)).assert().success();
         String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
     }
 
     /// Runs what must fail; returns what it told.
     fn error(&self, arguments: &[&str]) -> String {
-        let assert = self.command(&[TINY, arguments].concat()).assert().failure();
+        let assert = self.command(&tiny(arguments)).assert().failure();
         let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
         assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
         text
@@ -126,7 +133,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
 
     // Nothing is made again, and the report is redrawn to the byte.
     let before = files(&out);
-    let assert = sandbox.command(&[TINY, &["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]].concat()).assert();
+    let assert = sandbox.command(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"])).assert();
     let output = assert.success();
     assert!(String::from_utf8_lossy(&output.get_output().stderr).contains("4 of 4 runs are finished already"));
     sandbox.command(&["report"]).assert().success();
@@ -138,7 +145,7 @@ fn batches_and_threads_change_nothing() {
     let sandbox = Sandbox::new();
     let attacks = ["--attacks", "fgsm,pgd,mt-pgd,deepfool,ddn,auto", "--restarts", "2", "--checklist", "10"];
     let run = |out: &str, batch: &str, threads: &str| {
-        let arguments = [TINY, &attacks, &["--out", out, "--batch", batch, "--quiet"]].concat();
+        let arguments = tiny(&[&attacks[..], &["--out", out, "--batch", batch, "--quiet"]].concat());
         sandbox.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
         files(&sandbox.path(out))
     };
@@ -152,7 +159,7 @@ fn batches_and_threads_change_nothing() {
 fn a_killed_command_goes_on_where_it_was() {
     let sandbox = Sandbox::new();
     sandbox.run(&["--attacks", "fgsm,pgd", "--out", "whole"]);
-    let arguments = [TINY, &["--attacks", "fgsm,pgd", "--out", "cut"]].concat();
+    let arguments = tiny(&["--attacks", "fgsm,pgd", "--out", "cut"]);
     for milliseconds in [400, 900, 1600] {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(sandbox.0.path()).args(&arguments).stderr(std::process::Stdio::null());
@@ -169,7 +176,8 @@ fn a_killed_command_goes_on_where_it_was() {
 #[test]
 fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["--models", "hannet", "--attacks", "fgsm", "--norm", "linf"]);
+    let small = ["--models", "hannet", "--width", "24", "--depth", "6", "--attacks", "fgsm", "--norm", "linf"];
+    sandbox.run(&small);
     let [training, attack] =
         ["training", "attack-linf"].map(|point| sandbox.runs("results", "hannet", point)[0].clone());
     let before = files(&sandbox.path("results"));
@@ -181,15 +189,15 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
-    let arguments =
-        ["--models", "hannet", "--attacks", "fgsm", "--norm", "linf", "--weights", weights, "--out", "given"];
-    sandbox.run(&arguments);
+    sandbox.run(&[&small[..], &["--weights", weights, "--out", "given"]].concat());
     let rows = |directory: &Path| fs::read(directory.join("per_example.csv")).expect("rows");
     assert_eq!(rows(&attack), rows(&sandbox.runs("given", "hannet", "attack-linf")[0]));
     let told = sandbox.error(&["--models", "hannet,fcnet", "--weights", weights]);
     assert!(told.contains("MODEL=FILE"), "{told}");
-    let told = sandbox.error(&["--weights", &format!("fcnet={weights}")]);
-    assert!(told.contains("expected shape"), "{told}");
+    // Before the other network is trained for nothing.
+    let told = sandbox.error(&["--weights", &format!("fcnet={weights}"), "--out", "untouched"]);
+    assert!(told.contains("--weights") && told.contains("expected shape"), "{told}");
+    assert!(!sandbox.path("untouched").exists());
 }
 
 #[test]
@@ -238,8 +246,9 @@ fn mistakes_are_told_before_any_work() {
         (&["--sweep", "0.1,x"], "\"x\" is no number"),
         (&["--norm", "l1"], "l1"),
         (&["--attacks", "ddn", "--norm", "linf"], "ddn is an attack for l2"),
+        (&["--models", "hannet"], "--width: use MODEL=N with one of hannet"),
         (&["--models", "resnet"], "--models resnet: use one or more of hannet"),
-        (&["--models", "hannet", "--weights", "nowhere.pt"], "nowhere.pt"),
+        (&["--models", "hannet", "--width", "9", "--depth", "3", "--weights", "nowhere.pt"], "nowhere.pt"),
         (&["--n", "0"], "attack.images is 0"),
         (&["--seeds", "0"], "seeds is 0"),
         (&["--steps", "0"], "attack.effort.steps is 0"),

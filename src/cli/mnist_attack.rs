@@ -3,15 +3,19 @@
 use super::data::ImageSource;
 use super::{Exit, Running, stop_on_interrupt, tell};
 use crate::config::ProfileName;
-use crate::config::robustness::{AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile};
+use crate::config::robustness::{
+    AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
+};
 use crate::data::images::{self, Dataset, ImageData};
 use crate::evaluate::attack::{Attack, Norm, ROWS};
 use crate::experiment::progress::Progress;
-use crate::experiment::robustness::{Attacker, Export, Trainer, data_hash};
+use crate::experiment::robustness::{Attacker, CLASSES, Export, Trainer, data_hash};
 use crate::experiment::scheduler::{Batch, Scheduler};
+use crate::model::weights;
 use crate::record::{Environment, Store};
 use crate::report::{self, Remembered};
 use anyhow::{Context, Result};
+use candle_core::Device;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -177,11 +181,20 @@ impl Setting {
         let set = experiment.image_set(data.is_sample());
         let all = experiment.trainings(&set, data.train.len(), device);
         let attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
+        attacks.iter().try_for_each(|attack| check_weights(attack, data.test.features()))?;
         // What is given as a file need not be trained.
         let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));
         let trainings = all.into_iter().filter(needed).collect();
         Ok(Plan { experiment, data, trainings, attacks })
     }
+}
+
+/// Weights of another network are told before anything is trained.
+fn check_weights(attack: &AttackSpec, inputs: usize) -> Result<()> {
+    let WeightsSource::File { path, .. } = &attack.weights else { return Ok(()) };
+    let model = attack.model.build(inputs, CLASSES, attack.seed, &Device::Cpu)?;
+    let read = weights::read(path)?;
+    weights::load(&model.parameters, read).with_context(|| format!("--weights {}={}", attack.arm, path.display()))
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
