@@ -33,6 +33,9 @@ const TINY: &[&str] = &[
     "cpu",
 ];
 
+/// Variables that say where data are.
+const DATA_PLACES: [&str; 4] = ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HAN_EXP_DATA"];
+
 /// The tiny command with these arguments over its own.
 fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let (command, flags) = TINY.split_at(2);
@@ -55,7 +58,7 @@ impl Sandbox {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.current_dir(self.0.path()).args(arguments);
-        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HAN_EXP_DATA"] {
+        for name in DATA_PLACES {
             command.env_remove(name);
         }
         command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
@@ -114,8 +117,10 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     }
     let readme = fs::read_to_string(out.join("README.md")).expect("a report");
     assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
-    let table = fs::read_to_string(out.join("tables/mnist-attack.csv")).expect("a table");
-    assert!(table.lines().skip(1).all(|line| line.starts_with("mnist-attack,sample,")), "{table}");
+    for table in ["mnist-attack", "mnist-attack-seeds", "mnist-attack-paired"] {
+        let rows = fs::read_to_string(out.join(format!("tables/{table}.csv"))).expect("a table");
+        assert!(rows.lines().skip(1).all(|line| line.starts_with("mnist-attack,sample,")), "{rows}");
+    }
 
     let run = &sandbox.runs("results", "hannet", "attack-linf")[0];
     let rows = fs::read_to_string(run.join("per_example.csv")).expect("rows");
@@ -163,6 +168,9 @@ fn a_killed_command_goes_on_where_it_was() {
     for milliseconds in [400, 900, 1600] {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(sandbox.0.path()).args(&arguments).stderr(std::process::Stdio::null());
+        for name in DATA_PLACES {
+            command.env_remove(name);
+        }
         command.env("HOME", sandbox.0.path()).env("XDG_CACHE_HOME", sandbox.path("cache"));
         let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("the program");
         std::thread::sleep(Duration::from_millis(milliseconds));
@@ -272,4 +280,16 @@ fn the_plan_says_what_would_be_run() {
     let lines = |words: &[&str]| text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
     assert_eq!((lines(&["hannet ", "training"]), lines(&["hannet ", "attack-l2"])), (5, 5), "{text}");
     assert!(!sandbox.path("results").exists());
+}
+
+#[test]
+fn reproduce_includes_it() {
+    let sandbox = Sandbox::new();
+    let arguments = ["reproduce", "--only", "mnist-attack", "--profile", "smoke", "--offline", "--device", "cpu"];
+    let assert = sandbox.command(&arguments).assert().success();
+    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(text.contains("Robustness on MNIST, data sample"), "{text}");
+    let assert = sandbox.command(&["reproduce", "--profile", "smoke", "--data-dir", "nowhere"]).assert().failure();
+    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("nowhere"));
+    assert!(!sandbox.path("results/runs/checkerboard").exists());
 }

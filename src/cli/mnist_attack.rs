@@ -7,14 +7,14 @@ use crate::config::robustness::{
     AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
 };
 use crate::data::images::{self, Dataset, ImageData};
-use crate::evaluate::attack::{Attack, Norm, ROWS};
+use crate::evaluate::attack::{Attack, Norm, ROWS, Stop};
 use crate::experiment::progress::Progress;
 use crate::experiment::robustness::{Attacker, CLASSES, Export, Trainer, data_hash};
 use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::model::weights;
 use crate::record::{Environment, Store};
 use crate::report::{self, Remembered};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
@@ -32,8 +32,8 @@ pub(super) struct Arguments {
     /// Images attacked at a time on each thread; no result depends on it
     #[arg(long, default_value_t = ROWS, value_name = "N")]
     batch: usize,
-    /// Write the attacked images, what the attacks made of them, weights and radii to this .npz or .safetensors file;
-    /// attacks are made again for it
+    /// Write the attacked images, what the attacks made of them, weights and radii to this .npz or .safetensors file, 3 KB
+    /// for each image, attack and size; attacks are made again for it
     #[arg(long, value_name = "FILE")]
     export_adversarial: Option<PathBuf>,
     /// Exit with code 3 when an expectation of the experiment file is missed
@@ -96,10 +96,10 @@ pub(super) struct Setting {
     /// Whether to certify radii [default: true]
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     certify: Option<bool>,
-    /// Steps of iterative attacks
+    /// Steps of iterative attacks; deepfool, the bisection and the checklist have their own
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Runs of PGD, APGD and FAB for each loss or class, all but the first from random points
+    /// Runs of pgd, mt-pgd, apgd and fab-t for each loss or class, all but the first from random points; auto makes one
     #[arg(long, value_name = "N")]
     restarts: Option<usize>,
     /// Proposals of Square
@@ -179,7 +179,7 @@ impl Setting {
         let experiment = self.resolve()?.check()?;
         let data = images::load(experiment.dataset, &self.source.options())?;
         let set = experiment.image_set(data.is_sample());
-        let all = experiment.trainings(&set, data.train.len(), device);
+        let all = experiment.trainings(&set, data.train.len(), device)?;
         let attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
         attacks.iter().try_for_each(|attack| check_weights(attack, data.test.features()))?;
         // What is given as a file need not be trained.
@@ -194,7 +194,10 @@ fn check_weights(attack: &AttackSpec, inputs: usize) -> Result<()> {
     let WeightsSource::File { path, .. } = &attack.weights else { return Ok(()) };
     let model = attack.model.build(inputs, CLASSES, attack.seed, &Device::Cpu)?;
     let read = weights::read(path)?;
-    weights::load(&model.parameters, read).with_context(|| format!("--weights {}={}", attack.arm, path.display()))
+    let name = || format!("--weights {}={}", attack.arm, path.display());
+    weights::load(&model.parameters, read).with_context(name)?;
+    ensure!(model.parameters.all_finite()?, "{}: a weight is not a finite number", name());
+    Ok(())
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
@@ -211,7 +214,14 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
     if let Some(note) = &device.note {
         eprintln!("note: {note}");
     }
-    let Plan { experiment, data, trainings, attacks, .. } = setting.plan(device.kind)?;
+    let Plan { experiment, data, trainings, mut attacks } = setting.plan(device.kind)?;
+    if export.is_some() {
+        let images = attacks.first().map_or(0, |attack| attack.images);
+        let same = attacks.iter().all(|attack| attack.images == images);
+        ensure!(same, "--export-adversarial: networks are attacked on different numbers of images; say --n");
+        // Other programs return the last iterates of all steps.
+        attacks.iter_mut().for_each(|attack| attack.stop = Stop::Never);
+    }
 
     let store = Store::new(&running.out);
     let _lock = store.lock(&experiment.name)?;
@@ -235,19 +245,20 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
     let trained =
         scheduler.run(&Trainer { data: &data, data_hash: &hash }, &trainings, &Progress::new(running.quiet))?;
     let attacker = Attacker { data: &data, data_hash: &hash, store: &store, batch, export };
-    // One at a time: an attack shares its images between all threads.
-    let scheduler = Scheduler { jobs: 1, force: running.force || export.is_some(), ..scheduler };
+    // What a finished run has left lacks the images that an export wants.
+    let scheduler = Scheduler { force: running.force || export.is_some(), ..scheduler };
     let attacked = match trained.interrupted {
         true => Batch { finished: Vec::new(), interrupted: true },
         false => scheduler.run(&attacker, &attacks, &Progress::new(running.quiet))?,
     };
+    let planned = trainings.len() + attacks.len();
+    let report = report::robustness::write(&store, &experiment, planned, &trained.finished, &attacked.finished)?;
+    tell(&report.text);
     if let Some(export) = export.filter(|_| !attacked.interrupted) {
         export.write()?;
     }
-    let report = report::robustness::write(&store, &experiment, &trained.finished, &attacked.finished)?;
-    tell(&report.text);
     if attacked.interrupted {
-        let (done, planned) = (trained.finished.len() + attacked.finished.len(), trainings.len() + attacks.len());
+        let done = trained.finished.len() + attacked.finished.len();
         eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
         return Ok(Exit::Interrupted);
     }

@@ -91,8 +91,8 @@ impl Cli {
         let cores = cores();
         match &self.command {
             Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
-            Command::MnistAttack(arguments) => arguments.running.jobs(),
-            Command::Reproduce(arguments) => arguments.running.jobs(),
+            Command::MnistAttack(arguments) => cores / arguments.running.jobs(),
+            Command::Reproduce(arguments) => cores / arguments.running.jobs(),
             Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) | Command::Data(_) => {
                 cores
             }

@@ -45,20 +45,21 @@ fn defaults<S: Args>(profile: ProfileName) -> S {
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
     let mut missed = false;
-    for name in Name::value_variants() {
-        if arguments.only.as_ref().is_some_and(|only| !only.contains(name)) {
-            continue;
-        }
+    let wanted = |name: &&Name| arguments.only.as_ref().is_none_or(|only| only.contains(name));
+    let mnist = defaults::<mnist_attack::Setting>(arguments.profile).with_source(arguments.source.clone());
+    if Name::value_variants().iter().filter(wanted).any(|name| *name == Name::MnistAttack) {
+        // A wrong directory is told before the experiments that do not need it, and data are fetched.
+        mnist.plan("cpu")?;
+    }
+    for name in Name::value_variants().iter().filter(wanted) {
         let exit = match name {
             Name::Checkerboard => {
                 let setting: checkerboard::Setting = defaults(arguments.profile);
                 checkerboard::execute(&setting, &arguments.running, arguments.strict, &stop)?
             }
             Name::MnistAttack => {
-                let setting: mnist_attack::Setting = defaults(arguments.profile);
-                let setting = setting.with_source(arguments.source.clone());
                 let how = mnist_attack::How::of(&arguments.running, arguments.strict);
-                mnist_attack::execute(&setting, &how, &stop)?
+                mnist_attack::execute(&mnist, &how, &stop)?
             }
         };
         match exit {

@@ -75,7 +75,7 @@ impl Progress {
             }
             Style::Lines | Style::Quiet => None,
         };
-        RunProgress { progress: self, name, bar }
+        RunProgress { progress: self, name, slow: spec.steps() <= 100, bar }
     }
 }
 
@@ -87,13 +87,15 @@ fn style(template: &str) -> ProgressStyle {
 pub struct RunProgress<'a> {
     progress: &'a Progress,
     name: String,
+    /// Whether a step takes seconds.
+    slow: bool,
     bar: Option<ProgressBar>,
 }
 
 impl RunProgress<'_> {
     pub(super) fn step(&mut self, step: usize, words: &dyn Fn() -> String) {
         let Some(bar) = &self.bar else { return };
-        if step.is_multiple_of(UPDATE_EVERY) {
+        if step.is_multiple_of(UPDATE_EVERY) || self.slow {
             bar.set_position(step as u64);
             bar.set_message(words());
         }

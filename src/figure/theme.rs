@@ -9,9 +9,11 @@ const BLUE: RGBColor = RGBColor(0, 114, 178);
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
 
+/// Reddish purple: the network that is trained for certificates.
+const PURPLE: RGBColor = RGBColor(204, 121, 167);
+
 /// What is left of the palette for further arms; its yellow is last because a yellow line is faint on white.
-const FURTHER: [ArmStyle; 5] = [
-    ArmStyle { color: RGBColor(204, 121, 167), marker: Marker::Wedge },
+const FURTHER: [ArmStyle; 4] = [
     ArmStyle { color: RGBColor(230, 159, 0), marker: Marker::Diamond },
     ArmStyle { color: RGBColor(86, 180, 233), marker: Marker::Square },
     ArmStyle { color: RGBColor(0, 0, 0), marker: Marker::Disc },
@@ -182,11 +184,12 @@ fn fixed(name: &str) -> Option<ArmStyle> {
         "hannet" => Some(ArmStyle { color: BLUE, marker: Marker::Disc }),
         "fcnet" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
         "resnet" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
+        "certified" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
         _ => None,
     }
 }
 
-/// Style of one arm on its own: a name other than hannet, fcnet and resnet gets the first further style.
+/// Style of one arm on its own: a name other than hannet, fcnet, resnet and certified gets the first further style.
 pub fn style(name: &str) -> ArmStyle {
     fixed(name).unwrap_or(FURTHER[0])
 }

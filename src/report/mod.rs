@@ -100,9 +100,10 @@ pub fn redraw(store: &Store, name: &str) -> Result<Report> {
         }
         Remembered::Robustness { experiment, trainings, attacks } => {
             let experiment = experiment.check()?;
+            let planned = trainings.len() + attacks.len();
             let (trainings, attacks) = (finished(store, &trainings)?, finished(store, &attacks)?);
             ensure!(!attacks.is_empty(), nothing());
-            robustness::write(store, &experiment, &trainings, &attacks)
+            robustness::write(store, &experiment, planned, &trainings, &attacks)
         }
     }
 }

@@ -4,10 +4,9 @@ use crate::record::Manifest;
 use std::collections::BTreeSet;
 
 /// A sentence about all runs, which `what` counts.
-pub(super) fn render(what: &str, manifests: &[&Manifest]) -> String {
+pub(super) fn render(what: &str, diverged: usize, manifests: &[&Manifest]) -> String {
     let Some(first) = manifests.first() else { return "No run is finished yet.\n".into() };
     let environment = &first.environment;
-    let diverged = manifests.iter().filter(|manifest| manifest.diverged_at_step.is_some()).count();
     let minutes = manifests.iter().map(|manifest| manifest.seconds).sum::<f64>() / 60.0;
     format!(
         "{what}, {diverged} of them diverged; their times add up to {minutes:.1} minutes. han-exp {}, commit {}, {}, \

@@ -5,7 +5,7 @@ use super::overrides::WeightsFile;
 use super::run::{AttackSpec, Effort, ImageSet, Stopping, TrainingSpec, WeightsSource};
 use crate::config::experiment::check_names;
 use crate::data::source::{self, Dataset};
-use crate::evaluate::attack::{Attack, Norm, Threat};
+use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -86,14 +86,21 @@ impl Robustness {
     }
 
     /// Every training, in the order of arms and seeds. `train_images` is their number, validation included.
-    pub fn trainings(&self, data: &ImageSet, train_images: usize, device: &str) -> Vec<TrainingSpec> {
+    ///
+    /// # Errors
+    /// When there are too few of them.
+    pub fn trainings(&self, data: &ImageSet, train_images: usize, device: &str) -> Result<Vec<TrainingSpec>> {
+        let validation = validation_images(train_images, data.validation_fraction);
+        let (name, fraction) = (&self.name, data.validation_fraction);
+        let enough = validation >= 1 && train_images >= validation + 2;
+        ensure!(enough, "{name}: data.validation_fraction is {fraction}: {validation} of {train_images} images");
         let of_arm =
             |arm: &Arm| self.seeds(arm).map(|s| self.training(arm, Seed(s), data, train_images, device)).collect();
-        self.arms.iter().flat_map(|arm| -> Vec<_> { of_arm(arm) }).collect()
+        Ok(self.arms.iter().flat_map(|arm| -> Vec<_> { of_arm(arm) }).collect())
     }
 
     fn training(&self, arm: &Arm, seed: Seed, data: &ImageSet, train_images: usize, device: &str) -> TrainingSpec {
-        let validation = (train_images as f64 * data.validation_fraction).round() as usize;
+        let validation = validation_images(train_images, data.validation_fraction);
         let RecipeFile { epochs, batch_size, learning_rate, optimizer, schedule, loss, .. } = arm.recipe.clone();
         let batch_size = batch_size.min(train_images - validation);
         let iterations = epochs * ((train_images - validation) / batch_size);
@@ -133,6 +140,9 @@ impl Robustness {
         device: &str,
     ) -> Result<Vec<AttackSpec>> {
         let given = self.given(weights)?;
+        // Of a network that is given as a file there are no trainings, not even to compare with.
+        let trainings: Vec<TrainingSpec> =
+            trainings.iter().filter(|t| given.iter().all(|(name, _)| *name != t.arm)).cloned().collect();
         let mut runs = Vec::new();
         for arm in &self.arms {
             let sources: Vec<(Seed, WeightsSource)> = match given.iter().find(|(name, _)| name == &arm.name) {
@@ -144,7 +154,7 @@ impl Robustness {
             };
             for (seed, source) in sources {
                 for threat in &self.threats {
-                    runs.push(self.attack(arm, seed, &source, threat, trainings, data, test_images, device));
+                    runs.push(self.attack(arm, seed, &source, threat, &trainings, data, test_images, device));
                 }
             }
         }
@@ -183,6 +193,7 @@ impl Robustness {
             checklist_images: if with_checklist { attack.checklist_images.min(images) } else { 0 },
             certify: attack.certify,
             effort: attack.effort,
+            stop: Stop::AtSuccess,
             data: data.clone(),
             model: arm.model.clone(),
             weights: weights.clone(),
@@ -205,6 +216,11 @@ impl Robustness {
         }
         Ok(given)
     }
+}
+
+/// Number of training images that are kept for validation.
+pub fn validation_images(train_images: usize, fraction: f64) -> usize {
+    (train_images as f64 * fraction).round() as usize
 }
 
 /// Networks whose adversarial images may fool this one: the other arms' of the same seed, and its own of another seed.
@@ -287,6 +303,9 @@ impl RobustnessFile {
     fn check_attacks(&self, threats: &[ThreatFile]) -> Result<()> {
         let name = &self.experiment.name;
         ensure!(!self.attack.attacks.is_empty(), "{name}: there is no attack; name at least one");
+        if let Some(nearest) = self.attack.sweep_attacks.iter().find(|attack| attack.is_minimum_norm()) {
+            bail!("{name}: sweep_attacks has {}, which is made once for all sizes; name it in attacks", nearest.name());
+        }
         let possible = |norm: Norm| self.attack.attacks.iter().any(|a| a.problem(norm, CLASSES).is_none());
         for threat in threats {
             if !possible(threat.norm) {

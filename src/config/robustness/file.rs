@@ -195,7 +195,7 @@ pub struct ProfileFile {
     effort: Option<Effort>,
     /// Sizes of the ball for the charts, for each norm.
     #[serde(default)]
-    sweep: BTreeMap<String, Vec<f64>>,
+    sweep: BTreeMap<Norm, Vec<f64>>,
 }
 
 impl RobustnessFile {
@@ -253,7 +253,8 @@ impl RobustnessFile {
                 // Expectations are for trainings of full length.
                 let shortened: Vec<String> =
                     self.arm.iter().filter(|a| a.recipe == recipe.name).map(|a| a.name.clone()).collect();
-                self.expect.retain(|e| !shortened.contains(&e.arm));
+                let short = |name: &String| shortened.contains(name);
+                self.expect.retain(|e| !short(&e.arm) && !e.above.as_ref().is_some_and(short));
                 recipe.epochs = *epochs;
             }
         }
@@ -265,11 +266,7 @@ impl RobustnessFile {
             attack.attacks.clone_from(attacks);
         }
         for threat in &mut self.threat {
-            let name = match threat.norm {
-                Norm::Linf => "linf",
-                Norm::L2 => "l2",
-            };
-            if let Some(sweep) = profile.sweep.get(name) {
+            if let Some(sweep) = profile.sweep.get(&threat.norm) {
                 threat.sweep.clone_from(sweep);
             }
         }

@@ -8,7 +8,7 @@ mod file;
 mod overrides;
 mod run;
 
-pub use experiment::{Arm, Robustness};
+pub use experiment::{Arm, Robustness, validation_images};
 pub use file::{Metric, Requirement, RobustnessFile};
 pub use overrides::{Flags, Sizes, WeightsFile};
 pub use run::{AttackSpec, Effort, ImageSet, Stopping, TrainingSpec, WeightsSource};

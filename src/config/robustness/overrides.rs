@@ -74,7 +74,8 @@ impl std::str::FromStr for WeightsFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let plain =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         match text.split_once('=') {
             Some((arm, path)) if plain(arm) => Ok(Self { arm: Some(arm.into()), path: path.into() }),
             _ => Ok(Self { arm: None, path: text.into() }),
@@ -121,16 +122,18 @@ impl RobustnessFile {
         attack.effort.queries = flags.queries.unwrap_or(attack.effort.queries);
         // Expectations hold for the file's own data and networks; with others they would judge something else.
         let own = flags.dataset.is_none() && flags.epochs.is_none() && flags.width.is_empty() && flags.depth.is_empty();
-        if !own || flags.attacks.is_some() {
+        let own_attacks = flags.attacks.is_none() && flags.images.is_none() && flags.steps.is_none();
+        if !(own && own_attacks && flags.queries.is_none()) {
             self.expect.clear();
         }
         let (threats, certify) = (&self.threat, self.attack.certify);
+        let norms: Vec<Norm> = threats.iter().map(|threat| threat.norm).collect();
         self.expect.retain(|e| {
             let made = |norm| threats.iter().any(|t| t.norm == norm && e.eps.is_some_and(|eps| t.eps.contains(&eps)));
             match e.metric {
                 super::Metric::CleanAccuracy => true,
                 super::Metric::RobustAccuracy => e.norm.is_some_and(made),
-                super::Metric::CertifiedAccuracy => certify,
+                super::Metric::CertifiedAccuracy => certify && e.norm.is_some_and(|norm| norms.contains(&norm)),
             }
         });
         Ok(self)
@@ -139,6 +142,9 @@ impl RobustnessFile {
     fn change_threats(&mut self, flags: &Flags) -> Result<()> {
         if let Some(norm) = flags.norm {
             self.threat.retain(|threat| threat.norm == norm);
+        }
+        if flags.norm.is_none() && flags.eps.is_none() && flags.sweep.is_none() {
+            return Ok(());
         }
         let norm = flags.norm.unwrap_or(Norm::Linf);
         let threat = self.threat.iter_mut().find(|threat| threat.norm == norm);
@@ -151,7 +157,7 @@ impl RobustnessFile {
                     threat.sweep.clone_from(sweep);
                 }
             }
-            None => bail!("--norm: the experiment file has no threat in this norm"),
+            None => bail!("--norm {}: the experiment file has no threat in this norm", norm.name()),
         }
         // Without a norm there is one answer for all of them to "no sweep".
         if flags.norm.is_none() && flags.sweep == Some(Sizes(Vec::new())) {

@@ -2,7 +2,7 @@
 
 use crate::config::Spec;
 use crate::data::source::Dataset;
-use crate::evaluate::attack::{Attack, Norm};
+use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
@@ -90,6 +90,10 @@ pub struct Effort {
     pub queries: usize,
 }
 
+fn at_success(stop: &Stop) -> bool {
+    *stop == Stop::AtSuccess
+}
+
 /// The resolved configuration of an attack run; `config.toml` in its directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +124,10 @@ pub struct AttackSpec {
     pub certify: bool,
     /// How hard.
     pub effort: Effort,
+    /// Whether attacks of a fixed size go on after their success, as other programs do. It changes last iterates and the
+    /// number of passes, and nothing else.
+    #[serde(default, skip_serializing_if = "at_success")]
+    pub stop: Stop,
     /// The images.
     pub data: ImageSet,
     /// The network.
@@ -134,6 +142,10 @@ pub struct AttackSpec {
 impl TrainingSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
+        let fraction = self.data.validation_fraction;
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Some(format!("validation_fraction is {fraction}; use a fraction"));
+        }
         let names = plain(&[&self.experiment, &self.arm]);
         names.or_else(|| self.model.problem()).or_else(|| self.fit.problem())
     }
@@ -146,7 +158,19 @@ impl AttackSpec {
         if [steps, restarts, targets, queries, self.images].contains(&0) {
             return Some("images, steps, restarts, targets and queries must be at least 1".into());
         }
-        plain(&[&self.experiment, &self.arm]).or_else(|| self.model.problem())
+        if self.eps.is_empty() || self.attacks.is_empty() {
+            return Some("eps and attacks must not be empty".into());
+        }
+        let threats = self.sizes().into_iter().map(|eps| Threat { norm: self.norm, eps });
+        let trainings = match &self.weights {
+            WeightsSource::Trained(training) => training.problem(),
+            WeightsSource::File { .. } => None,
+        };
+        plain(&[&self.experiment, &self.arm])
+            .or_else(|| self.model.problem())
+            .or_else(|| threats.into_iter().find_map(Threat::problem))
+            .or(trainings)
+            .or_else(|| self.surrogates.iter().find_map(TrainingSpec::problem))
     }
 
     /// Whether it needs the network of that training, or one that its checklist compares with.
@@ -161,14 +185,6 @@ impl AttackSpec {
         sizes.sort_by(f64::total_cmp);
         sizes.dedup();
         sizes
-    }
-
-    /// The name of its norm in files.
-    pub fn norm_name(&self) -> &'static str {
-        match self.norm {
-            Norm::Linf => "linf",
-            Norm::L2 => "l2",
-        }
     }
 }
 
@@ -215,7 +231,7 @@ impl Spec for AttackSpec {
     }
 
     fn point(&self) -> String {
-        format!("attack-{}", self.norm_name())
+        format!("attack-{}", self.norm.name())
     }
 
     fn seed(&self) -> Seed {

@@ -3,7 +3,7 @@
 //! Each ball is attacked with [`MultiTarget`]. A success makes the distance of the image found the new upper end, a
 //! failure makes eps the lower end. The lower end proves nothing; the upper one does, it has an image. Failures are
 //! what costs, all steps towards all classes, and what is known when the bisection begins is mostly near the answer: so
-//! until the first failure the lower end is a guess a little below the upper one.
+//! until the first failure the lower end is a guess a little below the upper one, after every success twice as far.
 
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
@@ -61,6 +61,7 @@ impl Bisection {
                 settings: *self,
                 source,
                 lower: None,
+                gap: GUESS,
                 upper: upper.min(self.threat.eps),
                 eps: self.threat.eps,
                 round: 0,
@@ -89,8 +90,8 @@ impl Bisection {
     }
 }
 
-/// The lower end before any failure, as a part of the upper one.
-const GUESS: f64 = 0.9;
+/// How far below the upper end the lower one is guessed at first, as a part of it.
+const GUESS: f64 = 0.1;
 
 struct Halving<'e> {
     example: Example<'e>,
@@ -98,6 +99,8 @@ struct Halving<'e> {
     source: Source,
     /// No ball up to here was broken, if one was tried at all.
     lower: Option<f64>,
+    /// Where the lower end is guessed before any failure: that part below the upper one.
+    gap: f64,
     /// There is a misclassified image at this distance, but for the first round.
     upper: f64,
     eps: f64,
@@ -113,7 +116,8 @@ impl Halving<'_> {
     fn halve(&mut self) {
         self.round += 1;
         self.runs += self.ascent.runs();
-        self.eps = (self.lower.unwrap_or(GUESS * self.upper) + self.upper) / 2.0;
+        let lower = self.lower.unwrap_or((1.0 - self.gap.min(1.0)) * self.upper);
+        self.eps = (lower + self.upper) / 2.0;
         self.ascent = self.settings.ascent(self.example, self.eps, self.runs, self.source);
         self.renews = true;
     }
@@ -128,6 +132,7 @@ impl Search for Halving<'_> {
         if visit.broken {
             let distance = Distance::between(self.example.image, visit.point).in_norm(self.settings.threat.norm);
             self.upper = self.upper.min(distance);
+            self.gap *= 2.0;
         } else {
             let next = self.ascent.observe(visit, wanted);
             if next != Next::End {

@@ -66,8 +66,12 @@ pub(super) fn run<'e, S: Search>(
 ) -> Result<Vec<Outcome>> {
     let queue = Queue { examples, next: AtomicUsize::new(0) };
     let workers = rayon::current_num_threads().min(examples.len().div_ceil(classifier.batch()));
-    let found = (0..workers).into_par_iter().map(|_| Worker::new(classifier, &queue, goal, &make).work());
-    let mut outcomes = found.collect::<Result<Vec<_>>>()?.concat();
+    let work = || Worker::new(classifier, &queue, goal, &make).work();
+    // Several runs at a time on one thread each would all wait for the pool's only thread.
+    let mut outcomes = match workers {
+        0 | 1 => work()?,
+        _ => (0..workers).into_par_iter().map(|_| work()).collect::<Result<Vec<_>>>()?.concat(),
+    };
     outcomes.sort_unstable_by_key(|(place, _)| *place);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }

@@ -8,13 +8,23 @@ use serde::{Deserialize, Serialize};
 pub const TOLERANCE: f64 = 1e-6;
 
 /// How a perturbation is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
     /// The largest change of a pixel.
     Linf,
     /// The Euclidean length of the change.
     L2,
+}
+
+impl Norm {
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linf => "linf",
+            Self::L2 => "l2",
+        }
+    }
 }
 
 /// A ball of perturbations.

@@ -1,6 +1,6 @@
 //! The masking checklist of a network as rows, with the curves behind it.
 
-use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, Setting, Stop};
+use crate::evaluate::attack::{Attack, Classifier, Examples, Outcome, Setting, Stop};
 use crate::evaluate::masking::{self, Check, Checklist};
 use crate::model::Model;
 use crate::record::robustness::{CheckRow, EffortRow};
@@ -39,10 +39,7 @@ pub(super) fn make(
         let check = masking::transfer_adds_nothing(classifier, &list.white_box, &made, setting.threat)?;
         rows.push((format!("{} ({name})", check.name), check));
     }
-    let norm = match setting.threat.norm {
-        Norm::Linf => "linf",
-        Norm::L2 => "l2",
-    };
+    let norm = setting.threat.norm.name();
     let (epsilon, n) = (setting.threat.eps, examples.len());
     let row = |(name, check): (String, Check)| CheckRow {
         check: name,

@@ -121,10 +121,7 @@ impl Ledger {
     }
 
     pub fn rows(&self, certificates: Option<&Certificates>) -> Vec<ExampleRow> {
-        let norm = match self.norm {
-            Norm::Linf => "linf",
-            Norm::L2 => "l2",
-        };
+        let norm = self.norm.name();
         let row = |(place, entry): (usize, &Entry)| {
             let radii = certificates.map(|certificates| certificates.images[place].radii);
             let row = ExampleRow {

@@ -2,7 +2,7 @@
 
 use super::CLASSES;
 use crate::config::Spec;
-use crate::config::robustness::{Stopping, TrainingSpec};
+use crate::config::robustness::{Stopping, TrainingSpec, validation_images};
 use crate::data::images::{ImageData, Subset};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
@@ -74,7 +74,7 @@ impl<'a> Trainer<'a> {
     fn split(&self, spec: &TrainingSpec, device: &Device) -> (Subset<'a>, Subset<'a>) {
         let images = &self.data.train;
         let mut train = spec.seed.stream("validation").permutation(images.len());
-        let kept = (images.len() as f64 * spec.data.validation_fraction).round() as usize;
+        let kept = validation_images(images.len(), spec.data.validation_fraction);
         let validation = train.split_off(images.len() - kept);
         let subset = |rows| Subset { images, rows, device: device.clone() };
         (subset(train), subset(validation))

@@ -4,8 +4,8 @@ mod rows;
 mod runs;
 mod summary;
 
-pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow};
+pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow, RADII};
 pub use runs::{AttackRecord, TrainingRecord};
 pub use summary::{
-    ArmMeasurements, ComparisonRow, Figure, Measurements, Score, SeedRow, SummaryRow, attacks_made, measure, norm_name,
+    ArmMeasurements, ComparisonRow, Figure, Measurements, Score, SeedRow, SummaryRow, attacks_made, measure,
 };

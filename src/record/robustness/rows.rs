@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Radii (L2) that the literature prints: 36, 72 and 108 of 255, and the pair 0.3 and 1.58 of MNIST.
+pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
+
 /// The columns of [`ExampleRow`] that belong to an attack, in their order there.
 pub const ATTACKS: [&str; 12] = [
     "fgsm",
@@ -107,9 +110,9 @@ impl ExampleRow {
 pub struct CheckRow {
     /// What should hold.
     pub check: String,
-    /// linf or l2.
+    /// linf or l2: the ball of the checklist. Rows about other balls say so in their name.
     pub norm: String,
-    /// Size of the ball.
+    /// Its size.
     pub epsilon: f64,
     /// What was found.
     pub measured: f64,
@@ -117,7 +120,7 @@ pub struct CheckRow {
     pub threshold: f64,
     /// Whether it does.
     pub passed: bool,
-    /// Images looked at.
+    /// Images of the checklist; a few rows look at some of them only.
     pub n: usize,
 }
 

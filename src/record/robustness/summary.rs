@@ -1,6 +1,6 @@
 //! Figures over seeds, figures of single seeds with their intervals, and networks compared image by image.
 
-use super::rows::{CheckRow, EffortRow, ExampleRow};
+use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
 use crate::config::Spec;
 use crate::config::robustness::{AttackSpec, Robustness, TrainingSpec};
 use crate::evaluate::attack::{Norm, TOLERANCE};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Everything that was measured, as tables and charts need it.
 #[derive(Debug)]
 pub struct Measurements {
-    /// Networks with at least one run that did not diverge, in the order of the experiment.
+    /// Networks of which a run is finished, in the order of the experiment.
     pub arms: Vec<ArmMeasurements>,
     /// One network against another on the same images.
     pub comparisons: Vec<ComparisonRow>,
@@ -85,15 +85,7 @@ impl Figure {
 
     fn at(split: &'static str, metric: &str, attack: &str, norm: Norm, eps: f64) -> Self {
         let (metric, attack) = (metric.into(), attack.into());
-        Self { split, metric, attack, norm: norm_name(norm).into(), epsilon: eps.to_string() }
-    }
-}
-
-/// A norm in files.
-pub fn norm_name(norm: Norm) -> &'static str {
-    match norm {
-        Norm::Linf => "linf",
-        Norm::L2 => "l2",
+        Self { split, metric, attack, norm: norm.name().into(), epsilon: eps.to_string() }
     }
 }
 
@@ -141,6 +133,8 @@ pub struct SummaryRow {
 pub struct SeedRow {
     /// Experiment.
     pub experiment: String,
+    /// mnist, fashion-mnist, or sample.
+    pub data: String,
     /// Which network.
     pub arm: String,
     /// Seed.
@@ -170,6 +164,8 @@ pub struct SeedRow {
 pub struct ComparisonRow {
     /// Experiment.
     pub experiment: String,
+    /// mnist, fashion-mnist, or sample.
+    pub data: String,
     /// The network under study.
     pub first: String,
     /// The other one.
@@ -201,7 +197,7 @@ pub struct ComparisonRow {
 impl ExampleRow {
     /// Whether no attack broke the image within a ball; with 0, whether the image itself is classified right.
     pub fn resists(&self, eps: f64) -> bool {
-        self.distance > eps + TOLERANCE
+        if eps == 0.0 { self.margin > 0.0 } else { self.distance > eps + TOLERANCE }
     }
 }
 
@@ -229,14 +225,15 @@ pub fn measure(
             checks: Vec::new(),
             effort: Vec::new(),
         };
-        for run in trainings.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
+        let of_arm = trainings.iter().filter(|run| run.spec.arm == arm.name);
+        for run in of_arm.filter(|run| run.manifest.diverged_at_step.is_none()) {
             measured.take(run.rows("evaluations.csv")?);
         }
         for run in attacks.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
             measured.take(run.rows("evaluations.csv")?);
             let examples: Vec<ExampleRow> = run.rows("per_example.csv")?;
             measured.images = examples.len();
-            measured.examples.insert((run.spec.seed().0, run.spec.norm_name()), examples);
+            measured.examples.insert((run.spec.seed().0, run.spec.norm.name()), examples);
             if run.spec.checklist_images > 0 {
                 measured.checks.extend(run.rows::<CheckRow>("checklist.csv")?);
                 measured.effort.extend(run.rows::<EffortRow>("effort.csv")?);
@@ -244,7 +241,8 @@ pub fn measure(
         }
         arms.push(measured);
     }
-    let comparisons = compare(experiment, &arms)?;
+    let data = attacks.first().map_or(experiment.dataset.name(), |run| run.spec.data.name());
+    let comparisons = compare(experiment, data, &arms)?;
     Ok(Measurements { arms, comparisons })
 }
 
@@ -286,7 +284,7 @@ impl Measurements {
     }
 
     /// Counts of every seed: clean, robust at the table's sizes, certified at the usual radii.
-    pub fn seed_rows(&self, experiment: &Robustness) -> Vec<SeedRow> {
+    pub fn seed_rows(&self, experiment: &Robustness, data: &str) -> Vec<SeedRow> {
         let mut figures = vec![("clean_accuracy", Figure::of("test", "accuracy"))];
         figures.push(("clean_accuracy_of_attacked", Figure::of("attacked", "accuracy")));
         for threat in &experiment.threats {
@@ -295,14 +293,14 @@ impl Measurements {
             if threat.norm == Norm::L2 {
                 let certified =
                     |radius| ("certified_accuracy", Figure::certified("certified_accuracy", Norm::L2, radius));
-                figures.extend([0.3, 0.5, 1.0, 1.58].map(certified));
+                figures.extend(RADII.map(certified));
             }
         }
         let mut rows = Vec::new();
         for arm in &self.arms {
             for (metric, figure) in &figures {
                 let scores = arm.values.get(figure).into_iter().flatten();
-                rows.extend(scores.filter_map(|score| seed_row(experiment, arm, metric, figure, *score)));
+                rows.extend(scores.filter_map(|score| seed_row((experiment, data), arm, metric, figure, *score)));
             }
         }
         rows
@@ -310,7 +308,7 @@ impl Measurements {
 }
 
 fn seed_row(
-    experiment: &Robustness,
+    (experiment, data): (&Robustness, &str),
     arm: &ArmMeasurements,
     metric: &str,
     figure: &Figure,
@@ -323,6 +321,7 @@ fn seed_row(
     let (low, high) = if certified { part.clopper_pearson(Confidence::P95) } else { part.wilson(Confidence::P95) };
     Some(SeedRow {
         experiment: experiment.name.clone(),
+        data: data.into(),
         arm: arm.arm.clone(),
         seed: score.seed,
         metric: metric.into(),
@@ -372,7 +371,7 @@ fn sample(scores: &[Score]) -> Option<Sample> {
 }
 
 /// Every network against the one that it is compared to, seed by seed.
-fn compare(experiment: &Robustness, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
+fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
     let measured = |name: &str| arms.iter().find(|arm| arm.arm == name);
     let mut rows = Vec::new();
     for arm in &experiment.arms {
@@ -380,15 +379,16 @@ fn compare(experiment: &Robustness, arms: &[ArmMeasurements]) -> Result<Vec<Comp
         let (Some(first), Some(second)) = (first, measured(&arm.name)) else { continue };
         for ((seed, norm), examples) in &first.examples {
             let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
-            let threat = experiment.threats.iter().find(|threat| norm_name(threat.norm) == *norm);
+            let threat = experiment.threats.iter().find(|threat| threat.norm.name() == *norm);
             let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
             for eps in sizes {
                 let (a, b) = paired(examples, against, eps);
                 let pair = Paired::of(&a, &b).context("two networks were attacked on no common image")?;
                 let (difference_low, difference_high) = pair.difference(Confidence::P95);
                 let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
-                let row: ComparisonRow = ComparisonRow {
+                let row = ComparisonRow {
                     experiment: experiment.name.clone(),
+                    data: data.into(),
                     first: first.arm.clone(),
                     second: second.arm.clone(),
                     seed: *seed,
@@ -425,7 +425,7 @@ fn paired(first: &[ExampleRow], second: &[ExampleRow], eps: f64) -> (Vec<bool>, 
     both.unzip()
 }
 
-/// Attacks of which there is a figure at some size of the ball, in the order of their columns, then what is not one.
+/// Attacks of which there is a figure at some size of the ball, in the order of their columns.
 pub fn attacks_made(arms: &[ArmMeasurements]) -> Vec<String> {
     let made: BTreeSet<&str> = arms
         .iter()

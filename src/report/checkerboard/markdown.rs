@@ -33,7 +33,8 @@ pub(super) fn render(
     text += &drawn::markdown(drawn);
     let selection = runs.iter().filter(|run| run.spec.phase == Phase::Selection).count();
     let what = format!("{} full runs and {selection} selection runs", runs.len() - selection);
-    text += &provenance::render(&what, &runs.iter().map(|run| &run.manifest).collect::<Vec<_>>());
+    let diverged = runs.iter().filter(|run| run.manifest.diverged_at_step.is_some()).count();
+    text += &provenance::render(&what, diverged, &runs.iter().map(|run| &run.manifest).collect::<Vec<_>>());
     text
 }
 

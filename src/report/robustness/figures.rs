@@ -8,7 +8,7 @@ use crate::figure::{
     Role, Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
 };
 use crate::model::ModelConfig;
-use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow, Figure, norm_name};
+use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow, Figure};
 use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, Store};
 use crate::report::drawn::{self, Drawn};
@@ -55,8 +55,11 @@ fn main_arms<'r>(results: &'r Results<'_>) -> Vec<(&'r Arm, &'r ArmMeasurements)
 }
 
 fn title(results: &Results<'_>, what: &str) -> String {
-    let sample = if results.data() == "sample" { ", data = sample" } else { "" };
-    format!("{}: {what}{sample}", results.experiment.title)
+    let data = match results.data() {
+        "mnist" => String::new(),
+        other => format!(", data = {other}"),
+    };
+    format!("{}: {what}{data}", results.experiment.title)
 }
 
 /// A norm on charts.
@@ -72,7 +75,7 @@ fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
     let point = |eps: f64, figure: &Figure| {
         arm.sample(figure).map(|sample| SizePoint { eps, mean: sample.mean, low: sample.min, high: sample.max })
     };
-    let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm_name(norm);
+    let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
     let sizes = arm.values.keys().filter(under);
     let mut points: Vec<SizePoint> =
         sizes.filter_map(|figure| point(figure.epsilon.parse().ok().filter(|eps| *eps > 0.0)?, figure)).collect();
@@ -91,7 +94,7 @@ fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SizePoint> {
         Norm::L2 => 1.0,
     };
     let of_seeds: Vec<&Vec<ExampleRow>> =
-        arm.examples.iter().filter(|((_, of), _)| *of == norm_name(norm)).map(|(_, rows)| rows).collect();
+        arm.examples.iter().filter(|((_, of), _)| *of == norm.name()).map(|(_, rows)| rows).collect();
     if of_seeds.iter().any(|rows| rows.iter().any(|row| row.certified_pair.is_none())) {
         return Vec::new();
     }
@@ -190,10 +193,12 @@ fn by_attack(results: &Results<'_>) -> Result<Image> {
     robust_accuracy(&title(results, "every attack by itself"), &panels)
 }
 
-/// The first seed's rows of a network in a norm.
-fn first_seed<'m>(arm: &'m ArmMeasurements, norm: &str) -> Option<(u64, &'m [ExampleRow])> {
-    let ((seed, _), rows) = arm.examples.iter().find(|((_, of), _)| *of == norm)?;
-    Some((*seed, rows))
+/// The first seed of which all main networks have rows in a norm.
+fn first_seed(results: &Results<'_>, norm: &'static str) -> Option<u64> {
+    let arms = main_arms(results);
+    let (_, first) = arms.first()?;
+    let mut seeds = first.examples.keys().filter(|(_, of)| *of == norm).map(|(seed, _)| *seed);
+    seeds.find(|seed| arms.iter().all(|(_, arm)| arm.examples.contains_key(&(*seed, norm))))
 }
 
 /// One panel a norm: distances found by attacks and, beneath them, certified radii; the first seed.
@@ -204,9 +209,10 @@ fn distances(results: &Results<'_>) -> Result<Image> {
             Norm::Linf => 1.0 / PIXELS.sqrt(),
             Norm::L2 => 1.0,
         };
+        let Some(seed) = first_seed(results, threat.norm.name()) else { continue };
         let mut curves = Vec::new();
         for (arm, measured) in main_arms(results) {
-            let Some((_, rows)) = first_seed(measured, norm_name(threat.norm)) else { continue };
+            let Some(rows) = measured.examples.get(&(seed, threat.norm.name())) else { continue };
             // The column that holds for the program which was attacked.
             let radii: Option<Vec<f64>> = rows.iter().map(|row| row.certified_rounded.map(|r| r * scale)).collect();
             let distances = rows.iter().map(|row| row.distance).collect();
@@ -232,7 +238,7 @@ fn effort(results: &Results<'_>) -> Result<Image> {
             let mut eps = 0.0;
             for (arm, measured) in main_arms(results) {
                 let of_kind = |row: &&crate::record::robustness::EffortRow| {
-                    row.kind == kind && row.norm == norm_name(threat.norm) && row.amount > 0
+                    row.kind == kind && row.norm == threat.norm.name() && row.amount > 0
                 };
                 let rows: Vec<_> = measured.effort.iter().filter(of_kind).collect();
                 if let Some(row) = rows.first() {
@@ -255,15 +261,22 @@ fn images(results: &Results<'_>) -> Result<Image> {
     let threat = results.experiment.threats.first().context("there is no threat")?;
     let eps = threat.eps.last().copied().unwrap_or_default();
     let mut rows: Vec<GridRow> = Vec::new();
+    let seed = first_seed(results, threat.norm.name()).context("no seed has runs of all networks")?;
     for (arm, measured) in main_arms(results) {
-        let Some((seed, examples)) = first_seed(measured, norm_name(threat.norm)) else { continue };
+        let Some(examples) = measured.examples.get(&(seed, threat.norm.name())) else { continue };
         let run = results
             .attacks
             .iter()
             .find(|run| run.spec.arm == arm.name && run.spec.seed.0 == seed && run.spec.norm == threat.norm);
         let shown = Shown::read(run.context("an attack run is missing")?)?;
+        let own = shown.rows(examples)?;
         if rows.is_empty() {
-            rows = shown.rows(examples)?;
+            rows = own;
+        } else {
+            ensure!(
+                rows.iter().map(|row| &row.heading).eq(own.iter().map(|row| &row.heading)),
+                "the networks' runs have kept different images"
+            );
         }
         for (row, attempt) in rows.iter_mut().zip(shown.attempts(arm, examples, threat.norm, eps)?) {
             row.attempts.push(attempt);

@@ -3,7 +3,7 @@
 use super::Results;
 use super::terminal::spread;
 use crate::record::FinishedRun;
-use crate::record::robustness::{ArmMeasurements, Figure, attacks_made, norm_name};
+use crate::record::robustness::{ArmMeasurements, Figure, RADII, attacks_made};
 use crate::report::drawn::{self, Drawn};
 use crate::report::{Verdict, percent, provenance};
 use std::fmt::Write;
@@ -23,6 +23,9 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
             _ => "",
         }
     );
+    if let Some(missing) = results.missing() {
+        let _ = writeln!(text, "**{missing}**; means are over those.\n");
+    }
     networks(&mut text, results);
     for threat in &experiment.threats {
         attacks(&mut text, results, threat.norm, &threat.eps);
@@ -41,7 +44,8 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     let manifests = results.trainings.iter().map(|run: &FinishedRun<_>| &run.manifest);
     let manifests: Vec<_> = manifests.chain(results.attacks.iter().map(|run| &run.manifest)).collect();
     let runs = format!("{} trainings and {} attack runs", results.trainings.len(), results.attacks.len());
-    text += &provenance::render(&runs, &manifests);
+    let diverged = results.trainings.iter().filter(|run| run.manifest.diverged_at_step.is_some()).count();
+    text += &provenance::render(&runs, diverged, &manifests);
     text
 }
 
@@ -79,7 +83,10 @@ fn networks(text: &mut String, results: &Results<'_>) {
     head(text, &columns.map(String::from));
     for arm in &results.measured.arms {
         let of = |split, metric: &str| arm.sample(&Figure::of(split, metric));
-        let number = |split, metric: &str| of(split, metric).map_or("-".into(), |s| format!("{:.3}", s.mean));
+        // Weights from a file have no training; what their attack runs say is of the test images.
+        let number = |split, metric: &str| {
+            of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
+        };
         let matched = results.experiment.arm(&arm.arm).is_some_and(|arm| arm.matched);
         let seeds = arm.values.values().map(Vec::len).max().unwrap_or(0);
         row(
@@ -111,8 +118,9 @@ fn attacks(text: &mut String, results: &Results<'_>, norm: crate::config::Norm, 
         "**Attacks in {}.** Part of the attacked test images in percent that is classified right at every point that the \
          attack visited, wrong images counted as broken. worst case: no attack of any kind or size inside the ball broke \
          the image; its nearest misclassified image is found by all attacks together and a bisection. certified: proved, in \
-         real arithmetic, of all test images.\n",
-        norm_name(norm)
+         real arithmetic, of all test images. Networks may have been attacked on different numbers of images and seeds; the \
+         table above says so.\n",
+        norm.name()
     );
     let of_arms = |eps: f64| arms.iter().map(move |arm| format!("{} {eps}", results.label(&arm.arm)));
     let columns: Vec<String> =
@@ -145,7 +153,7 @@ fn attacks(text: &mut String, results: &Results<'_>, norm: crate::config::Norm, 
 
 fn certificates(text: &mut String, results: &Results<'_>) {
     let norm = crate::config::Norm::L2;
-    let radii = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
+    let radii = RADII;
     let any = results.measured.arms.iter().any(|arm| {
         radii.iter().any(|radius| arm.sample(&Figure::certified("certified_accuracy", norm, *radius)).is_some())
     });

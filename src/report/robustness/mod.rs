@@ -14,6 +14,8 @@ use anyhow::Result;
 /// The runs of an experiment that are finished, and what they have measured.
 struct Results<'r> {
     experiment: &'r Robustness,
+    /// Runs that the command asks for.
+    planned: usize,
     trainings: &'r [FinishedRun<TrainingSpec>],
     attacks: &'r [FinishedRun<AttackSpec>],
     measured: Measurements,
@@ -22,7 +24,15 @@ struct Results<'r> {
 impl Results<'_> {
     /// The data set's name, or `sample`.
     fn data(&self) -> &'static str {
-        self.attacks.first().map_or(self.experiment.dataset.name(), |run| run.spec.data.name())
+        let of_attacks = self.attacks.first().map(|run| run.spec.data.name());
+        let of_trainings = || self.trainings.first().map(|run| run.spec.data.name());
+        of_attacks.or_else(of_trainings).unwrap_or(self.experiment.dataset.name())
+    }
+
+    /// How many runs are finished; nothing if all are.
+    fn missing(&self) -> Option<String> {
+        let finished = self.trainings.len() + self.attacks.len();
+        (finished < self.planned).then(|| format!("{finished} of {} runs are finished", self.planned))
     }
 
     /// The name of a network on charts.
@@ -36,21 +46,23 @@ impl Results<'_> {
     }
 }
 
-/// Writes tables, figures and Markdown.
+/// Writes tables, figures and Markdown. `planned` is the number of runs that there should be: expectations are judged
+/// when all are there.
 ///
 /// # Errors
 /// When a file of a run is missing or damaged, or nothing can be written.
 pub fn write(
     store: &Store,
     experiment: &Robustness,
+    planned: usize,
     trainings: &[FinishedRun<TrainingSpec>],
     attacks: &[FinishedRun<AttackSpec>],
 ) -> Result<Report> {
     let measured = measure(experiment, trainings, attacks)?;
-    let results = Results { experiment, trainings, attacks, measured };
+    let results = Results { experiment, planned, trainings, attacks, measured };
     let name = &experiment.name;
     write_table(store, name, &results.measured.summary_rows(experiment, results.data()))?;
-    write_table(store, &format!("{name}-seeds"), &results.measured.seed_rows(experiment))?;
+    write_table(store, &format!("{name}-seeds"), &results.measured.seed_rows(experiment, results.data()))?;
     write_table(store, &format!("{name}-paired"), &results.measured.comparisons)?;
     let drawn = figures::draw(store, &results)?;
     let verdicts = verdicts::of(&results);

@@ -1,7 +1,7 @@
 //! The closing table of a command.
 
 use super::Results;
-use crate::record::robustness::{ArmMeasurements, Figure, norm_name};
+use crate::record::robustness::{ArmMeasurements, Figure};
 use crate::record::{Store, statistics::Sample};
 use crate::report::drawn::{self, Drawn};
 use crate::report::{Verdict, percent};
@@ -32,6 +32,9 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
         let diverged = if arm.diverged > 0 { format!("  {} diverged", arm.diverged) } else { String::new() };
         let _ = writeln!(text, "{diverged}");
     }
+    if let Some(missing) = results.missing() {
+        let _ = writeln!(text, "{missing}; means are over those");
+    }
     if results.measured.arms.is_empty() {
         let _ = writeln!(text, "no network is trained and attacked yet");
     }
@@ -57,10 +60,10 @@ fn columns(results: &Results<'_>) -> Vec<(String, Figure)> {
     for threat in &results.experiment.threats {
         for &eps in &threat.eps {
             let figure = Figure::under("worst_case", threat.norm, eps);
-            columns.push((format!("worst {} {eps}", norm_name(threat.norm)), figure));
+            columns.push((format!("worst {} {eps}", threat.norm.name()), figure));
         }
     }
-    let l2 = results.experiment.threats.iter().find(|threat| norm_name(threat.norm) == "l2");
+    let l2 = results.experiment.threats.iter().find(|threat| threat.norm.name() == "l2");
     for radius in [0.3, 1.58] {
         columns.extend(
             l2.map(|threat| (format!("proved {radius}"), Figure::certified("certified_accuracy", threat.norm, radius))),
