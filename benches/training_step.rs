@@ -4,7 +4,7 @@
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use han_exp::data::Points;
+use han_exp::data::{Points, TrainingSet};
 use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig};
 use han_exp::nn::{Mode, loss};
 use han_exp::rng::Seed;
@@ -25,7 +25,7 @@ fn points(stream_name: &str) -> Points {
 }
 
 fn step(model: &Model, optimizer: &mut Optimizer, data: &Points, rows: &[u32]) -> candle_core::Result<f32> {
-    let (xs, ys) = data.select(rows)?;
+    let (xs, ys) = data.batch(rows)?;
     let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
     optimizer.step(&loss.backward()?, 1e-4)?;
     loss.to_scalar()

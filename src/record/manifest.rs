@@ -47,7 +47,7 @@ pub struct Manifest {
     pub schema_version: u32,
     /// SHA-256 of the run's configuration and the program's version.
     pub config_hash: String,
-    /// SHA-256 of the data: coordinates, labels and split.
+    /// SHA-256 of the data: coordinates, labels and split of a board, or images and labels.
     pub data_hash: String,
     /// Trained scalars of the network.
     pub parameters: usize,
