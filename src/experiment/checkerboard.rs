@@ -135,19 +135,7 @@ impl Observer for Watch<'_> {
 }
 
 fn evaluations(spec: &RunSpec, parts: &Parts, model: &Model) -> Result<Vec<EvaluationRow>> {
-    let row = |split: &str, metric: &str, value: f64, n: usize| EvaluationRow {
-        experiment: spec.experiment.clone(),
-        arm: spec.arm.clone(),
-        point: spec.point(),
-        seed: spec.seed.0,
-        split: split.into(),
-        metric: metric.into(),
-        attack: "none".into(),
-        norm: None,
-        epsilon: None,
-        value,
-        n,
-    };
+    let row = |split: &str, metric: &str, value: f64, n: usize| EvaluationRow::of(spec, split, metric, value, n);
     let mut rows = Vec::new();
     let splits =
         [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];

@@ -1,6 +1,7 @@
 //! The rows of the CSV files of a run, one type a file. Fractions are 0 to 1. Nothing here depends on time or threads:
 //! durations are in `manifest.json`.
 
+use crate::config::Spec;
 use serde::{Deserialize, Serialize};
 
 /// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
@@ -73,6 +74,25 @@ pub struct EvaluationRow {
     pub value: f64,
     /// Points scored.
     pub n: usize,
+}
+
+impl EvaluationRow {
+    /// A score of a run for inputs as they are.
+    pub fn of(spec: &impl Spec, split: &str, metric: &str, value: f64, n: usize) -> Self {
+        Self {
+            experiment: spec.experiment().into(),
+            arm: spec.arm().into(),
+            point: spec.point(),
+            seed: spec.seed().0,
+            split: split.into(),
+            metric: metric.into(),
+            attack: "none".into(),
+            norm: None,
+            epsilon: None,
+            value,
+            n,
+        }
+    }
 }
 
 /// `predictions.csv`: the network's answer at every grid point.

@@ -7,6 +7,8 @@ mod experiment;
 mod file;
 mod overrides;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use experiment::{Arm, Robustness, validation_images};
 pub use file::{Metric, Requirement, RobustnessFile};

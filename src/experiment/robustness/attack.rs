@@ -247,17 +247,10 @@ impl Run<'_> {
     fn push(&mut self, split: &str, metric: &str, attack: &str, epsilon: Option<f64>, value: f64, n: usize) {
         let spec = self.spec;
         self.evaluations.push(EvaluationRow {
-            experiment: spec.experiment.clone(),
-            arm: spec.arm.clone(),
-            point: spec.point(),
-            seed: spec.seed.0,
-            split: split.into(),
-            metric: metric.into(),
             attack: attack.into(),
             norm: (attack != "none" || epsilon.is_some()).then(|| spec.norm.name().into()),
             epsilon,
-            value,
-            n,
+            ..EvaluationRow::of(spec, split, metric, value, n)
         });
     }
 

@@ -47,11 +47,11 @@ impl Runner for Trainer<'_> {
             for (split, images) in [("train", &train), ("validation", &validation), ("test", &test)] {
                 evaluations.extend(scores(spec, split, &model, images)?);
             }
-            evaluations.push(row(spec, "train", "step", kept.step as f64, train.rows.len()));
+            evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, train.rows.len()));
             if let Ok(certifier) = Certifier::new(model.frozen.as_ref()) {
                 let n = train.rows.len();
-                evaluations.push(row(spec, "train", "lipschitz", certifier.lipschitz(), n));
-                evaluations.push(row(spec, "train", "head_norm", certifier.head_norm(), n));
+                evaluations.push(EvaluationRow::of(spec, "train", "lipschitz", certifier.lipschitz(), n));
+                evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
         }
         Ok(Some(TrainingRecord {
@@ -136,26 +136,10 @@ impl Observer for Watch<'_> {
 
 fn scores(spec: &TrainingSpec, split: &str, model: &Model, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
     let score = score(model.frozen.as_ref(), images)?;
-    let row = |metric, value| row(spec, split, metric, value, score.images);
+    let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.images);
     Ok([
         row("accuracy", score.accuracy),
         row("cross_entropy", score.cross_entropy),
         row("logit_range", score.logit_range),
     ])
-}
-
-fn row(spec: &TrainingSpec, split: &str, metric: &str, value: f64, n: usize) -> EvaluationRow {
-    EvaluationRow {
-        experiment: spec.experiment.clone(),
-        arm: spec.arm.clone(),
-        point: spec.point(),
-        seed: spec.seed.0,
-        split: split.into(),
-        metric: metric.into(),
-        attack: "none".into(),
-        norm: None,
-        epsilon: None,
-        value,
-        n,
-    }
 }
