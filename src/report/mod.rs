@@ -144,6 +144,11 @@ struct Verdict {
     met: bool,
 }
 
+/// The probability of a test; what is too small for a floating-point number is not nothing.
+fn probability(p: f64) -> String {
+    if p < 1e-300 { "< 1e-300".into() } else { format!("{p:.1e}") }
+}
+
 fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))
 }

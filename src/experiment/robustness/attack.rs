@@ -4,7 +4,6 @@ use super::CLASSES;
 use super::checklist::{self, Findings};
 use super::export::Export;
 use super::ledger::{Finder, Ledger, confidence};
-use crate::config::Spec;
 use crate::config::robustness::{AttackSpec, Effort, TrainingSpec, WeightsSource};
 use crate::data::images::{ImageData, Images, SIDE};
 use crate::data::source;

@@ -5,7 +5,7 @@ use super::terminal::spread;
 use crate::record::FinishedRun;
 use crate::record::robustness::{ArmMeasurements, Figure, RADII, attacks_made};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, provenance};
+use crate::report::{Verdict, percent, probability, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -213,7 +213,7 @@ fn comparisons(text: &mut String, results: &Results<'_>) {
                 r.first_only.to_string(),
                 r.second_only.to_string(),
                 format!("{:.2} to {:.2}", 100.0 * r.difference_low, 100.0 * r.difference_high),
-                format!("{:.1e}", r.p_value),
+                probability(r.p_value),
             ],
         );
     }

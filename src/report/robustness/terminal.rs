@@ -4,7 +4,7 @@ use super::Results;
 use crate::record::robustness::{ArmMeasurements, Figure};
 use crate::record::{Store, statistics::Sample};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent};
+use crate::report::{Verdict, percent, probability};
 use std::fmt::Write;
 
 pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -98,10 +98,11 @@ fn comparisons(text: &mut String, results: &Results<'_>) {
         let ball = if row.norm.is_empty() { "clean".into() } else { format!("{} {}", row.norm, row.epsilon) };
         let _ = writeln!(
             text,
-            "{} against {}, {ball}: ahead in {ahead} of {} seeds, McNemar p at most {p:.1e}",
+            "{} against {}, {ball}: ahead in {ahead} of {} seeds, largest McNemar p {}",
             results.label(key.0),
             results.label(key.1),
-            same.len()
+            same.len(),
+            probability(p)
         );
     }
 }
