@@ -122,7 +122,12 @@ fn draw_attempt(
         }
         Outcome::Resisted(searched) => {
             let right = result.0 + side;
-            draw_resisted(canvas, searched, change, (right, y + side))?;
+            // Nobody attacks an image that is wrong as it is.
+            let words = match attempt.before.class == row.class {
+                true => ("resisted every attack", searched.as_str()),
+                false => ("misclassified as it is", ""),
+            };
+            draw_resisted(canvas, words, change, (right, y + side))?;
             let answer = format!("answer: {}", said(&attempt.before));
             write(canvas, &answer, line_below(change, side, 0), right - change.0, ink(&attempt.before, row))
         }
@@ -135,11 +140,11 @@ fn line_below((left, top): (f64, f64), side: f64, line: usize) -> (f64, f64) {
 }
 
 /// One field over both columns: there is neither a change nor a result.
-fn draw_resisted(canvas: &mut Canvas, searched: &str, from: (f64, f64), to: (f64, f64)) -> Result<()> {
+fn draw_resisted(canvas: &mut Canvas, (what, searched): (&str, &str), from: (f64, f64), to: (f64, f64)) -> Result<()> {
     let corners = [from, (to.0, from.1), to, (from.0, to.1), from];
     canvas.stroke(&corners, Stroke::Dashed, 2.5, AXIS);
     let inside = to.0 - from.0 - 2.0 * GAP;
-    let (kind, mut lines) = fit("resisted every attack", inside, 2, AXIS_LABEL)?;
+    let (kind, mut lines) = fit(what, inside, 2, AXIS_LABEL)?;
     let (small, more) = fit(searched, inside, 3, NOTE)?;
     let (head, each) = (lines.len(), kind.size * LEADING);
     lines.extend(more);

@@ -28,6 +28,7 @@ pub enum Outcome {
         answer: Answer,
     },
     /// No attack has changed the answer; the text says where was searched, such as `L2 up to 5`.
+    /// An image that is misclassified as it is belongs here too, and is called so.
     Resisted(String),
 }
 

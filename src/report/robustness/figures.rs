@@ -330,9 +330,8 @@ impl Shown {
     fn attempts(&self, arm: &Arm, examples: &[ExampleRow], norm: Norm, eps: f64) -> Result<Vec<Attempt>> {
         let attempt = |place: usize| {
             let example = self.example(place, examples)?;
-            let outcome = match (example.resists(0.0), example.resists(eps), example.adversarial_class) {
-                (false, ..) => Outcome::Resisted("none needed: wrong as it is".into()),
-                (true, false, Some(class)) => Outcome::Found {
+            let outcome = match (example.resists(eps), example.adversarial_class) {
+                (false, Some(class)) if example.resists(0.0) => Outcome::Found {
                     pixels: self.nearest[place].clone(),
                     answer: Answer { class: class.to_string(), confidence: self.numbers[place][2] },
                 },
