@@ -88,29 +88,51 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
-    /// One step of the gradient's sign ([`Fgsm`]).
+    /// One step of the gradient's sign.
+    ///
+    /// See [`Fgsm`].
     Fgsm,
-    /// Projected gradient descent on the cross-entropy ([`Pgd`]).
+    /// Projected gradient descent on the cross-entropy.
+    ///
+    /// See [`Pgd`].
     Pgd,
-    /// Projected gradient descent towards one wrong class after the other ([`MultiTarget`]).
+    /// Projected gradient descent towards one wrong class after the other.
+    ///
+    /// See [`MultiTarget`].
     MtPgd,
-    /// APGD on the cross-entropy ([`Apgd`]).
+    /// APGD on the cross-entropy.
+    ///
+    /// See [`Apgd`].
     ApgdCe,
-    /// APGD on the difference of logits ratio ([`Apgd`]).
+    /// APGD on the difference of logits ratio.
+    ///
+    /// See [`Apgd`].
     ApgdDlr,
-    /// APGD on the targeted ratio ([`Apgd`]).
+    /// APGD on the targeted ratio.
+    ///
+    /// See [`Apgd`].
     ApgdT,
-    /// Nearest boundary, one wrong class after the other ([`Fab`]).
+    /// Nearest boundary, one wrong class after the other.
+    ///
+    /// See [`Fab`].
     FabT,
-    /// Random search without gradients ([`Square`]).
+    /// Random search without gradients.
+    ///
+    /// See [`Square`].
     Square,
-    /// Steps to the nearest linearised boundary ([`DeepFool`]).
+    /// Steps to the nearest linearised boundary.
+    ///
+    /// See [`DeepFool`].
     #[value(name = "deepfool")]
     #[serde(rename = "deepfool")]
     DeepFool,
-    /// Ascent on a sphere of changing radius, L2 alone ([`Ddn`]).
+    /// Ascent on a sphere of changing radius, L2 alone.
+    ///
+    /// See [`Ddn`].
     Ddn,
-    /// The standard cascade of AutoAttack ([`Cascade`]).
+    /// The standard cascade of AutoAttack.
+    ///
+    /// See [`Cascade`].
     Auto,
 }
 
