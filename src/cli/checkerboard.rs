@@ -1,13 +1,13 @@
 //! `han-exp checkerboard`
 
-use super::{Exit, Running, stop_on_interrupt, tell};
+use super::{Exit, Running, experiment_text, stop_on_interrupt, tell};
 use crate::config::{ExperimentFile, Overrides, ProfileName};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, Store};
 use crate::report::{self, Remembered};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -76,13 +76,7 @@ pub(super) struct Setting {
 impl Setting {
     /// The file with profile and flags applied.
     pub(super) fn resolve(&self) -> Result<ExperimentFile> {
-        let (text, origin) = match &self.experiment {
-            None => (EXPERIMENT.to_string(), "experiments/checkerboard.toml".to_string()),
-            Some(path) => {
-                let text = std::fs::read_to_string(path);
-                (text.with_context(|| format!("--experiment {}", path.display()))?, path.display().to_string())
-            }
-        };
+        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "checkerboard")?;
         let overrides = Overrides {
             models: self.models.clone(),
             recipes: self.recipe.clone(),

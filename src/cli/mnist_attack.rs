@@ -1,7 +1,7 @@
 //! `han-exp mnist-attack`
 
 use super::data::ImageSource;
-use super::{Exit, Running, stop_on_interrupt, tell};
+use super::{Exit, Running, experiment_text, stop_on_interrupt, tell};
 use crate::config::ProfileName;
 use crate::config::robustness::{
     AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
@@ -145,13 +145,7 @@ impl Setting {
 
     /// The file with profile and flags applied.
     fn resolve(&self) -> Result<RobustnessFile> {
-        let (text, origin) = match &self.experiment {
-            None => (EXPERIMENT.to_string(), "experiments/mnist-attack.toml".to_string()),
-            Some(path) => {
-                let text = std::fs::read_to_string(path);
-                (text.with_context(|| format!("--experiment {}", path.display()))?, path.display().to_string())
-            }
-        };
+        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "mnist-attack")?;
         let flags = Flags {
             width: self.width.clone(),
             depth: self.depth.clone(),

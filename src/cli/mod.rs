@@ -10,10 +10,10 @@ mod reproduce;
 mod rerun;
 
 use crate::device::DeviceChoice;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,6 +129,13 @@ impl Running {
         };
         self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
     }
+}
+
+/// The text of an experiment file and its name in messages: the user's, or else the one that is compiled in.
+fn experiment_text(path: Option<&Path>, compiled_in: &str, name: &str) -> Result<(String, String)> {
+    let Some(path) = path else { return Ok((compiled_in.into(), format!("experiments/{name}.toml"))) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("--experiment {}", path.display()))?;
+    Ok((text, path.display().to_string()))
 }
 
 /// Prints a command's answer. A reader that has seen enough and closes the pipe is no error.

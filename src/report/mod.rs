@@ -144,6 +144,15 @@ struct Verdict {
     met: bool,
 }
 
+/// The verdicts as Markdown; nothing where there are none.
+fn expectations(verdicts: &[Verdict]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
+    }
+    let lines: String = verdicts.iter().map(|verdict| format!("- {}\n", verdict.text)).collect();
+    format!("Expectations:\n\n{lines}\n")
+}
+
 /// The probability of a test; what is too small for a floating-point number is not nothing.
 fn probability(p: f64) -> String {
     if p < 1e-300 { "< 1e-300".into() } else { format!("{p:.1e}") }

@@ -210,11 +210,11 @@ impl Attacker<'_> {
 }
 
 /// The stages of a run, and what they have found so far.
-struct Run<'r> {
-    spec: &'r AttackSpec,
-    classifier: &'r Classifier<'r>,
-    examples: &'r Examples,
-    ledger: Ledger,
+pub(super) struct Run<'r> {
+    pub(super) spec: &'r AttackSpec,
+    pub(super) classifier: &'r Classifier<'r>,
+    pub(super) examples: &'r Examples,
+    pub(super) ledger: Ledger,
     evaluations: Vec<EvaluationRow>,
     export: Option<&'r Export>,
 }
@@ -299,8 +299,7 @@ impl Run<'_> {
         }
         self.passes(attack.name(), Some(eps), &outcomes);
         if let Some(export) = self.export {
-            let images: Vec<f32> = self.examples.iter().zip(&outcomes).flat_map(|(e, o)| last(e.image, o)).collect();
-            export.add([(format!("{}/{}/eps{eps}/last", self.name(), attack.name()), self.tensor(images)?)]);
+            self.export_last(attack, eps, &outcomes, export)?;
         }
         Ok(())
     }
@@ -436,69 +435,6 @@ impl Run<'_> {
         // Of each image: its place in the test set, and the network's confidence in its answer before and after.
         Ok(vec![("numbers".into(), numbers), ("clean".into(), pixels(clean)?), ("nearest".into(), pixels(nearest)?)])
     }
-
-    /// What names begin with in an export.
-    fn name(&self) -> String {
-        format!("{}/seed{}/{}", self.spec.arm, self.spec.seed.0, self.spec.norm.name())
-    }
-
-    fn tensor(&self, pixels: Vec<f32>) -> Result<Tensor> {
-        Ok(Tensor::from_vec(pixels, (self.examples.len(), self.classifier.inputs()), &Device::Cpu)?)
-    }
-
-    fn export_network(&self, model: &Model, export: &Export) -> Result<()> {
-        let numbers = |of: fn(&crate::evaluate::attack::Example<'_>) -> i64| -> Result<Tensor> {
-            let values: Vec<i64> = self.examples.iter().map(|example| of(&example)).collect();
-            Ok(Tensor::new(values, &Device::Cpu)?)
-        };
-        export.add([
-            ("images".into(), self.tensor(self.examples.images().to_vec())?),
-            ("labels".into(), numbers(|example| example.label as i64)?),
-            ("indices".into(), numbers(|example| example.index as i64)?),
-            ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
-        ]);
-        let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
-        let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();
-        export.add([(
-            format!("{network}/logits"),
-            Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?,
-        )]);
-        let prefix = format!("{network}/weights");
-        for (name, tensor) in model.parameters.to_stored()? {
-            export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
-        }
-        Ok(())
-    }
-
-    fn export_results(&self, certificates: Option<&Certificates>, export: &Export) -> Result<()> {
-        let choose = |within: f64| -> Vec<f32> {
-            let entries = self.examples.iter().zip(self.ledger.entries());
-            let image = |(example, entry): (crate::evaluate::attack::Example<'_>, &super::ledger::Entry)| {
-                let inside = entry.distance <= within + crate::evaluate::attack::TOLERANCE;
-                entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
-            };
-            entries.flat_map(image).collect()
-        };
-        for eps in &self.spec.eps {
-            export.add([(format!("{}/worst/eps{eps}", self.name()), self.tensor(choose(*eps))?)]);
-        }
-        export.add([(format!("{}/nearest", self.name()), self.tensor(choose(f64::INFINITY))?)]);
-        if let Some(certificates) = certificates {
-            let prefix = format!("{}/seed{}/radii", self.spec.arm, self.spec.seed.0);
-            let tensor = |radii: Vec<f64>| Tensor::new(radii, &Device::Cpu);
-            export.add([
-                (format!("{prefix}/pair"), tensor(certificates.radii(|radii| radii.pair))?),
-                (format!("{prefix}/rounded"), tensor(certificates.radii(|radii| radii.rounded))?),
-            ]);
-        }
-        Ok(())
-    }
-}
-
-/// The last iterate of an attack; the image itself where none was needed.
-fn last(image: &[f32], outcome: &Outcome) -> Vec<f32> {
-    let made = !outcome.is_clean_error() && !outcome.last.is_empty();
-    if made { outcome.last.clone() } else { image.to_vec() }
 }
 
 impl AttackRecord {

@@ -1,7 +1,13 @@
 //! Images, attacks and weights of a command in one file, for other programs to check.
 
+use super::CLASSES;
+use super::attack::Run;
+use super::ledger::Entry;
+use crate::evaluate::attack::{Attack, Example, Outcome, TOLERANCE};
+use crate::evaluate::certificate::Certificates;
+use crate::model::Model;
 use anyhow::{Context, Result, ensure};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -51,4 +57,78 @@ impl Export {
         };
         written.with_context(|| format!("--export-adversarial: cannot write {}", self.path.display()))
     }
+}
+
+/// What a run gives to an export.
+impl Run<'_> {
+    /// What names begin with in an export.
+    fn name(&self) -> String {
+        format!("{}/seed{}/{}", self.spec.arm, self.spec.seed.0, self.spec.norm.name())
+    }
+
+    fn tensor(&self, pixels: Vec<f32>) -> Result<Tensor> {
+        Ok(Tensor::from_vec(pixels, (self.examples.len(), self.classifier.inputs()), &Device::Cpu)?)
+    }
+
+    pub(super) fn export_network(&self, model: &Model, export: &Export) -> Result<()> {
+        let numbers = |of: fn(&Example<'_>) -> i64| -> Result<Tensor> {
+            let values: Vec<i64> = self.examples.iter().map(|example| of(&example)).collect();
+            Ok(Tensor::new(values, &Device::Cpu)?)
+        };
+        export.add([
+            ("images".into(), self.tensor(self.examples.images().to_vec())?),
+            ("labels".into(), numbers(|example| example.label as i64)?),
+            ("indices".into(), numbers(|example| example.index as i64)?),
+            ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
+        ]);
+        let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
+        let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();
+        export.add([(
+            format!("{network}/logits"),
+            Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?,
+        )]);
+        let prefix = format!("{network}/weights");
+        for (name, tensor) in model.parameters.to_stored()? {
+            export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
+        }
+        Ok(())
+    }
+
+    /// The last iterates of an attack in a ball.
+    pub(super) fn export_last(&self, attack: Attack, eps: f64, outcomes: &[Outcome], export: &Export) -> Result<()> {
+        let images = self.examples.iter().zip(outcomes).flat_map(|(example, made)| last(example.image, made));
+        let name = format!("{}/{}/eps{eps}/last", self.name(), attack.name());
+        export.add([(name, self.tensor(images.collect())?)]);
+        Ok(())
+    }
+
+    pub(super) fn export_results(&self, certificates: Option<&Certificates>, export: &Export) -> Result<()> {
+        let choose = |within: f64| -> Vec<f32> {
+            let entries = self.examples.iter().zip(self.ledger.entries());
+            let image = |(example, entry): (Example<'_>, &Entry)| {
+                let inside = entry.distance <= within + TOLERANCE;
+                entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
+            };
+            entries.flat_map(image).collect()
+        };
+        for eps in &self.spec.eps {
+            export.add([(format!("{}/worst/eps{eps}", self.name()), self.tensor(choose(*eps))?)]);
+        }
+        export.add([(format!("{}/nearest", self.name()), self.tensor(choose(f64::INFINITY))?)]);
+        if let Some(certificates) = certificates {
+            let prefix = format!("{}/seed{}/radii", self.spec.arm, self.spec.seed.0);
+            let tensor = |radii: Vec<f64>| Tensor::new(radii, &Device::Cpu);
+            export.add([
+                (format!("{prefix}/pair"), tensor(certificates.radii(|radii| radii.pair))?),
+                (format!("{prefix}/rounded"), tensor(certificates.radii(|radii| radii.rounded))?),
+            ]);
+        }
+        Ok(())
+    }
+}
+
+/// The last iterate of an attack; the image itself where none was needed.
+fn last(image: &[f32], outcome: &Outcome) -> Vec<f32> {
+    let made = !outcome.is_clean_error() && !outcome.last.is_empty();
+    if made { outcome.last.clone() } else { image.to_vec() }
 }

@@ -3,7 +3,7 @@
 use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, provenance};
+use crate::report::{Verdict, expectations, percent, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -23,13 +23,7 @@ pub(super) fn render(
     let _ = writeln!(text, "{}\n", explanation(Protocol::LastIterate));
     table(&mut text, experiment, summaries, Protocol::LastIterate);
     chosen_rates(&mut text, summaries);
-    if !verdicts.is_empty() {
-        let _ = writeln!(text, "Expectations:\n");
-        for verdict in verdicts {
-            let _ = writeln!(text, "- {}", verdict.text);
-        }
-        let _ = writeln!(text);
-    }
+    text += &expectations(verdicts);
     text += &drawn::markdown(drawn);
     let selection = runs.iter().filter(|run| run.spec.phase == Phase::Selection).count();
     let what = format!("{} full runs and {selection} selection runs", runs.len() - selection);

@@ -5,7 +5,7 @@ use super::terminal::spread;
 use crate::record::FinishedRun;
 use crate::record::robustness::{ArmMeasurements, Figure, RADII, attacks_made};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, probability, provenance};
+use crate::report::{Verdict, expectations, percent, probability, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -33,13 +33,7 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     certificates(&mut text, results);
     comparisons(&mut text, results);
     checklist(&mut text, results);
-    if !verdicts.is_empty() {
-        let _ = writeln!(text, "Expectations:\n");
-        for verdict in verdicts {
-            let _ = writeln!(text, "- {}", verdict.text);
-        }
-        let _ = writeln!(text);
-    }
+    text += &expectations(verdicts);
     text += &drawn::markdown(drawn);
     let manifests = results.trainings.iter().map(|run: &FinishedRun<_>| &run.manifest);
     let manifests: Vec<_> = manifests.chain(results.attacks.iter().map(|run| &run.manifest)).collect();
