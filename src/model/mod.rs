@@ -6,6 +6,7 @@ mod bounded;
 mod chain;
 mod fcnet;
 mod hannet;
+pub mod image;
 mod resnet;
 pub mod weights;
 
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// A function of a batch that can be trained. Several threads may evaluate it at a time.
 pub trait Network: Sync {
     /// # Shapes
-    /// - xs: (batch, inputs) -> (batch, outputs)
+    /// - xs: (batch, inputs), or for images (batch, height, width, channels) -> (batch, outputs)
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;
 
     /// The network as a chain of layers, from which a Lipschitz constant can be read.

@@ -1,0 +1,71 @@
+//! Networks for colour images, each built from its configuration with seeded parameters.
+//!
+//! Images are `(batch, height, width, channels)`, channels last as they lie in a file of pixels: a position with its
+//! channels is a token with its entries, and nothing is ever transposed.
+
+mod mixer;
+
+pub use mixer::MixerConfig;
+
+use super::Model;
+use crate::nn::Scope;
+use crate::rng::Seed;
+use candle_core::{DType, Device, Result};
+use serde::{Deserialize, Serialize};
+
+/// Which network, and its size; what the data fix (size of the images, classes) comes with [`ImageModelConfig::build`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ImageModelConfig {
+    /// MLP-Mixer behind a convolutional stem, with Han blocks at its end.
+    Mixer(MixerConfig),
+    /// ResNet-32 with 64, 128 and 256 channels.
+    Resnet32,
+}
+
+impl ImageModelConfig {
+    /// Why the network cannot be built, if so: which key, its value, the cure.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Mixer(config) => config.problem(),
+            Self::Resnet32 => None,
+        }
+    }
+
+    /// Roughly proportional to the time of a training step for one image.
+    pub fn cost(&self) -> usize {
+        match self {
+            Self::Mixer(config) => config.cost(),
+            Self::Resnet32 => 2_000_000,
+        }
+    }
+
+    /// Builds the network with f32 parameters, for images of (height, width, channels).
+    ///
+    /// # Errors
+    /// When images of that size do not go through it.
+    pub fn build(&self, image: [usize; 3], classes: usize, seed: Seed, device: &Device) -> Result<Model> {
+        self.build_as(DType::F32, image, classes, seed, device)
+    }
+
+    /// Builds the network with parameters of the given type.
+    ///
+    /// # Errors
+    /// As [`ImageModelConfig::build`].
+    pub fn build_as(
+        &self,
+        dtype: DType,
+        image: [usize; 3],
+        classes: usize,
+        seed: Seed,
+        device: &Device,
+    ) -> Result<Model> {
+        let scope = Scope::new(seed, dtype, device);
+        let make = |scope: &Scope| match self {
+            Self::Mixer(config) => config.build(image, classes, scope),
+            Self::Resnet32 => candle_core::bail!("not yet"),
+        };
+        let (network, frozen) = (make(&scope)?, make(&scope.frozen())?);
+        Ok(Model { network, frozen, parameters: scope.parameters() })
+    }
+}
