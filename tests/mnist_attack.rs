@@ -128,7 +128,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
         rows.lines().next(),
         Some(
             "index,label,prediction,margin,norm,distance,attack,adversarial_class,distance_l2,fgsm,pgd,mt_pgd,deepfool,ddn,\
-             apgd_ce,apgd_dlr,apgd_t,fab_t,square,auto,bisection,certified_pair,certified_global,certified_measured,\
+             fmn,apgd_ce,apgd_dlr,apgd_t,fab_t,square,auto,bisection,certified_pair,certified_global,certified_measured,\
              certified_rounded"
         )
     );

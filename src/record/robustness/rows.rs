@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
 
 /// The columns of [`ExampleRow`] that belong to an attack, in their order there.
-pub const ATTACKS: [&str; 12] = [
+pub const ATTACKS: [&str; 13] = [
     "fgsm",
     "pgd",
     "mt-pgd",
     "deepfool",
     "ddn",
+    "fmn",
     "apgd-ce",
     "apgd-dlr",
     "apgd-t",
@@ -54,6 +55,9 @@ pub struct ExampleRow {
     pub deepfool: Option<f64>,
     /// DDN.
     pub ddn: Option<f64>,
+    /// FMN.
+    #[serde(default)]
+    pub fmn: Option<f64>,
     /// APGD on the cross-entropy.
     pub apgd_ce: Option<f64>,
     /// APGD on the difference of logits ratio.
@@ -82,8 +86,8 @@ impl ExampleRow {
     /// Sets the columns of the attacks, in the order of [`ATTACKS`].
     #[must_use]
     pub fn with_attacks(self, distances: [Option<f64>; ATTACKS.len()]) -> Self {
-        let [fgsm, pgd, mt_pgd, deepfool, ddn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] = distances;
-        Self { fgsm, pgd, mt_pgd, deepfool, ddn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection, ..self }
+        let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] = distances;
+        Self { fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection, ..self }
     }
 
     /// The columns of the attacks, in the order of [`ATTACKS`].
@@ -94,6 +98,7 @@ impl ExampleRow {
             self.mt_pgd,
             self.deepfool,
             self.ddn,
+            self.fmn,
             self.apgd_ce,
             self.apgd_dlr,
             self.apgd_t,
