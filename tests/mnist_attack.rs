@@ -288,7 +288,7 @@ fn reproduce_includes_it() {
     let arguments = ["reproduce", "--only", "mnist-attack", "--profile", "smoke", "--offline", "--device", "cpu"];
     let assert = sandbox.command(&arguments).assert().success();
     let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
-    assert!(text.contains("Robustness on MNIST, data sample"), "{text}");
+    assert!(text.contains("Adversarial robustness, data sample"), "{text}");
     let assert = sandbox.command(&["reproduce", "--profile", "smoke", "--data-dir", "nowhere"]).assert().failure();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("nowhere"));
     assert!(!sandbox.path("results/runs/checkerboard").exists());

@@ -1,5 +1,6 @@
 //! The rows of the CSV files of an attack run. Fractions are 0 to 1, distances in units of the pixels' range.
 
+use crate::evaluate::attack::TOLERANCE;
 use serde::{Deserialize, Serialize};
 
 /// Radii (L2) that the literature prints: 36, 72 and 108 of 255, and the pair 0.3 and 1.58 of MNIST.
@@ -83,11 +84,32 @@ pub struct ExampleRow {
 }
 
 impl ExampleRow {
+    /// Whether no attack broke the image within a ball; with 0, whether the image itself is classified right.
+    pub fn resists(&self, eps: f64) -> bool {
+        if eps == 0.0 { self.margin > 0.0 } else { self.distance > eps + TOLERANCE }
+    }
+
     /// Sets the columns of the attacks, in the order of [`ATTACKS`].
     #[must_use]
     pub fn with_attacks(self, distances: [Option<f64>; ATTACKS.len()]) -> Self {
-        let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] = distances;
-        Self { fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection, ..self }
+        let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] =
+            distances;
+        Self {
+            fgsm,
+            pgd,
+            mt_pgd,
+            deepfool,
+            ddn,
+            fmn,
+            apgd_ce,
+            apgd_dlr,
+            apgd_t,
+            fab_t,
+            square,
+            auto,
+            bisection,
+            ..self
+        }
     }
 
     /// The columns of the attacks, in the order of [`ATTACKS`].
