@@ -1,7 +1,7 @@
 //! `han-exp mnist-attack` as a user meets it: the real program in a home of its own, without a network, on the sample.
 
 use assert_cmd::Command;
-use candle_core::{Device, Tensor, npy::NpzTensors};
+use candle_core::{DType, Device, Tensor, npy::NpzTensors};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -242,6 +242,17 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     assert_eq!(other.len(), npz.names().len());
     let name = "hannet/seed0/l2/worst/eps1";
     assert_eq!(other[name].to_vec2::<f32>()?, tensor(name)?.to_vec2::<f32>()?);
+    // Networks in f64: other gradients by their last bits, so the same images but for a few pixels.
+    sandbox.run(&["--attacks", "fgsm,pgd", "--precision", "f64", "--export-adversarial", "double.safetensors"]);
+    let double = candle_core::safetensors::load(sandbox.path("double.safetensors"), &Device::Cpu)?;
+    assert_eq!(double["settings/bits"].to_vec1::<i64>()?, [64]);
+    assert_eq!(other["settings/bits"].to_vec1::<i64>()?, [32]);
+    let name = "fcnet/seed0/linf/fgsm/eps0.1/last";
+    let apart =
+        (&double[name] - &other[name])?.abs()?.gt(1e-6)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
+    assert!(apart < 0.01, "{apart}");
+    // Runs of two precisions do not take each other's place.
+    assert_eq!(sandbox.runs("results", "hannet", "attack-linf").len(), 2);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ A network is torch's Sequential(layer, act, layer, act, .., head). A layer is de
 Han-layer, `<i>.vector` (width, 1), each with `<i>.bias`; act is |.| if there is a Han-layer and ReLU if there is none.
 
     images (n, 784), labels (n), settings/steps       of all; steps of PGD are 100 if not said
+    settings/bits                                     of the networks' numbers under attack; 32 if not said
     ARM/seedK/weights/NAME, ARM/seedK/logits (n, 10)  of a network; logits may be absent
     ARM/seedK/NORM/ATTACK/epsE/last                   the last iterates of an attack
     ARM/seedK/NORM/worst/epsE, ARM/seedK/NORM/nearest misclassified images, else the clean ones
@@ -89,6 +90,7 @@ class Subject:
     images: np.ndarray
     labels: np.ndarray
     steps: int  # of PGD
+    bits: int  # of the network's numbers under attack
     weights: dict = field(default_factory=dict)
     logits: np.ndarray | None = None  # of the images, where the file has them
     last: dict = field(default_factory=dict)  # (norm, eps, attack) -> last iterates
@@ -146,7 +148,8 @@ def subject(file, name, count, epsilons):
     """The arrays of one network, of the first `count` images."""
     steps = int(file["settings/steps"].item()) if "settings/steps" in file.files else 100
     labels = file["labels"][:count].astype(np.int64)
-    result = Subject(name, file["images"][:count], labels, steps)
+    bits = int(file["settings/bits"].item()) if "settings/bits" in file.files else 32
+    result = Subject(name, file["images"][:count], labels, steps, bits)
     for key in file.files:
         if not key.startswith(name + "/"):
             continue

@@ -75,11 +75,11 @@ def by_foolbox(subject, norm, attack, eps, dtype=torch.float32):
     return images.numpy()
 
 
-def by_torchattacks(subject, norm, attack, eps):
-    """FGSM or PGD, the last iterate. FGSM in L2 is its PGDL2 of one step."""
+def by_torchattacks(subject, norm, attack, eps, dtype=torch.float32):
+    """FGSM or PGD, the last iterate, on a network of that type; images are f32. FGSM in L2 is its PGDL2 of one step."""
     length, steps = step(subject, attack, eps)
     settings = dict(eps=eps, alpha=length, steps=steps, random_start=False)
-    model = Exact(subject.network).eval()
+    model = Exact(subject.network, dtype).eval()
     if norm == "l2":
         made = torchattacks.PGDL2(model, **settings, eps_for_division=1e-30)
     else:

@@ -153,7 +153,7 @@ pub struct Setting {
     pub seed: Seed,
     /// Steps of iterative attacks, at least 1.
     pub steps: usize,
-    /// Runs of PGD, APGD and FAB for each loss or class, at least 1.
+    /// Runs of PGD, APGD and FAB for each loss or class, at least 1; FMN has its own.
     pub restarts: usize,
     /// How many wrong classes targeted attacks try.
     pub targets: usize,
