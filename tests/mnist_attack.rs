@@ -254,7 +254,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--sweep", "0.1,x"], "\"x\" is no number"),
         (&["--norm", "l1"], "l1"),
         (&["--attacks", "ddn", "--norm", "linf"], "ddn is an attack for l2"),
-        (&["--models", "hannet"], "--width: use MODEL=N with one of hannet"),
+        (&["--models", "hannet"], "--width fcnet=24: use MODEL=N with one of hannet"),
         (&["--models", "resnet"], "--models resnet: use one or more of hannet"),
         (&["--models", "hannet", "--width", "9", "--depth", "3", "--weights", "nowhere.pt"], "nowhere.pt"),
         (&["--n", "0"], "attack.images is 0"),

@@ -1,6 +1,7 @@
 //! Data sets as tensors, and how they are cut into parts.
 
 pub mod checkerboard;
+pub mod colour;
 pub mod images;
 pub mod source;
 

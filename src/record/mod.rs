@@ -3,9 +3,11 @@
 mod checkerboard;
 mod manifest;
 pub mod proportion;
+pub mod image;
 pub mod robustness;
 mod rows;
 mod run_dir;
+pub mod scores;
 pub mod statistics;
 mod table;
 

@@ -2,8 +2,10 @@
 
 pub mod checkerboard;
 mod drawn;
+pub mod image;
 mod provenance;
 pub mod robustness;
+mod verdict;
 
 use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
 use crate::config::{ExperimentFile, Spec};
@@ -136,21 +138,6 @@ fn write_section(store: &Store, name: &str, section: &str) -> Result<()> {
     }
     let path = store.root().join("README.md");
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// An expectation held against what was measured.
-struct Verdict {
-    text: String,
-    met: bool,
-}
-
-/// The verdicts as Markdown; nothing where there are none.
-fn expectations(verdicts: &[Verdict]) -> String {
-    if verdicts.is_empty() {
-        return String::new();
-    }
-    let lines: String = verdicts.iter().map(|verdict| format!("- {}\n", verdict.text)).collect();
-    format!("Expectations:\n\n{lines}\n")
 }
 
 /// The probability of a test; what is too small for a floating-point number is not nothing.

@@ -55,10 +55,10 @@ impl Runner for Attacker<'_> {
         let started = (jiff::Timestamp::now(), Instant::now());
         let loaded = self.load(spec, device)?;
         let ending = |parameters, step: Option<usize>| Ending {
-            outcome: if step.is_some() { RunOutcome::Diverged } else { RunOutcome::Finished },
             diverged_at_step: step,
             parameters,
             data_hash: self.data_hash.into(),
+            epoch_seconds: None,
             started,
         };
         let model = match loaded {

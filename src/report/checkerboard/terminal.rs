@@ -3,7 +3,8 @@
 use crate::config::Experiment;
 use crate::record::{Protocol, Store, Summary};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent};
+use crate::report::percent;
+use crate::report::verdict::Verdict;
 use std::fmt::Write;
 
 pub(super) fn render(

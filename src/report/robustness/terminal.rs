@@ -1,10 +1,12 @@
 //! The closing table of a command.
 
 use super::Results;
-use crate::record::robustness::{ArmMeasurements, Figure};
+use crate::record::scores::Figure;
+use crate::record::robustness::ArmMeasurements;
 use crate::record::{Store, statistics::Sample};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, probability};
+use crate::report::verdict::Verdict;
+use crate::report::{percent, probability};
 use std::fmt::Write;
 
 pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
