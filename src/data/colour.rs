@@ -13,3 +13,28 @@ pub enum Augment {
     /// All
     Autoaugment,
 }
+
+impl Augment {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Basic => "basic",
+            Self::Autoaugment => "autoaugment",
+        }
+    }
+}
+
+/// Images for a network.
+pub struct Photos<'a>(pub crate::data::images::Subset<'a>);
+
+impl crate::data::TrainingSet for Photos<'_> {
+    fn len(&self) -> usize {
+        self.0.rows.len()
+    }
+
+    fn batch(&self, rows: &[u32]) -> candle_core::Result<(candle_core::Tensor, candle_core::Tensor)> {
+        let (xs, ys) = self.0.batch(rows)?;
+        Ok((xs.reshape((rows.len(), 28, 28, 1))?, ys))
+    }
+}

@@ -91,6 +91,8 @@ pub struct Report {
     pub learning_rate: f64,
     /// Mean loss over the points seen since the last report.
     pub train_loss: f64,
+    /// Of a classifier, the part of those points that it classified right, each before the step that it was part of.
+    pub train_accuracy: Option<f64>,
 }
 
 /// Sees what happens in a run, and may stop it.
@@ -139,12 +141,13 @@ pub fn fit(
 ) -> Result<Outcome> {
     let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
     let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
-    let (mut loss_sum, mut loss_steps) = (0.0, 0);
+    let (mut loss_sum, mut loss_steps, mut right) = (0.0, 0, 0);
     for iteration in 0..config.iterations {
         let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
         let (xs, ys) = data.batch(batches.next(streams.batches))?;
         let xs = with_noise(xs, config.input_noise, streams.noise)?;
-        let loss = config.loss.of(model, &model.network.forward(&xs, Mode::Train)?, &ys)?;
+        let outputs = model.network.forward(&xs, Mode::Train)?;
+        let loss = config.loss.of(model, &outputs, &ys)?;
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         let step = iteration + 1;
         if !value.is_finite() {
@@ -152,7 +155,8 @@ pub fn fit(
         }
         optimizer.step(&loss.backward()?, learning_rate)?;
         model.parameters.retract()?;
-        drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
+        right += config.loss.right(&outputs, &ys)?.unwrap_or(0);
+        drop::<(Tensor, Tensor)>((loss, outputs)); // and with them the graph, before the observer evaluates
         loss_sum += value;
         loss_steps += 1;
         if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
@@ -164,8 +168,10 @@ pub fn fit(
             }
             let epoch = (step * batches.size()) as f64 / data.len() as f64;
             let train_loss = loss_sum / f64::from(loss_steps);
-            observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
-            (loss_sum, loss_steps) = (0.0, 0);
+            let seen = f64::from(loss_steps) * batches.size() as f64;
+            let train_accuracy = config.loss.classifies().then(|| right as f64 / seen);
+            observer.report(Report { step, epoch, learning_rate, train_loss, train_accuracy }, model)?;
+            (loss_sum, loss_steps, right) = (0.0, 0, 0);
         }
     }
     Ok(Outcome::Finished)

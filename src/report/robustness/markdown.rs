@@ -1,13 +1,12 @@
 //! The section of a robustness experiment in `results/README.md`.
 
 use super::Results;
-use super::terminal::spread;
 use crate::record::FinishedRun;
 use crate::record::scores::Figure;
 use crate::record::robustness::{ArmMeasurements, RADII, attacks_made};
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::{self, Verdict};
-use crate::report::{percent, probability, provenance};
+use crate::report::{percent, probability, provenance, spread};
 use std::fmt::Write;
 
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
