@@ -4,7 +4,7 @@ use super::data::ImageSource;
 use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
 use crate::config::ProfileName;
 use crate::config::image::{Blocks, Comparison, Flags, ImageFile, ImageSpec};
-use crate::data::colour::{Augment, Dataset};
+use crate::data::{augment::Augment, source::Dataset};
 use crate::data::images::{self, ImageData};
 use crate::experiment::image::Trainer;
 use crate::experiment::robustness::data_hash;

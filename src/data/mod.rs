@@ -1,7 +1,6 @@
 //! Data sets as tensors, and how they are cut into parts.
 
 pub mod checkerboard;
-pub mod colour;
 pub mod images;
 pub mod source;
 

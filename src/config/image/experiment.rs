@@ -3,7 +3,7 @@
 use super::file::{ArmFile, ImageFile, Requirement};
 use super::run::{ImageSet, ImageSpec};
 use crate::config::arms::{check_names, check_seeds};
-use crate::data::colour::Dataset;
+use crate::data::source::Dataset;
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};

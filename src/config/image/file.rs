@@ -2,7 +2,7 @@
 
 use crate::config::arms::{self, Named};
 use crate::config::file::{Heading, ProfileName, Statistic};
-use crate::data::colour::{Augment, Dataset};
+use crate::data::{augment::Augment, source::Dataset};
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::{Context, Result, bail};

@@ -3,7 +3,7 @@
 use super::file::ImageFile;
 use crate::config::arms;
 use crate::config::overrides::Sized;
-use crate::data::colour::{Augment, Dataset};
+use crate::data::{augment::Augment, source::Dataset};
 use anyhow::{Context, Result};
 
 /// Flags, applied over a file and its profile.

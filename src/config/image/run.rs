@@ -2,7 +2,7 @@
 
 use crate::config::Spec;
 use crate::config::arms::is_plain;
-use crate::data::colour::{Augment, Dataset};
+use crate::data::{augment::Augment, source::Dataset};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;

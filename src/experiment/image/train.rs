@@ -32,8 +32,8 @@ impl Runner for Trainer<'_> {
     fn run(&self, spec: &ImageSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<ImageRecord>> {
         let started = training::start();
         let parts = Parts::of(spec, self.data, device);
-        let shape = self.data.train.shape;
-        let image = [shape.height, shape.width, shape.channels];
+        let side = self.data.train.side;
+        let image = [side, side, 1];
         let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, device)?;
         let mut watch = Watch::new(spec, &parts, tick);
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));

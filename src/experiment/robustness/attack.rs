@@ -15,7 +15,7 @@ use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, chec
 use crate::experiment::scheduler::{Runner, Tick};
 use crate::model::{Model, weights};
 use crate::record::robustness::{AttackRecord, RADII};
-use crate::record::{Ending, EvaluationRow, RunOutcome, Store};
+use crate::record::{Ending, EvaluationRow, Store};
 use crate::rng::Seed;
 use crate::train::Control;
 use anyhow::{Context, Result, ensure};

@@ -99,8 +99,7 @@ pub fn measure(experiment: &Comparison, runs: &[FinishedRun<ImageSpec>]) -> Resu
     for arm in &experiment.arms {
         let of_arm: Vec<_> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
         let Some(first) = of_arm.first() else { continue };
-        let (finished, diverged): (Vec<_>, Vec<_>) =
-            of_arm.iter().partition(|run| run.manifest.diverged_at_step.is_none());
+        let finished: Vec<_> = of_arm.iter().filter(|run| run.manifest.diverged_at_step.is_none()).collect();
         let mut scores = Scores::new();
         for run in &finished {
             scores::take(&mut scores, run.rows("evaluations.csv")?);
@@ -109,7 +108,7 @@ pub fn measure(experiment: &Comparison, runs: &[FinishedRun<ImageSpec>]) -> Resu
         results.push(ArmResults {
             arm: arm.name.clone(),
             parameters: first.manifest.parameters,
-            diverged: diverged.len(),
+            diverged: of_arm.len() - finished.len(),
             scores,
             epoch_seconds: Sample::of(&seconds).map(|sample| sample.mean),
         });
