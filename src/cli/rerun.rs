@@ -9,7 +9,7 @@ use crate::device::DeviceChoice;
 use crate::evaluate::attack::ROWS;
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
-use crate::experiment::robustness::{Attacker, Trainer, data_hash};
+use crate::experiment::robustness::{Attacker, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::record::{Environment, Store};
 use anyhow::{Context, Result, bail, ensure};
@@ -121,7 +121,7 @@ fn images(set: &ImageSet, arguments: &Arguments) -> Result<(ImageData, String)> 
     let data = data::images::load(set.dataset, &arguments.source.options())?;
     let (found, made) = (data.is_sample(), set.sample);
     ensure!(found == made, "the run was made on {}, here is another part of it; see `han-exp data status`", set.name());
-    let hash = data_hash(&data);
+    let hash = data.hash();
     Ok((data, hash))
 }
 

@@ -1,6 +1,6 @@
 //! Accuracy and cross-entropy of a classifier of images.
 
-use crate::data::{TrainingSet, images::Subset};
+use crate::data::TrainingSet;
 use crate::model::Network;
 use crate::nn::{Mode, loss};
 use candle_core::{DType, Result};
@@ -25,7 +25,7 @@ pub struct Score {
 ///
 /// # Errors
 /// When there are no images, or the network does not take them.
-pub fn score(network: &dyn Network, images: &Subset<'_>) -> Result<Score> {
+pub fn score(network: &dyn Network, images: &dyn TrainingSet) -> Result<Score> {
     let count = images.len();
     if count == 0 {
         candle_core::bail!("there are no images to score");
@@ -33,7 +33,7 @@ pub fn score(network: &dyn Network, images: &Subset<'_>) -> Result<Score> {
     let rows: Vec<u32> = (0..count as u32).collect();
     let (mut right, mut entropy, mut range) = (0, 0.0, 0.0);
     for rows in rows.chunks(CHUNK) {
-        let (inputs, labels) = images.batch(rows)?;
+        let (inputs, labels) = images.batch(0, rows)?;
         let logits = network.forward(&inputs, Mode::Eval)?.detach();
         let mean = loss::cross_entropy(&logits, &labels)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         entropy += mean * rows.len() as f64;

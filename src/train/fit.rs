@@ -1,6 +1,6 @@
 //! One training run: batches, steps, reports, and an outcome.
 
-use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, sampling::Batches};
+use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, prefetch, sampling::Batches};
 use crate::data::TrainingSet;
 use crate::model::Model;
 use crate::nn::Mode;
@@ -137,38 +137,62 @@ pub fn fit(
     streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
     let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
-    let (mut loss_sum, mut loss_steps) = (0.0, 0);
-    for iteration in 0..config.iterations {
-        let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
-        let (xs, ys) = data.batch(batches.next(streams.batches))?;
-        let xs = with_noise(xs, config.input_noise, streams.noise)?;
-        let loss = config.loss.of(model, &model.network.forward(&xs, Mode::Train)?, &ys)?;
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let step = iteration + 1;
-        if !value.is_finite() {
-            return Ok(Outcome::Diverged { step: iteration });
-        }
-        optimizer.step(&loss.backward()?, learning_rate)?;
-        model.parameters.retract()?;
-        drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
-        loss_sum += value;
-        loss_steps += 1;
-        if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
-            return Ok(Outcome::Stopped);
-        }
-        if step.is_multiple_of(config.report_every) || step == config.iterations {
-            if !model.parameters.all_finite()? {
-                return Ok(Outcome::Diverged { step });
+    let run = Run { model, config, points: data.len(), batch: batches.size() };
+    let draws = (0..config.iterations).map(|_| batches.next(streams.batches));
+    prefetch::ahead(data, draws, |next| run.steps(next, streams.noise, observer))
+}
+
+/// What stays the same in all steps.
+struct Run<'a> {
+    model: &'a Model,
+    config: &'a FitConfig,
+    /// In the training set.
+    points: usize,
+    /// In a batch.
+    batch: usize,
+}
+
+impl Run<'_> {
+    fn steps(
+        &self,
+        next: &mut dyn FnMut() -> Result<prefetch::Batch>,
+        noise: &mut Stream,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
+        let &Self { model, config, .. } = self;
+        let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
+        let (mut loss_sum, mut loss_steps) = (0.0, 0);
+        for iteration in 0..config.iterations {
+            let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
+            let (xs, ys) = next()?;
+            let xs = with_noise(xs, config.input_noise, noise)?;
+            let loss = config.loss.of(model, &model.network.forward(&xs, Mode::Train)?, &ys)?;
+            let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            let step = iteration + 1;
+            if !value.is_finite() {
+                return Ok(Outcome::Diverged { step: iteration });
             }
-            let epoch = (step * batches.size()) as f64 / data.len() as f64;
-            let train_loss = loss_sum / f64::from(loss_steps);
-            observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
-            (loss_sum, loss_steps) = (0.0, 0);
+            optimizer.step(&loss.backward()?, learning_rate)?;
+            model.parameters.retract()?;
+            drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
+            loss_sum += value;
+            loss_steps += 1;
+            if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
+                return Ok(Outcome::Stopped);
+            }
+            if step.is_multiple_of(config.report_every) || step == config.iterations {
+                if !model.parameters.all_finite()? {
+                    return Ok(Outcome::Diverged { step });
+                }
+                let epoch = (step * self.batch) as f64 / self.points as f64;
+                let train_loss = loss_sum / f64::from(loss_steps);
+                observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
+                (loss_sum, loss_steps) = (0.0, 0);
+            }
         }
+        Ok(Outcome::Finished)
     }
-    Ok(Outcome::Finished)
 }
 
 /// xs plus normal noise.

@@ -254,6 +254,9 @@ impl RobustnessFile {
         ensure!(self.seeds <= MOST_SEEDS, "{name}: seeds is {}; use at most {MOST_SEEDS}", self.seeds);
         let last = self.first_seed.checked_add(MOST_SEEDS as u64);
         ensure!(last.is_some(), "{name}: first_seed is {}; use a smaller number", self.first_seed);
+        let dataset = self.data.dataset;
+        let grey = dataset.shape().channels == 1;
+        ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
         let fraction = self.data.validation_fraction;
         ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
         let matched = self.train.matched_accuracy.get(&self.data.dataset).copied();
