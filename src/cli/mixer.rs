@@ -7,7 +7,6 @@ use crate::config::image::{Blocks, Comparison, Flags, ImageFile, ImageSpec};
 use crate::data::{augment::Augment, source::Dataset};
 use crate::data::images::{self, ImageData};
 use crate::experiment::image::Trainer;
-use crate::experiment::robustness::data_hash;
 use crate::experiment::progress::Progress;
 use crate::report::{self, Remembered};
 use anyhow::Result;
@@ -141,7 +140,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let workplace = Workplace::take(running, device, &experiment.name)?;
     let store = &workplace.store;
     Remembered::Image { experiment: Box::new(experiment.file().clone()), runs: runs.clone() }.save(store)?;
-    let trainer = Trainer { data: &data, data_hash: &data_hash(&data) };
+    let trainer = Trainer { data: &data, data_hash: &data.hash() };
     let batch = workplace.scheduler(stop).run(&trainer, &runs, &Progress::new(running.quiet))?;
     let report = report::image::write(store, &experiment, runs.len(), &batch.finished)?;
     tell(&report.text);

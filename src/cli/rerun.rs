@@ -12,7 +12,7 @@ use crate::evaluate::attack::ROWS;
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::image;
 use crate::experiment::progress::Progress;
-use crate::experiment::robustness::{Attacker, Trainer, data_hash};
+use crate::experiment::robustness::{Attacker, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::record::{Environment, Store};
 use anyhow::{Context, Result, bail, ensure};
@@ -143,9 +143,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 fn images(needed: Needed, arguments: &Arguments) -> Result<(ImageData, String)> {
     let Needed { dataset, name } = needed;
     let data = data::images::load(dataset, &arguments.source.options())?;
-    let found = if data.is_sample() { "sample" } else { dataset.name() };
+    let found = data.name();
     ensure!(found == name, "the run was made on {name}, here is {found}; see `han-exp data status`");
-    let hash = data_hash(&data);
+    let hash = data.hash();
     Ok((data, hash))
 }
 

@@ -45,11 +45,11 @@ pub fn answers(network: &dyn Network, images: &dyn TrainingSet) -> Result<(Score
         candle_core::bail!("there are no images to score");
     }
     let rows: Vec<u32> = (0..count as u32).collect();
-    let features = images.batch(&rows[..1])?.0.elem_count().max(1);
+    let features = images.batch(0, &rows[..1])?.0.elem_count().max(1);
     let (mut right, mut among, mut entropy, mut range) = (0, 0, 0.0, 0.0);
     let mut answers = Vec::with_capacity(count);
     for rows in rows.chunks((CHUNK / features).clamp(1, 500)) {
-        let (inputs, labels) = images.batch(rows)?;
+        let (inputs, labels) = images.batch(0, rows)?;
         let logits = network.forward(&inputs, Mode::Eval)?.detach();
         let mean = loss::cross_entropy(&logits, &labels)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         entropy += mean * rows.len() as f64;

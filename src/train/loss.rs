@@ -31,18 +31,11 @@ impl LossConfig {
         (!fits).then(|| format!("loss.margin has radius {radius} and temperature {temperature}; use positive numbers"))
     }
 
-    /// Whether targets are labels and outputs logits.
-    pub(super) fn classifies(&self) -> bool {
-        match self {
-            Self::MeanSquaredError => false,
-            Self::CrossEntropy | Self::Margin(_) => true,
-        }
-    }
-
     /// Of a classifier, the number of labels with the largest logit (the first of equals).
     pub(super) fn right(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<usize>> {
-        if !self.classifies() {
-            return Ok(None);
+        match self {
+            Self::MeanSquaredError => return Ok(None),
+            Self::CrossEntropy | Self::Margin(_) => {}
         }
         let (logits, labels) = (outputs.detach().to_dtype(DType::F32)?.to_vec2::<f32>()?, targets.to_vec1::<u32>()?);
         let answer = |logits: &[f32]| (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best });

@@ -251,6 +251,9 @@ impl RobustnessFile {
             ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
         }
         check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
+        let dataset = self.data.dataset;
+        let grey = dataset.shape().channels == 1;
+        ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
         let fraction = self.data.validation_fraction;
         ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
         let matched = self.train.matched_accuracy.get(&self.data.dataset).copied();

@@ -1,8 +1,8 @@
 //! The images of a run by purpose.
 
 use crate::config::image::{ImageSet, ImageSpec};
-use crate::data::colour::{Augment, Photos};
-use crate::data::images::{ImageData, Images, Subset};
+use crate::data::augment::Augmented;
+use crate::data::images::ImageData;
 use crate::rng::Seed;
 use candle_core::Device;
 
@@ -12,20 +12,20 @@ const SCORED: usize = 2_000;
 /// The images of a run by purpose: what is not there cannot leak.
 pub struct Parts<'a> {
     /// To train on, augmented.
-    pub train: Photos<'a>,
+    pub train: Augmented<'a>,
     /// Some of these, as they are.
-    pub scored: Photos<'a>,
+    pub scored: Augmented<'a>,
     /// Kept from training; None where none are kept.
-    pub validation: Option<Photos<'a>>,
+    pub validation: Option<Augmented<'a>>,
     /// As they are.
-    pub test: Photos<'a>,
+    pub test: Augmented<'a>,
 }
 
 impl<'a> Parts<'a> {
     /// The images of a run. Validation images, and training images where a limit leaves some out, are drawn from the
     /// run's seed.
     pub fn of(spec: &ImageSpec, data: &'a ImageData, device: &Device) -> Self {
-        let plain = |images, rows| photos(images, rows, Augment::None, Seed(0), device);
+        let plain = |rows| Augmented::plain(&data.train, rows, device);
         let (train, validation) = spec.data.cut(data.train.len());
         let mut rows = spec.seed.stream("validation").permutation(data.train.len());
         rows.truncate(train + validation);
@@ -34,18 +34,26 @@ impl<'a> Parts<'a> {
         rows.sort_unstable();
         let scored = chosen(Seed(0), "scored", train, SCORED).into_iter().map(|place| rows[place]).collect();
         Self {
-            scored: plain(&data.train, scored),
-            train: photos(&data.train, rows, spec.augment, spec.seed, device),
-            validation: (!kept.is_empty()).then(|| plain(&data.train, kept)),
+            scored: plain(scored),
+            train: Augmented {
+                images: &data.train,
+                rows,
+                augment: spec.augment,
+                seed: spec.seed,
+                // No result depends on their number.
+                workers: rayon::current_num_threads(),
+                device: device.clone(),
+            },
+            validation: (!kept.is_empty()).then(|| plain(kept)),
             test: Self::test(&spec.data, data, device),
         }
     }
 
     /// The test images, the same ones for every run.
-    pub fn test(set: &ImageSet, data: &'a ImageData, device: &Device) -> Photos<'a> {
+    pub fn test(set: &ImageSet, data: &'a ImageData, device: &Device) -> Augmented<'a> {
         let all = data.test.len();
         let rows = chosen(Seed(0), "test", all, set.test_limit.unwrap_or(all));
-        photos(&data.test, rows, Augment::None, Seed(0), device)
+        Augmented::plain(&data.test, rows, device)
     }
 }
 
@@ -55,8 +63,4 @@ fn chosen(seed: Seed, stream: &str, rows: usize, most: usize) -> Vec<usize> {
     chosen.truncate(most);
     chosen.sort_unstable();
     chosen
-}
-
-fn photos<'a>(images: &'a Images, rows: Vec<usize>, _augment: Augment, _seed: Seed, device: &Device) -> Photos<'a> {
-    Photos(Subset { images, rows, device: device.clone() })
 }

@@ -4,7 +4,7 @@ use super::Parts;
 use crate::config::Spec;
 use crate::config::image::ImageSpec;
 use crate::data::TrainingSet;
-use crate::data::images::ImageData;
+use crate::data::images::{ImageData, Shape};
 use crate::evaluate::classification::{answers, score};
 use crate::experiment::scheduler::{Runner, Tick};
 use crate::experiment::training::{self, epoch_row};
@@ -32,8 +32,8 @@ impl Runner for Trainer<'_> {
     fn run(&self, spec: &ImageSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<ImageRecord>> {
         let started = training::start();
         let parts = Parts::of(spec, self.data, device);
-        let side = self.data.train.side;
-        let image = [side, side, 1];
+        let Shape { height, width, channels } = self.data.train.shape;
+        let image = [height, width, channels];
         let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, device)?;
         let mut watch = Watch::new(spec, &parts, tick);
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
