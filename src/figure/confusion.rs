@@ -50,8 +50,14 @@ pub fn confusion_matrix(title: &str, names: &[&str], counts: &[Vec<usize>]) -> R
     let left = MARGIN + 60.0 + widest + GAP;
     let width = left + classes as f64 * CELL + MARGIN;
     let entries = vec![
-        (Sign::Cell(shade(1.0, 1.0, Kind::Right)), format!("right, at most {:.1} %", 100.0 * of_kind(Kind::Right))),
-        (Sign::Cell(shade(1.0, 1.0, Kind::Mistake)), format!("mistaken, at most {:.1} %", 100.0 * of_kind(Kind::Mistake))),
+        (
+            Sign::Cell(shade(1.0, 1.0, Kind::Right)),
+            format!("right, in percent of the true class, at most {:.1} %", 100.0 * of_kind(Kind::Right)),
+        ),
+        (
+            Sign::Cell(shade(1.0, 1.0, Kind::Mistake)),
+            format!("mistaken, likewise, at most {:.1} %", 100.0 * of_kind(Kind::Mistake)),
+        ),
     ];
     let legend = Legend::new(entries, width - 2.0 * MARGIN)?;
     let top = title_height(title, width)?.round();

@@ -1,9 +1,9 @@
 //! What runs leave behind: directories with typed CSV rows, a manifest and weights; tables made from them.
 
 mod checkerboard;
+pub mod image;
 mod manifest;
 pub mod proportion;
-pub mod image;
 pub mod robustness;
 mod rows;
 mod run_dir;

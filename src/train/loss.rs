@@ -38,7 +38,8 @@ impl LossConfig {
             Self::CrossEntropy | Self::Margin(_) => {}
         }
         let (logits, labels) = (outputs.detach().to_dtype(DType::F32)?.to_vec2::<f32>()?, targets.to_vec1::<u32>()?);
-        let answer = |logits: &[f32]| (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best });
+        let answer =
+            |logits: &[f32]| (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best });
         Ok(Some(logits.iter().zip(labels).filter(|(logits, label)| answer(logits) == *label as usize).count()))
     }
 

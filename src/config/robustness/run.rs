@@ -191,7 +191,8 @@ impl AttackSpec {
 
 /// Names become parts of paths.
 fn plain(names: &[&str]) -> Option<String> {
-    (!names.iter().all(|name| is_plain(name))).then(|| "experiment and arm are names of letters, digits, - and _".into())
+    (!names.iter().all(|name| is_plain(name)))
+        .then(|| "experiment and arm are names of letters, digits, - and _".into())
 }
 
 impl Spec for TrainingSpec {

@@ -49,12 +49,7 @@ impl Runner for Trainer<'_> {
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
         }
-        Ok(Some(TrainingRecord {
-            ending,
-            epochs,
-            evaluations,
-            weights: model.parameters.to_stored()?,
-        }))
+        Ok(Some(TrainingRecord { ending, epochs, evaluations, weights: model.parameters.to_stored()? }))
     }
 }
 

@@ -79,7 +79,8 @@ fn against_parameters(results: &Results<'_>) -> Result<Image> {
 fn confusion(results: &Results<'_>) -> Result<Image> {
     let mean = |arm: &ArmResults| arm.sample("test", "accuracy").map_or(f64::NEG_INFINITY, |sample| sample.mean);
     let scored = results.arms.iter().filter(|arm| arm.sample("test", "accuracy").is_some());
-    let best = scored.max_by(|a, b| mean(a).total_cmp(&mean(b))).context("no training is finished without divergence")?;
+    let best =
+        scored.max_by(|a, b| mean(a).total_cmp(&mean(b))).context("no training is finished without divergence")?;
     let dataset = results.experiment.dataset;
     let names = dataset.class_names().with_context(|| format!("{} classes are too many", dataset.classes()))?;
     let mut counts = vec![vec![0; names.len()]; names.len()];
@@ -93,6 +94,6 @@ fn confusion(results: &Results<'_>) -> Result<Image> {
         seeds += 1;
     }
     let seeds = if seeds == 1 { "1 seed".to_string() } else { format!("{seeds} seeds") };
-    let what = format!("test images in percent of their class, {}, {seeds}", results.label(&best.arm));
-    confusion_matrix(&title(results, &what), &names, &counts)
+    let title = format!("Answers of {} to test images, {}, {seeds}", results.label(&best.arm), results.setting());
+    confusion_matrix(&title, &names, &counts)
 }

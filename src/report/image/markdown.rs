@@ -109,8 +109,11 @@ fn cells(results: &Results<'_>, arm: &ArmResults, columns: Columns) -> Vec<Strin
 }
 
 fn differences(text: &mut String, results: &Results<'_>) {
-    let differences: Vec<_> =
-        results.arms.iter().filter_map(|arm| results.difference(arm).map(|(other, sample)| (arm, other, sample))).collect();
+    let differences: Vec<_> = results
+        .arms
+        .iter()
+        .filter_map(|arm| results.difference(arm).map(|(other, sample)| (arm, other, sample)))
+        .collect();
     if differences.is_empty() {
         return;
     }

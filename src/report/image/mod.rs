@@ -31,7 +31,8 @@ impl Results<'_> {
     fn setting(&self) -> String {
         let Some(spec) = self.runs.first().map(|run| &run.spec) else { return String::new() };
         let epochs = spec.fit.iterations / spec.fit.report_every;
-        format!("{}, {epochs} {}", self.data(), if epochs == 1 { "epoch" } else { "epochs" })
+        let part = spec.data.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
+        format!("{}{part}, {epochs} {}", self.data(), if epochs == 1 { "epoch" } else { "epochs" })
     }
 
     /// How many runs are finished; nothing if all are.

@@ -48,8 +48,9 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
             let seeds = if difference.n == 1 { "1 seed".into() } else { format!("{} seeds", difference.n) };
             let spread = difference.deviation.map_or(String::new(), |d| format!(" +- {:.2}", 100.0 * d));
             let interval = difference.confidence_interval();
-            let interval = interval
-                .map_or(String::new(), |(low, high)| format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high));
+            let interval = interval.map_or(String::new(), |(low, high)| {
+                format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high)
+            });
             let _ = writeln!(text, "{} less {}: {points:+.2}{spread} points over {seeds}{interval}", names.0, names.1);
         }
     }

@@ -2,8 +2,8 @@
 
 use super::Results;
 use crate::record::FinishedRun;
-use crate::record::scores::Figure;
 use crate::record::robustness::{ArmMeasurements, RADII, attacks_made};
+use crate::record::scores::Figure;
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::{self, Verdict};
 use crate::report::{percent, probability, provenance, spread};

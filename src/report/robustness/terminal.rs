@@ -1,9 +1,9 @@
 //! The closing table of a command.
 
 use super::Results;
-use crate::record::scores::Figure;
-use crate::record::robustness::ArmMeasurements;
 use crate::record::Store;
+use crate::record::robustness::ArmMeasurements;
+use crate::record::scores::Figure;
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::Verdict;
 use crate::report::{probability, spread};
