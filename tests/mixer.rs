@@ -35,12 +35,12 @@ fn text(path: &Path) -> String {
 #[test]
 fn everything_is_there_and_says_that_it_is_the_sample() {
     let sandbox = Sandbox::new();
-    let told = sandbox.succeed(&tiny(&[]));
+    let told = sandbox.stdout(&tiny(&[]));
     for words in ["data sample", "top-1", "4 mixer + 12 Han less 4 mixer", "over 2 seeds", "parameters"] {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     let out = sandbox.path("results");
-    for chart in ["curves", "parameters", "confusion"] {
+    for chart in ["curves", "parameters", "confusion", "images"] {
         assert!(out.join(format!("figures/mixer-{chart}.png")).exists(), "{chart} is missing");
     }
     let readme = text(&out.join("README.md"));
@@ -71,7 +71,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     let assert = sandbox.command(&tiny(&[])).assert().success();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("4 of 4 runs are finished already"));
     fs::remove_dir_all(out.join("figures")).expect("figures to remove");
-    sandbox.succeed(&["report"]);
+    sandbox.stdout(&["report"]);
     assert_eq!(before, files(&out));
 }
 
@@ -92,36 +92,36 @@ fn jobs_and_threads_change_nothing() {
 #[test]
 fn a_killed_command_goes_on_where_it_was() {
     let sandbox = Sandbox::new();
-    sandbox.succeed(&tiny(&["--out", "whole"]));
+    sandbox.stdout(&tiny(&["--out", "whole"]));
     let arguments = tiny(&["--out", "cut"]);
     for milliseconds in [150, 300, 600] {
         sandbox.kill_after(milliseconds, &arguments);
     }
-    sandbox.succeed(&arguments);
+    sandbox.stdout(&arguments);
     assert!(files(&sandbox.path("whole")) == files(&sandbox.path("cut")));
 }
 
 #[test]
 fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     let sandbox = Sandbox::new();
-    sandbox.succeed(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));
+    sandbox.stdout(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));
     let run = sandbox.runs("results", "mixer/mixer-4-han-12", "training")[0].clone();
     let before = files(&sandbox.path("results"));
-    sandbox.succeed(&["rerun", run.to_str().expect("a plain path"), "--offline", "--device", "cpu"]);
+    sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--offline", "--device", "cpu"]);
     assert!(before == files(&sandbox.path("results")), "the run differs");
 
     let weights = run.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
     let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", weights];
-    let told = sandbox.succeed(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "8"]].concat());
+    let told = sandbox.stdout(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "8"]].concat());
     let row = text(&run.join("evaluations.csv"));
     let row = row.lines().find(|line| line.contains(",test,accuracy,")).expect("a row");
     let accuracy: f64 = row.split(',').nth(9).and_then(|value| value.parse().ok()).expect("an accuracy");
     assert!(told.contains(&format!("top-1 {:6.2} %", 100.0 * accuracy)), "{told} is not {row}");
     assert!(told.contains("data sample") && told.contains("200 images"), "{told}");
-    let told = sandbox.fail(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "16"]].concat());
+    let told = sandbox.error(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "16"]].concat());
     assert!(told.contains("--weights") && told.contains("expected shape"), "{told}");
-    let told = sandbox.fail(&[&evaluate[..], &["--arm", "mixer-9"]].concat());
+    let told = sandbox.error(&[&evaluate[..], &["--arm", "mixer-9"]].concat());
     assert!(told.contains("mixer-9: use one or more of mixer-4"), "{told}");
 }
 
@@ -149,7 +149,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--experiment", "none.toml"], "none.toml"),
         (&["--profile", "fast"], "smoke"),
     ] {
-        let told = sandbox.fail(&tiny(arguments));
+        let told = sandbox.error(&tiny(arguments));
         assert!(told.contains(words), "{arguments:?}: {words:?} is missing in: {told}");
     }
     assert!(!sandbox.path("results").exists(), "something was written");
@@ -158,7 +158,7 @@ fn mistakes_are_told_before_any_work() {
 #[test]
 fn the_plan_says_what_would_be_run() {
     let sandbox = Sandbox::new();
-    let told = sandbox.succeed(&["plan", "mixer", "--offline", "--profile", "paper"]);
+    let told = sandbox.stdout(&["plan", "mixer", "--offline", "--profile", "paper"]);
     let lines = |arm: &str| told.lines().filter(|line| line.starts_with(arm) && line.contains("600 epochs")).count();
     assert_eq!(["mixer-4 ", "mixer-4-han-12 ", "mixer-8 ", "resnet32 "].map(lines), [3; 4], "{told}");
     assert!(!sandbox.path("results").exists());
@@ -167,6 +167,6 @@ fn the_plan_says_what_would_be_run() {
 #[test]
 fn reproduce_includes_it() {
     let sandbox = Sandbox::new();
-    let told = sandbox.succeed(&["reproduce", "--only", "mixer", "--profile", "smoke", "--offline", "--device", "cpu"]);
+    let told = sandbox.stdout(&["reproduce", "--only", "mixer", "--profile", "smoke", "--offline", "--device", "cpu"]);
     assert!(told.contains("MLP-Mixer with Han blocks, data sample"), "{told}");
 }

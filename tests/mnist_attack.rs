@@ -40,7 +40,7 @@ fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn everything_is_there_and_says_that_it_is_the_sample() {
     let sandbox = Sandbox::new();
-    let told = sandbox.succeed(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]));
+    let told = sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]));
     assert!(told.contains("data sample") && told.contains("worst linf 0.1") && told.contains("proved 0.3"), "{told}");
     assert!(told.contains("checklist") && told.contains("McNemar"), "{told}");
     let out = sandbox.path("results");
@@ -95,7 +95,7 @@ fn batches_and_threads_change_nothing() {
 #[test]
 fn a_killed_command_goes_on_where_it_was() {
     let sandbox = Sandbox::new();
-    sandbox.succeed(&tiny(&["--attacks", "fgsm,pgd", "--out", "whole"]));
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--out", "whole"]));
     let arguments = tiny(&["--attacks", "fgsm,pgd", "--out", "cut"]);
     for milliseconds in [400, 900, 1600] {
         sandbox.kill_after(milliseconds, &arguments);
@@ -108,7 +108,7 @@ fn a_killed_command_goes_on_where_it_was() {
 fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let sandbox = Sandbox::new();
     let small = ["--models", "hannet", "--width", "24", "--depth", "6", "--attacks", "fgsm", "--norm", "linf"];
-    sandbox.succeed(&tiny(&small));
+    sandbox.stdout(&tiny(&small));
     let [training, attack] =
         ["training", "attack-linf"].map(|point| sandbox.runs("results", "mnist-attack/hannet", point)[0].clone());
     let before = files(&sandbox.path("results"));
@@ -120,13 +120,13 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
-    sandbox.succeed(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat()));
+    sandbox.stdout(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat()));
     let rows = |directory: &Path| fs::read(directory.join("per_example.csv")).expect("rows");
     assert_eq!(rows(&attack), rows(&sandbox.runs("given", "mnist-attack/hannet", "attack-linf")[0]));
-    let told = sandbox.fail(&tiny(&["--models", "hannet,fcnet", "--weights", weights]));
+    let told = sandbox.error(&tiny(&["--models", "hannet,fcnet", "--weights", weights]));
     assert!(told.contains("MODEL=FILE"), "{told}");
     // Before the other network is trained for nothing.
-    let told = sandbox.fail(&tiny(&["--weights", &format!("fcnet={weights}"), "--out", "untouched"]));
+    let told = sandbox.error(&tiny(&["--weights", &format!("fcnet={weights}"), "--out", "untouched"]));
     assert!(told.contains("--weights") && told.contains("expected shape"), "{told}");
     assert!(!sandbox.path("untouched").exists());
 }
@@ -134,7 +134,7 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 #[test]
 fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     let sandbox = Sandbox::new();
-    sandbox.succeed(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.npz"]));
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.npz"]));
     let npz = NpzTensors::new(sandbox.path("adversarial.npz"))?;
     let tensor = |name: &str| -> candle_core::Result<Tensor> {
         Ok(npz.get(name)?.unwrap_or_else(|| panic!("{name} is missing from {:?}", npz.names())))
@@ -160,7 +160,7 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
         assert_eq!(tensor(&format!("{arm}/seed0/radii/rounded"))?.dims(), [30]);
     }
     // The same tensors in the other format; a training is not made again for it.
-    sandbox.succeed(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.safetensors"]));
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.safetensors"]));
     let other = candle_core::safetensors::load(sandbox.path("adversarial.safetensors"), &Device::Cpu)?;
     assert_eq!(other.len(), npz.names().len());
     let name = "hannet/seed0/l2/worst/eps1";
@@ -189,7 +189,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--dataset", "cifar"], "mnist or fashion-mnist"),
         (&["--data-dir", "nowhere"], "nowhere"),
     ] {
-        let told = sandbox.fail(&tiny(arguments));
+        let told = sandbox.error(&tiny(arguments));
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
     assert!(!sandbox.path("results").exists(), "something was written");

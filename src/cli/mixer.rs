@@ -6,7 +6,7 @@ use crate::config::ProfileName;
 use crate::config::image::{Blocks, Comparison, Flags, ImageFile, ImageSpec};
 use crate::data::images::{self, ImageData};
 use crate::data::{augment::Augment, source::Dataset};
-use crate::experiment::image::Trainer;
+use crate::experiment::image::{Trainer, write_contact};
 use crate::experiment::progress::Progress;
 use crate::report::{self, Remembered};
 use anyhow::Result;
@@ -140,6 +140,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let workplace = Workplace::take(running, device, &experiment.name)?;
     let store = &workplace.store;
     Remembered::Image { experiment: Box::new(experiment.file().clone()), runs: runs.clone() }.save(store)?;
+    write_contact(&data, experiment.file().train.augment, &report::image::contact_file(store, &experiment.name))?;
     let trainer = Trainer { data: &data, data_hash: &data.hash() };
     let batch = workplace.scheduler(stop).run(&trainer, &runs, &Progress::new(running.quiet))?;
     let report = report::image::write(store, &experiment, runs.len(), &batch.finished)?;

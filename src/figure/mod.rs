@@ -6,6 +6,7 @@
 mod axes;
 mod canvas;
 mod confusion;
+mod contact_sheet;
 mod curves;
 mod decision_map;
 mod labels;
@@ -24,6 +25,7 @@ use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
 pub use confusion::confusion_matrix;
+pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
 pub use learning::{Course, CoursePanel, Quantity, learning_curves};

@@ -54,7 +54,7 @@ pub(super) fn ahead<T>(
         }
         let mut waiting = VecDeque::new();
         train(&mut || {
-            while waiting.len() <= AHEAD * workers
+            while waiting.len() < AHEAD * workers
                 && let Some(draw) = draws.next()
             {
                 let (sender, batch) = channel();
@@ -93,4 +93,109 @@ impl Drop for Stop<'_> {
 
 fn no_more() -> Result<Batch> {
     candle_core::bail!("there are no more batches")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    /// A set whose batches say what was asked for, and take different times.
+    struct Slow {
+        workers: usize,
+        made: AtomicUsize,
+        /// The row at which a batch fails.
+        broken: Option<u32>,
+    }
+
+    impl Slow {
+        fn new(workers: usize) -> Self {
+            Self { workers, made: AtomicUsize::new(0), broken: None }
+        }
+    }
+
+    impl TrainingSet for Slow {
+        fn len(&self) -> usize {
+            100
+        }
+
+        fn workers(&self) -> usize {
+            self.workers
+        }
+
+        fn batch(&self, epoch: usize, rows: &[u32]) -> Result<Batch> {
+            self.made.fetch_add(1, Ordering::Relaxed);
+            if rows.first() == self.broken.as_ref() {
+                candle_core::bail!("row {} is broken", rows[0]);
+            }
+            thread::sleep(Duration::from_millis(u64::from(rows[0] * 7 % 4)));
+            Ok((Tensor::new(&[epoch as u32], &Device::Cpu)?, Tensor::new(rows, &Device::Cpu)?))
+        }
+    }
+
+    fn draws(count: u32) -> impl Iterator<Item = Draw> {
+        (0..count).map(|row| Draw { epoch: row as usize / 10, rows: vec![row, 2 * row] })
+    }
+
+    #[test]
+    fn batches_come_in_order_for_any_number_of_workers() {
+        for workers in [0, 1, 2, 5] {
+            let set = Slow::new(workers);
+            ahead(&set, draws(30), |next| {
+                for row in 0..30 {
+                    let (epoch, rows) = next()?;
+                    assert_eq!((epoch.to_vec1()?, rows.to_vec1()?), (vec![row / 10], vec![row, 2 * row]));
+                }
+                assert!(next().expect_err("an end").to_string().contains("no more batches"));
+                Ok(())
+            })
+            .expect("30 batches");
+            assert_eq!(set.made.into_inner(), 30);
+        }
+    }
+
+    #[test]
+    fn workers_are_never_more_than_a_few_batches_ahead() {
+        let set = Slow::new(2);
+        ahead(&set, draws(1000), |next| {
+            for taken in 1..=20 {
+                next()?;
+                let made = set.made.load(Ordering::Relaxed);
+                assert!(made <= taken + 2 * AHEAD, "{made} made, {taken} taken");
+            }
+            Ok(())
+        })
+        .expect("20 batches");
+        // Whoever stops early has waited for what was being made, and for nothing more.
+        assert!(set.made.into_inner() <= 20 + 2 * AHEAD);
+    }
+
+    #[test]
+    fn a_batch_that_fails_ends_the_training_with_its_error() {
+        for workers in [0, 1, 3] {
+            let set = Slow { broken: Some(4), ..Slow::new(workers) };
+            let mut taken = 0;
+            let ended: Result<()> = ahead(&set, draws(1000), |next| {
+                loop {
+                    next()?;
+                    taken += 1;
+                }
+            });
+            assert!(ended.expect_err("a broken batch").to_string().contains("row 4 is broken"));
+            assert_eq!(taken, 4);
+        }
+    }
+
+    #[test]
+    fn an_error_in_the_training_ends_the_workers() {
+        let set = Slow::new(3);
+        let ended: Result<()> = ahead(&set, draws(1000), |next| {
+            next()?;
+            candle_core::bail!("the step failed")
+        });
+        assert!(ended.expect_err("an error").to_string().contains("the step failed"));
+        assert!(set.made.into_inner() <= 1 + 3 * AHEAD);
+    }
 }

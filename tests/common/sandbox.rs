@@ -1,18 +1,21 @@
-//! The real program in a home of its own, without data and without a network.
+//! A home of its own without a network and without other programs, and `han-exp` in it.
+
+#![allow(dead_code, reason = "every test program uses its own part of this")]
 
 use assert_cmd::Command;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
-/// Variables that say where data are.
-const DATA_PLACES: [&str; 4] = ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HAN_EXP_DATA"];
+/// Nobody listens there.
+const REFUSED: &str = "http://127.0.0.1:9";
 
-/// A home of its own without data, and the program in it.
-pub struct Sandbox(TempDir);
+/// The home.
+pub struct Sandbox(pub TempDir);
 
 impl Sandbox {
     pub fn new() -> Self {
@@ -23,7 +26,10 @@ impl Sandbox {
         self.0.path().join(name)
     }
 
-    /// The program with these arguments, at home here.
+    pub fn hub_cache(&self) -> PathBuf {
+        self.path("cache/huggingface/hub")
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         Command::from_std(self.process(arguments))
     }
@@ -31,31 +37,30 @@ impl Sandbox {
     fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(self.0.path()).args(arguments);
-        for name in DATA_PLACES {
+        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
+            command.env_remove(name);
+        }
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(name);
         }
         command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("PATH", self.path("bin")).env("HF_ENDPOINT", REFUSED);
         command
     }
 
-    /// Runs what must succeed; returns what it told.
-    pub fn succeed(&self, arguments: &[&str]) -> String {
-        let assert = self.command(arguments).assert().success();
-        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        text(&self.command(arguments).assert().success().get_output().stdout)
     }
 
     /// Runs what must fail; returns what it told.
-    pub fn fail(&self, arguments: &[&str]) -> String {
-        let assert = self.command(arguments).assert().failure();
-        let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-        assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
-        text
+    pub fn error(&self, arguments: &[&str]) -> String {
+        failure(&mut self.command(arguments))
     }
 
     /// Starts the program and kills it after a while.
     pub fn kill_after(&self, milliseconds: u64, arguments: &[&str]) {
-        let null = std::process::Stdio::null;
-        let mut child = self.process(arguments).stderr(null()).stdout(null()).spawn().expect("the program");
+        let mut process = self.process(arguments);
+        let mut child = process.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("the program");
         std::thread::sleep(Duration::from_millis(milliseconds));
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
@@ -70,6 +75,26 @@ impl Sandbox {
         runs.sort();
         runs
     }
+
+    /// Puts a program where the sandbox looks for them.
+    #[cfg(unix)]
+    pub fn install(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let program = self.path("bin").join(name);
+        fs::create_dir_all(self.path("bin")).expect("a directory");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+}
+
+pub fn failure(command: &mut Command) -> String {
+    let told = text(&command.assert().failure().get_output().stderr);
+    assert!(!told.contains("panicked") && !told.contains("backtrace"), "{told}");
+    told
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Every CSV, weights and PNG file below a directory with its bytes.

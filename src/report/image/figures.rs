@@ -1,14 +1,15 @@
 //! The charts of a comparison of image classifiers.
 
-use super::Results;
+use super::{Results, contact_file};
 use crate::figure::{
-    Course, CoursePanel, Image, Mark, MarkPanel, Quantity, accuracy_against_parameters, confusion_matrix,
-    learning_curves,
+    Course, CoursePanel, Image, Mark, MarkPanel, Quantity, SheetRow, accuracy_against_parameters, confusion_matrix,
+    contact_sheet, learning_curves,
 };
 use crate::record::Store;
 use crate::record::image::{ArmResults, ConfusionRow, CurveRow};
 use crate::report::drawn::{self, Drawn};
 use anyhow::{Context, Result, ensure};
+use candle_core::Device;
 
 /// Draws every chart.
 pub(super) fn draw(store: &Store, results: &Results<'_>) -> Result<Vec<Drawn>> {
@@ -16,8 +17,31 @@ pub(super) fn draw(store: &Store, results: &Results<'_>) -> Result<Vec<Drawn>> {
         ("Loss and accuracy over epochs", "curves", curves(results)),
         ("Test accuracy against parameters", "parameters", against_parameters(results)),
         ("Answers of the best network", "confusion", confusion(results)),
+        ("Augmented images", "images", images(store, results)),
     ];
     drawn::save(store, &results.experiment.name, charts)
+}
+
+/// Images as they are beside what augmentation makes of them.
+fn images(store: &Store, results: &Results<'_>) -> Result<Image> {
+    let path = contact_file(store, &results.experiment.name);
+    let missing = || format!("cannot read {}", path.display());
+    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).with_context(missing)?;
+    let tensor = |name: &str| tensors.get(name).with_context(|| format!("{} lacks {name}", path.display()));
+    let pixels = tensor("pixels")?;
+    let labels = tensor("labels")?.to_vec1::<u32>()?;
+    let names = results.experiment.dataset.class_names();
+    let mut rows = Vec::new();
+    for (index, label) in labels.into_iter().enumerate() {
+        let name = names.and_then(|names| names.get(label as usize).map(|name| (*name).to_string()));
+        let mut versions: Vec<Vec<u8>> = pixels.get(index)?.flatten_from(1)?.to_vec2()?;
+        let changed = versions.split_off(1);
+        let heading = name.unwrap_or_else(|| format!("class {label}"));
+        rows.push(SheetRow { heading, groups: vec![versions, changed] });
+    }
+    let augment = results.experiment.file().train.augment.name();
+    let title = format!("Training images of {}, augmentation {augment}", results.data());
+    contact_sheet(&title, pixels.dim(2)?, &["as it is", "in eight epochs"], &rows)
 }
 
 fn title(results: &Results<'_>, what: &str) -> String {

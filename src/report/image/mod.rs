@@ -11,6 +11,7 @@ use crate::record::image::{ArmResults, measure, seed_rows, table_rows};
 use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, Store};
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// The runs of an experiment that are finished, and what they have measured.
 struct Results<'r> {
@@ -55,6 +56,11 @@ impl Results<'_> {
         let other = self.arm(self.experiment.arm(&arm.arm)?.compared_to.as_deref()?)?;
         Some((other, arm.difference(other, "test", "accuracy")?))
     }
+}
+
+/// Where a command leaves a few augmented images for the contact sheet.
+pub fn contact_file(store: &Store, experiment: &str) -> PathBuf {
+    store.root().join("runs").join(experiment).join("augmented.safetensors")
 }
 
 /// Writes tables, figures and Markdown. `planned` is the number of runs that there should be: expectations are judged
