@@ -6,6 +6,4 @@ mod summary;
 
 pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow, RADII};
 pub use runs::{AttackRecord, TrainingRecord};
-pub use summary::{
-    ArmMeasurements, ComparisonRow, Figure, Measurements, Score, SeedRow, SummaryRow, attacks_made, measure,
-};
+pub use summary::{ArmMeasurements, ComparisonRow, Measurements, SeedRow, SummaryRow, attacks_made, measure};
