@@ -5,6 +5,7 @@
 
 mod axes;
 mod canvas;
+mod contact_sheet;
 mod curves;
 mod decision_map;
 mod labels;
@@ -21,6 +22,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
+pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
