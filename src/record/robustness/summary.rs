@@ -43,7 +43,6 @@ pub struct ArmMeasurements {
     pub effort: Vec<EffortRow>,
 }
 
-
 /// Reads what finished runs have left.
 ///
 /// # Errors
