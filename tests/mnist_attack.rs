@@ -60,7 +60,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
         rows.lines().next(),
         Some(
             "index,label,prediction,margin,norm,distance,attack,adversarial_class,distance_l2,fgsm,pgd,mt_pgd,deepfool,ddn,\
-             apgd_ce,apgd_dlr,apgd_t,fab_t,square,auto,bisection,certified_pair,certified_global,certified_measured,\
+             fmn,apgd_ce,apgd_dlr,apgd_t,fab_t,square,auto,bisection,certified_pair,certified_global,certified_measured,\
              certified_rounded"
         )
     );
@@ -211,7 +211,7 @@ fn reproduce_includes_it() {
     let arguments = ["reproduce", "--only", "mnist-attack", "--profile", "smoke", "--offline", "--device", "cpu"];
     let assert = sandbox.command(&arguments).assert().success();
     let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
-    assert!(text.contains("Robustness on MNIST, data sample"), "{text}");
+    assert!(text.contains("Adversarial robustness, data sample"), "{text}");
     let assert = sandbox.command(&["reproduce", "--profile", "smoke", "--data-dir", "nowhere"]).assert().failure();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("nowhere"));
     assert!(!sandbox.path("results/runs/checkerboard").exists());

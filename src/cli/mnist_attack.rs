@@ -4,7 +4,7 @@ use super::data::ImageSource;
 use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
 use crate::config::ProfileName;
 use crate::config::robustness::{
-    AttackSpec, Flags, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
+    AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
 };
 use crate::data::images::{self, Dataset, ImageData};
 use crate::evaluate::attack::{Attack, Norm, ROWS, Stop};
@@ -101,6 +101,9 @@ pub(super) struct Setting {
     /// Runs of pgd, mt-pgd, apgd and fab-t for each loss or class, all but the first from random points; auto makes one
     #[arg(long, value_name = "N")]
     restarts: Option<usize>,
+    /// Numbers in which networks compute under attack; f64 to compare with other programs, whose rounding differs
+    #[arg(long, value_enum, default_value_t)]
+    precision: Precision,
     /// Proposals of Square
     #[arg(long, value_name = "N")]
     queries: Option<usize>,
@@ -173,7 +176,8 @@ impl Setting {
         let data = images::load(experiment.dataset, &self.source.options())?;
         let set = experiment.image_set(data.is_sample());
         let all = experiment.trainings(&set, data.train.len(), device)?;
-        let attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
+        let mut attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
+        attacks.iter_mut().for_each(|attack| attack.precision = self.precision);
         attacks.iter().try_for_each(|attack| check_weights(attack, data.test.features()))?;
         // What is given as a file need not be trained.
         let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));

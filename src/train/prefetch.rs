@@ -146,7 +146,7 @@ mod tests {
             ahead(&set, draws(30), |next| {
                 for row in 0..30 {
                     let (epoch, rows) = next()?;
-                    assert_eq!((epoch.to_vec1()?, rows.to_vec1()?), (vec![row / 10], vec![row, 2 * row]));
+                    assert_eq!((epoch.to_vec1::<u32>()?, rows.to_vec1::<u32>()?), (vec![row / 10], vec![row, 2 * row]));
                 }
                 assert!(next().expect_err("an end").to_string().contains("no more batches"));
                 Ok(())

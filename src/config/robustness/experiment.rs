@@ -2,7 +2,7 @@
 
 use super::file::{ArmFile, RecipeFile, Requirement, RobustnessFile, ThreatFile};
 use super::overrides::WeightsFile;
-use super::run::{AttackSpec, Effort, ImageSet, Stopping, TrainingSpec, WeightsSource};
+use super::run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
 use crate::config::arms::{check_names, check_seeds};
 use crate::data::source::{self, Dataset};
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
@@ -194,6 +194,7 @@ impl Robustness {
             certify: attack.certify,
             effort: attack.effort,
             stop: Stop::AtSuccess,
+            precision: Precision::F32,
             data: data.clone(),
             model: arm.model.clone(),
             weights: weights.clone(),

@@ -13,4 +13,4 @@ mod tests;
 pub use experiment::{Arm, Robustness, validation_images};
 pub use file::{Metric, Requirement, RobustnessFile};
 pub use overrides::{Flags, Sizes, WeightsFile};
-pub use run::{AttackSpec, Effort, ImageSet, Stopping, TrainingSpec, WeightsSource};
+pub use run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};

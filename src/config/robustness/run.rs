@@ -7,6 +7,7 @@ use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
+use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -77,6 +78,33 @@ pub enum WeightsSource {
     },
 }
 
+/// The numbers in which a network computes while it is attacked. Images are f32 either way, and certificates are about
+/// the network in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Those of the training.
+    #[default]
+    F32,
+    /// Twice as exact: where rounding decides the sign of a gradient, an attack in f32 takes one of two paths, and another
+    /// program may take the other.
+    F64,
+}
+
+impl Precision {
+    /// The type of the network's numbers.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F64 => DType::F64,
+        }
+    }
+}
+
+fn is_single(precision: &Precision) -> bool {
+    *precision == Precision::F32
+}
+
 /// How hard the attacks try.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +157,9 @@ pub struct AttackSpec {
     /// number of passes, and nothing else.
     #[serde(default, skip_serializing_if = "at_success")]
     pub stop: Stop,
+    /// In which numbers the network computes.
+    #[serde(default, skip_serializing_if = "is_single")]
+    pub precision: Precision,
     /// The images.
     pub data: ImageSet,
     /// The network.

@@ -43,6 +43,7 @@ mod deepfool;
 mod examples;
 mod fab;
 mod fgsm;
+mod fmn;
 mod goal;
 mod hyperplane;
 mod loss;
@@ -70,6 +71,7 @@ pub use deepfool::DeepFool;
 pub use examples::{Example, Examples};
 pub use fab::Fab;
 pub use fgsm::Fgsm;
+pub use fmn::Fmn;
 pub use goal::{Aim, Stop, Target};
 pub use loss::{Loss, Objective, margin};
 pub use multi_target::MultiTarget;
@@ -130,6 +132,10 @@ pub enum Attack {
     ///
     /// See [`Ddn`].
     Ddn,
+    /// Ascent in a ball that shrinks and grows, from several points.
+    ///
+    /// See [`Fmn`].
+    Fmn,
     /// The standard cascade of AutoAttack.
     ///
     /// See [`Cascade`].
@@ -166,12 +172,13 @@ impl Setting {
 
 impl Attack {
     /// All attacks, the cheapest first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Fgsm,
         Self::Pgd,
         Self::MtPgd,
         Self::DeepFool,
         Self::Ddn,
+        Self::Fmn,
         Self::ApgdCe,
         Self::ApgdDlr,
         Self::ApgdT,
@@ -193,6 +200,7 @@ impl Attack {
             Self::Square => "square",
             Self::DeepFool => "deepfool",
             Self::Ddn => "ddn",
+            Self::Fmn => "fmn",
             Self::Auto => "auto",
         }
     }
@@ -202,7 +210,7 @@ impl Attack {
         let fewest = match self {
             Self::ApgdDlr => Loss::away(Objective::Dlr).fewest_classes(),
             Self::ApgdT => Loss::toward(Objective::Dlr, 0).fewest_classes(),
-            Self::Ddn if norm != Norm::L2 => return Some("ddn is an attack for l2; use fab-t or deepfool".into()),
+            Self::Ddn if norm != Norm::L2 => return Some("ddn is an attack for l2; use fmn, fab-t or deepfool".into()),
             Self::Fgsm
             | Self::Pgd
             | Self::MtPgd
@@ -211,6 +219,7 @@ impl Attack {
             | Self::Square
             | Self::DeepFool
             | Self::Ddn
+            | Self::Fmn
             | Self::Auto => 2,
         };
         let name = self.name();
@@ -220,7 +229,7 @@ impl Attack {
     /// Whether it looks for the nearest misclassified image rather than for any in the ball.
     pub fn is_minimum_norm(self) -> bool {
         match self {
-            Self::FabT | Self::DeepFool | Self::Ddn => true,
+            Self::FabT | Self::DeepFool | Self::Ddn | Self::Fmn => true,
             Self::Fgsm
             | Self::Pgd
             | Self::MtPgd
@@ -258,6 +267,7 @@ impl Attack {
             Self::Square => Square { queries, stop, ..Square::new(threat, image) }.run(classifier, examples, seed),
             Self::DeepFool => DeepFool::new(threat.norm).run(classifier, examples),
             Self::Ddn => Ddn { steps, ..Ddn::default() }.run(classifier, examples, seed),
+            Self::Fmn => Fmn { steps, targets, ..Fmn::new(threat.norm) }.run(classifier, examples, seed),
             Self::Auto => {
                 let cascade = Cascade { threat, image, steps, targets, queries };
                 Ok(cascade.worst_case(&cascade.run(classifier, examples, seed)?))

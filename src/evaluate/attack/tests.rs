@@ -52,10 +52,11 @@ fn minimum_norm_attacks_find_the_distance_of_a_linear_network() -> Result<()> {
         let threat = Threat { norm, eps: 0.5 };
         let mut attacks = vec![
             ("fab-t", Fab::new(threat).run(&classifier, &examples, seed)?),
+            ("fmn", Fmn { steps: 40, ..Fmn::new(norm) }.run(&classifier, &examples, seed)?),
             ("deepfool", DeepFool::new(norm).run(&classifier, &examples)?),
             ("bisection", Bisection::new(threat).run(&classifier, &examples, &BTreeMap::new(), seed)?),
         ];
-        let known = attacks[1].1.iter().map(|outcome| (outcome.index, outcome.distance(norm))).collect();
+        let known = attacks[2].1.iter().map(|outcome| (outcome.index, outcome.distance(norm))).collect();
         attacks.push(("bisection from deepfool", Bisection::new(threat).run(&classifier, &examples, &known, seed)?));
         for (name, outcomes) in attacks {
             for (outcome, example) in outcomes.iter().zip(examples.iter()) {

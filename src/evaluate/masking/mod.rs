@@ -85,13 +85,14 @@ pub fn checklist(
     let single = Fgsm::new(threat).run(classifier, examples, seed)?;
     let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
     let restarted = Pgd { restarts: RESTARTS, ..margin }.run(classifier, examples, seed)?;
-    let white = white_box(classifier, examples, setting, &restarted)?;
+    let from_image = from_image(classifier, examples, setting)?;
+    let white = worst_case(threat, &[&from_image, &restarted]);
 
     let mut rows = vec![deterministic(classifier, examples)?, returns_logits(examples)];
     rows.push(covers(&white, &single, threat));
     let steps = step_curve(classifier, examples, setting)?;
     rows.extend(steps_converge(&steps));
-    rows.push(restarts_converge(&restarted, threat, RESTARTS / 2));
+    rows.push(restarts_converge(&restarted, &from_image, threat, RESTARTS / 2));
     rows.push(falls_with_eps(&eps_curve(classifier, examples, setting)?));
     rows.extend(large_balls_break_all(classifier, examples, setting)?);
     rows.push(noise_adds_nothing(&white, &noise(classifier, examples, setting)?, threat));
@@ -103,17 +104,12 @@ pub fn checklist(
     Ok(Checklist { rows, steps, restarts: restart_curve(&restarted, threat), white_box: white })
 }
 
-/// The worst case of projected gradient descent on the cross-entropy, towards every wrong class, and of `others`.
-fn white_box(
-    classifier: &Classifier<'_>,
-    examples: &Examples,
-    setting: &Setting,
-    others: &[Outcome],
-) -> Result<Vec<Outcome>> {
+/// The worst case of projected gradient descent from the image, on the cross-entropy and towards every wrong class.
+fn from_image(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<Outcome>> {
     let one = Setting { restarts: 1, stop: Stop::AtSuccess, ..*setting };
     let pgd = Attack::Pgd.run(classifier, examples, &one)?;
     let targets = Attack::MtPgd.run(classifier, examples, &one)?;
-    Ok(worst_case(setting.threat, &[&pgd, &targets, others]))
+    Ok(worst_case(setting.threat, &[&pgd, &targets]))
 }
 
 /// Largest difference of a logit between two passes of the same images.
@@ -177,12 +173,19 @@ pub fn transfer_adds_nothing(
     Ok(Check::at_most("attacks on another network add nothing", measured, NEGLIGIBLE))
 }
 
-/// Part of the examples that a run from `half` on was the first to break.
-pub fn restarts_converge(outcomes: &[Outcome], threat: Threat, half: usize) -> Check {
-    let late =
-        outcomes.iter().filter(|outcome| outcome.breaks(threat)).filter_map(|outcome| outcome.adversarial.as_ref());
-    let measured = share(late.filter(|found| found.run >= half).count(), outcomes.len());
-    Check::at_most("twice the restarts change no accuracy", measured, NEGLIGIBLE)
+/// Part of the examples that only runs from `half` on broke: neither the runs before nor the other white-box attacks.
+///
+/// An example whose nearest boundary is just inside the ball is broken by some random points and not by others, on any
+/// network; with one attack alone that is a few images in a thousand between ten runs and twenty. What may not grow with
+/// the number of restarts is the worst case, which is what is reported. [`restart_curve`] tells of the runs alone.
+pub fn restarts_converge(restarted: &[Outcome], others: &[Outcome], threat: Threat, half: usize) -> Check {
+    let broken = by_index(others, threat);
+    let late = |outcome: &&Outcome| {
+        let found = outcome.adversarial.as_ref().filter(|_| outcome.breaks(threat));
+        found.is_some_and(|found| found.run >= half) && broken.get(&outcome.index) != Some(&true)
+    };
+    let measured = share(restarted.iter().filter(late).count(), restarted.len());
+    Check::at_most("twice the restarts change no worst case", measured, NEGLIGIBLE)
 }
 
 /// Three rows: the accuracy that is left in a ball that reaches a flat grey image from everywhere (0.5 in Linf), the

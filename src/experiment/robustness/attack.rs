@@ -4,7 +4,7 @@ use super::CLASSES;
 use super::checklist::{self, Findings};
 use super::export::Export;
 use super::ledger::{Finder, Ledger, confidence};
-use crate::config::robustness::{AttackSpec, Effort, TrainingSpec, WeightsSource};
+use crate::config::robustness::{AttackSpec, Effort, Precision, TrainingSpec, WeightsSource};
 use crate::data::images::{ImageData, Images, SIDE};
 use crate::data::source;
 use crate::evaluate::attack::{
@@ -67,7 +67,11 @@ impl Runner for Attacker<'_> {
                 return Ok(Some(AttackRecord::empty(ending(parameters, Some(step)))));
             }
         };
-        let classifier = self.classifier(&model, device)?;
+        let precise = match spec.precision {
+            Precision::F32 => None,
+            Precision::F64 => Some(self.precise(spec, &model, device)?),
+        };
+        let classifier = self.classifier(precise.as_ref().unwrap_or(&model), spec.precision, device)?;
         let examples = self.examples(spec, &classifier)?;
         let mut run = Run {
             spec,
@@ -165,9 +169,16 @@ impl Attacker<'_> {
         Ok(Loaded::Model(Box::new(model)))
     }
 
-    fn classifier<'m>(&self, model: &'m Model, device: &Device) -> Result<Classifier<'m>> {
+    /// The network in f64, with the same parameters.
+    fn precise(&self, spec: &AttackSpec, model: &Model, device: &Device) -> Result<Model> {
+        let precise = spec.model.build_as(DType::F64, self.data.test.features(), CLASSES, Seed(0), device)?;
+        precise.parameters.assign(&model.parameters.to_stored()?.into_iter().collect())?;
+        Ok(precise)
+    }
+
+    fn classifier<'m>(&self, model: &'m Model, precision: Precision, device: &Device) -> Result<Classifier<'m>> {
         let network = model.frozen.as_ref();
-        let classifier = Classifier::with_type(network, self.data.test.features(), DType::F32, device)?;
+        let classifier = Classifier::with_type(network, self.data.test.features(), precision.dtype(), device)?;
         Ok(classifier.with_batch(self.batch))
     }
 
@@ -185,8 +196,7 @@ impl Attacker<'_> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
         let chosen: BTreeSet<usize> = attacked(self.data.test.len(), spec.checklist_images).into_iter().collect();
         let examples = run.examples.filter(|example| chosen.contains(&example.index));
-        let precise = spec.model.build_as(DType::F64, self.data.test.features(), CLASSES, Seed(0), device)?;
-        precise.parameters.assign(&model.parameters.to_stored()?.into_iter().collect())?;
+        let precise = self.precise(spec, model, device)?;
         let mut surrogates = Vec::new();
         for training in &spec.surrogates {
             surrogates.extend(self.surrogate(training, device)?.map(|model| (training.arm.clone(), model)));

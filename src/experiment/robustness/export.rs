@@ -80,6 +80,10 @@ impl Run<'_> {
             ("labels".into(), numbers(|example| example.label as i64)?),
             ("indices".into(), numbers(|example| example.index as i64)?),
             ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
+            (
+                "settings/bits".into(),
+                Tensor::new(&[8 * self.spec.precision.dtype().size_in_bytes() as i64], &Device::Cpu)?,
+            ),
         ]);
         let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
         let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();

@@ -139,6 +139,7 @@ impl Ledger {
                 mt_pgd: None,
                 deepfool: None,
                 ddn: None,
+                fmn: None,
                 apgd_ce: None,
                 apgd_dlr: None,
                 apgd_t: None,

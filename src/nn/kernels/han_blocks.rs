@@ -17,7 +17,8 @@ use super::dispatch::vectorized;
 use super::han::{Record, Stack};
 use super::lanes::Element;
 use super::pieces;
-use super::rows::{dot, sum, sum2};
+use super::rows::{dot, sum};
+use pulp::Simd;
 
 /// Sizes of one pass.
 #[derive(Debug, Clone, Copy)]
@@ -146,11 +147,6 @@ fn magnitude<T: Element>(z: T) -> T {
     if z < T::default() { T::default() - z } else { z }
 }
 
-#[inline(always)]
-fn signed<T: Element>(value: T, sign: i8) -> T {
-    value * T::of_i8(sign)
-}
-
 /// y = |x + scale v + b| with one scale a column, written over a row of x.
 #[inline(always)]
 fn reflect_along_tokens<T: Element>(x: &mut [T], scale: &[T], v: T, b: T, signs: Option<&mut [i8]>) {
@@ -168,8 +164,8 @@ fn reflect_along_tokens<T: Element>(x: &mut [T], scale: &[T], v: T, b: T, signs:
 
 /// A whole layer along channels, over a row of x.
 #[inline(always)]
-fn reflect_along_channels<T: Element>(x: &mut [T], v: &[T], b: &[T], signs: Option<&mut [i8]>) {
-    let scale = T::from_f64(-2.0) * dot(v, x);
+fn reflect_along_channels<T: Element, S: Simd>(simd: S, x: &mut [T], v: &[T], b: &[T], signs: Option<&mut [i8]>) {
+    let scale = T::from_f64(-2.0) * dot(simd, v, x);
     match signs {
         Some(signs) => {
             for (((x, v), b), sign_of_z) in x.iter_mut().zip(v).zip(b).zip(signs) {
@@ -183,7 +179,7 @@ fn reflect_along_channels<T: Element>(x: &mut [T], v: &[T], b: &[T], signs: Opti
 }
 
 vectorized! {
-    fn forward_sample<T: Element>(shape: Shape, blocks: &Blocks<T>, x: &mut [T], signs: Option<&mut [i8]>) {
+    fn forward_sample<T: Element>(@simd; shape: Shape, blocks: &Blocks<T>, x: &mut [T], signs: Option<&mut [i8]>) {
         let (Shape { tokens, channels, .. }, mut signs) = (shape, signs);
         let layer = x.len();
         let minus_two = T::from_f64(-2.0);
@@ -216,7 +212,7 @@ vectorized! {
                 reflect_along_tokens(x, &along, v, b, signs.as_deref_mut().map(|signs| &mut signs[place(1)]));
                 for (of_block, row) in [(2, one), (3, two)] {
                     let signs = signs.as_deref_mut().map(|signs| &mut signs[place(of_block)]);
-                    reflect_along_channels(x, blocks.channels.unit(row), blocks.channels.bias(row), signs);
+                    reflect_along_channels(simd, x, blocks.channels.unit(row), blocks.channels.bias(row), signs);
                 }
                 if let Some(v) = following {
                     next.iter_mut().zip(x).for_each(|(next, x)| *next += v[token] * *x);
@@ -228,6 +224,7 @@ vectorized! {
 
     /// `y` goes back to the sample's input, `g` to its gradient.
     fn backward_sample<T: Element>(
+        @simd;
         shape: Shape,
         blocks: &Blocks<T>,
         y: &mut [T],
@@ -247,8 +244,8 @@ vectorized! {
             for token in 0..tokens {
                 let place = token * channels;
                 let (y, g) = (&mut y[place..][..channels], &mut g[place..][..channels]);
-                undo_along_channels(y, g, &signs[3 * layer + place..][..channels], &blocks.channels, two, &mut sums.channels);
-                undo_along_channels(y, g, &signs[2 * layer + place..][..channels], &blocks.channels, one, &mut sums.channels);
+                undo_along_channels(simd, y, g, &signs[3 * layer + place..][..channels], &blocks.channels, two, &mut sums.channels);
+                undo_along_channels(simd, y, g, &signs[2 * layer + place..][..channels], &blocks.channels, one, &mut sums.channels);
                 let (v, b) = (blocks.tokens.unit(two)[token], blocks.tokens.bias(two)[token]);
                 begin_undo(y, g, &signs[layer + place..][..channels], v, b, &mut q, &mut t);
             }
@@ -257,7 +254,7 @@ vectorized! {
             for token in 0..tokens {
                 let place = token * channels;
                 let (y, g) = (&mut y[place..][..channels], &mut g[place..][..channels]);
-                end_undo(y, g, &q, &t, blocks.tokens.unit(two)[token], two * tokens + token, &mut sums.tokens);
+                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(two)[token], two * tokens + token, &mut sums.tokens);
                 let (v, b) = (blocks.tokens.unit(one)[token], blocks.tokens.bias(one)[token]);
                 begin_undo(y, g, &signs[place..][..channels], v, b, &mut next_q, &mut next_t);
             }
@@ -266,40 +263,48 @@ vectorized! {
             for token in 0..tokens {
                 let place = token * channels;
                 let (y, g) = (&mut y[place..][..channels], &mut g[place..][..channels]);
-                end_undo(y, g, &q, &t, blocks.tokens.unit(one)[token], one * tokens + token, &mut sums.tokens);
+                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(one)[token], one * tokens + token, &mut sums.tokens);
             }
         }
     }
 }
 
+// Loops over many slices stay scalar: the compiler would have to prove each written one apart from all others. So there
+// are more loops here than the formulas need, each over few slices; the rows are in the first-level cache.
+
 /// y to z - b and g to dL/dz for a token's row, and the row's share of q and t.
 #[inline(always)]
 fn begin_undo<T: Element>(y: &mut [T], g: &mut [T], signs: &[i8], v: T, b: T, q: &mut [T], t: &mut [T]) {
-    for ((((y, g), sign), q), t) in y.iter_mut().zip(g).zip(signs).zip(q).zip(t) {
-        *y = signed(*y, *sign) - b;
-        *g = signed(*g, *sign);
-        *q += v * *y;
-        *t += v * *g;
-    }
+    apply_signs(y, signs);
+    y.iter_mut().for_each(|y| *y -= b);
+    apply_signs(g, signs);
+    add_multiple(q, v, y);
+    add_multiple(t, v, g);
 }
 
 /// z - b to x and dL/dz to dL/dx for a token's row, which adds one entry to each sum.
 #[inline(always)]
-fn end_undo<T: Element>(y: &mut [T], g: &mut [T], q: &[T], t: &[T], v: T, place: usize, sums: &mut (Vec<T>, Vec<T>)) {
-    let two_v = T::from_f64(2.0) * v;
-    for (y, q) in y.iter_mut().zip(q) {
-        *y -= two_v * *q;
-    }
-    sums.0[place] += dot(t, y) - sum2(q, g, |q, g| q * g);
-    sums.1[place] += sum(g, |g| g);
-    for (g, t) in g.iter_mut().zip(t) {
-        *g -= two_v * *t;
-    }
+fn end_undo<T: Element, S: Simd>(
+    simd: S,
+    y: &mut [T],
+    g: &mut [T],
+    q: &[T],
+    t: &[T],
+    v: T,
+    place: usize,
+    sums: &mut (Vec<T>, Vec<T>),
+) {
+    let minus_two_v = T::from_f64(-2.0) * v;
+    add_multiple(y, minus_two_v, q);
+    sums.0[place] += dot(simd, t, y) - dot(simd, q, g);
+    sums.1[place] += sum(simd, g);
+    add_multiple(g, minus_two_v, t);
 }
 
 /// Undoes a layer along channels on a row.
 #[inline(always)]
-fn undo_along_channels<T: Element>(
+fn undo_along_channels<T: Element, S: Simd>(
+    simd: S,
     y: &mut [T],
     g: &mut [T],
     signs: &[i8],
@@ -308,19 +313,27 @@ fn undo_along_channels<T: Element>(
     sums: &mut (Vec<T>, Vec<T>),
 ) {
     let (v, b) = (stack.unit(layer), stack.bias(layer));
-    for (((y, g), sign), b) in y.iter_mut().zip(g.iter_mut()).zip(signs).zip(b) {
-        *y = signed(*y, *sign) - *b;
-        *g = signed(*g, *sign);
-    }
-    let (q, t) = (dot(v, y), dot(v, g));
-    let two = T::from_f64(2.0);
-    let (two_q, two_t) = (two * q, two * t);
-    let width = v.len();
-    let sums = sums.0[layer * width..].iter_mut().zip(&mut sums.1[layer * width..]);
-    for ((((y, g), v), of_direction), of_bias) in y.iter_mut().zip(g).zip(v).zip(sums).map(|(a, (d, b))| ((a, d), b)) {
-        *y -= two_q * *v;
-        *of_direction += t * *y - q * *g;
-        *of_bias += *g;
-        *g -= two_t * *v;
-    }
+    let place = layer * v.len()..(layer + 1) * v.len();
+    let (of_direction, of_bias) = (&mut sums.0[place.clone()], &mut sums.1[place]);
+    apply_signs(y, signs);
+    y.iter_mut().zip(b).for_each(|(y, b)| *y -= *b);
+    apply_signs(g, signs);
+    let (q, t) = (dot(simd, v, y), dot(simd, v, g));
+    let minus_two = T::from_f64(-2.0);
+    add_multiple(y, minus_two * q, v);
+    add_multiple(of_direction, t, y);
+    add_multiple(of_direction, T::default() - q, g);
+    of_bias.iter_mut().zip(g.iter()).for_each(|(sum, g)| *sum += *g);
+    add_multiple(g, minus_two * t, v);
+}
+
+#[inline(always)]
+fn apply_signs<T: Element>(values: &mut [T], signs: &[i8]) {
+    values.iter_mut().zip(signs).for_each(|(value, sign)| *value *= T::of_i8(*sign));
+}
+
+/// y += a x
+#[inline(always)]
+fn add_multiple<T: Element>(y: &mut [T], a: T, x: &[T]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * *x);
 }

@@ -2,7 +2,7 @@
 
 use super::dispatch::vectorized;
 use super::lanes::Element;
-use super::rows::{sum, sum2};
+use super::rows::{dot, squares_about, sum};
 
 /// Mean and 1 / sqrt(variance + epsilon) of a row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,12 +18,12 @@ pub const EPSILON: f64 = 1e-5;
 
 vectorized! {
     /// Measures every row of `x`.
-    pub fn measure<T: Element>(x: &[T], moments: &mut [Moments<T>]) {
+    pub fn measure<T: Element>(@simd; x: &[T], moments: &mut [Moments<T>]) {
         let columns = x.len() / moments.len().max(1);
         let scale = T::from_f64(1.0 / columns as f64);
         for (row, moments) in x.chunks_exact(columns).zip(moments) {
-            let mean = sum(row, |x| x) * scale;
-            let variance = sum(row, |x| (x - mean) * (x - mean)) * scale;
+            let mean = sum(simd, row) * scale;
+            let variance = squares_about(simd, row, mean) * scale;
             *moments = Moments { mean, inverse: T::from_f64(1.0) / (variance + T::from_f64(EPSILON)).square_root() };
         }
     }
@@ -42,6 +42,7 @@ vectorized! {
     ///
     /// With h = (x - mean) / deviation and g = weight dL/dn: dL/dx = (g - mean(g) - h mean(g h)) / deviation.
     pub fn add_backward<T: Element>(
+        @simd;
         x: &[T],
         moments: &[Moments<T>],
         weight: &[T],
@@ -56,15 +57,13 @@ vectorized! {
         let mut h = vec![T::default(); columns];
         let rows = x.chunks_exact(columns).zip(gradient.chunks_exact(columns)).zip(input_gradient.chunks_exact_mut(columns));
         for (((x, dn), dx), m) in rows.zip(moments) {
-            let outputs = g.iter_mut().zip(&mut h).zip(weight_gradient.iter_mut().zip(bias_gradient.iter_mut()));
-            for (((g, h), (dw, db)), ((x, dn), w)) in outputs.zip(x.iter().zip(dn).zip(weight)) {
-                *h = (*x - m.mean) * m.inverse;
-                *g = *dn * *w;
-                *dw += *dn * *h;
-                *db += *dn;
-            }
-            let along_one = sum(&g, |g| g) * scale;
-            let along_h = sum2(&g, &h, |g, h| g * h) * scale;
+            // Loops over many slices stay scalar: each written one would have to be proved apart from all others.
+            h.iter_mut().zip(x).for_each(|(h, x)| *h = (*x - m.mean) * m.inverse);
+            g.iter_mut().zip(dn).zip(weight).for_each(|((g, dn), w)| *g = *dn * *w);
+            weight_gradient.iter_mut().zip(dn).zip(&h).for_each(|((dw, dn), h)| *dw += *dn * *h);
+            bias_gradient.iter_mut().zip(dn).for_each(|(db, dn)| *db += *dn);
+            let along_one = sum(simd, &g) * scale;
+            let along_h = dot(simd, &g, &h) * scale;
             for ((dx, g), h) in dx.iter_mut().zip(&g).zip(&h) {
                 *dx += (*g - along_one - *h * along_h) * m.inverse;
             }

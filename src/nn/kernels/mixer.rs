@@ -307,9 +307,9 @@ vectorized! {
         }
     }
 
-    fn add_row_sums<T: Element>(matrix: &[T], columns: usize, sums: &mut [T]) {
+    fn add_row_sums<T: Element>(@simd; matrix: &[T], columns: usize, sums: &mut [T]) {
         for (row, sum) in matrix.chunks_exact(columns).zip(sums) {
-            *sum += super::rows::sum(row, |value| value);
+            *sum += super::rows::sum(simd, row);
         }
     }
 }

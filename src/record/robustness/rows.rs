@@ -1,17 +1,19 @@
 //! The rows of the CSV files of an attack run. Fractions are 0 to 1, distances in units of the pixels' range.
 
+use crate::evaluate::attack::TOLERANCE;
 use serde::{Deserialize, Serialize};
 
 /// Radii (L2) that the literature prints: 36, 72 and 108 of 255, and the pair 0.3 and 1.58 of MNIST.
 pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
 
 /// The columns of [`ExampleRow`] that belong to an attack, in their order there.
-pub const ATTACKS: [&str; 12] = [
+pub const ATTACKS: [&str; 13] = [
     "fgsm",
     "pgd",
     "mt-pgd",
     "deepfool",
     "ddn",
+    "fmn",
     "apgd-ce",
     "apgd-dlr",
     "apgd-t",
@@ -54,6 +56,9 @@ pub struct ExampleRow {
     pub deepfool: Option<f64>,
     /// DDN.
     pub ddn: Option<f64>,
+    /// FMN.
+    #[serde(default)]
+    pub fmn: Option<f64>,
     /// APGD on the cross-entropy.
     pub apgd_ce: Option<f64>,
     /// APGD on the difference of logits ratio.
@@ -79,11 +84,32 @@ pub struct ExampleRow {
 }
 
 impl ExampleRow {
+    /// Whether no attack broke the image within a ball; with 0, whether the image itself is classified right.
+    pub fn resists(&self, eps: f64) -> bool {
+        if eps == 0.0 { self.margin > 0.0 } else { self.distance > eps + TOLERANCE }
+    }
+
     /// Sets the columns of the attacks, in the order of [`ATTACKS`].
     #[must_use]
     pub fn with_attacks(self, distances: [Option<f64>; ATTACKS.len()]) -> Self {
-        let [fgsm, pgd, mt_pgd, deepfool, ddn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] = distances;
-        Self { fgsm, pgd, mt_pgd, deepfool, ddn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection, ..self }
+        let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] =
+            distances;
+        Self {
+            fgsm,
+            pgd,
+            mt_pgd,
+            deepfool,
+            ddn,
+            fmn,
+            apgd_ce,
+            apgd_dlr,
+            apgd_t,
+            fab_t,
+            square,
+            auto,
+            bisection,
+            ..self
+        }
     }
 
     /// The columns of the attacks, in the order of [`ATTACKS`].
@@ -94,6 +120,7 @@ impl ExampleRow {
             self.mt_pgd,
             self.deepfool,
             self.ddn,
+            self.fmn,
             self.apgd_ce,
             self.apgd_dlr,
             self.apgd_t,

@@ -1,15 +1,16 @@
-//! Figures over seeds, figures of single seeds with their intervals, and networks compared image by image.
+//! What was measured: figures over seeds, and figures of single seeds with their intervals.
 
+use super::comparison::compare;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
+use super::tables::{ComparisonRow, SeedRow, SummaryRow};
 use crate::config::Spec;
 use crate::config::robustness::{AttackSpec, Robustness, TrainingSpec};
-use crate::evaluate::attack::{Norm, TOLERANCE};
+use crate::evaluate::attack::Norm;
 use crate::record::FinishedRun;
-use crate::record::proportion::{Confidence, Paired, Proportion};
+use crate::record::proportion::{Confidence, Proportion};
 use crate::record::scores::{self, Figure, Score, Scores};
 use crate::record::statistics::Sample;
-use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was measured, as tables and charts need it.
@@ -42,117 +43,6 @@ pub struct ArmMeasurements {
     pub effort: Vec<EffortRow>,
 }
 
-/// `tables/<experiment>.csv`: a figure over the seeds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SummaryRow {
-    /// Experiment.
-    pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
-    pub data: String,
-    /// Which network.
-    pub arm: String,
-    /// Trained scalars.
-    pub parameters: usize,
-    /// train, validation or test (all its images), attacked (those test images that were attacked).
-    pub split: String,
-    /// As in `evaluations.csv`.
-    pub metric: String,
-    /// The attack; worst_case for all of them; none.
-    pub attack: String,
-    /// linf or l2.
-    pub norm: String,
-    /// Size of the ball, or radius.
-    pub epsilon: String,
-    /// Seeds with a value.
-    pub seeds: usize,
-    /// Seeds without, because training diverged.
-    pub diverged: usize,
-    /// Mean over seeds.
-    pub mean: f64,
-    /// Standard deviation over seeds.
-    pub std: Option<f64>,
-    /// Lowest seed.
-    pub min: f64,
-    /// Highest seed.
-    pub max: f64,
-    /// 95 % interval of the mean over seeds, Student's t.
-    pub ci95_low: Option<f64>,
-    /// Its upper end.
-    pub ci95_high: Option<f64>,
-}
-
-/// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeedRow {
-    /// Experiment.
-    pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
-    pub data: String,
-    /// Which network.
-    pub arm: String,
-    /// Seed.
-    pub seed: u64,
-    /// clean_accuracy (all test images, or those attacked), robust_accuracy or certified_accuracy.
-    pub metric: String,
-    /// linf, l2, or nothing for the clean accuracy.
-    pub norm: String,
-    /// Size of the ball, or radius.
-    pub epsilon: Option<f64>,
-    /// Images for which it holds.
-    pub count: u64,
-    /// Images.
-    pub n: u64,
-    /// Their part.
-    pub value: f64,
-    /// 95 % interval.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
-    /// wilson, or clopper_pearson for what is certified.
-    pub interval: String,
-}
-
-/// `tables/<experiment>-paired.csv`: two networks of one seed on the same images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComparisonRow {
-    /// Experiment.
-    pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
-    pub data: String,
-    /// The network under study.
-    pub first: String,
-    /// The other one.
-    pub second: String,
-    /// Seed of both.
-    pub seed: u64,
-    /// linf, l2, or nothing for the images as they are.
-    pub norm: String,
-    /// Size of the ball; 0 for the images as they are.
-    pub epsilon: f64,
-    /// Accuracy of the first, under all attacks.
-    pub first_accuracy: f64,
-    /// Accuracy of the second.
-    pub second_accuracy: f64,
-    /// Images that the first alone gets right.
-    pub first_only: u64,
-    /// Images that the second alone gets right.
-    pub second_only: u64,
-    /// Images.
-    pub n: u64,
-    /// First accuracy less the second: 95 % interval (Agresti and Min).
-    pub difference_low: f64,
-    /// Its upper end.
-    pub difference_high: f64,
-    /// McNemar's exact test, two-sided.
-    pub p_value: f64,
-}
-
-impl ExampleRow {
-    /// Whether no attack broke the image within a ball; with 0, whether the image itself is classified right.
-    pub fn resists(&self, eps: f64) -> bool {
-        if eps == 0.0 { self.margin > 0.0 } else { self.distance > eps + TOLERANCE }
-    }
-}
 
 /// Reads what finished runs have left.
 ///
@@ -294,61 +184,6 @@ impl ArmMeasurements {
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
         scores::sample(self.values.get(figure)?)
     }
-}
-
-/// Every network against the one that it is compared to, seed by seed.
-fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
-    let measured = |name: &str| arms.iter().find(|arm| arm.arm == name);
-    let mut rows = Vec::new();
-    for arm in &experiment.arms {
-        let first = arm.compared_to.as_deref().and_then(measured);
-        let (Some(first), Some(second)) = (first, measured(&arm.name)) else { continue };
-        for ((seed, norm), examples) in &first.examples {
-            let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
-            let threat = experiment.threats.iter().find(|threat| threat.norm.name() == *norm);
-            let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
-            for eps in sizes {
-                let (a, b) = paired(examples, against, eps);
-                let pair = Paired::of(&a, &b).context("two networks were attacked on no common image")?;
-                let (difference_low, difference_high) = pair.difference(Confidence::P95);
-                let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
-                let row = ComparisonRow {
-                    experiment: experiment.name.clone(),
-                    data: data.into(),
-                    first: first.arm.clone(),
-                    second: second.arm.clone(),
-                    seed: *seed,
-                    norm: if eps == 0.0 { String::new() } else { (*norm).into() },
-                    epsilon: eps,
-                    first_accuracy: part(&a),
-                    second_accuracy: part(&b),
-                    first_only: pair.first_only,
-                    second_only: pair.second_only,
-                    n: pair.images,
-                    difference_low,
-                    difference_high,
-                    p_value: pair.p_value(),
-                };
-                // The images as they are come with every norm.
-                if !rows.contains(&row) {
-                    rows.push(row);
-                }
-            }
-        }
-    }
-    rows.sort_by(|a, b| {
-        let key = |row: &ComparisonRow| (row.second.clone(), row.norm.clone());
-        key(a).cmp(&key(b)).then(a.epsilon.total_cmp(&b.epsilon)).then(a.seed.cmp(&b.seed))
-    });
-    Ok(rows)
-}
-
-/// Which of the images that both were attacked on each network gets right.
-fn paired(first: &[ExampleRow], second: &[ExampleRow], eps: f64) -> (Vec<bool>, Vec<bool>) {
-    let others: BTreeMap<usize, &ExampleRow> = second.iter().map(|row| (row.index, row)).collect();
-    let both =
-        first.iter().filter_map(|row| others.get(&row.index).map(|other| (row.resists(eps), other.resists(eps))));
-    both.unzip()
 }
 
 /// Attacks of which there is a figure at some size of the ball, in the order of their columns.

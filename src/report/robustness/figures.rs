@@ -56,11 +56,7 @@ fn main_arms<'r>(results: &'r Results<'_>) -> Vec<(&'r Arm, &'r ArmMeasurements)
 }
 
 fn title(results: &Results<'_>, what: &str) -> String {
-    let data = match results.data() {
-        "mnist" => String::new(),
-        other => format!(", data = {other}"),
-    };
-    format!("{}: {what}{data}", results.experiment.title)
+    format!("{}: {what}, data = {}", results.experiment.title, results.data())
 }
 
 /// A norm on charts.

@@ -1,0 +1,64 @@
+//! Networks compared image by image.
+
+use super::rows::ExampleRow;
+use super::summary::ArmMeasurements;
+use super::tables::ComparisonRow;
+use crate::config::robustness::Robustness;
+use crate::record::proportion::{Confidence, Paired};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+/// Every network against the one that it is compared to, seed by seed.
+pub(super) fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
+    let measured = |name: &str| arms.iter().find(|arm| arm.arm == name);
+    let mut rows = Vec::new();
+    for arm in &experiment.arms {
+        let first = arm.compared_to.as_deref().and_then(measured);
+        let (Some(first), Some(second)) = (first, measured(&arm.name)) else { continue };
+        for ((seed, norm), examples) in &first.examples {
+            let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
+            let threat = experiment.threats.iter().find(|threat| threat.norm.name() == *norm);
+            let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
+            for eps in sizes {
+                let (a, b) = paired(examples, against, eps);
+                let pair = Paired::of(&a, &b).context("two networks were attacked on no common image")?;
+                let (difference_low, difference_high) = pair.difference(Confidence::P95);
+                let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
+                let row = ComparisonRow {
+                    experiment: experiment.name.clone(),
+                    data: data.into(),
+                    first: first.arm.clone(),
+                    second: second.arm.clone(),
+                    seed: *seed,
+                    norm: if eps == 0.0 { String::new() } else { (*norm).into() },
+                    epsilon: eps,
+                    first_accuracy: part(&a),
+                    second_accuracy: part(&b),
+                    first_only: pair.first_only,
+                    second_only: pair.second_only,
+                    n: pair.images,
+                    difference_low,
+                    difference_high,
+                    p_value: pair.p_value(),
+                };
+                // The images as they are come with every norm.
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    rows.sort_by(|a, b| {
+        let key = |row: &ComparisonRow| (row.second.clone(), row.norm.clone());
+        key(a).cmp(&key(b)).then(a.epsilon.total_cmp(&b.epsilon)).then(a.seed.cmp(&b.seed))
+    });
+    Ok(rows)
+}
+
+/// Which of the images that both were attacked on each network gets right.
+fn paired(first: &[ExampleRow], second: &[ExampleRow], eps: f64) -> (Vec<bool>, Vec<bool>) {
+    let others: BTreeMap<usize, &ExampleRow> = second.iter().map(|row| (row.index, row)).collect();
+    let both =
+        first.iter().filter_map(|row| others.get(&row.index).map(|other| (row.resists(eps), other.resists(eps))));
+    both.unzip()
+}

@@ -1,0 +1,108 @@
+//! The rows of the tables over all runs. Fractions are 0 to 1.
+
+use serde::{Deserialize, Serialize};
+
+/// `tables/<experiment>.csv`: a figure over the seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SummaryRow {
+    /// Experiment.
+    pub experiment: String,
+    /// mnist, fashion-mnist, or sample.
+    pub data: String,
+    /// Which network.
+    pub arm: String,
+    /// Trained scalars.
+    pub parameters: usize,
+    /// train, validation or test (all its images), attacked (those test images that were attacked).
+    pub split: String,
+    /// As in `evaluations.csv`.
+    pub metric: String,
+    /// The attack; worst_case for all of them; none.
+    pub attack: String,
+    /// linf or l2.
+    pub norm: String,
+    /// Size of the ball, or radius.
+    pub epsilon: String,
+    /// Seeds with a value.
+    pub seeds: usize,
+    /// Seeds without, because training diverged.
+    pub diverged: usize,
+    /// Mean over seeds.
+    pub mean: f64,
+    /// Standard deviation over seeds.
+    pub std: Option<f64>,
+    /// Lowest seed.
+    pub min: f64,
+    /// Highest seed.
+    pub max: f64,
+    /// 95 % interval of the mean over seeds, Student's t.
+    pub ci95_low: Option<f64>,
+    /// Its upper end.
+    pub ci95_high: Option<f64>,
+}
+
+/// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedRow {
+    /// Experiment.
+    pub experiment: String,
+    /// mnist, fashion-mnist, or sample.
+    pub data: String,
+    /// Which network.
+    pub arm: String,
+    /// Seed.
+    pub seed: u64,
+    /// clean_accuracy (all test images, or those attacked), robust_accuracy or certified_accuracy.
+    pub metric: String,
+    /// linf, l2, or nothing for the clean accuracy.
+    pub norm: String,
+    /// Size of the ball, or radius.
+    pub epsilon: Option<f64>,
+    /// Images for which it holds.
+    pub count: u64,
+    /// Images.
+    pub n: u64,
+    /// Their part.
+    pub value: f64,
+    /// 95 % interval.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// wilson, or clopper_pearson for what is certified.
+    pub interval: String,
+}
+
+/// `tables/<experiment>-paired.csv`: two networks of one seed on the same images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// Experiment.
+    pub experiment: String,
+    /// mnist, fashion-mnist, or sample.
+    pub data: String,
+    /// The network under study.
+    pub first: String,
+    /// The other one.
+    pub second: String,
+    /// Seed of both.
+    pub seed: u64,
+    /// linf, l2, or nothing for the images as they are.
+    pub norm: String,
+    /// Size of the ball; 0 for the images as they are.
+    pub epsilon: f64,
+    /// Accuracy of the first, under all attacks.
+    pub first_accuracy: f64,
+    /// Accuracy of the second.
+    pub second_accuracy: f64,
+    /// Images that the first alone gets right.
+    pub first_only: u64,
+    /// Images that the second alone gets right.
+    pub second_only: u64,
+    /// Images.
+    pub n: u64,
+    /// First accuracy less the second: 95 % interval (Agresti and Min).
+    pub difference_low: f64,
+    /// Its upper end.
+    pub difference_high: f64,
+    /// McNemar's exact test, two-sided.
+    pub p_value: f64,
+}
