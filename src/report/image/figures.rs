@@ -40,8 +40,8 @@ fn images(store: &Store, results: &Results<'_>) -> Result<Image> {
         rows.push(SheetRow { heading, groups: vec![versions, changed] });
     }
     let augment = results.experiment.file().train.augment.name();
-    let title = format!("Training images of {}, augmentation {augment}", results.data());
-    contact_sheet(&title, pixels.dim(2)?, &["as it is", "in eight epochs"], &rows)
+    let title = format!("Training images, data {}, augmentation {augment}", results.data());
+    contact_sheet(&title, pixels.dim(2)?, &["as it is", "in the first epochs"], &rows)
 }
 
 fn title(results: &Results<'_>, what: &str) -> String {

@@ -30,7 +30,7 @@ impl Results<'_> {
 
     /// What is trained and scored on, in words.
     fn setting(&self) -> String {
-        let Some(spec) = self.runs.first().map(|run| &run.spec) else { return String::new() };
+        let Some(spec) = self.runs.first().map(|run| &run.spec) else { return self.data().into() };
         let epochs = spec.fit.iterations / spec.fit.report_every;
         let part = spec.data.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
         format!("{}{part}, {epochs} {}", self.data(), if epochs == 1 { "epoch" } else { "epochs" })
