@@ -5,11 +5,14 @@ CARGO ?= cargo
 PROFILE := --release --locked
 BINARY := target/release/han-exp
 OUT ?= results
-# Set to paper for the full protocols.
-RUN_PROFILE ?= quick
+# smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
+RUN_PROFILE ?=
+# CUDA's compiler from PyPI, for machines without one.
+CUDA_VENV := target/cuda
+CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check reproduce figures bench clean
+.PHONY: help build test check check-cuda reproduce figures bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,8 +28,19 @@ check: ## Formatting, lints and documentation, all without warnings
 	$(CARGO) clippy $(PROFILE) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(PROFILE) --no-deps
 
+check-cuda: $(CUDA_VENV)/ready ## Type check and lints of the CUDA build; needs no GPU, fetches nvcc from PyPI
+	home=$$(echo $(CURDIR)/$(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13) && \
+	export CUDA_HOME=$$home PATH=$$home/bin:$$PATH CUDA_COMPUTE_CAP=80 && \
+	$(CARGO) check $(PROFILE) --features cuda && \
+	$(CARGO) clippy $(PROFILE) --features cuda --all-targets -- -D warnings
+
+$(CUDA_VENV)/ready:
+	python3 -m venv $(CUDA_VENV)
+	$(CUDA_VENV)/bin/pip install --quiet $(CUDA_PACKAGES)
+	touch $@
+
 reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper for the full protocols)
-	$(BINARY) reproduce --profile $(RUN_PROFILE) --out $(OUT)
+	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) --out $(OUT)
 
 figures: build ## Redraw tables, figures and report from the CSV files in results/
 	$(BINARY) report --out $(OUT)

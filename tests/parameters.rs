@@ -139,10 +139,13 @@ fn gradient<'a>(gradients: &'a GradStore, parameter: &Parameter) -> Result<&'a T
 
 /// Every tensor that a parameter is saved as: the layers of a stack one by one.
 fn pieces(parameter: &Parameter, tensor: &Tensor) -> Result<Vec<Tensor>> {
-    match parameter.stored.len() {
-        1 => Ok(vec![tensor.clone()]),
-        layers => (0..layers).map(|layer| tensor.get(layer)).collect(),
-    }
+    let (entries, mut start) = (tensor.flatten_all()?, 0);
+    let next = |stored: &Stored| {
+        let len = stored.shape.iter().product();
+        start += len;
+        entries.narrow(0, start - len, len)
+    };
+    parameter.stored.iter().map(next).collect()
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! `han-exp checkerboard`
 
-use super::{Exit, Running, experiment_text, stop_on_interrupt, tell};
+use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
 use crate::config::{ExperimentFile, Overrides, ProfileName};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
-use crate::experiment::scheduler::Scheduler;
-use crate::record::{Environment, Store};
 use crate::report::{self, Remembered};
 use anyhow::Result;
 use clap::Args;
@@ -104,33 +102,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
 pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: &AtomicBool) -> Result<Exit> {
     let file = setting.resolve()?;
     let experiment = file.clone().check()?;
-    let device = running.device.open()?;
-    if let Some(note) = &device.note {
-        eprintln!("note: {note}");
-    }
-    let plan = experiment.runs(device.kind);
-
-    let store = Store::new(&running.out);
-    let _lock = store.lock(&experiment.name)?;
-    store.clean(&experiment.name)?;
-    Remembered::Checkerboard { device: device.kind.into(), experiment: Box::new(file) }.save(&store)?;
-    let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
-    let scheduler = Scheduler {
-        store: &store,
-        device: &device.device,
-        environment: &environment,
-        jobs: running.jobs(),
-        force: running.force,
-        stop,
-    };
-    let batch = scheduler.run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
-
-    let report = report::checkerboard::write(&store, &experiment, &batch.finished)?;
+    let device = running.open_device()?;
+    let (kind, plan) = (device.kind.to_string(), experiment.runs(device.kind));
+    let workplace = Workplace::take(running, device, &experiment.name)?;
+    let store = &workplace.store;
+    Remembered::Checkerboard { device: kind, experiment: Box::new(file) }.save(store)?;
+    let batch = workplace.scheduler(stop).run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
+    let report = report::checkerboard::write(store, &experiment, &batch.finished)?;
     tell(&report.text);
-    if batch.interrupted {
-        let (done, planned) = (batch.finished.len(), plan.len());
-        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
-        return Ok(Exit::Interrupted);
-    }
-    Ok(if strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+    Ok(ending(batch.finished.len(), plan.len(), &report, strict))
 }

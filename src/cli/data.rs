@@ -1,7 +1,7 @@
 //! `han-exp data`, and the flags that say where image data are.
 
 use super::{Exit, tell};
-use crate::data::images::{self, Dataset, Finding, Network, Options, Part, survey};
+use crate::data::images::{self, Dataset, Finding, Found, Network, Options, Part, Proof, survey};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -16,9 +16,10 @@ pub(super) struct Arguments {
 enum Action {
     /// List each part of the data sets: where an experiment would take it from, and whether it is the original
     Status(Selection),
-    /// Get the whole data sets, verified, into the cache
+    /// Get whole data sets, verified, into the cache
     Fetch(Fetch),
-    /// Hold everything on this machine against its hashes; a wrong file is exit code 1
+    /// Hold everything on this machine against its hashes; a wrong file is exit code 1. CIFAR-100, STL-10 and ImageNet
+    /// 32 x 32 have no hashes here: their files are checked for size and labels, and called unpinned
     Verify(Selection),
 }
 
@@ -33,7 +34,7 @@ struct Selection {
 
 #[derive(Debug, Args)]
 struct Fetch {
-    /// Which data set
+    /// Which data set; all are those that can be fetched and verified: mnist, fashion-mnist and cifar10
     #[arg(long, value_enum, default_value = "all")]
     dataset: Choice,
     #[command(flatten)]
@@ -42,8 +43,9 @@ struct Fetch {
 
 #[derive(Debug, Clone, Args)]
 struct Place {
-    /// Directory with MNIST or Fashion-MNIST: IDX files (plain or .gz) or the hub's parquet files, in it or in its
-    /// directory mnist or fashion-mnist. No other place is asked then [default: the variable HAN_EXP_DATA]
+    /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
+    /// on: IDX files (plain or .gz), the binary files of CIFAR and STL-10, the .npz archives of ImageNet 32 x 32, or the
+    /// hub's parquet files. No other place is asked then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -62,6 +64,10 @@ pub(super) struct ImageSource {
 enum Choice {
     Mnist,
     FashionMnist,
+    Cifar10,
+    Cifar100,
+    Stl10,
+    Imagenet32,
     All,
 }
 
@@ -70,7 +76,19 @@ impl Choice {
         match self {
             Self::Mnist => vec![Dataset::Mnist],
             Self::FashionMnist => vec![Dataset::FashionMnist],
+            Self::Cifar10 => vec![Dataset::Cifar10],
+            Self::Cifar100 => vec![Dataset::Cifar100],
+            Self::Stl10 => vec![Dataset::Stl10],
+            Self::Imagenet32 => vec![Dataset::Imagenet32],
             Self::All => Dataset::ALL.to_vec(),
+        }
+    }
+
+    /// Without those that nobody could verify.
+    fn to_fetch(self) -> Vec<Dataset> {
+        match self {
+            Self::All => vec![Dataset::Mnist, Dataset::FashionMnist, Dataset::Cifar10],
+            one => one.datasets(),
         }
     }
 }
@@ -108,7 +126,7 @@ fn status(selection: &Selection) -> Result<Exit> {
             // The first place is the one that `load` takes.
             match findings.iter().find(|finding| finding.part == part) {
                 Some(finding) => tell(&row(dataset, finding)),
-                None => tell(&line(dataset, part, "-", "missing", "`han-exp data fetch` gets it")),
+                None => tell(&line(dataset, part, "-", "missing", cure(dataset))),
             }
         }
     }
@@ -120,7 +138,7 @@ fn verify(selection: &Selection) -> Result<Exit> {
     for dataset in selection.dataset.datasets() {
         let findings = survey(dataset, &selection.place.options())?;
         if findings.is_empty() {
-            tell(&format!("{dataset} is not on this machine; `han-exp data fetch` gets it\n"));
+            tell(&format!("{dataset} is not on this machine; {}\n", cure(dataset)));
         }
         for finding in findings {
             tell(&row(dataset, &finding));
@@ -137,11 +155,14 @@ fn verify(selection: &Selection) -> Result<Exit> {
 fn fetch(arguments: &Fetch) -> Result<Exit> {
     let options = arguments.source.options();
     let mut missing = Vec::new();
-    for dataset in arguments.dataset.datasets() {
+    for dataset in arguments.dataset.to_fetch() {
         match images::fetch(dataset, &options) {
             Ok(data) => {
                 let cache = options.cache.as_ref().map(|cache| cache.join(dataset.name())).unwrap_or_default();
-                tell(&format!("{dataset}: {}, verified, kept in {}\n", images::summary(&data), cache.display()));
+                let doubts = data.doubts();
+                let proof = if doubts.is_empty() { "verified" } else { "unpinned" };
+                tell(&format!("{dataset}: {}, {proof}, kept in {}\n", images::summary(&data), cache.display()));
+                doubts.iter().for_each(|doubt| tell(&format!("{dataset}: {doubt}\n")));
             }
             Err(error) => missing.push(format!("{error:#}")),
         }
@@ -154,14 +175,28 @@ fn fetch(arguments: &Fetch) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// How to get a data set that is nowhere on this machine.
+fn cure(dataset: Dataset) -> &'static str {
+    match dataset {
+        Dataset::Mnist | Dataset::FashionMnist | Dataset::Cifar10 => "`han-exp data fetch` gets it",
+        Dataset::Cifar100 => "`han-exp data fetch --dataset cifar100` gets it from the hub",
+        Dataset::Stl10 | Dataset::Imagenet32 => "--data-dir reads its published files",
+    }
+}
+
 fn row(dataset: Dataset, finding: &Finding) -> String {
     let place = match &finding.path {
         Some(path) => path.display().to_string(),
         None => finding.origin.to_string(),
     };
-    let (count, state) = match &finding.state {
-        Ok(count) => (count.to_string(), "verified"),
-        Err(_) => ("-".to_string(), "WRONG"),
+    let (count, state, place) = match &finding.state {
+        Ok(Found { count, proof: Proof::Verified }) => (count.to_string(), "verified", place),
+        Ok(Found { count, proof: Proof::Unpinned }) => {
+            let published = dataset.pin(finding.part).count;
+            let note = if *count == published { String::new() } else { format!(" ({published} were published)") };
+            (count.to_string(), "unpinned", place + &note)
+        }
+        Err(_) => ("-".to_string(), "WRONG", place),
     };
     line(dataset, finding.part, &count, state, &place)
 }

@@ -1,7 +1,7 @@
 //! `han-exp mnist-attack`
 
 use super::data::ImageSource;
-use super::{Exit, Running, experiment_text, stop_on_interrupt, tell};
+use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
 use crate::config::ProfileName;
 use crate::config::robustness::{
     AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
@@ -9,10 +9,9 @@ use crate::config::robustness::{
 use crate::data::images::{self, Dataset, ImageData};
 use crate::evaluate::attack::{Attack, Norm, ROWS, Stop};
 use crate::experiment::progress::Progress;
-use crate::experiment::robustness::{Attacker, CLASSES, Export, Trainer, data_hash};
+use crate::experiment::robustness::{Attacker, CLASSES, Export, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::model::weights;
-use crate::record::{Environment, Store};
 use crate::report::{self, Remembered};
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
@@ -128,7 +127,7 @@ impl<'h> How<'h> {
 }
 
 fn dataset(name: &str) -> Result<Dataset, String> {
-    let found = Dataset::ALL.into_iter().find(|dataset| dataset.name() == name);
+    let found = [Dataset::Mnist, Dataset::FashionMnist].into_iter().find(|dataset| dataset.name() == name);
     found.ok_or_else(|| "use mnist or fashion-mnist".into())
 }
 
@@ -208,10 +207,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
 /// The stages in order: check, plan, train, attack, write, draw, tell.
 pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Result<Exit> {
     let &How { running, batch, export, strict } = how;
-    let device = running.device.open()?;
-    if let Some(note) = &device.note {
-        eprintln!("note: {note}");
-    }
+    let device = running.open_device()?;
     let Plan { experiment, data, trainings, mut attacks } = setting.plan(device.kind)?;
     if export.is_some() {
         let images = attacks.first().map_or(0, |attack| attack.images);
@@ -221,28 +217,19 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
         attacks.iter_mut().for_each(|attack| attack.stop = Stop::Never);
     }
 
-    let store = Store::new(&running.out);
-    let _lock = store.lock(&experiment.name)?;
-    store.clean(&experiment.name)?;
+    let workplace = Workplace::take(running, device, &experiment.name)?;
+    let store = &workplace.store;
     let remembered = Remembered::Robustness {
         experiment: Box::new(experiment.file().clone()),
         trainings: trainings.clone(),
         attacks: attacks.clone(),
     };
-    remembered.save(&store)?;
-    let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
-    let scheduler = Scheduler {
-        store: &store,
-        device: &device.device,
-        environment: &environment,
-        jobs: running.jobs(),
-        force: running.force,
-        stop,
-    };
-    let hash = data_hash(&data);
+    remembered.save(store)?;
+    let scheduler = workplace.scheduler(stop);
+    let hash = data.hash();
     let trained =
         scheduler.run(&Trainer { data: &data, data_hash: &hash }, &trainings, &Progress::new(running.quiet))?;
-    let attacker = Attacker { data: &data, data_hash: &hash, store: &store, batch, export };
+    let attacker = Attacker { data: &data, data_hash: &hash, store, batch, export };
     // What a finished run has left lacks the images that an export wants.
     let scheduler = Scheduler { force: running.force || export.is_some(), ..scheduler };
     let attacked = match trained.interrupted {
@@ -250,15 +237,10 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
         false => scheduler.run(&attacker, &attacks, &Progress::new(running.quiet))?,
     };
     let planned = trainings.len() + attacks.len();
-    let report = report::robustness::write(&store, &experiment, planned, &trained.finished, &attacked.finished)?;
+    let report = report::robustness::write(store, &experiment, planned, &trained.finished, &attacked.finished)?;
     tell(&report.text);
     if let Some(export) = export.filter(|_| !attacked.interrupted) {
         export.write()?;
     }
-    if attacked.interrupted {
-        let done = trained.finished.len() + attacked.finished.len();
-        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
-        return Ok(Exit::Interrupted);
-    }
-    Ok(if strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+    Ok(ending(trained.finished.len() + attacked.finished.len(), planned, &report, strict))
 }

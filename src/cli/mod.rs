@@ -3,13 +3,17 @@
 mod checkerboard;
 mod data;
 mod evaluate;
+mod mixer;
 mod mnist_attack;
 mod plan;
 mod report;
 mod reproduce;
 mod rerun;
 
-use crate::device::DeviceChoice;
+use crate::device::{ChosenDevice, DeviceChoice};
+use crate::experiment::scheduler::Scheduler;
+use crate::record::{Environment, ResultsLock, Store};
+use crate::report::Report;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
@@ -32,6 +36,8 @@ enum Command {
     Checkerboard(checkerboard::Arguments),
     /// Attack and certify classifiers of MNIST: HanNet against dense networks
     MnistAttack(mnist_attack::Arguments),
+    /// Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet
+    Mixer(mixer::Arguments),
     /// Run every experiment, then write the report
     Reproduce(reproduce::Arguments),
     /// List the runs that an experiment would make
@@ -92,6 +98,7 @@ impl Cli {
         match &self.command {
             Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
             Command::MnistAttack(arguments) => cores / arguments.running.jobs(),
+            Command::Mixer(arguments) => cores / arguments.running.jobs(),
             Command::Reproduce(arguments) => cores / arguments.running.jobs(),
             Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) | Command::Data(_) => {
                 cores
@@ -105,6 +112,7 @@ impl Cli {
         match self.command {
             Command::Checkerboard(arguments) => checkerboard::run(arguments),
             Command::MnistAttack(arguments) => mnist_attack::run(arguments),
+            Command::Mixer(arguments) => mixer::run(&arguments),
             Command::Reproduce(arguments) => reproduce::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),
@@ -129,6 +137,55 @@ impl Running {
         };
         self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
     }
+
+    /// Opens the device, and tells what it could not be.
+    fn open_device(&self) -> Result<ChosenDevice> {
+        let device = self.device.open()?;
+        if let Some(note) = &device.note {
+            eprintln!("note: {note}");
+        }
+        Ok(device)
+    }
+}
+
+/// What the runs of a command are made with: the results directory, locked and clean, and the device.
+struct Workplace<'r> {
+    running: &'r Running,
+    store: Store,
+    device: ChosenDevice,
+    environment: Environment,
+    _lock: ResultsLock,
+}
+
+impl<'r> Workplace<'r> {
+    /// Takes the results directory for an experiment, and removes what a killed process left half-written.
+    fn take(running: &'r Running, device: ChosenDevice, experiment: &str) -> Result<Self> {
+        let store = Store::new(&running.out);
+        let lock = store.lock(experiment)?;
+        store.clean(experiment)?;
+        let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
+        Ok(Self { running, store, device, environment, _lock: lock })
+    }
+
+    fn scheduler<'s>(&'s self, stop: &'s AtomicBool) -> Scheduler<'s> {
+        Scheduler {
+            store: &self.store,
+            device: &self.device.device,
+            environment: &self.environment,
+            jobs: self.running.jobs(),
+            force: self.running.force,
+            stop,
+        }
+    }
+}
+
+/// How a command ends that has made so many runs of those planned and reported on them.
+fn ending(done: usize, planned: usize, report: &Report, strict: bool) -> Exit {
+    if done < planned {
+        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
+        return Exit::Interrupted;
+    }
+    if strict && report.missed > 0 { Exit::Missed } else { Exit::Success }
 }
 
 /// The text of an experiment file and its name in messages: the user's, or else the one that is compiled in.

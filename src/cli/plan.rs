@@ -1,8 +1,10 @@
 //! `han-exp plan`
 
-use super::{Exit, checkerboard, mnist_attack, tell};
+use super::{Exit, checkerboard, mixer, mnist_attack, tell};
+use crate::config::image::{Comparison, ImageSpec};
 use crate::config::robustness::{AttackSpec, TrainingSpec};
 use crate::config::{RunSpec, Spec};
+use crate::model::image::ImageModelConfig;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -18,6 +20,8 @@ enum Planned {
     Checkerboard(checkerboard::Setting),
     /// Trainings and attacks on MNIST
     MnistAttack(mnist_attack::Setting),
+    /// Trainings of image classifiers
+    Mixer(mixer::Setting),
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
@@ -46,6 +50,12 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
                 [trainings, attacks].concat(),
             )
         }
+        Planned::Mixer(setting) => {
+            let mixer::Plan { experiment, runs, .. } = setting.plan("cpu")?;
+            let lines = runs.iter().map(|run| image_training(run, &experiment)).collect::<Result<Vec<_>>>()?;
+            let (title, claim, profile) = (&experiment.title, &experiment.claim, setting.profile);
+            (format!("{title}: {claim}\n{} trainings, profile {profile}", lines.len()), lines)
+        }
     };
     tell(&format!("{heading}\n{}\n", lines.join("\n")));
     Ok(Exit::Success)
@@ -58,6 +68,22 @@ fn training(run: &TrainingSpec) -> Result<String> {
     let (depth, width) = (size.depth, size.width);
     Ok(format!(
         "{arm:14} {depth:>3} x {width:<4} training     seed {seed:<3} {steps:>6} iterations  {}",
+        directory.display()
+    ))
+}
+
+fn image_training(run: &ImageSpec, experiment: &Comparison) -> Result<String> {
+    let label = experiment.arm(&run.arm).map_or("", |arm| arm.label.as_str());
+    let channels = match &run.model {
+        ImageModelConfig::Mixer(config) => format!("{} channels", config.channels),
+        ImageModelConfig::Resnet32 => String::new(),
+    };
+    let (seed, directory) = (run.seed.0, run.directory()?);
+    let (steps, epochs) = (run.fit.iterations, run.fit.iterations / run.fit.report_every);
+    Ok(format!(
+        "{:14} {label:16} {channels:13} {:9} seed {seed:<3} {epochs:>4} epochs, {steps:>6} iterations  {}",
+        run.arm,
+        run.data.name(),
         directory.display()
     ))
 }

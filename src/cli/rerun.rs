@@ -2,14 +2,17 @@
 
 use super::data::ImageSource;
 use super::{Exit, stop_on_interrupt, tell};
-use crate::config::robustness::{AttackSpec, ImageSet, TrainingSpec};
+use crate::config::image::ImageSpec;
+use crate::config::robustness::{AttackSpec, TrainingSpec};
 use crate::config::{RunSpec, Spec};
+use crate::data::source::Dataset;
 use crate::data::{self, images::ImageData};
 use crate::device::DeviceChoice;
 use crate::evaluate::attack::ROWS;
 use crate::experiment::checkerboard::Checkerboard;
+use crate::experiment::image;
 use crate::experiment::progress::Progress;
-use crate::experiment::robustness::{Attacker, Trainer, data_hash};
+use crate::experiment::robustness::{Attacker, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
 use crate::record::{Environment, Store};
 use anyhow::{Context, Result, bail, ensure};
@@ -31,20 +34,33 @@ pub(super) struct Arguments {
     source: ImageSource,
 }
 
+/// Images that a run needs.
+struct Needed {
+    dataset: Dataset,
+    /// The data set's name, or `sample`.
+    name: &'static str,
+}
+
 /// The kinds of runs, told apart by what only one of them has.
 enum Kind {
     Checkerboard(RunSpec),
     Training(TrainingSpec),
     Attack(Box<AttackSpec>),
+    Image(ImageSpec),
 }
 
 impl Kind {
     fn parse(text: &str) -> Result<Self> {
         let table: toml::Table = toml::from_str(text)?;
-        Ok(match (table.contains_key("board"), table.contains_key("weights")) {
-            (true, _) => Self::Checkerboard(toml::from_str(text)?),
-            (_, true) => Self::Attack(Box::new(toml::from_str(text)?)),
-            _ => Self::Training(toml::from_str(text)?),
+        let has = |key: &str| table.contains_key(key);
+        Ok(if has("board") {
+            Self::Checkerboard(toml::from_str(text)?)
+        } else if has("weights") {
+            Self::Attack(Box::new(toml::from_str(text)?))
+        } else if has("augment") {
+            Self::Image(toml::from_str(text)?)
+        } else {
+            Self::Training(toml::from_str(text)?)
         })
     }
 
@@ -53,6 +69,7 @@ impl Kind {
             Self::Checkerboard(spec) => spec.problem(),
             Self::Training(spec) => spec.problem(),
             Self::Attack(spec) => spec.problem(),
+            Self::Image(spec) => spec.problem(),
         }
     }
 
@@ -62,6 +79,7 @@ impl Kind {
             Self::Checkerboard(spec) => &spec.device,
             Self::Training(spec) => &spec.device,
             Self::Attack(spec) => &spec.device,
+            Self::Image(spec) => &spec.device,
         }
     }
 
@@ -70,15 +88,17 @@ impl Kind {
             Self::Checkerboard(spec) => spec.experiment(),
             Self::Training(spec) => spec.experiment(),
             Self::Attack(spec) => spec.experiment(),
+            Self::Image(spec) => spec.experiment(),
         }
     }
 
     /// The images that the run needs, if any.
-    fn images(&self) -> Option<&ImageSet> {
+    fn images(&self) -> Option<Needed> {
         match self {
             Self::Checkerboard(_) => None,
-            Self::Training(spec) => Some(&spec.data),
-            Self::Attack(spec) => Some(&spec.data),
+            Self::Training(TrainingSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
+            Self::Attack(spec) => Some(Needed { dataset: spec.data.dataset, name: spec.data.name() }),
+            Self::Image(ImageSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
         }
     }
 }
@@ -94,7 +114,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let device = arguments.device.open()?;
     let kind = device.kind;
     ensure!(run.device() == kind, "{name}: the run was made on {}, this is {kind}; see --device", run.device());
-    let data = run.images().map(|set| images(set, arguments)).transpose()?;
+    let data = run.images().map(|needed| images(needed, arguments)).transpose()?;
 
     let store = Store::new(&arguments.out);
     let _lock = store.lock(run.experiment())?;
@@ -111,17 +131,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             let attacker = Attacker { data, data_hash: hash, store, batch: ROWS, export: None };
             tell_of(scheduler.run(&attacker, &[*spec], &progress)?)
         }
+        (Kind::Image(spec), Some((data, hash))) => {
+            tell_of(scheduler.run(&image::Trainer { data, data_hash: hash }, &[spec], &progress)?)
+        }
         (Kind::Checkerboard(spec), _) => tell_of(scheduler.run(&Checkerboard, &[spec], &progress)?),
-        (Kind::Training(_) | Kind::Attack(_), None) => bail!("{name}: the run needs images"),
+        (Kind::Training(_) | Kind::Attack(_) | Kind::Image(_), None) => bail!("{name}: the run needs images"),
     }
 }
 
 /// The images that a run was made on, and their hash.
-fn images(set: &ImageSet, arguments: &Arguments) -> Result<(ImageData, String)> {
-    let data = data::images::load(set.dataset, &arguments.source.options())?;
-    let (found, made) = (data.is_sample(), set.sample);
-    ensure!(found == made, "the run was made on {}, here is another part of it; see `han-exp data status`", set.name());
-    let hash = data_hash(&data);
+fn images(needed: Needed, arguments: &Arguments) -> Result<(ImageData, String)> {
+    let Needed { dataset, name } = needed;
+    let data = data::images::load(dataset, &arguments.source.options())?;
+    let found = data.name();
+    ensure!(found == name, "the run was made on {name}, here is {found}; see `han-exp data status`");
+    let hash = data.hash();
     Ok((data, hash))
 }
 

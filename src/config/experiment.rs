@@ -1,5 +1,6 @@
 //! A checked experiment: every number makes sense, every file exists, and the list of runs follows from it.
 
+use super::arms::{check_names, check_seeds};
 use super::file::{DataFile, Expectation, ExperimentFile};
 use super::run::{Phase, RunSpec};
 use crate::data::checkerboard::{Board, Split, SplitSource, file_hash};
@@ -154,7 +155,6 @@ impl ExperimentFile {
             }
         };
         for (key, value) in [
-            ("seeds", self.seeds),
             ("train.iterations", self.train.iterations),
             ("train.selection_iterations", self.train.selection_iterations),
             ("train.batch_size", self.train.batch_size),
@@ -169,11 +169,9 @@ impl ExperimentFile {
             "{name}: train.batch_size is {batch_size}; use at most {fewest}, the training points without validation"
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        ensure!(self.seeds <= MOST_SEEDS, "{name}: seeds is {}; use at most {MOST_SEEDS}", self.seeds);
-        let last = self.first_seed.checked_add(MOST_SEEDS as u64);
-        ensure!(last.is_some(), "{name}: first_seed is {}; use a smaller number", self.first_seed);
-        check_names(name, self.arm.iter().map(|arm| arm.name.as_str()))?;
-        check_names(name, self.recipe.iter().map(|recipe| recipe.name.as_str()))?;
+        check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
+        check_names(name, &self.arm)?;
+        check_names(name, &self.recipe)?;
         let arms = self.checked_arms()?;
         let recipes = self.checked_recipes(&arms)?;
         self.check_expectations()?;
@@ -258,18 +256,4 @@ impl ExperimentFile {
         }
         Ok(())
     }
-}
-
-/// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
-pub(super) fn check_names<'a>(experiment: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
-    let names: Vec<&str> = names.collect();
-    for (place, name) in names.iter().enumerate() {
-        ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
-    }
-    for name in names.into_iter().chain([experiment]) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let fits = !name.is_empty() && name.chars().all(plain);
-        ensure!(fits, "{experiment}: the name {name:?} becomes part of a path; use letters, digits, - and _");
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! What an experiment file says.
 
+use super::arms::{self, Named};
 use crate::data::checkerboard::Board;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -209,6 +210,18 @@ pub struct ProfileFile {
     learning_rates: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
 }
 
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for RecipeFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl ExperimentFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
@@ -257,8 +270,8 @@ impl ExperimentFile {
         Ok(self)
     }
 
-    pub(super) fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {
-        let known = self.arm.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+    fn arm_mut(&mut self, name: &str) -> Result<&mut ArmFile> {
+        let known = arms::known(&self.arm);
         match self.arm.iter_mut().find(|arm| arm.name == name) {
             Some(arm) => Ok(arm),
             None => bail!("there is no model {name:?} here; use {known}"),

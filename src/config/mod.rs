@@ -3,8 +3,10 @@
 //! [`ExperimentFile`] is what the file says, a profile and flags applied; [`ExperimentFile::check`] turns it into an
 //! [`Experiment`], the only type that can run.
 
+mod arms;
 mod experiment;
 mod file;
+pub mod image;
 mod overrides;
 pub mod robustness;
 mod run;

@@ -1,7 +1,9 @@
 //! Flags that change what an experiment file says.
 
-use super::file::{DataFile, ExperimentFile};
-use anyhow::{Context, Result, bail};
+use super::arms;
+use super::file::{ArmFile, DataFile, ExperimentFile};
+use crate::model::Size;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// Flags, applied over a file and its profile.
@@ -64,22 +66,19 @@ impl ExperimentFile {
             self.keep_arms(models)?;
         }
         if let Some(recipes) = &flags.recipes {
-            let known: Vec<_> = self.recipe.iter().map(|r| r.name.clone()).collect();
-            if let Some(unknown) = recipes.iter().find(|r| !known.contains(r)) {
-                bail!("--recipe {unknown}: use one or more of {}", known.join(", "));
-            }
-            self.recipe.retain(|recipe| recipes.contains(&recipe.name));
+            arms::keep(&mut self.recipe, recipes, "--recipe")?;
         }
-        for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
-            let mut resized = Vec::new();
-            for sized in sizes {
-                let name = self.resize(flag, sized)?;
-                if resized.contains(&name) {
-                    bail!("{flag}: {name} is given twice; use one number for each model");
-                }
-                resized.push(name);
-            }
-        }
+        let resize = |arm: &mut ArmFile, size| {
+            arm.model.resize(size);
+            arm.paper = None; // the paper has no figure for this size
+            Ok(())
+        };
+        arms::resize_each(&mut self.arm, "--width", &flags.width, |arm, width| {
+            resize(arm, Size { width, ..arm.model.size() })
+        })?;
+        arms::resize_each(&mut self.arm, "--depth", &flags.depth, |arm, depth| {
+            resize(arm, Size { depth, ..arm.model.size() })
+        })?;
         if let Some(iterations) = flags.iterations {
             (self.train.iterations, self.train.selection_iterations) = (iterations, iterations);
         }
@@ -117,32 +116,10 @@ impl ExperimentFile {
     }
 
     fn keep_arms(&mut self, models: &[String]) -> Result<()> {
-        let known: Vec<_> = self.arm.iter().map(|a| a.name.clone()).collect();
-        if let Some(unknown) = models.iter().find(|m| !known.contains(m)) {
-            bail!("--models {unknown}: use one or more of {}", known.join(", "));
-        }
-        self.arm.retain(|arm| models.contains(&arm.name));
+        arms::keep(&mut self.arm, models, "--models")?;
         for recipe in &mut self.recipe {
             recipe.learning_rates.retain(|arm, _| models.contains(arm));
         }
         Ok(())
-    }
-
-    /// A bare number is for the first arm, the network under study; baselines change only when they are named.
-    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<String> {
-        let name = match (&sized.arm, self.arm.first()) {
-            (Some(name), _) => name.clone(),
-            (None, Some(first)) => first.name.clone(),
-            (None, None) => bail!("{flag}: there is no model left to resize"),
-        };
-        let arm = self.arm_mut(&name).with_context(|| format!("{flag} {name}={}", sized.value))?;
-        let mut size = arm.model.size();
-        match flag {
-            "--width" => size.width = sized.value,
-            _ => size.depth = sized.value,
-        }
-        arm.model.resize(size);
-        arm.paper = None; // the paper has no figure for this size
-        Ok(name)
     }
 }

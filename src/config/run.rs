@@ -1,5 +1,6 @@
 //! One run of the checkerboard.
 
+use super::arms::is_plain;
 use super::spec::Spec;
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::model::ModelConfig;
@@ -57,8 +58,7 @@ pub struct RunSpec {
 impl RunSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
-        let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| plain(name)) {
+        if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| is_plain(name)) {
             return Some("experiment, arm and recipe are names of letters, digits, - and _".into());
         }
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {

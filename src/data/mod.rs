@@ -1,13 +1,14 @@
 //! Data sets as tensors, and how they are cut into parts.
 
+pub mod augment;
 pub mod checkerboard;
 pub mod images;
 pub mod source;
 
 use candle_core::{Result, Tensor};
 
-/// What a network is trained on.
-pub trait TrainingSet {
+/// What a network is trained on. Batches may be asked for from several threads.
+pub trait TrainingSet: Sync {
     /// Number of points.
     fn len(&self) -> usize;
 
@@ -16,11 +17,17 @@ pub trait TrainingSet {
         self.len() == 0
     }
 
-    /// Inputs and targets of the points at the given rows, in that order.
+    /// Inputs and targets of the points at the given rows, in that order. What is random about them depends on the epoch
+    /// and on each point alone: not on the other rows, the thread, or earlier batches.
     ///
     /// # Errors
     /// When there is no such row.
-    fn batch(&self, rows: &[u32]) -> Result<(Tensor, Tensor)>;
+    fn batch(&self, epoch: usize, rows: &[u32]) -> Result<(Tensor, Tensor)>;
+
+    /// Threads that prepare batches ahead of the training step; with 0 a batch is made when the step needs it.
+    fn workers(&self) -> usize {
+        0
+    }
 }
 
 /// Inputs with their targets.
@@ -39,7 +46,7 @@ impl TrainingSet for Points {
 
     /// # Shapes
     /// -> (rows, features), (rows, outputs)
-    fn batch(&self, rows: &[u32]) -> Result<(Tensor, Tensor)> {
+    fn batch(&self, _epoch: usize, rows: &[u32]) -> Result<(Tensor, Tensor)> {
         let rows = Tensor::new(rows, self.inputs.device())?;
         Ok((self.inputs.index_select(&rows, 0)?, self.targets.index_select(&rows, 0)?))
     }

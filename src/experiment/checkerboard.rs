@@ -1,17 +1,17 @@
 //! One run of the checkerboard: data, network, training, scores.
 
 use super::scheduler::{Runner, Tick};
+use super::training::{self, epoch_row};
 use crate::config::{Phase, RunSpec, Spec};
 use crate::data::Points;
 use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::model::Model;
-use crate::record::{Ending, EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
-use crate::train::{Control, Observer, Outcome, Report, StepReport, Streams, fit};
+use crate::record::{EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
+use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
 use sha2::{Digest, Sha256};
-use std::time::Instant;
 
 /// Inputs of the network: the two coordinates.
 pub const INPUTS: usize = 2;
@@ -31,27 +31,19 @@ impl Runner for Checkerboard {
 }
 
 fn run(spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<RunRecord>> {
-    let started = (jiff::Timestamp::now(), Instant::now());
+    let started = training::start();
     let parts = Parts::of(spec, device)?;
     let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
     let mut watch = Watch { spec, parts: &parts, tick, epochs: Vec::new(), test_curve: Vec::new() };
     let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
     let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
     let (epochs, test_curve) = (watch.epochs, watch.test_curve);
-    let (outcome, diverged_at_step) = match outcome {
-        Outcome::Stopped => return Ok(None),
-        Outcome::Finished => (RunOutcome::Finished, None),
-        Outcome::Diverged { step } => (RunOutcome::Diverged, Some(step)),
+    let Some(ending) = training::ending(outcome, &model, data_hash(spec, &parts.split), started) else {
+        return Ok(None);
     };
-    let finished = outcome == RunOutcome::Finished;
+    let finished = ending.outcome() == RunOutcome::Finished;
     Ok(Some(RunRecord {
-        ending: Ending {
-            outcome,
-            diverged_at_step,
-            parameters: model.parameters.count(),
-            data_hash: data_hash(spec, &parts.split),
-            started,
-        },
+        ending,
         epochs,
         test_curve,
         evaluations: if finished { evaluations(spec, &parts, &model)? } else { Vec::new() },
@@ -108,18 +100,7 @@ impl Observer for Watch<'_> {
         let network = model.frozen.as_ref();
         let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
         let spec = self.spec;
-        self.epochs.push(EpochRow {
-            experiment: spec.experiment.clone(),
-            arm: spec.arm.clone(),
-            point: spec.point(),
-            seed: spec.seed.0,
-            epoch: report.epoch,
-            step: report.step,
-            learning_rate: report.learning_rate,
-            train_loss: report.train_loss,
-            validation_loss: validation.map(|score| score.loss),
-            validation_metric: validation.map(|score| score.accuracy),
-        });
+        self.epochs.push(epoch_row(spec, report, validation.map(|score| (score.loss, score.accuracy))));
         if let Some(points) = &self.parts.test {
             self.test_curve.push(TestCurveRow {
                 experiment: spec.experiment.clone(),

@@ -1,6 +1,8 @@
 //! Experiments end to end: the stages in order.
 
 pub mod checkerboard;
+pub mod image;
 pub mod progress;
 pub mod robustness;
 pub mod scheduler;
+mod training;

@@ -5,9 +5,12 @@
 
 mod axes;
 mod canvas;
+mod confusion;
+mod contact_sheet;
 mod curves;
 mod decision_map;
 mod labels;
+mod learning;
 mod legend;
 mod marks;
 mod parameters;
@@ -21,8 +24,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
+pub use confusion::confusion_matrix;
+pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
+pub use learning::{Course, CoursePanel, Quantity, learning_curves};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
 pub use robustness::{
     Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Outcome, RobustnessPanel, Role,
@@ -108,6 +114,17 @@ fn arms_of<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(Arm, ArmStyle)> {
     }
     let styles = theme::styles(&seen);
     seen.into_iter().map(Arm::new).zip(styles).collect()
+}
+
+/// The arms of a chart in the order in which they first appear, under the label that came with the name.
+fn labelled_arms<'a>(curves: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<(Arm, ArmStyle)> {
+    let mut arms = arms_of(curves.clone().map(|(name, _)| name));
+    for (arm, _) in &mut arms {
+        if let Some((_, label)) = curves.clone().find(|(name, _)| *name == arm.name) {
+            arm.label = label.to_owned();
+        }
+    }
+    arms
 }
 
 #[cfg(test)]

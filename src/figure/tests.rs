@@ -113,6 +113,76 @@ fn equal_data_gives_equal_files() -> Result<()> {
     Ok(())
 }
 
+fn course(arm: &str, label: &str, last: f64, quantity: Quantity) -> Course {
+    let seed = |number: u64| -> Vec<(f64, f64)> {
+        let mut state = number * 31 + (last * 1000.0) as u64;
+        let value = |epoch: f64| {
+            let accuracy = last - (last - 0.3) * (-epoch / 3.0).exp() + 0.02 * (noise(&mut state) - 0.5);
+            match quantity {
+                Quantity::Accuracy => accuracy,
+                Quantity::Loss => -accuracy.ln() * 2.0,
+            }
+        };
+        let epochs = (1..=10).map(f64::from);
+        epochs.clone().zip(epochs.map(value).collect::<Vec<_>>()).collect()
+    };
+    Course { arm: arm.to_owned(), label: label.to_owned(), seeds: (0..3).map(seed).collect() }
+}
+
+fn course_panels() -> Vec<CoursePanel> {
+    let panel = |title: &str, quantity, gain: f64| CoursePanel {
+        title: title.to_owned(),
+        quantity,
+        courses: vec![
+            course("mixer-4", "4 mixer", 0.77 + gain, quantity),
+            course("mixer-4-han-12", "4 mixer + 12 Han", 0.75 + gain, quantity),
+            course("mixer-8", "8 mixer", 0.79 + gain, quantity),
+            course("resnet32", "ResNet-32", 0.85 + gain, quantity),
+        ],
+    };
+    vec![
+        panel("Training, augmented: loss", Quantity::Loss, 0.03),
+        panel("Test: loss", Quantity::Loss, 0.0),
+        panel("Training, augmented: accuracy", Quantity::Accuracy, 0.03),
+        panel("Test: accuracy", Quantity::Accuracy, 0.0),
+    ]
+}
+
+const NAMES: [&str; 4] = ["airplane", "automobile", "bird", "cat"];
+
+fn answers() -> Vec<Vec<usize>> {
+    vec![vec![820, 30, 100, 50], vec![12, 960, 0, 28], vec![70, 1, 640, 289], vec![40, 20, 220, 720]]
+}
+
+#[test]
+fn courses_and_answers_that_cannot_be_drawn_are_refused() {
+    let message = |result: Result<Image>| result.err().map_or("no error".to_owned(), |error| format!("{error:#}"));
+    let change = |edit: fn(&mut CoursePanel)| {
+        let mut panels = course_panels();
+        edit(&mut panels[3]);
+        message(learning_curves("t", &panels))
+    };
+    assert_eq!(change(|_| {}), "no error");
+    assert!(message(learning_curves("t", &[])).contains("no panel"));
+    assert!(change(|panel| panel.courses.clear()).contains("no arm"));
+    assert!(change(|panel| panel.courses[0].seeds.clear()).contains("no seed"));
+    assert!(change(|panel| panel.courses[0].seeds[1].truncate(4)).contains("differ in their epochs"));
+    assert!(change(|panel| panel.courses[0].seeds[0][3].1 = 71.0).contains("accuracy at epoch 4 is 71"));
+    assert!(change(|panel| panel.courses[0].seeds.iter_mut().for_each(|s| s[3].0 = 9.5)).contains("do not grow"));
+    let mut broken = course_panels();
+    broken[0].courses[1].seeds[0][2].1 = f64::NAN;
+    assert!(message(learning_curves("t", &broken)).contains("the loss at epoch 3 is NaN"));
+
+    assert_eq!(message(confusion_matrix("t", &NAMES, &answers())), "no error");
+    assert!(message(confusion_matrix("t", &NAMES[..3], &answers())).contains("not 3 x 3"));
+    assert!(message(confusion_matrix("t", &[], &[])).contains("0 classes"));
+    assert!(message(confusion_matrix("t", &["x"; 100], &vec![vec![1; 100]; 100])).contains("too many"));
+    // A class without images is an empty row.
+    let mut none = answers();
+    none[2] = vec![0; 4];
+    assert_eq!(message(confusion_matrix("t", &NAMES, &none)), "no error");
+}
+
 #[test]
 fn missing_data_is_named() {
     let message = |result: Result<Image>| result.err().map_or("no error".to_owned(), |error| format!("{error:#}"));
@@ -175,6 +245,10 @@ fn realistic_charts_are_drawn() -> Result<()> {
     let six = [close.clone(), curve_panel("b", 9), close.clone(), close];
     accuracy_curves("Close values", &six[..3])?.save(&path("curves-3.png"))?;
     accuracy_curves("Close values", &six)?.save(&path("curves-4.png"))?;
+    learning_curves("MLP-Mixer: training, cifar10, 10 epochs", &course_panels())?.save(&path("learning-4.png"))?;
+    learning_curves("Two panels", &course_panels()[2..])?.save(&path("learning-2.png"))?;
+    let title = "Answers of 4 mixer + 12 Han to test images, cifar10, 10 epochs, 3 seeds";
+    confusion_matrix(title, &NAMES, &answers())?.save(&path("confusion.png"))?;
     let sizes = [marks("12 × 12 board", 0.78), marks("two spirals", 0.94)];
     accuracy_against_parameters("Accuracy against size", &sizes)?.save(&path("sizes-2.png"))?;
     accuracy_against_parameters("Accuracy against size", &sizes[..1])?.save(&path("sizes-1.png"))

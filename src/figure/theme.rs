@@ -181,10 +181,10 @@ pub(super) fn attack_style(number: usize) -> AttackStyle {
 /// The fixed style of a known arm, `None` for any other name.
 fn fixed(name: &str) -> Option<ArmStyle> {
     match name {
-        "hannet" => Some(ArmStyle { color: BLUE, marker: Marker::Disc }),
-        "fcnet" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
-        "resnet" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
-        "certified" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
+        "hannet" | "mixer-4-han-12" => Some(ArmStyle { color: BLUE, marker: Marker::Disc }),
+        "fcnet" | "mixer-4" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
+        "resnet" | "resnet32" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
+        "certified" | "mixer-8" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
         _ => None,
     }
 }

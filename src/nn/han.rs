@@ -80,6 +80,11 @@ impl HanStack {
         Ok(Self { direction, bias, axis: Axis::Last })
     }
 
+    /// A stack of parameters that are known to be right.
+    pub(super) fn unchecked(direction: Tensor, bias: Tensor, axis: Axis) -> Self {
+        Self { direction, bias, axis }
+    }
+
     /// The same parameters along another axis.
     pub fn along(self, axis: Axis) -> Self {
         Self { axis, ..self }

@@ -5,13 +5,18 @@
 
 mod activation;
 mod batch_norm;
+mod conv;
+mod conv_norm;
 mod dense;
 mod dense_stack;
 mod fused;
 mod han;
+mod han_blocks;
 pub mod init;
 pub mod kernels;
+mod layer_norm;
 pub mod loss;
+mod mixer;
 mod orthogonal;
 pub mod params;
 mod residual;
@@ -23,11 +28,16 @@ mod testing;
 
 pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};
+pub use conv::{Conv2d, ConvConfig, conv2d};
+pub use conv_norm::{ConvBias, ConvNorm, conv_norm};
 pub use dense::{Dense, DenseInit, bounded_dense, dense};
 pub use dense_stack::{DenseStack, dense_stack};
 pub use han::{Axis, HanLayer, HanStack, han_stack};
+pub use han_blocks::{HanBlocks, han_blocks};
 pub use init::Init;
 pub use kernels::activation::Activation;
+pub use layer_norm::{LayerNorm, layer_norm, mean_of_tokens};
+pub use mixer::{MixerStack, mixer_stack};
 pub use orthogonal::{OrthogonalDense, orthogonal_dense};
 pub use params::{Parameters, Role, Scope};
 pub use residual::{ResidualBlock, residual_block};

@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub enum Role {
     /// Trained by gradients; counts as a parameter.
     Trained,
-    /// Trained; every row is a direction u of a Han-layer, which may not be zero.
+    /// Trained; every stored tensor is a direction u of a Han-layer, which may not be zero.
     Direction,
     /// Trained; a matrix with orthonormal rows or columns, brought back by [`Parameters::retract`].
     Orthonormal,
@@ -59,14 +59,14 @@ impl Draw {
     }
 }
 
-/// A variable and how it is saved: as one tensor, or, for the layers of a stack, as one tensor for each row.
+/// A variable and how it is saved: as one tensor, or, for the layers of a stack, as one tensor for each part.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     /// The variable that layers share.
     pub var: Var,
     /// What it is for.
     pub role: Role,
-    /// The tensors it is saved as, one for each slice of the first axis if there are several.
+    /// The tensors it is saved as, one after the other in its entries.
     pub stored: Vec<Stored>,
 }
 
@@ -126,10 +126,12 @@ impl Parameters {
     pub fn to_stored(&self) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = Vec::new();
         for Parameter { var, stored, .. } in self.iter() {
-            let whole = var.as_detached_tensor();
-            for (place, part) in stored.iter().enumerate() {
-                let piece = if stored.len() == 1 { whole.clone() } else { whole.get(place)? };
-                tensors.push((part.name.clone(), piece.reshape(part.shape.as_slice())?.copy()?));
+            let entries = var.as_detached_tensor().flatten_all()?;
+            let mut start = 0;
+            for Stored { name, shape } in stored {
+                let len = shape.iter().product();
+                tensors.push((name.clone(), entries.narrow(0, start, len)?.reshape(shape.as_slice())?.copy()?));
+                start += len;
             }
         }
         Ok(tensors)
@@ -146,7 +148,13 @@ impl Parameters {
             let mut pieces = Vec::with_capacity(stored.len());
             for part in stored {
                 let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
-                pieces.push(tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?);
+                let piece = tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?;
+                if *role == Role::Direction
+                    && let Some(problem) = problem_of_direction(&piece.to_dtype(DType::F64)?.to_vec1()?)
+                {
+                    bail!("the direction {} {problem}", part.name);
+                }
+                pieces.push(piece);
             }
             let whole = Tensor::cat(&pieces, 0)?;
             if whole.elem_count() != var.elem_count() {
@@ -155,10 +163,9 @@ impl Parameters {
             }
             let whole = whole.reshape(var.shape())?;
             match role {
-                Role::Direction => check_directions(&whole)?,
                 Role::Orthonormal => stiefel::check(&whole)?,
                 // A wider norm in a foreign file is what it is; certificates measure it.
-                Role::Trained | Role::Bounded { .. } | Role::Buffer => {}
+                Role::Trained | Role::Direction | Role::Bounded { .. } | Role::Buffer => {}
             }
             values.push(whole);
         }
@@ -172,14 +179,18 @@ impl Parameters {
 /// When a row is zero (or shorter than any that training makes) or not finite: its reflection is undefined.
 pub fn check_directions(direction: &Tensor) -> Result<()> {
     for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
-        if row.iter().any(|u| !u.is_finite()) {
-            bail!("direction u of Han-layer {layer} is not finite");
-        }
-        if row.iter().all(|u| u.abs() < SHORTEST) {
-            bail!("direction u of Han-layer {layer} is zero: its reflection is undefined");
+        if let Some(problem) = problem_of_direction(row) {
+            bail!("direction u of Han-layer {layer} {problem}");
         }
     }
     Ok(())
+}
+
+fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
+    if u.iter().any(|u| !u.is_finite()) {
+        return Some("is not finite");
+    }
+    u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
 }
 
 /// Where layers get their parameters from while a model is built: a seed, a device, and the name so far.
@@ -230,7 +241,7 @@ impl Scope {
         self.single(name, shape.into(), init, Role::Buffer)
     }
 
-    /// A trained parameter that is saved as several tensors, one for each slice of its first axis.
+    /// A trained parameter that is saved as several tensors, one after the other in its entries.
     pub fn stacked(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role) -> Result<Tensor> {
         let rename = |part: Stored| Stored { name: self.enter(part.name).path, ..part };
         let draws = draws

@@ -1,6 +1,5 @@
 //! What a run of the checkerboard leaves.
 
-use super::manifest::RunOutcome;
 use super::rows::{EpochRow, EvaluationRow, PredictionRow, TestCurveRow};
 use super::run_dir::{Ending, Record, write_rows, write_weights};
 use anyhow::Result;
@@ -31,11 +30,9 @@ impl Record for RunRecord {
 
     /// Validation accuracy of a selection run, test accuracy of a full run.
     fn headline(&self) -> String {
-        if self.ending.outcome == RunOutcome::Diverged {
-            return format!("diverged at step {}", self.ending.diverged_at_step.unwrap_or_default());
-        }
         let last = self.evaluations.iter().rev().find(|row| row.metric == "accuracy");
-        last.map_or_else(String::new, |row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value))
+        let accuracy = last.map(|row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value));
+        self.ending.divergence().or(accuracy).unwrap_or_default()
     }
 
     fn write(&self, directory: &Path) -> Result<()> {

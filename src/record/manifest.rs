@@ -61,6 +61,9 @@ pub struct Manifest {
     pub end: String,
     /// Wall-clock seconds.
     pub seconds: f64,
+    /// Mean wall-clock seconds of training for an epoch, scores not counted; only of image classifiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_seconds: Option<f64>,
     /// Program and machine.
     pub environment: Environment,
 }

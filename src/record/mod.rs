@@ -1,11 +1,13 @@
 //! What runs leave behind: directories with typed CSV rows, a manifest and weights; tables made from them.
 
 mod checkerboard;
+pub mod image;
 mod manifest;
 pub mod proportion;
 pub mod robustness;
 mod rows;
 mod run_dir;
+pub mod scores;
 pub mod statistics;
 mod table;
 

@@ -14,16 +14,28 @@ use std::time::Instant;
 /// What every run produced, whatever it computed.
 #[derive(Debug)]
 pub struct Ending {
-    /// How it ended.
-    pub outcome: RunOutcome,
-    /// Step at which divergence was seen.
+    /// Step at which divergence was seen; None if all steps were made.
     pub diverged_at_step: Option<usize>,
     /// Trained scalars of the network.
     pub parameters: usize,
     /// SHA-256 of the data.
     pub data_hash: String,
+    /// Mean wall-clock seconds of training for an epoch, scores not counted; None where nobody asks.
+    pub epoch_seconds: Option<f64>,
     /// When it began: wall clock and stopwatch.
     pub started: (jiff::Timestamp, Instant),
+}
+
+impl Ending {
+    /// How the run ended.
+    pub fn outcome(&self) -> RunOutcome {
+        if self.diverged_at_step.is_some() { RunOutcome::Diverged } else { RunOutcome::Finished }
+    }
+
+    /// Where it diverged, in words, if it did.
+    pub fn divergence(&self) -> Option<String> {
+        self.diverged_at_step.map(|step| format!("diverged at step {step}"))
+    }
 }
 
 /// Everything that a run produced.
@@ -109,10 +121,11 @@ impl Store {
             config_hash: spec.hash()?,
             data_hash: ending.data_hash.clone(),
             parameters: ending.parameters,
-            outcome: ending.outcome,
+            outcome: ending.outcome(),
             diverged_at_step: ending.diverged_at_step,
             start: ending.started.0.to_string(),
             end: jiff::Timestamp::now().to_string(),
+            epoch_seconds: ending.epoch_seconds,
             seconds: ending.started.1.elapsed().as_secs_f64(),
             environment: environment.clone(),
         };

@@ -2,12 +2,15 @@
 
 pub mod checkerboard;
 mod drawn;
+pub mod image;
 mod provenance;
 pub mod robustness;
+mod verdict;
 
+use crate::config::image::{ImageFile, ImageSpec};
 use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
 use crate::config::{ExperimentFile, Spec};
-use crate::record::{FinishedRun, Store};
+use crate::record::{FinishedRun, Store, statistics::Sample};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -42,6 +45,13 @@ pub enum Remembered {
         /// The attacks.
         attacks: Vec<AttackSpec>,
     },
+    /// Of a comparison of image classifiers.
+    Image {
+        /// The file, profile and flags applied.
+        experiment: Box<ImageFile>,
+        /// The trainings.
+        runs: Vec<ImageSpec>,
+    },
 }
 
 impl Remembered {
@@ -49,6 +59,7 @@ impl Remembered {
         match self {
             Self::Checkerboard { experiment, .. } => &experiment.experiment.name,
             Self::Robustness { experiment, .. } => &experiment.experiment.name,
+            Self::Image { experiment, .. } => &experiment.experiment.name,
         }
     }
 
@@ -105,6 +116,12 @@ pub fn redraw(store: &Store, name: &str) -> Result<Report> {
             ensure!(!attacks.is_empty(), nothing());
             robustness::write(store, &experiment, planned, &trainings, &attacks)
         }
+        Remembered::Image { experiment, runs } => {
+            let experiment = experiment.check()?;
+            let found = finished(store, &runs)?;
+            ensure!(!found.is_empty(), nothing());
+            image::write(store, &experiment, runs.len(), &found)
+        }
     }
 }
 
@@ -138,21 +155,6 @@ fn write_section(store: &Store, name: &str, section: &str) -> Result<()> {
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// An expectation held against what was measured.
-struct Verdict {
-    text: String,
-    met: bool,
-}
-
-/// The verdicts as Markdown; nothing where there are none.
-fn expectations(verdicts: &[Verdict]) -> String {
-    if verdicts.is_empty() {
-        return String::new();
-    }
-    let lines: String = verdicts.iter().map(|verdict| format!("- {}\n", verdict.text)).collect();
-    format!("Expectations:\n\n{lines}\n")
-}
-
 /// The probability of a test; what is too small for a floating-point number is not nothing.
 fn probability(p: f64) -> String {
     if p < 1e-300 { "< 1e-300".into() } else { format!("{p:.1e}") }
@@ -160,4 +162,12 @@ fn probability(p: f64) -> String {
 
 fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))
+}
+
+/// Mean and standard deviation in percent; the mean alone of a single value.
+fn spread(sample: Option<Sample>) -> String {
+    match sample.and_then(|sample| sample.deviation) {
+        Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
+        None => percent(sample.map(|s| s.mean)),
+    }
 }

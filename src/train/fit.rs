@@ -1,6 +1,6 @@
 //! One training run: batches, steps, reports, and an outcome.
 
-use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, sampling::Batches};
+use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, prefetch, sampling::Batches};
 use crate::data::TrainingSet;
 use crate::model::Model;
 use crate::nn::Mode;
@@ -91,6 +91,8 @@ pub struct Report {
     pub learning_rate: f64,
     /// Mean loss over the points seen since the last report.
     pub train_loss: f64,
+    /// Of a classifier, the part of those points that it classified right, each before the step that it was part of.
+    pub train_accuracy: Option<f64>,
 }
 
 /// Sees what happens in a run, and may stop it.
@@ -137,38 +139,84 @@ pub fn fit(
     streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
     let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
-    let (mut loss_sum, mut loss_steps) = (0.0, 0);
-    for iteration in 0..config.iterations {
-        let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
-        let (xs, ys) = data.batch(batches.next(streams.batches))?;
-        let xs = with_noise(xs, config.input_noise, streams.noise)?;
-        let loss = config.loss.of(model, &model.network.forward(&xs, Mode::Train)?, &ys)?;
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let step = iteration + 1;
-        if !value.is_finite() {
-            return Ok(Outcome::Diverged { step: iteration });
-        }
-        optimizer.step(&loss.backward()?, learning_rate)?;
-        model.parameters.retract()?;
-        drop::<Tensor>(loss); // and with it the graph, before the observer evaluates
-        loss_sum += value;
-        loss_steps += 1;
-        if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
-            return Ok(Outcome::Stopped);
-        }
-        if step.is_multiple_of(config.report_every) || step == config.iterations {
-            if !model.parameters.all_finite()? {
-                return Ok(Outcome::Diverged { step });
+    let run = Run { model, config, points: data.len(), batch: batches.size() };
+    let draws = (0..config.iterations).map(|_| batches.next(streams.batches));
+    prefetch::ahead(data, draws, |next| run.steps(next, streams.noise, observer))
+}
+
+/// What stays the same in all steps.
+struct Run<'a> {
+    model: &'a Model,
+    config: &'a FitConfig,
+    /// In the training set.
+    points: usize,
+    /// In a batch.
+    batch: usize,
+}
+
+impl Run<'_> {
+    fn steps(
+        &self,
+        next: &mut dyn FnMut() -> Result<prefetch::Batch>,
+        noise: &mut Stream,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
+        let &Self { model, config, .. } = self;
+        let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
+        let mut tally = Tally::default();
+        for iteration in 0..config.iterations {
+            let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
+            let (xs, ys) = next()?;
+            let xs = with_noise(xs, config.input_noise, noise)?;
+            let outputs = model.network.forward(&xs, Mode::Train)?;
+            let loss = config.loss.of(model, &outputs, &ys)?;
+            let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            let step = iteration + 1;
+            if !value.is_finite() {
+                return Ok(Outcome::Diverged { step: iteration });
             }
-            let epoch = (step * batches.size()) as f64 / data.len() as f64;
-            let train_loss = loss_sum / f64::from(loss_steps);
-            observer.report(Report { step, epoch, learning_rate, train_loss }, model)?;
-            (loss_sum, loss_steps) = (0.0, 0);
+            optimizer.step(&loss.backward()?, learning_rate)?;
+            model.parameters.retract()?;
+            tally.add(value, config.loss.right(&outputs, &ys)?);
+            drop::<(Tensor, Tensor)>((loss, outputs)); // and with them the graph, before the observer evaluates
+            if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
+                return Ok(Outcome::Stopped);
+            }
+            if step.is_multiple_of(config.report_every) || step == config.iterations {
+                if !model.parameters.all_finite()? {
+                    return Ok(Outcome::Diverged { step });
+                }
+                let epoch = (step * self.batch) as f64 / self.points as f64;
+                let (train_loss, train_accuracy) = std::mem::take(&mut tally).means(self.batch);
+                observer.report(Report { step, epoch, learning_rate, train_loss, train_accuracy }, model)?;
+            }
         }
+        Ok(Outcome::Finished)
     }
-    Ok(Outcome::Finished)
+}
+
+/// What the steps since the last report have added up to.
+#[derive(Default)]
+struct Tally {
+    loss: f64,
+    /// Points that a classifier got right.
+    right: Option<usize>,
+    steps: usize,
+}
+
+impl Tally {
+    fn add(&mut self, loss: f64, right: Option<usize>) {
+        self.loss += loss;
+        self.right = right.map(|right| self.right.unwrap_or(0) + right);
+        self.steps += 1;
+    }
+
+    /// Mean loss, and the part that was right, of batches of so many points.
+    fn means(self, batch: usize) -> (f64, Option<f64>) {
+        let steps = self.steps as f64;
+        (self.loss / steps, self.right.map(|right| right as f64 / (steps * batch as f64)))
+    }
 }
 
 /// xs plus normal noise.

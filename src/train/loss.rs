@@ -2,7 +2,7 @@
 
 use crate::model::Model;
 use crate::nn::loss::{self, Margin};
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// A loss by name; each is a mean over the batch.
@@ -29,6 +29,18 @@ impl LossConfig {
         let Self::Margin(Margin { radius, temperature }) = self else { return None };
         let fits = [radius, temperature].into_iter().all(|value| *value > 0.0 && value.is_finite());
         (!fits).then(|| format!("loss.margin has radius {radius} and temperature {temperature}; use positive numbers"))
+    }
+
+    /// Of a classifier, the number of labels with the largest logit (the first of equals).
+    pub(super) fn right(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<usize>> {
+        match self {
+            Self::MeanSquaredError => return Ok(None),
+            Self::CrossEntropy | Self::Margin(_) => {}
+        }
+        let (logits, labels) = (outputs.detach().to_dtype(DType::F32)?.to_vec2::<f32>()?, targets.to_vec1::<u32>()?);
+        let answer =
+            |logits: &[f32]| (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best });
+        Ok(Some(logits.iter().zip(labels).filter(|(logits, label)| answer(logits) == *label as usize).count()))
     }
 
     /// Its value for a batch, a scalar.

@@ -1,5 +1,6 @@
 //! Which points come into a batch.
 
+use super::prefetch::Draw;
 use crate::rng::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +29,14 @@ pub(super) struct Batches {
     size: usize,
     /// Points of this epoch that are used up.
     used: usize,
+    /// Epochs that have begun.
+    begun: usize,
 }
 
 impl Batches {
     /// Of at most `size` out of `points` points.
     pub fn new(sampling: Sampling, points: usize, size: usize) -> Self {
-        Self { sampling, order: (0..points as u32).collect(), size: size.min(points), used: points }
+        Self { sampling, order: (0..points as u32).collect(), size: size.min(points), used: points, begun: 0 }
     }
 
     /// Points in a batch.
@@ -41,10 +44,12 @@ impl Batches {
         self.size
     }
 
-    pub fn next(&mut self, stream: &mut Stream) -> &[u32] {
-        match self.sampling {
+    /// The next batch. Its epoch counts from 0; a fresh batch is an epoch of its own, so that no point comes twice in one.
+    pub fn next(&mut self, stream: &mut Stream) -> Draw {
+        let rows = match self.sampling {
             Sampling::Fresh => {
                 stream.shuffle_front(&mut self.order, self.size);
+                self.begun += 1;
                 &self.order[..self.size]
             }
             Sampling::Epochs => {
@@ -52,11 +57,13 @@ impl Batches {
                     let all = self.order.len();
                     stream.shuffle_front(&mut self.order, all);
                     self.used = 0;
+                    self.begun += 1;
                 }
                 self.used += self.size;
                 &self.order[self.used - self.size..self.used]
             }
-        }
+        };
+        Draw { epoch: self.begun - 1, rows: rows.to_vec() }
     }
 }
 
@@ -70,7 +77,9 @@ mod tests {
         let (mut stream, mut batches) = (Seed(1).stream("batch"), Batches::new(Sampling::Epochs, 10, 3));
         let mut epochs = Vec::new();
         for _ in 0..2 {
-            let epoch: Vec<u32> = (0..3).flat_map(|_| batches.next(&mut stream).to_vec()).collect();
+            let draws: Vec<Draw> = (0..3).map(|_| batches.next(&mut stream)).collect();
+            assert!(draws.iter().all(|draw| draw.epoch == epochs.len()));
+            let epoch: Vec<u32> = draws.into_iter().flat_map(|draw| draw.rows).collect();
             let mut sorted = epoch.clone();
             sorted.sort_unstable();
             sorted.dedup();
@@ -84,7 +93,7 @@ mod tests {
     fn a_batch_is_never_larger_than_the_data() {
         for sampling in [Sampling::Fresh, Sampling::Epochs] {
             let mut batches = Batches::new(sampling, 4, 100);
-            assert_eq!((batches.size(), batches.next(&mut Seed(1).stream("batch")).len()), (4, 4));
+            assert_eq!((batches.size(), batches.next(&mut Seed(1).stream("batch")).rows.len()), (4, 4));
         }
     }
 }

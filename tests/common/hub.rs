@@ -1,6 +1,9 @@
 //! The Hugging Face hub in small: its parquet files, its cache directory, and a server on this machine.
 
-use image::{GrayImage, ImageFormat};
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -8,31 +11,43 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Cursor, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-const SCHEMA: &str = "message schema {
-    OPTIONAL group image { OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }
-    OPTIONAL INT64 label;
-}";
 
-/// 28 x 28 images in the hub's format: a PNG and a label in each row.
+/// 28 x 28 grey images in the hub's format: a PNG and a label in each row.
 pub fn parquet_file(pixels: &[u8], labels: &[u8]) -> Vec<u8> {
-    let images: Vec<ByteArray> = pixels.chunks_exact(784).map(|image| ByteArray::from(png(image))).collect();
-    let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
-    assert_eq!(images.len(), labels.len());
-    let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
+    let images = pixels.chunks_exact(784).map(|image| png(image, 28, ExtendedColorType::L8)).collect();
+    parquet("image", images, &[("label", labels)])
+}
+
+/// 32 x 32 colour images likewise, with the columns of CIFAR.
+pub fn parquet_file_of_cifar(pixels: &[u8], labels: &[(&str, &[u8])]) -> Vec<u8> {
+    let images = pixels.chunks_exact(3072).map(|image| png(image, 32, ExtendedColorType::Rgb8)).collect();
+    parquet("img", images, labels)
+}
+
+fn parquet(image: &str, images: Vec<Vec<u8>>, labels: &[(&str, &[u8])]) -> Vec<u8> {
+    let images: Vec<ByteArray> = images.into_iter().map(ByteArray::from).collect();
+    let columns: String = labels.iter().map(|(name, _)| format!("OPTIONAL INT64 {name};")).collect();
+    let group = "{ OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }";
+    let schema = format!("message schema {{ OPTIONAL group {image} {group} {columns} }}");
+    let schema = Arc::new(parse_message_type(&schema).expect("a schema"));
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, properties).expect("a parquet file");
     let mut group = writer.next_row_group().expect("a row group");
     // A level counts the optional things that are there: a path is null within an image that is not.
-    column::<ByteArrayType>(&mut group, &images, 2, labels.len());
-    column::<ByteArrayType>(&mut group, &[], 1, labels.len());
-    column::<Int64Type>(&mut group, &labels, 1, labels.len());
+    column::<ByteArrayType>(&mut group, &images, 2, images.len());
+    column::<ByteArrayType>(&mut group, &[], 1, images.len());
+    for (_, labels) in labels {
+        let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
+        assert_eq!(images.len(), labels.len());
+        column::<Int64Type>(&mut group, &labels, 1, labels.len());
+    }
     group.close().expect("a row group");
     writer.close().expect("a parquet file");
     file
@@ -44,10 +59,9 @@ fn column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, &mut Vec<u8>>, v
     column.close().expect("a column");
 }
 
-fn png(image: &[u8]) -> Vec<u8> {
+fn png(image: &[u8], side: u32, kind: ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let image = GrayImage::from_raw(28, 28, image.to_vec()).expect("28 x 28 pixels");
-    image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).expect("a PNG");
+    PngEncoder::new(&mut bytes).write_image(image, side, side, kind).expect("a PNG");
     bytes
 }
 

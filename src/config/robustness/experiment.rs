@@ -3,7 +3,7 @@
 use super::file::{ArmFile, RecipeFile, Requirement, RobustnessFile, ThreatFile};
 use super::overrides::WeightsFile;
 use super::run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
-use crate::config::experiment::check_names;
+use crate::config::arms::{check_names, check_seeds};
 use crate::data::source::{self, Dataset};
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
@@ -238,11 +238,10 @@ impl RobustnessFile {
     /// With the key, its value and the cure.
     pub fn check(self) -> Result<Robustness> {
         let name = &self.experiment.name;
-        check_names(name, self.arm.iter().map(|arm| arm.name.as_str()))?;
-        check_names(name, self.recipe.iter().map(|recipe| recipe.name.as_str()))?;
+        check_names(name, &self.arm)?;
+        check_names(name, &self.recipe)?;
         let Effort { steps, restarts, targets, queries } = self.attack.effort;
         for (key, value) in [
-            ("seeds", self.seeds),
             ("train.report_every", self.train.report_every),
             ("attack.images", self.attack.images),
             ("attack.effort.steps", steps),
@@ -252,9 +251,10 @@ impl RobustnessFile {
         ] {
             ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
         }
-        ensure!(self.seeds <= MOST_SEEDS, "{name}: seeds is {}; use at most {MOST_SEEDS}", self.seeds);
-        let last = self.first_seed.checked_add(MOST_SEEDS as u64);
-        ensure!(last.is_some(), "{name}: first_seed is {}; use a smaller number", self.first_seed);
+        check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
+        let dataset = self.data.dataset;
+        let grey = dataset.shape().channels == 1;
+        ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
         let fraction = self.data.validation_fraction;
         ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
         let matched = self.train.matched_accuracy.get(&self.data.dataset).copied();

@@ -1,6 +1,7 @@
 //! What the experiment file of a robustness experiment says.
 
 use super::run::{Effort, Stopping};
+use crate::config::arms::{self, Named};
 use crate::config::file::{Heading, ProfileName, Statistic};
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm};
@@ -198,6 +199,18 @@ pub struct ProfileFile {
     sweep: BTreeMap<Norm, Vec<f64>>,
 }
 
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for RecipeFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl RobustnessFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
@@ -273,12 +286,8 @@ impl RobustnessFile {
         Ok(self)
     }
 
-    pub(super) fn keep_arms(&mut self, names: &[String], origin: &str) -> Result<()> {
-        let known: Vec<_> = self.arm.iter().map(|arm| arm.name.clone()).collect();
-        if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-            bail!("{origin} {unknown}: use one or more of {}", known.join(", "));
-        }
-        self.arm.retain(|arm| names.contains(&arm.name));
+    fn keep_arms(&mut self, names: &[String], origin: &str) -> Result<()> {
+        arms::keep(&mut self.arm, names, origin)?;
         self.expect.retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Flags that change what the experiment file says.
 
 use super::file::{ArmFile, RobustnessFile};
+use crate::config::arms;
 use crate::config::overrides::Sized;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm};
 use crate::model::Size;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 /// Flags, applied over a file and its profile.
@@ -89,14 +90,16 @@ impl RobustnessFile {
     /// # Errors
     /// When a flag names what is not there, or says the same thing twice.
     pub fn with_flags(mut self, flags: &Flags) -> Result<Self> {
-        for (flag, sizes) in [("--width", &flags.width), ("--depth", &flags.depth)] {
-            let mut resized = Vec::new();
-            for sized in sizes {
-                let name = self.resize(flag, sized)?;
-                ensure!(!resized.contains(&name), "{flag}: {name} is given twice; use one number for each model");
-                resized.push(name);
-            }
-        }
+        let resize = |arm: &mut ArmFile, size| {
+            arm.model.resize(size);
+            Ok(())
+        };
+        arms::resize_each(&mut self.arm, "--width", &flags.width, |arm, width| {
+            resize(arm, Size { width, ..arm.model.size() })
+        })?;
+        arms::resize_each(&mut self.arm, "--depth", &flags.depth, |arm, depth| {
+            resize(arm, Size { depth, ..arm.model.size() })
+        })?;
         self.data.dataset = flags.dataset.unwrap_or(self.data.dataset);
         if let Some(epochs) = flags.epochs {
             self.recipe.iter_mut().for_each(|recipe| recipe.epochs = epochs);
@@ -164,21 +167,5 @@ impl RobustnessFile {
             self.threat.iter_mut().for_each(|threat| threat.sweep.clear());
         }
         Ok(())
-    }
-
-    /// A bare number is for the first arm, the network under study; baselines change only when they are named.
-    fn resize(&mut self, flag: &str, sized: &Sized) -> Result<String> {
-        let known = self.arm.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
-        let arm: Option<&mut ArmFile> = match &sized.arm {
-            Some(name) => self.arm.iter_mut().find(|arm| &arm.name == name),
-            None => self.arm.first_mut(),
-        };
-        let Some(arm) = arm else { bail!("{flag}: use MODEL=N with one of {known}") };
-        let Size { width, depth } = arm.model.size();
-        arm.model.resize(match flag {
-            "--width" => Size { width: sized.value, depth },
-            _ => Size { width, depth: sized.value },
-        });
-        Ok(arm.name.clone())
     }
 }

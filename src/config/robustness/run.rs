@@ -1,6 +1,7 @@
 //! The two kinds of runs: one trains a network, the other attacks and certifies it in one norm.
 
 use crate::config::Spec;
+use crate::config::arms::is_plain;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
@@ -221,8 +222,8 @@ impl AttackSpec {
 
 /// Names become parts of paths.
 fn plain(names: &[&str]) -> Option<String> {
-    let fits = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    (!names.iter().all(fits)).then(|| "experiment and arm are names of letters, digits, - and _".into())
+    (!names.iter().all(|name| is_plain(name)))
+        .then(|| "experiment and arm are names of letters, digits, - and _".into())
 }
 
 impl Spec for TrainingSpec {

@@ -25,7 +25,7 @@ pub(super) fn write(dataset: Dataset, data: &ImageData, cache: &Path) -> Result<
     std::fs::create_dir_all(&root).with_context(|| format!("cannot make the cache directory {}", root.display()))?;
     for part in Part::ALL {
         let path = root.join(part.file_name());
-        let contents = data.images(part).array(part).encode();
+        let contents = data.images(part).array(dataset, part).encode();
         replace(&path, &contents).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
-//! A data set in a directory: four IDX files, plain or gzip, or the hub's two parquet files.
+//! A data set in a directory: four IDX files, plain or gzip, or files of the formats in [`layout`].
 
-use super::{Dataset, ImageData, Origin, Part, decode, parquet};
+use super::layout::{Layout, Whole, roots, wanted};
+use super::{Dataset, ImageData, Origin, Part, decode};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,22 +14,13 @@ pub(super) fn read_any(dataset: Dataset, directory: &Path) -> Result<ImageData> 
     let origin = Origin::Directory(directory.to_path_buf());
     match locate(dataset, directory)? {
         Some(Layout::Idx(root)) => read(dataset, &root, origin),
-        Some(Layout::Parquet(files)) => read_parquet(dataset, &files, origin),
+        Some(Layout::Whole(files)) => read_whole(&files, origin),
         None => bail!(
-            "--data-dir {}: holds no {dataset}; put {} (plain or .gz), or the hub's train/0000.parquet and \
-             test/0000.parquet, there or into its directory {dataset}",
+            "--data-dir {}: holds no {dataset}; put {} there or into its directory {dataset}",
             directory.display(),
-            Part::ALL.map(Part::file_name).join(", "),
+            wanted(dataset),
         ),
     }
-}
-
-/// How a directory holds a data set.
-pub(super) enum Layout {
-    /// Four IDX files in this directory.
-    Idx(PathBuf),
-    /// Training and test file.
-    Parquet([PathBuf; 2]),
 }
 
 /// Finds the data set in the user's directory, whole or not.
@@ -37,17 +29,14 @@ pub(super) enum Layout {
 /// When there is no such directory.
 pub(super) fn locate(dataset: Dataset, directory: &Path) -> Result<Option<Layout>> {
     ensure!(directory.is_dir(), "--data-dir {}: no such directory", directory.display());
-    // The hub calls the directory of Fashion-MNIST fashion_mnist.
-    let roots = [directory.join(dataset.name()), directory.join(dataset.name().replace('-', "_")), directory.into()];
-    for root in roots {
-        if Part::ALL.iter().any(|part| file(&root, *part).is_some()) {
+    for root in roots(dataset, directory) {
+        // All data sets have the same names of IDX files. Only those of MNIST may lie in a directory of any name.
+        let named = root != directory || matches!(dataset, Dataset::Mnist | Dataset::FashionMnist);
+        if named && Part::ALL.iter().any(|part| file(&root, *part).is_some()) {
             return Ok(Some(Layout::Idx(root)));
         }
-        for pattern in ["{}/0000.parquet", "{}-00000-of-00001.parquet"] {
-            let files = ["train", "test"].map(|split| root.join(pattern.replace("{}", split)));
-            if files.iter().any(|file| file.exists()) {
-                return Ok(Some(Layout::Parquet(files)));
-            }
+        if let Some(files) = Whole::find(dataset, &root) {
+            return Ok(Some(Layout::Whole(files)));
         }
     }
     Ok(None)
@@ -55,7 +44,8 @@ pub(super) fn locate(dataset: Dataset, directory: &Path) -> Result<Option<Layout
 
 /// Reads four IDX files.
 pub(super) fn read(dataset: Dataset, root: &Path, origin: Origin) -> Result<ImageData> {
-    ImageData::assemble(origin, |part| read_part(dataset, root, part))
+    ImageData::assemble(dataset, origin, |part| read_part(dataset, root, part))
+        .with_context(|| format!("{dataset} in {}", root.display()))
 }
 
 /// The bytes of a part.
@@ -67,19 +57,14 @@ pub(super) fn read_part(dataset: Dataset, root: &Path, part: Part) -> Result<Vec
         )
     })?;
     let contents = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    decode(part, dataset.pin(part), &contents).with_context(|| wrong(dataset, part, &path))
+    decode(dataset, part, dataset.pin(part), &contents).with_context(|| wrong(dataset, part, &path))
 }
 
-/// Reads the hub's training and test file.
-pub(super) fn read_parquet(dataset: Dataset, files: &[PathBuf; 2], origin: Origin) -> Result<ImageData> {
-    let [train, test] = files.each_ref().map(|file| parquet::read(file));
-    let data = ImageData { train: train?, test: test?, origin };
-    for part in Part::ALL {
-        let path = &files[usize::from(part.is_test())];
-        let half = data.images(part).half(part);
-        dataset.pin(part).check(half).with_context(|| wrong(dataset, part, path))?;
-    }
-    Ok(data)
+/// Reads training and test files.
+pub(super) fn read_whole(files: &Whole, origin: Origin) -> Result<ImageData> {
+    let (dataset, train) = (files.dataset, files.read(Part::TrainImages)?);
+    let data = ImageData { dataset, train, test: files.read(Part::TestImages)?, origin };
+    data.checked(|part| wrong(dataset, part, &files.path(part)))
 }
 
 /// Whether all four IDX files are there.

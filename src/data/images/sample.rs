@@ -1,61 +1,105 @@
-//! The sample of MNIST inside the program: 4,000 training and 1,000 test images, for machines without a network.
+//! The samples inside the program, for machines without a network: 4,000 training and 1,000 test images of MNIST, 800 and
+//! 200 of CIFAR-10.
 //!
-//! `cargo run --release --example mnist_sample` draws it again from the whole data set.
+//! `cargo run --release --example mnist_sample` and `cargo run --release --example cifar_sample` draw them again from the
+//! whole data sets.
 
-use super::{Dataset, ImageData, Images, Origin, Part, decode};
+use super::{Dataset, ImageData, Images, Origin, Part, decode, grid};
 use crate::rng::Seed;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The files, in the order of [`Part::ALL`].
-const FILES: [&[u8]; 4] = [
+/// The files of MNIST, in the order of [`Part::ALL`].
+const MNIST: [&[u8]; 4] = [
     include_bytes!("../sample/train-images-idx3-ubyte.gz"),
     include_bytes!("../sample/train-labels-idx1-ubyte.gz"),
     include_bytes!("../sample/t10k-images-idx3-ubyte.gz"),
     include_bytes!("../sample/t10k-labels-idx1-ubyte.gz"),
 ];
 
+/// The training and test images of CIFAR-10, each a picture of all of them. Their classes take turns, so no file has
+/// the labels.
+const CIFAR10: [&[u8]; 2] =
+    [include_bytes!("../sample/cifar10-train.png"), include_bytes!("../sample/cifar10-test.png")];
+
 /// The sample, if there is one of this data set.
-pub(super) fn read(dataset: Dataset) -> Option<Result<ImageData>> {
-    (dataset == Dataset::Mnist).then(|| ImageData::assemble(Origin::Sample, read_part))
+pub(in crate::data) fn read(dataset: Dataset) -> Option<Result<ImageData>> {
+    dataset.sample_pin(Part::TrainImages)?;
+    Some(ImageData::assemble(dataset, Origin::Sample, |part| read_part(dataset, part)))
 }
 
 /// The bytes of a part.
-pub(super) fn read_part(part: Part) -> Result<Vec<u8>> {
-    decode(part, part.sample_pin(), FILES[part as usize]).with_context(|| format!("the sample's {}", part.name()))
+pub(super) fn read_part(dataset: Dataset, part: Part) -> Result<Vec<u8>> {
+    let pin = dataset.sample_pin(part).with_context(|| format!("there is no sample of {dataset}"))?;
+    let bytes = match dataset {
+        Dataset::Mnist => decode(dataset, part, pin, MNIST[part as usize]),
+        Dataset::Cifar10 if part.is_images() => grid::read(CIFAR10[usize::from(part.is_test())], dataset.shape()),
+        _ => Ok((0..pin.count).map(|row| (row % dataset.classes()) as u8).collect()),
+    };
+    let checked = bytes.and_then(|bytes| pin.check(&bytes).map(|_| bytes));
+    checked.with_context(|| format!("the sample's {}", part.name()))
 }
 
-/// Draws the sample from the whole of MNIST: a random choice of rows, in ascending order.
+/// Draws the sample from the whole data set: of MNIST a random choice of rows, in ascending order; of CIFAR-10 as many of
+/// each class, at random, their classes taking turns.
 ///
 /// # Errors
-/// When there are too few images.
+/// When there are too few images, or no sample of this data set.
 pub fn draw(data: &ImageData) -> Result<ImageData> {
     let choose = |images: &Images, part: Part, stream: &str| {
-        let mut rows = Seed(0).stream(stream).permutation(images.len());
-        rows.truncate(part.sample_pin().count);
-        rows.sort_unstable();
-        images.select(&rows)
+        let pin = data.dataset.sample_pin(part).with_context(|| format!("{} has no sample", data.dataset))?;
+        let mut order = Seed(0).stream(stream).permutation(images.len());
+        let rows = if data.dataset == Dataset::Mnist {
+            order.truncate(pin.count);
+            order.sort_unstable();
+            order
+        } else {
+            taking_turns(images, &order, pin.count, data.dataset.classes())
+        };
+        anyhow::Ok(images.select(&rows)?)
     };
     Ok(ImageData {
+        dataset: data.dataset,
         train: choose(&data.train, Part::TrainImages, "sample/train")?,
         test: choose(&data.test, Part::TestImages, "sample/test")?,
         origin: Origin::Sample,
     })
 }
 
-/// Writes a sample as four IDX files, gzip.
+/// `count` rows: one of each class, again one of each class, and so on, the first ones in `order`.
+fn taking_turns(images: &Images, order: &[usize], count: usize, classes: usize) -> Vec<usize> {
+    let of_class = |class: usize| order.iter().copied().filter(move |row| usize::from(images.labels[*row]) == class);
+    let mut of_classes: Vec<_> = (0..classes).map(of_class).collect();
+    (0..count).filter_map(|place| of_classes[place % classes].next()).collect()
+}
+
+/// Writes a sample as the files that are compiled into the program.
 ///
 /// # Errors
 /// With the file that cannot be written.
 pub fn write(sample: &ImageData, directory: &Path) -> Result<()> {
-    for part in Part::ALL {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&sample.images(part).array(part).encode())?;
-        let path = directory.join(format!("{}.gz", part.file_name()));
-        fs::write(&path, encoder.finish()?).with_context(|| format!("cannot write {}", path.display()))?;
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = directory.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    };
+    match sample.dataset {
+        Dataset::Mnist => {
+            for part in Part::ALL {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+                encoder.write_all(&sample.images(part).array(sample.dataset, part).encode())?;
+                write(&format!("{}.gz", part.file_name()), encoder.finish()?)?;
+            }
+        }
+        Dataset::Cifar10 => {
+            write("cifar10-train.png", grid::write(&sample.train)?)?;
+            write("cifar10-test.png", grid::write(&sample.test)?)?;
+        }
+        Dataset::FashionMnist | Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => {
+            bail!("{} has no sample", sample.dataset)
+        }
     }
     Ok(())
 }
@@ -77,7 +121,20 @@ mod tests {
             }
         }
         // 1.5 MB in every program is the bound.
-        assert!(FILES.iter().map(|file| file.len()).sum::<usize>() < 1_500_000);
+        assert!(MNIST.iter().map(|file| file.len()).sum::<usize>() < 1_500_000);
+    }
+
+    #[test]
+    fn the_colour_sample_has_as_many_images_of_each_class() {
+        let sample = read(Dataset::Cifar10).expect("a sample").expect("the embedded files");
+        assert_eq!((sample.train.len(), sample.test.len(), sample.name()), (800, 200, "sample"));
+        for images in [&sample.train, &sample.test] {
+            assert_eq!(images.pixels.len(), images.len() * 3072);
+            for class in 0..10 {
+                assert_eq!(images.labels.iter().filter(|label| **label == class).count() * 10, images.len());
+            }
+        }
+        assert!(CIFAR10.iter().map(|file| file.len()).sum::<usize>() < 2_500_000);
     }
 
     #[test]
@@ -95,5 +152,21 @@ mod tests {
             wide += extent(&|line, place| image[28 * place + line] > 127);
         }
         assert!(high > 2 * wide, "{high} lines, {wide} columns over {} ones", ones.len());
+    }
+
+    #[test]
+    fn colour_images_stand_upright() {
+        // The sky is above ships and airplanes: their upper rows are brighter than their lower ones, and left and right
+        // are alike.
+        let sample = read(Dataset::Cifar10).expect("a sample").expect("the embedded files").train;
+        let ships: Vec<usize> = (0..sample.len()).filter(|row| [0, 8].contains(&sample.labels[*row])).collect();
+        let sum = |inside: &dyn Fn(usize, usize) -> bool| -> f64 {
+            let pixels = ships.iter().flat_map(|row| sample.pixels[row * 3072..][..3072].iter().enumerate());
+            pixels.filter(|(at, _)| inside(at / 96, at / 3 % 32)).map(|(_, byte)| f64::from(*byte)).sum()
+        };
+        let (above, below) = (sum(&|row, _| row < 10), sum(&|row, _| row >= 22));
+        let (left, right) = (sum(&|_, column| column < 10), sum(&|_, column| column >= 22));
+        assert!(above > 1.1 * below, "{above} above, {below} below");
+        assert!((left / right - 1.0).abs() < 0.05, "{left} left, {right} right");
     }
 }

@@ -1,7 +1,8 @@
 //! What of a data set is on this machine, and whether it is what it should be.
 
-use super::directory::{self, Layout};
-use super::{Dataset, Options, Origin, Part, hub, parquet, sample};
+use super::layout::{Layout, Whole};
+use super::memory::prove;
+use super::{Dataset, Options, Origin, Part, Proof, directory, hub, sample};
 use anyhow::{Context, Result, anyhow};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,19 @@ pub struct Finding {
     pub part: Part,
     /// The kind of place.
     pub origin: Origin,
-    /// The file; none for what is inside the program.
+    /// The file, or the directory if there are several; none for what is inside the program.
     pub path: Option<PathBuf>,
-    /// Number of images or labels if they are the original ones, otherwise what is wrong.
-    pub state: Result<usize>,
+    /// What was found, or what is wrong with it.
+    pub state: Result<Found>,
+}
+
+/// A part that can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Number of images or labels.
+    pub count: usize,
+    /// Whether they are the original ones.
+    pub proof: Proof,
 }
 
 /// Everything of a data set on this machine, in the order in which [`load`](super::load) looks, decoded and held
@@ -34,17 +44,17 @@ pub fn survey(dataset: Dataset, options: &Options) -> Result<Vec<Finding>> {
     }
     // Without the hub's snapshot there is nothing to say of it; why there is none is told when data is loaded.
     if let Ok(Some(files)) = hub::snapshot(dataset) {
-        findings.extend(parquet_files(dataset, &files, &Origin::Hub));
+        findings.extend(whole_files(&Whole::parquet(dataset, files), &Origin::Hub));
     }
     if let Some(directory) = super::debian(dataset) {
         findings.extend(idx_files(dataset, directory, &Origin::Debian));
     }
-    if dataset == Dataset::Mnist {
-        findings.extend(Part::ALL.map(|part| Finding {
+    for part in Part::ALL {
+        findings.extend(dataset.sample_pin(part).map(|pin| Finding {
             part,
             origin: Origin::Sample,
             path: None,
-            state: sample::read_part(part).map(|_| part.sample_pin().count),
+            state: sample::read_part(dataset, part).map(|_| Found { count: pin.count, proof: Proof::Verified }),
         }));
     }
     Ok(findings)
@@ -54,33 +64,35 @@ fn user_directory(dataset: Dataset, directory: &Path) -> Result<Vec<Finding>> {
     let origin = Origin::Directory(directory.to_path_buf());
     Ok(match directory::locate(dataset, directory)? {
         Some(Layout::Idx(root)) => idx_files(dataset, &root, &origin),
-        Some(Layout::Parquet(files)) => parquet_files(dataset, &files, &origin),
+        Some(Layout::Whole(files)) => whole_files(&files, &origin),
         None => Vec::new(),
     })
 }
 
 fn idx_files(dataset: Dataset, root: &Path, origin: &Origin) -> Vec<Finding> {
+    let entry = |part| dataset.dimensions(part, 1).iter().product::<usize>();
+    let found = |part, bytes: Vec<u8>| Found { count: bytes.len() / entry(part), proof: dataset.pin(part).proof() };
     let parts = Part::ALL.map(|part| Finding {
         part,
         origin: origin.clone(),
         path: Some(directory::file(root, part).unwrap_or_else(|| root.join(part.file_name()))),
-        state: directory::read_part(dataset, root, part).map(|_| dataset.pin(part).count),
+        state: directory::read_part(dataset, root, part).map(|bytes| found(part, bytes)),
     });
     parts.into()
 }
 
-/// A parquet file holds images and labels; what is wrong with the file is told for both.
-fn parquet_files(dataset: Dataset, files: &[PathBuf; 2], origin: &Origin) -> Vec<Finding> {
-    let read = files.each_ref().map(|file| parquet::read(file).map_err(|error| format!("{error:#}")));
+/// The files hold images and labels; what is wrong with them is told for both.
+fn whole_files(files: &Whole, origin: &Origin) -> Vec<Finding> {
+    let read = [Part::TrainImages, Part::TestImages].map(|part| files.read(part).map_err(|error| format!("{error:#}")));
     let parts = Part::ALL.map(|part| {
-        let index = usize::from(part.is_test());
-        let path = &files[index];
-        let pin = dataset.pin(part);
-        let state = match &read[index] {
+        let path = files.path(part);
+        let state = match &read[usize::from(part.is_test())] {
             Err(error) => Err(anyhow!("{error}")),
-            Ok(images) => pin.check(images.half(part)).with_context(|| path.display().to_string()).map(|()| pin.count),
+            Ok(images) => prove(files.dataset, part, images)
+                .map(|proof| Found { count: images.len(), proof })
+                .with_context(|| path.display().to_string()),
         };
-        Finding { part, origin: origin.clone(), path: Some(path.clone()), state }
+        Finding { part, origin: origin.clone(), path: Some(path), state }
     });
     parts.into()
 }

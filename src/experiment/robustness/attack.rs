@@ -15,7 +15,7 @@ use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, chec
 use crate::experiment::scheduler::{Runner, Tick};
 use crate::model::{Model, weights};
 use crate::record::robustness::{AttackRecord, RADII};
-use crate::record::{Ending, EvaluationRow, RunOutcome, Store};
+use crate::record::{Ending, EvaluationRow, Store};
 use crate::rng::Seed;
 use crate::train::Control;
 use anyhow::{Context, Result, ensure};
@@ -55,10 +55,10 @@ impl Runner for Attacker<'_> {
         let started = (jiff::Timestamp::now(), Instant::now());
         let loaded = self.load(spec, device)?;
         let ending = |parameters, step: Option<usize>| Ending {
-            outcome: if step.is_some() { RunOutcome::Diverged } else { RunOutcome::Finished },
             diverged_at_step: step,
             parameters,
             data_hash: self.data_hash.into(),
+            epoch_seconds: None,
             started,
         };
         let model = match loaded {

@@ -1,19 +1,18 @@
 //! One training: data, network, training, the iterate that is kept, scores.
 
 use super::CLASSES;
-use crate::config::Spec;
 use crate::config::robustness::{Stopping, TrainingSpec, validation_images};
 use crate::data::images::{ImageData, Subset};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
 use crate::experiment::scheduler::{Runner, Tick};
+use crate::experiment::training::{self, epoch_row};
 use crate::model::Model;
 use crate::record::robustness::TrainingRecord;
-use crate::record::{Ending, EpochRow, EvaluationRow, RunOutcome};
-use crate::train::{Control, Observer, Outcome, Report, StepReport, Streams, fit};
+use crate::record::{EpochRow, EvaluationRow, RunOutcome};
+use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use std::time::Instant;
 
 /// Trains networks on a data set.
 pub struct Trainer<'a> {
@@ -28,20 +27,16 @@ impl Runner for Trainer<'_> {
     type Record = TrainingRecord;
 
     fn run(&self, spec: &TrainingSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<TrainingRecord>> {
-        let started = (jiff::Timestamp::now(), Instant::now());
+        let started = training::start();
         let (train, validation) = self.split(spec, device);
         let model = spec.model.build(self.data.train.features(), CLASSES, spec.seed, device)?;
         let mut watch = Watch { spec, validation: &validation, tick, epochs: Vec::new(), kept: None };
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
         let outcome = fit(&model, &train, &spec.fit, Streams { batches, noise }, &mut watch)?;
         let (epochs, kept) = (watch.epochs, watch.kept);
-        let (outcome, diverged_at_step) = match outcome {
-            Outcome::Stopped => return Ok(None),
-            Outcome::Finished => (RunOutcome::Finished, None),
-            Outcome::Diverged { step } => (RunOutcome::Diverged, Some(step)),
-        };
+        let Some(ending) = training::ending(outcome, &model, self.data_hash.into(), started) else { return Ok(None) };
         let mut evaluations = Vec::new();
-        if let (RunOutcome::Finished, Some(kept)) = (outcome, kept) {
+        if let (RunOutcome::Finished, Some(kept)) = (ending.outcome(), kept) {
             model.parameters.assign(&kept.weights.into_iter().collect())?;
             let test = self.test(device);
             for (split, images) in [("train", &train), ("validation", &validation), ("test", &test)] {
@@ -54,18 +49,7 @@ impl Runner for Trainer<'_> {
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
         }
-        Ok(Some(TrainingRecord {
-            ending: Ending {
-                outcome,
-                diverged_at_step,
-                parameters: model.parameters.count(),
-                data_hash: self.data_hash.into(),
-                started,
-            },
-            epochs,
-            evaluations,
-            weights: model.parameters.to_stored()?,
-        }))
+        Ok(Some(TrainingRecord { ending, epochs, evaluations, weights: model.parameters.to_stored()? }))
     }
 }
 
@@ -117,19 +101,7 @@ impl Observer for Watch<'_> {
         if self.kept.as_ref().is_none_or(|kept| off <= kept.off) {
             self.kept = Some(Iterate { step: report.step, off, weights: model.parameters.to_stored()? });
         }
-        let spec = self.spec;
-        self.epochs.push(EpochRow {
-            experiment: spec.experiment.clone(),
-            arm: spec.arm.clone(),
-            point: spec.point(),
-            seed: spec.seed.0,
-            epoch: report.epoch,
-            step: report.step,
-            learning_rate: report.learning_rate,
-            train_loss: report.train_loss,
-            validation_loss: Some(score.cross_entropy),
-            validation_metric: Some(score.accuracy),
-        });
+        self.epochs.push(epoch_row(self.spec, report, Some((score.cross_entropy, score.accuracy))));
         Ok(())
     }
 }

@@ -1,16 +1,22 @@
-//! MLP-Mixer (Tolstikhin et al. 2021) with Han blocks (Yu and Zhang 2024).
+//! MLP-Mixer (Tolstikhin et al. 2021) behind a convolutional stem, with Han blocks (Yu and Zhang 2024) behind its blocks.
 
 use crate::model::Network;
-use crate::nn::{Activation, Dense, DenseInit, Mode, Scope, dense};
-use candle_core::{Result, Tensor};
+use crate::nn::{
+    Activation, Conv2d, ConvBias, ConvConfig, ConvNorm, Dense, DenseInit, HanBlocks, LayerNorm, MixerStack, Mode,
+    Scope, conv_norm, conv2d, dense, han_blocks, layer_norm, mean_of_tokens, mixer_stack,
+};
+use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
+
+/// Convolutions of 3 x 3 pixels in the stem.
+const STEM: usize = 4;
 
 /// Sizes of a mixer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MixerConfig {
-    /// Channels of a token, a multiple of 8.
+    /// Channels of a token, a multiple of 8: the stem begins with an eighth of them and doubles.
     pub channels: usize,
     /// Mixer blocks, which come first.
     pub mixer_blocks: usize,
@@ -20,24 +26,83 @@ pub struct MixerConfig {
 
 impl MixerConfig {
     pub(super) fn problem(&self) -> Option<String> {
-        let Self { channels, .. } = self;
-        (*channels == 0 || !channels.is_multiple_of(8)).then(|| format!("channels is {channels}; use a multiple of 8"))
+        let &Self { channels, mixer_blocks, han_blocks } = self;
+        if channels == 0 || !channels.is_multiple_of(8) || channels > 4096 {
+            return Some(format!("channels is {channels}; use a multiple of 8 up to 4096"));
+        }
+        if mixer_blocks + han_blocks == 0 || mixer_blocks > 1000 || han_blocks > 1000 {
+            return Some(format!(
+                "mixer_blocks is {mixer_blocks} and han_blocks {han_blocks}; use at least 1 block, and at most 1000 of each"
+            ));
+        }
+        None
     }
 
     pub(super) fn cost(&self) -> usize {
-        self.channels * self.channels * (self.mixer_blocks + 4) + 64 * self.channels * self.han_blocks
+        let tokens = 64;
+        let (stem, mixer) = (22 * self.channels, (self.channels + tokens) * self.mixer_blocks);
+        (stem + mixer + 16 * self.han_blocks) * self.channels
     }
 
-    pub(super) fn build(&self, image: [usize; 3], classes: usize, scope: &Scope) -> Result<Box<dyn Network>> {
-        let head = dense(image[2], classes, Activation::Identity, DenseInit::Orthogonal, scope)?;
-        Ok(Box::new(Stub(head)))
+    /// Steps of the stem's convolutions: a quarter of the width for small images, an eighth for large ones.
+    fn strides(edge: usize) -> [usize; STEM] {
+        if edge <= 64 { [1, 2, 1, 2] } else { [1, 2, 2, 2] }
+    }
+
+    /// Names in a weights file are those of the PyTorch model in `tests/golden/make_golden.py`.
+    pub(super) fn build(&self, [height, width, colours]: [usize; 3], classes: usize, scope: &Scope) -> Result<Mixer> {
+        let mut size = [height, width];
+        let mut stem = Vec::with_capacity(STEM);
+        let mut channels = [colours, self.channels >> (STEM - 1)];
+        for (layer, stride) in Self::strides(height.min(width)).into_iter().enumerate() {
+            let (config, [from, to]) = (ConvConfig { stride, padding: 1 }, channels);
+            let names = [3 * layer, 3 * layer + 1].map(|module| format!("stem.{module}"));
+            let conv = conv_norm([from, to, 3], config, ConvBias::With, names.each_ref().map(String::as_str), scope)?;
+            stem.push(conv.then_relu());
+            size = size.map(|edge| edge.div_ceil(stride));
+            channels = [to, 2 * to];
+        }
+        let tokens = size[0] * size[1];
+        if tokens < 2 {
+            bail!(
+                "images of {height} x {width} pixels are too small for this network: the stem leaves {tokens} tokens"
+            );
+        }
+        let [stem_end, channels] = [STEM * 3, self.channels];
+        let named = |kind: &str, count: usize| -> Vec<String> { (0..count).map(|i| format!("{kind}.{i}")).collect() };
+        let (mixer, han) = (named("mixer", self.mixer_blocks), named("han", self.han_blocks));
+        let pointwise = ConvConfig { stride: 1, padding: 0 };
+        Ok(Mixer {
+            stem,
+            widen: conv2d(channels, channels, 1, pointwise, &scope.enter(format!("stem.{stem_end}")))?,
+            mixer: (!mixer.is_empty()).then(|| mixer_stack(tokens, channels, &mixer, scope)).transpose()?,
+            han: (!han.is_empty()).then(|| han_blocks(tokens, channels, &han, scope)).transpose()?,
+            norm: layer_norm(channels, &scope.enter("ln"))?,
+            head: dense(channels, classes, Activation::Identity, DenseInit::Orthogonal, &scope.enter("head"))?,
+        })
     }
 }
 
-struct Stub(Dense);
+/// See [`MixerConfig`].
+pub(super) struct Mixer {
+    stem: Vec<ConvNorm>,
+    widen: Conv2d,
+    mixer: Option<MixerStack>,
+    han: Option<HanBlocks>,
+    norm: LayerNorm,
+    head: Dense,
+}
 
-impl Network for Stub {
-    fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
-        self.0.forward(&xs.mean((1, 2))?)
+impl Network for Mixer {
+    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
+        let stem = self.stem.iter().try_fold(xs.clone(), |h, conv| conv.forward(&h, mode))?;
+        let mut h = self.widen.forward(&stem)?.flatten(1, 2)?; // (batch, tokens, channels)
+        if let Some(mixer) = &self.mixer {
+            h = mixer.forward(&h)?;
+        }
+        if let Some(han) = &self.han {
+            h = han.forward(&h)?;
+        }
+        self.head.forward(&mean_of_tokens(&self.norm.forward(&h)?)?)
     }
 }

@@ -3,6 +3,7 @@
 
 use super::dispatch::vectorized;
 use super::lanes::Element;
+use super::pieces;
 
 /// Shape of the normalised tensor: `[N, C]` has `inner` 1, `[N, C, H, W]` has `inner` H W.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +35,14 @@ pub struct Statistics {
 impl Statistics {
     /// Measures `input` in one pass.
     pub fn of<T: Element>(shape: Shape, input: &[T]) -> Self {
-        let (sums, squares) = moments(shape, input);
-        let count = shape.count() as f64;
         // Moments about the channel's first value: in double precision nothing of the variance is lost to the mean.
-        let pivot = |channel: usize| input[channel * shape.inner].to_f64();
-        let mean = sums.iter().enumerate().map(|(channel, sum)| pivot(channel) + sum / count).collect();
+        let pivots: Vec<f64> = (0..shape.channels).map(|channel| input[channel * shape.inner].to_f64()).collect();
+        let (sums, squares) = match shape.inner == 1 && input.len() >= PARALLEL_WORK {
+            true => moments_in_pieces(shape, input, &pivots),
+            false => moments(shape, input, &pivots),
+        };
+        let count = shape.count() as f64;
+        let mean = sums.iter().zip(&pivots).map(|(sum, pivot)| pivot + sum / count).collect();
         let variance = sums.iter().zip(&squares).map(|(sum, square)| (square - sum * sum / count) / count);
         Self { mean, variance: variance.map(|v| v.max(0.0)).collect() }
     }
@@ -56,6 +60,19 @@ impl Statistics {
     pub fn inverse_deviation(&self, epsilon: f64) -> Vec<f64> {
         self.variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect()
     }
+}
+
+/// Scalars from which other threads pay.
+const PARALLEL_WORK: usize = 1 << 18;
+
+/// [`moments`] of channels that lie side by side.
+fn moments_in_pieces<T: Element>(shape: Shape, values: &[T], pivots: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let parts = pieces::each(pieces::ranges(shape.outer), |rows| {
+        let piece = Shape { outer: rows.len(), ..shape };
+        moments(piece, &values[rows.start * shape.channels..rows.end * shape.channels], pivots)
+    });
+    let (sums, squares) = parts.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    (pieces::total(sums), pieces::total(squares))
 }
 
 /// Gradients with respect to input, weight and bias.
@@ -137,13 +154,12 @@ pub(super) fn narrow<T: Element>(values: &[f64]) -> Vec<T> {
 // Each of these has two loops: with `inner` 1 the channels lie side by side and a row of them is one vector; otherwise
 // the positions of one channel do.
 vectorized! {
-    /// Per channel, the sums of d and of d^2 with d = x - (the channel's first value).
-    fn moments<T: Element>(shape: Shape, values: &[T]) -> (Vec<f64>, Vec<f64>) {
+    /// Per channel, the sums of d and of d^2 with d = x - pivot.
+    fn moments<T: Element>(shape: Shape, values: &[T], pivots: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (mut sums, mut squares) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
         if shape.inner == 1 {
-            let pivots: Vec<f64> = values[..shape.channels].iter().map(|x| x.to_f64()).collect();
             for row in values.chunks_exact(shape.channels) {
-                for (((sum, square), pivot), x) in sums.iter_mut().zip(&mut squares).zip(&pivots).zip(row) {
+                for (((sum, square), pivot), x) in sums.iter_mut().zip(&mut squares).zip(pivots).zip(row) {
                     let d = x.to_f64() - pivot;
                     *sum += d;
                     *square += d * d;
@@ -152,7 +168,7 @@ vectorized! {
         } else {
             for (index, piece) in values.chunks_exact(shape.inner).enumerate() {
                 let channel = index % shape.channels;
-                let pivot = values[channel * shape.inner].to_f64();
+                let pivot = pivots[channel];
                 for x in piece {
                     let d = x.to_f64() - pivot;
                     sums[channel] += d;

@@ -1,10 +1,11 @@
 //! f32 and f64 behind one name: the few vector operations that the kernels need, over any instruction set of `pulp`.
 
+use super::gelu::Gelu;
 use candle_core::WithDType;
 use pulp::Simd;
 
 /// A scalar that the kernels compute with, and its vector type for an instruction set `S`.
-pub trait Element: WithDType + Default {
+pub trait Element: WithDType + Default + Gelu {
     /// A register of this scalar.
     type Lanes<S: Simd>: Copy;
 
@@ -18,6 +19,8 @@ pub trait Element: WithDType + Default {
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
     /// The square root of one scalar
     fn square_root(self) -> Self;
+    /// A whole number
+    fn of_i8(value: i8) -> Self;
     /// a + b
     fn plus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a * b
@@ -57,6 +60,10 @@ macro_rules! element {
             #[inline(always)]
             fn square_root(self) -> Self {
                 self.sqrt()
+            }
+            #[inline(always)]
+            fn of_i8(value: i8) -> Self {
+                value.into()
             }
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {

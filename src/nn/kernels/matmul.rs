@@ -69,7 +69,7 @@ pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T
     // SAFETY: there is room for `len` entries behind `start`, and `gemm` told not to read its target writes every one
     // of them.
     unsafe {
-        multiply(a, b, c.as_mut_ptr().add(start), false);
+        multiply(a, b, c.as_mut_ptr().add(start), false, parallelism(a, b));
         c.set_len(start + len);
     }
 }
@@ -79,7 +79,31 @@ pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T
 pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
     assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
     // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
-    unsafe { multiply(a, b, c.as_mut_ptr(), true) }
+    unsafe { multiply(a, b, c.as_mut_ptr(), true, parallelism(a, b)) }
+}
+
+/// a b, written over the row-major `c`, on this thread alone: for kernels that cut the batch themselves.
+#[allow(unsafe_code, reason = "gemm takes raw pointers")]
+pub fn serial_matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
+    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
+    unsafe { multiply(a, b, c.as_mut_ptr(), false, Parallelism::None) }
+}
+
+/// c + a b, likewise.
+#[allow(unsafe_code, reason = "gemm takes raw pointers")]
+pub fn serial_matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
+    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
+    unsafe { multiply(a, b, c.as_mut_ptr(), true, Parallelism::None) }
+}
+
+/// Threads for a product of its own.
+fn parallelism<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Parallelism {
+    match a.rows * b.columns * a.columns >= PARALLEL_WORK && rayon::current_num_threads() > 1 {
+        true => Parallelism::Rayon(0),
+        false => Parallelism::None,
+    }
 }
 
 /// a b into `c`, added to what is there if `keep`.
@@ -87,14 +111,10 @@ pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
 /// # Safety
 /// `c` is valid for writes of a.rows x b.columns entries, which are initialised if `keep`.
 #[allow(unsafe_code, reason = "gemm takes raw pointers")]
-unsafe fn multiply<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: *mut T, keep: bool) {
+unsafe fn multiply<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: *mut T, keep: bool, parallelism: Parallelism) {
     assert_eq!(a.columns, b.rows, "inner dimensions agree");
     prefer_unpacked();
     let (m, n, k) = (a.rows, b.columns, a.columns);
-    let parallelism = match m * n * k >= PARALLEL_WORK && rayon::current_num_threads() > 1 {
-        true => Parallelism::Rayon(0),
-        false => Parallelism::None,
-    };
     let one = T::from_f64(1.0);
     let alpha = if keep { one } else { T::default() };
     // SAFETY: `Matrix::new` and the assertion above hold every index inside its slice for these dimensions and strides,

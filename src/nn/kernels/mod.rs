@@ -5,13 +5,21 @@
 
 pub mod activation;
 pub mod batch_norm;
+pub mod conv;
+pub mod conv_norm;
 pub mod dense;
 pub mod dense_stack;
 mod dispatch;
+pub mod gelu;
 pub mod han;
+pub mod han_blocks;
 pub mod lanes;
+pub mod layer_norm;
 pub mod loss;
 pub mod matmul;
+pub mod mixer;
 pub mod optimizer;
 pub mod orthogonal;
+pub mod pieces;
 pub mod residual;
+mod rows;

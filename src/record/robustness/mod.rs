@@ -8,5 +8,5 @@ mod tables;
 
 pub use rows::{ATTACKS, CheckRow, EffortRow, ExampleRow, RADII};
 pub use runs::{AttackRecord, TrainingRecord};
-pub use summary::{ArmMeasurements, Figure, Measurements, Score, attacks_made, measure};
+pub use summary::{ArmMeasurements, Measurements, attacks_made, measure};
 pub use tables::{ComparisonRow, SeedRow, SummaryRow};

@@ -1,7 +1,6 @@
 //! What a training run and an attack run leave.
 
 use super::rows::{CheckRow, EffortRow, ExampleRow};
-use crate::record::manifest::RunOutcome;
 use crate::record::rows::{EpochRow, EvaluationRow};
 use crate::record::run_dir::{Ending, Record, write_rows, write_weights};
 use anyhow::Result;
@@ -38,11 +37,6 @@ pub struct AttackRecord {
     pub images: Vec<(String, Tensor)>,
 }
 
-fn diverged(ending: &Ending) -> Option<String> {
-    let step = ending.diverged_at_step.unwrap_or_default();
-    (ending.outcome == RunOutcome::Diverged).then(|| format!("diverged at step {step}"))
-}
-
 fn value(rows: &[EvaluationRow], split: &str, metric: &str, attack: &str) -> Option<f64> {
     rows.iter().find(|r| r.split == split && r.metric == metric && r.attack == attack).map(|row| row.value)
 }
@@ -55,7 +49,7 @@ impl Record for TrainingRecord {
     /// Validation and test accuracy.
     fn headline(&self) -> String {
         let accuracy = |split| 100.0 * value(&self.evaluations, split, "accuracy", "none").unwrap_or(f64::NAN);
-        diverged(&self.ending).unwrap_or_else(|| {
+        self.ending.divergence().unwrap_or_else(|| {
             format!("validation accuracy {:.2} %, test {:.2} %", accuracy("validation"), accuracy("test"))
         })
     }
@@ -74,7 +68,7 @@ impl Record for AttackRecord {
 
     /// Clean and worst-case accuracy.
     fn headline(&self) -> String {
-        diverged(&self.ending).unwrap_or_else(|| {
+        self.ending.divergence().unwrap_or_else(|| {
             let clean = 100.0 * value(&self.evaluations, "attacked", "accuracy", "none").unwrap_or(f64::NAN);
             let worst = self.evaluations.iter().filter(|r| r.attack == "worst_case" && r.epsilon > Some(0.0));
             let at = worst.map(|row| format!("{:.1} % at {}", 100.0 * row.value, row.epsilon.unwrap_or_default()));

@@ -6,9 +6,10 @@ use super::tables::{ComparisonRow, SeedRow, SummaryRow};
 use crate::config::Spec;
 use crate::config::robustness::{AttackSpec, Robustness, TrainingSpec};
 use crate::evaluate::attack::Norm;
+use crate::record::FinishedRun;
 use crate::record::proportion::{Confidence, Proportion};
+use crate::record::scores::{self, Figure, Score, Scores};
 use crate::record::statistics::Sample;
-use crate::record::{EvaluationRow, FinishedRun};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +32,7 @@ pub struct ArmMeasurements {
     /// Seeds whose training diverged.
     pub diverged: usize,
     /// Scores of every seed, by what they are of.
-    pub values: BTreeMap<Figure, Vec<Score>>,
+    pub values: Scores,
     /// Images that were attacked.
     pub images: usize,
     /// Single images, by seed and norm.
@@ -40,54 +41,6 @@ pub struct ArmMeasurements {
     pub checks: Vec<CheckRow>,
     /// Accuracy against steps and restarts.
     pub effort: Vec<EffortRow>,
-}
-
-/// What one seed scored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// The seed.
-    pub seed: u64,
-    /// The score.
-    pub value: f64,
-    /// Images that it is over.
-    pub n: usize,
-}
-
-/// What a score is of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Figure {
-    /// train, validation or test (all test images), attacked (those that were attacked).
-    pub split: &'static str,
-    /// As in `evaluations.csv`.
-    pub metric: String,
-    /// The attack, or none.
-    pub attack: String,
-    /// linf, l2, or empty.
-    pub norm: String,
-    /// Size of the ball or radius, as its decimal text: a key has to have an order.
-    pub epsilon: String,
-}
-
-impl Figure {
-    /// A score of the network as it is.
-    pub fn of(split: &'static str, metric: &str) -> Self {
-        Self { split, metric: metric.into(), attack: "none".into(), norm: String::new(), epsilon: String::new() }
-    }
-
-    /// Accuracy of the attacked images under an attack.
-    pub fn under(attack: &str, norm: Norm, eps: f64) -> Self {
-        Self::at("attacked", "accuracy", attack, norm, eps)
-    }
-
-    /// Part of all test images that is certified beyond a radius.
-    pub fn certified(metric: &str, norm: Norm, radius: f64) -> Self {
-        Self::at("test", metric, "none", norm, radius)
-    }
-
-    fn at(split: &'static str, metric: &str, attack: &str, norm: Norm, eps: f64) -> Self {
-        let (metric, attack) = (metric.into(), attack.into());
-        Self { split, metric, attack, norm: norm.name().into(), epsilon: eps.to_string() }
-    }
 }
 
 /// Reads what finished runs have left.
@@ -116,10 +69,10 @@ pub fn measure(
         };
         let of_arm = trainings.iter().filter(|run| run.spec.arm == arm.name);
         for run in of_arm.filter(|run| run.manifest.diverged_at_step.is_none()) {
-            measured.take(run.rows("evaluations.csv")?);
+            scores::take(&mut measured.values, run.rows("evaluations.csv")?);
         }
         for run in attacks.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
-            measured.take(run.rows("evaluations.csv")?);
+            scores::take(&mut measured.values, run.rows("evaluations.csv")?);
             let examples: Vec<ExampleRow> = run.rows("per_example.csv")?;
             measured.images = examples.len();
             measured.examples.insert((run.spec.seed().0, run.spec.norm.name()), examples);
@@ -145,7 +98,7 @@ impl Measurements {
     pub fn summary_rows(&self, experiment: &Robustness, data: &str) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
             let row = |(figure, values): (&Figure, &Vec<Score>)| {
-                let sample = sample(values)?;
+                let sample = scores::sample(values)?;
                 let interval = sample.confidence_interval();
                 Some(SummaryRow {
                     experiment: experiment.name.clone(),
@@ -226,37 +179,10 @@ fn seed_row(
 }
 
 impl ArmMeasurements {
-    fn take(&mut self, rows: Vec<EvaluationRow>) {
-        for row in rows {
-            let split = match row.split.as_str() {
-                "train" => "train",
-                "validation" => "validation",
-                "attacked" => "attacked",
-                _ => "test",
-            };
-            let figure = Figure {
-                split,
-                metric: row.metric,
-                attack: row.attack,
-                norm: row.norm.unwrap_or_default(),
-                epsilon: row.epsilon.map_or_else(String::new, |epsilon| epsilon.to_string()),
-            };
-            let values = self.values.entry(figure).or_default();
-            // What both norms' runs say of a seed, such as its clean accuracy, is said once.
-            if values.iter().all(|score| score.seed != row.seed) {
-                values.push(Score { seed: row.seed, value: row.value, n: row.n });
-            }
-        }
-    }
-
     /// A figure over the seeds.
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        sample(self.values.get(figure)?)
+        scores::sample(self.values.get(figure)?)
     }
-}
-
-fn sample(scores: &[Score]) -> Option<Sample> {
-    Sample::of(&scores.iter().map(|score| score.value).collect::<Vec<_>>())
 }
 
 /// Attacks of which there is a figure at some size of the ball, in the order of their columns.

@@ -3,7 +3,8 @@
 use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, expectations, percent, provenance};
+use crate::report::verdict::{self, Verdict};
+use crate::report::{percent, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -23,7 +24,7 @@ pub(super) fn render(
     let _ = writeln!(text, "{}\n", explanation(Protocol::LastIterate));
     table(&mut text, experiment, summaries, Protocol::LastIterate);
     chosen_rates(&mut text, summaries);
-    text += &expectations(verdicts);
+    text += &verdict::markdown(verdicts);
     text += &drawn::markdown(drawn);
     let selection = runs.iter().filter(|run| run.spec.phase == Phase::Selection).count();
     let what = format!("{} full runs and {selection} selection runs", runs.len() - selection);

@@ -4,7 +4,8 @@ mod figures;
 mod markdown;
 mod terminal;
 
-use super::{Report, Verdict};
+use super::Report;
+use super::verdict::Verdict;
 use crate::config::{Expectation, Experiment, Phase, Statistic};
 use crate::record::{FinishedRun, Store, Summary, TableRow, summarise};
 use anyhow::Result;

@@ -3,7 +3,8 @@
 use crate::config::Experiment;
 use crate::record::{Protocol, Store, Summary};
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent};
+use crate::report::verdict::Verdict;
+use crate::report::{percent, spread};
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -33,10 +34,6 @@ pub(super) fn render(
     let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
     for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {
         let sample = summary.sample();
-        let spread = match sample.and_then(|s| s.deviation) {
-            Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
-            None => percent(sample.map(|s| s.mean)),
-        };
         let _ = writeln!(
             text,
             "{:7} {:12} {:8} {:>10} {:>15} {:>7} {:>7} {:>3} {:>8} {:>7} {:>9.1}",
@@ -44,7 +41,7 @@ pub(super) fn render(
             summary.protocol.key(),
             summary.arm,
             summary.parameters,
-            spread,
+            spread(sample),
             percent(sample.map(|s| s.median)),
             percent(sample.map(|s| s.min)),
             summary.values.len(),

@@ -8,7 +8,8 @@ use crate::figure::{
     Role, Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
 };
 use crate::model::ModelConfig;
-use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow, Figure};
+use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow};
+use crate::record::scores::Figure;
 use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, Store};
 use crate::report::drawn::{self, Drawn};

@@ -1,11 +1,12 @@
 //! The section of a robustness experiment in `results/README.md`.
 
 use super::Results;
-use super::terminal::spread;
 use crate::record::FinishedRun;
-use crate::record::robustness::{ArmMeasurements, Figure, RADII, attacks_made};
+use crate::record::robustness::{ArmMeasurements, RADII, attacks_made};
+use crate::record::scores::Figure;
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, expectations, percent, probability, provenance};
+use crate::report::verdict::{self, Verdict};
+use crate::report::{percent, probability, provenance, spread};
 use std::fmt::Write;
 
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -33,7 +34,7 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     certificates(&mut text, results);
     comparisons(&mut text, results);
     checklist(&mut text, results);
-    text += &expectations(verdicts);
+    text += &verdict::markdown(verdicts);
     text += &drawn::markdown(drawn);
     let manifests = results.trainings.iter().map(|run: &FinishedRun<_>| &run.manifest);
     let manifests: Vec<_> = manifests.chain(results.attacks.iter().map(|run| &run.manifest)).collect();

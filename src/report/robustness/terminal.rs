@@ -1,10 +1,12 @@
 //! The closing table of a command.
 
 use super::Results;
-use crate::record::robustness::{ArmMeasurements, Figure};
-use crate::record::{Store, statistics::Sample};
+use crate::record::Store;
+use crate::record::robustness::ArmMeasurements;
+use crate::record::scores::Figure;
 use crate::report::drawn::{self, Drawn};
-use crate::report::{Verdict, percent, probability};
+use crate::report::verdict::Verdict;
+use crate::report::{probability, spread};
 use std::fmt::Write;
 
 pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -72,13 +74,6 @@ fn columns(results: &Results<'_>) -> Vec<(String, Figure)> {
     let any = |figure: &Figure| results.measured.arms.iter().any(|arm: &ArmMeasurements| arm.sample(figure).is_some());
     columns.retain(|(_, figure)| any(figure));
     columns
-}
-
-pub(super) fn spread(sample: Option<Sample>) -> String {
-    match sample.and_then(|sample| sample.deviation) {
-        Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
-        None => percent(sample.map(|s| s.mean)),
-    }
 }
 
 /// Of every pair of networks and ball: in how many seeds the first is ahead, and the largest p-value.

@@ -92,8 +92,30 @@ impl<T: Element> Stack<T> {
         Self { depth: length.len(), unit, length, bias: bias.to_vec(), width }
     }
 
+    /// Number of layers.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Number of entries of all directions.
+    pub(super) fn len(&self) -> usize {
+        self.unit.len()
+    }
+
+    /// v of a layer.
+    #[inline(always)]
+    pub(super) fn unit(&self, layer: usize) -> &[T] {
+        &self.unit[layer * self.width..][..self.width]
+    }
+
+    /// b of a layer.
+    #[inline(always)]
+    pub(super) fn bias(&self, layer: usize) -> &[T] {
+        &self.bias[layer * self.width..][..self.width]
+    }
+
     /// Turns the sum over samples of (t x + p g) into dL/du, in place.
-    fn project(&self, sums: &mut [f64]) {
+    pub(super) fn project(&self, sums: &mut [f64]) {
         for (layer, row) in sums.chunks_exact_mut(self.width).enumerate() {
             let unit = &self.unit[layer * self.width..][..self.width];
             if self.length[layer] == 0.0 {

@@ -5,6 +5,7 @@
 
 use super::{Geometry, Record, Stack};
 use crate::nn::kernels::lanes::Element;
+use crate::nn::kernels::rows::dot_of_lanes as dot;
 use pulp::{Arch, Simd, WithSimd};
 
 /// z and p = v.x of every layer, a sample after the other.
@@ -54,23 +55,6 @@ fn load<T: Element>(geometry: Geometry, sample: usize, source: &[T], row: &mut [
 fn store<T: Element>(geometry: Geometry, sample: usize, row: &[T], target: &mut [T]) {
     let column = target[geometry.offset(sample)..].iter_mut().step_by(geometry.inner);
     row[..geometry.width].iter().zip(column).for_each(|(from, to)| *to = *from);
-}
-
-#[inline(always)]
-fn dot<T: Element, S: Simd>(simd: S, a: &[T::Lanes<S>], b: &[T::Lanes<S>]) -> T {
-    let mut sums = [T::splat(simd, T::default()); 4];
-    let (a4, a_rest) = a.as_chunks::<4>();
-    let (b4, b_rest) = b.as_chunks::<4>();
-    for (a, b) in a4.iter().zip(b4) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = T::mul_add(simd, *a, *b, *sum);
-        }
-    }
-    for (a, b) in a_rest.iter().zip(b_rest) {
-        sums[0] = T::mul_add(simd, *a, *b, sums[0]);
-    }
-    let [a, b, c, d] = sums;
-    T::reduce_sum(simd, T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d)))
 }
 
 struct Forward<'a, T> {

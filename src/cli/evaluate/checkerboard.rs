@@ -1,7 +1,7 @@
-//! `han-exp evaluate`
+//! `han-exp evaluate checkerboard`
 
-use super::checkerboard::EXPERIMENT;
-use super::{Exit, tell};
+use crate::cli::checkerboard::EXPERIMENT;
+use crate::cli::{Exit, tell};
 use crate::config::{DataFile, ExperimentFile};
 use crate::data::checkerboard::{Board, Split};
 use crate::device::DeviceChoice;
@@ -10,23 +10,11 @@ use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
 use crate::model::{ModelConfig, Size, weights};
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    #[command(subcommand)]
-    experiment: Evaluated,
-}
-
-#[derive(Debug, Subcommand)]
-enum Evaluated {
-    /// Train and test accuracy on the checkerboard
-    Checkerboard(Checkerboard),
-}
-
-#[derive(Debug, Args)]
-struct Checkerboard {
     /// Which network the weights are of: hannet, fcnet, resnet
     #[arg(long, value_name = "MODEL")]
     model: String,
@@ -56,7 +44,7 @@ struct Checkerboard {
     device: DeviceChoice,
 }
 
-impl Checkerboard {
+impl Arguments {
     /// The network of the experiment file with the flags' sizes.
     fn model(&self, file: &ExperimentFile) -> Result<ModelConfig> {
         let known = file.arm.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -78,8 +66,8 @@ impl Checkerboard {
     }
 }
 
+/// Tells accuracy and loss on training and test points.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
-    let Evaluated::Checkerboard(arguments) = &arguments.experiment;
     let file = ExperimentFile::parse(EXPERIMENT, "experiments/checkerboard.toml")?;
     let DataFile::Checkerboard(data) = &file.data;
     let board = Board { side: data.side, cells: arguments.cells.unwrap_or(data.cells) };

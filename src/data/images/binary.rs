@@ -1,0 +1,99 @@
+//! The binary files of CIFAR and STL-10: each image is a plane of red, one of green and one of blue.
+
+use super::memory::check;
+use super::{Dataset, Images, Shape};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// In which order the pixels of a plane come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Row by row from the top.
+    Rows,
+    /// Column by column from the left.
+    Columns,
+}
+
+/// Reads batches of CIFAR: for each image its label (in CIFAR-100 the coarse one before the fine one, which counts), then
+/// 3,072 pixels.
+///
+/// # Errors
+/// With the file, when one cannot be read, is cut short or has a label that is no class.
+pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf]) -> Result<Images> {
+    let mut images = Images::empty(dataset.shape());
+    let labels = if dataset == Dataset::Cifar100 { 2 } else { 1 };
+    for path in files {
+        let name = path.display();
+        let bytes = contents(path)?;
+        let row = labels + images.features();
+        let whole = bytes.len().is_multiple_of(row);
+        ensure!(whole, "{name}: {} bytes are not rows of {row}; the file is cut short", bytes.len());
+        let mut batch = Images::empty(images.shape);
+        for row in bytes.chunks_exact(row) {
+            batch.labels.push(u16::from(row[labels - 1]));
+            interleave(&row[labels..], images.shape, Order::Rows, &mut batch.pixels);
+        }
+        check(dataset, &batch).with_context(|| name.to_string())?;
+        images.append(batch);
+    }
+    Ok(images)
+}
+
+/// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1.
+///
+/// # Errors
+/// With the file, when one cannot be read, is cut short or has a label that is no class.
+pub(super) fn read_stl(dataset: Dataset, pixels: &Path, labels: &Path) -> Result<Images> {
+    let mut images = Images::empty(dataset.shape());
+    let (bytes, size) = (contents(pixels)?, images.features());
+    let whole = bytes.len().is_multiple_of(size);
+    ensure!(whole, "{}: {} bytes are not images of {size}; the file is cut short", pixels.display(), bytes.len());
+    for planes in bytes.chunks_exact(size) {
+        interleave(planes, images.shape, Order::Columns, &mut images.pixels);
+    }
+    for (row, label) in contents(labels)?.into_iter().enumerate() {
+        ensure!(label > 0, "{}: label {row} is 0; the first class is 1", labels.display());
+        images.labels.push(u16::from(label) - 1);
+    }
+    check(dataset, &images).with_context(|| format!("{} with {}", pixels.display(), labels.display()))?;
+    Ok(images)
+}
+
+/// Puts the planes of an image together: its rows, the channels of a pixel side by side.
+pub(super) fn interleave(planes: &[u8], shape: Shape, order: Order, pixels: &mut Vec<u8>) {
+    let Shape { height, width, channels } = shape;
+    for row in 0..height {
+        for column in 0..width {
+            let place = match order {
+                Order::Rows => row * width + column,
+                Order::Columns => column * height + row,
+            };
+            pixels.extend((0..channels).map(|channel| planes[channel * height * width + place]));
+        }
+    }
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_of_either_order_become_upright_pixels() {
+        // 2 rows of 3 pixels; the tens are the row, the ones the column, the hundreds the channel.
+        let shape = Shape { height: 2, width: 3, channels: 2 };
+        let pixel = |row: u8, column: u8| [10 * row + column, 100 + 10 * row + column];
+        let expected: Vec<u8> = (0..2).flat_map(|row| (0..3).flat_map(move |column| pixel(row, column))).collect();
+        let rows = [0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112];
+        let columns = [0, 10, 1, 11, 2, 12, 100, 110, 101, 111, 102, 112];
+        for (planes, order) in [(rows, Order::Rows), (columns, Order::Columns)] {
+            let mut pixels = Vec::new();
+            interleave(&planes, shape, order, &mut pixels);
+            assert_eq!(pixels, expected, "{order:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! How a directory holds a data set: which files, and how to read them.
+
+use super::{Dataset, Images, Part, binary, npz, parquet};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// How a directory holds a data set.
+pub(super) enum Layout {
+    /// Four IDX files in this directory.
+    Idx(PathBuf),
+    /// Training and test files with pixels and labels.
+    Whole(Whole),
+}
+
+/// Training and test files with pixels and labels.
+pub(super) struct Whole {
+    pub dataset: Dataset,
+    pub format: Format,
+    pub files: [Vec<PathBuf>; 2],
+}
+
+/// A format of files with pixels and labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The hub's.
+    Parquet,
+    /// Binary batches of CIFAR.
+    Cifar,
+    /// Binary files of STL-10.
+    Stl,
+    /// NumPy archives of downsampled ImageNet.
+    Npz,
+}
+
+impl Whole {
+    /// The hub's training and test file.
+    pub fn parquet(dataset: Dataset, files: [PathBuf; 2]) -> Self {
+        Self { dataset, format: Format::Parquet, files: files.map(|file| vec![file]) }
+    }
+
+    /// The files of a directory that hold the data set, if one of them is there.
+    pub fn find(dataset: Dataset, root: &Path) -> Option<Self> {
+        let published = match dataset {
+            Dataset::Mnist | Dataset::FashionMnist => None,
+            Dataset::Cifar10 => {
+                let batches = (1..=5).map(|batch| format!("data_batch_{batch}.bin")).collect();
+                Some((Format::Cifar, [batches, vec!["test_batch.bin".into()]]))
+            }
+            Dataset::Cifar100 => Some((Format::Cifar, [vec!["train.bin".into()], vec!["test.bin".into()]])),
+            Dataset::Stl10 => Some((
+                Format::Stl,
+                ["train", "test"].map(|split| vec![format!("{split}_X.bin"), format!("{split}_y.bin")]),
+            )),
+            Dataset::Imagenet32 => {
+                let batches = (1..=10).map(|batch| format!("train_data_batch_{batch}.npz")).collect();
+                Some((Format::Npz, [batches, vec!["val_data.npz".into()]]))
+            }
+        };
+        let of_hub = dataset.hub().into_iter().flat_map(|hub| {
+            let usual = ["{}/0000.parquet", "{}-00000-of-00001.parquet"];
+            let usual = usual.map(|pattern| ["train", "test"].map(|split| pattern.replace("{}", split)));
+            [hub.files.map(String::from)].into_iter().chain(usual).map(|files| files.map(|file| vec![file]))
+        });
+        let of_hub = of_hub.map(|files| (Format::Parquet, files));
+        published.into_iter().chain(of_hub).find_map(|(format, names)| {
+            let mut files = names.map(|names| names.iter().map(|name| root.join(name)).collect::<Vec<_>>());
+            let present = files.iter().flatten().any(|file| file.exists());
+            if dataset.pin(Part::TrainImages).sha256.is_none() {
+                // What has no hash need not be whole; of a split that has no file the first one is told as missing.
+                files.iter_mut().for_each(|files| keep_present(files));
+            }
+            present.then_some(Self { dataset, format, files })
+        })
+    }
+
+    /// Reads the split that a part belongs to.
+    ///
+    /// # Errors
+    /// With the file, when one is missing or damaged, or holds other images.
+    pub fn read(&self, part: Part) -> Result<Images> {
+        let files = &self.files[usize::from(part.is_test())];
+        match (self.format, &files[..]) {
+            (Format::Parquet, files) => parquet::read(self.dataset, &files[0]),
+            (Format::Cifar, files) => binary::read_cifar(self.dataset, files),
+            (Format::Stl, [pixels, labels]) => binary::read_stl(self.dataset, pixels, labels),
+            (Format::Stl, files) => {
+                let there = files.first().context("STL-10 has files of pixels and of labels")?;
+                anyhow::bail!("{}: pixels and labels are two files, and one is missing", there.display())
+            }
+            (Format::Npz, files) => npz::read(self.dataset, files),
+        }
+    }
+
+    /// The file of a part, or the directory if it is in several.
+    pub fn path(&self, part: Part) -> PathBuf {
+        let files = &self.files[usize::from(part.is_test())];
+        match (self.format, &files[..]) {
+            (_, [file]) => file.clone(),
+            (Format::Stl, [pixels, labels]) => if part.is_images() { pixels } else { labels }.clone(),
+            (_, files) => files.first().and_then(|file| file.parent()).map(Path::to_path_buf).unwrap_or_default(),
+        }
+    }
+}
+
+fn keep_present(files: &mut Vec<PathBuf>) {
+    if files.iter().any(|file| file.exists()) {
+        files.retain(|file| file.exists());
+    } else {
+        files.truncate(1);
+    }
+}
+
+/// Directories within the user's in which a data set may lie: those of its name, and those of its published archive.
+pub(super) fn roots(dataset: Dataset, directory: &Path) -> Vec<PathBuf> {
+    let archive = match dataset {
+        Dataset::Mnist | Dataset::FashionMnist | Dataset::Imagenet32 => None,
+        Dataset::Cifar10 => Some("cifar-10-batches-bin"),
+        Dataset::Cifar100 => Some("cifar-100-binary"),
+        Dataset::Stl10 => Some("stl10_binary"),
+    };
+    // The hub calls the directory of Fashion-MNIST fashion_mnist.
+    let named = [directory.join(dataset.name()), directory.join(dataset.name().replace('-', "_")), directory.into()];
+    named.into_iter().flat_map(|root| archive.map(|archive| root.join(archive)).into_iter().chain([root])).collect()
+}
+
+/// The files to put into a directory, in words.
+pub(super) fn wanted(dataset: Dataset) -> String {
+    let hub = "the hub's train/0000.parquet and test/0000.parquet";
+    match dataset {
+        Dataset::Mnist | Dataset::FashionMnist => {
+            format!("{} (plain or .gz), or {hub},", Part::ALL.map(Part::file_name).join(", "))
+        }
+        Dataset::Cifar10 => format!("data_batch_1.bin to data_batch_5.bin and test_batch.bin, or {hub},"),
+        Dataset::Cifar100 => format!("train.bin and test.bin, or {hub},"),
+        Dataset::Stl10 => "train_X.bin, train_y.bin, test_X.bin and test_y.bin".into(),
+        Dataset::Imagenet32 => {
+            "train_data_batch_1.npz to train_data_batch_10.npz and val_data.npz (the archives, not the pickles)".into()
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A few training images, each as it is and as the changes of several epochs make it, for the contact sheet.
+
+use crate::data::augment::{Augment, Augmented};
+use crate::data::images::ImageData;
+use crate::rng::Seed;
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use std::path::Path;
+
+/// Images on the sheet.
+const IMAGES: usize = 8;
+/// Epochs of each.
+const EPOCHS: usize = 8;
+
+/// Writes the images at the beginning of a data set: `labels` (images), u32, and `pixels` (images, 1 + epochs, height,
+/// width, channels), u8, the image as it is first.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_contact(data: &ImageData, augment: Augment, path: &Path) -> Result<()> {
+    let (images, device) = (&data.train, Device::Cpu);
+    let places = 0..IMAGES.min(images.len());
+    let seed = Seed(0);
+    let augmented = Augmented { images, rows: Vec::new(), augment, seed, workers: 0, device: device.clone() };
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for place in places {
+        labels.push(u32::from(images.labels[place]));
+        pixels.extend(images.image(place)?);
+        for epoch in 0..EPOCHS {
+            pixels.extend(augmented.pixels(epoch, place)?);
+        }
+    }
+    let shape = images.shape;
+    let extents = (labels.len(), 1 + EPOCHS, shape.height, shape.width, shape.channels);
+    let tensors = [("labels", Tensor::new(labels, &device)?), ("pixels", Tensor::from_vec(pixels, extents, &device)?)];
+    Ok(candle_core::safetensors::save(&tensors.into_iter().collect(), path)?)
+}

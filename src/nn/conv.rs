@@ -1,0 +1,157 @@
+//! Two-dimensional convolution over images with channels last.
+//!
+//! candle's own reaches a quarter of the speed of its matrix product on a CPU, and less backward.
+
+use super::dense::bias_init;
+use super::fused::{Fused, Pass, apply3};
+use super::init::Init;
+use super::kernels::conv::{self as kernel, InputGradient};
+use super::kernels::dense::column_sums;
+use super::kernels::lanes::Element;
+use super::params::Scope;
+use super::storage::has_kernel;
+use candle_core::{Result, Shape, Tensor, bail};
+use candle_nn::Module;
+
+/// How windows lie on an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvConfig {
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Rows and columns of zeros around the image.
+    pub padding: usize,
+}
+
+/// A convolution with a bias.
+#[derive(Debug, Clone)]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Tensor,
+    config: ConvConfig,
+}
+
+impl Conv2d {
+    /// A layer from PyTorch's layout.
+    ///
+    /// # Shapes
+    /// - weight: (outputs, inputs, kernel, kernel)
+    /// - bias: (outputs)
+    ///
+    /// # Errors
+    /// When the shapes do not fit together.
+    pub fn new(weight: Tensor, bias: Tensor, config: ConvConfig) -> Result<Self> {
+        let (outputs, ..) = weight.dims4()?;
+        if bias.dims() != [outputs] {
+            bail!("a convolution to {outputs} channels needs a bias of that length, got {:?}", bias.dims());
+        }
+        Ok(Self { weight, bias, config })
+    }
+
+    fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        convolve_composed(xs, &self.weight, self.config)?.broadcast_add(&self.bias)
+    }
+}
+
+impl Module for Conv2d {
+    /// # Shapes
+    /// - xs: (batch, height, width, inputs) -> (batch, rows, columns, outputs)
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let shape = geometry(xs, &self.weight, self.config)?;
+        if !has_kernel(xs) {
+            return self.forward_composed(xs);
+        }
+        apply3(ConvOp { shape, input: input_gradient(xs) }, xs, &self.weight, &self.bias)
+    }
+}
+
+/// Builds a layer with orthogonal weights (Saxe et al. 2014) and a bias uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
+pub fn conv2d(inputs: usize, outputs: usize, kernel: usize, config: ConvConfig, scope: &Scope) -> Result<Conv2d> {
+    let weight = scope.parameter("weight", (outputs, inputs, kernel, kernel), Init::Orthogonal)?;
+    let bias = scope.parameter("bias", outputs, bias_init(inputs * kernel * kernel))?;
+    Conv2d::new(weight, bias, config)
+}
+
+/// The sizes of a convolution.
+///
+/// # Errors
+/// When the image does not fit.
+pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<kernel::Shape> {
+    let (batch, height, width, channels) = xs.dims4()?;
+    let (outputs, inputs, edge, other) = weight.dims4()?;
+    let ConvConfig { stride, padding } = config;
+    if channels != inputs || edge != other || stride == 0 || height.min(width) + 2 * padding < edge {
+        bail!("a convolution with weights {:?} cannot take images of shape {:?}", weight.dims(), xs.dims());
+    }
+    Ok(kernel::Shape { batch, height, width, inputs, outputs, kernel: edge, stride, padding })
+}
+
+pub(super) fn input_gradient(xs: &Tensor) -> InputGradient {
+    if xs.track_op() { InputGradient::Wanted } else { InputGradient::Unread }
+}
+
+/// The convolution without a bias, of candle's operations.
+pub(super) fn convolve_composed(
+    xs: &Tensor,
+    weight: &Tensor,
+    ConvConfig { stride, padding }: ConvConfig,
+) -> Result<Tensor> {
+    let planes = xs.permute((0, 3, 1, 2))?.contiguous()?; // (batch, channels, height, width)
+    planes.conv2d(weight, padding, stride, 1, 1)?.permute((0, 2, 3, 1))?.contiguous()
+}
+
+/// The operation on (x, weight, bias).
+struct ConvOp {
+    shape: kernel::Shape,
+    input: InputGradient,
+}
+
+impl Fused<3> for ConvOp {
+    const NAME: &'static str = "conv2d";
+
+    fn shape(&self, _x: &Shape) -> Shape {
+        let (rows, columns) = self.shape.output_size();
+        (self.shape.batch, rows, columns, self.shape.outputs).into()
+    }
+
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let mut z = kernel::forward(self.shape, x, weight);
+        for z in z.chunks_exact_mut(bias.len()) {
+            z.iter_mut().zip(bias).for_each(|(z, b)| *z += *b);
+        }
+        Ok(z)
+    }
+
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let [x, weight, _] = pass.inputs;
+        let sample = self.shape.positions() * self.shape.outputs;
+        let (input, weight) = kernel::backward(self.shape, x, weight, self.input, |index, dz| {
+            dz.copy_from_slice(&pass.gradient[index * sample..][..sample]);
+        });
+        let input = (self.input == InputGradient::Wanted).then_some(input);
+        Ok([input, Some(weight), Some(column_sums(pass.gradient, self.shape.outputs))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn the_kernel_equals_candles_convolution() -> Result<()> {
+        for (edge, stride, padding, height, width) in
+            [(3, 1, 1, 5, 7), (3, 2, 1, 6, 6), (3, 2, 1, 7, 7), (1, 1, 0, 4, 3)]
+        {
+            let weight = Var::from_tensor(&normal(&[4, 3, edge, edge], 1)?)?;
+            let bias = Var::from_tensor(&normal(&[4], 2)?)?;
+            let xs = Var::from_tensor(&normal(&[9, height, width, 3], 3)?)?;
+            let config = ConvConfig { stride, padding };
+            let layer = Conv2d::new(weight.as_tensor().clone(), bias.as_tensor().clone(), config)?;
+            let y = layer.forward(&xs)?;
+            let gradient = normal(y.dims(), 4)?;
+            assert_same(&y, &layer.forward_composed(&xs)?, &gradient, &[&xs, &weight, &bias])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! Han blocks: two Han-layers along the tokens of every channel, then two along the channels of every token, without
+//! norm or skip (Yu and Zhang 2024, the mixer experiment). A run of blocks is one operation.
+
+use super::fused::{Fused, Pass, Saved, apply3};
+use super::han::{Axis, HanStack};
+use super::init::Init;
+use super::kernels::han::{Record, Stack};
+use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
+use super::kernels::lanes::Element;
+use super::params::{Draw, Role, Scope, Stored};
+use super::storage::has_kernel;
+use candle_core::{Result, Tensor, bail};
+use candle_nn::Module;
+
+/// A run of Han blocks of one size.
+#[derive(Debug, Clone)]
+pub struct HanBlocks {
+    /// u of all layers: first those along tokens, block by block, then those along channels.
+    direction: Tensor,
+    /// b, likewise.
+    bias: Tensor,
+    tokens: usize,
+    channels: usize,
+}
+
+impl HanBlocks {
+    /// Blocks from the layers' parameters, the first block's first: two rows each.
+    ///
+    /// # Shapes
+    /// - direction: (2 blocks, tokens) along tokens, (2 blocks, channels) along channels
+    /// - bias: likewise
+    ///
+    /// # Errors
+    /// When the shapes do not fit together, or a direction is zero or not finite.
+    pub fn new(direction: [Tensor; 2], bias: [Tensor; 2]) -> Result<Self> {
+        let ([_, tokens], [_, channels]) = (rows(&direction[0])?, rows(&direction[1])?);
+        for (direction, bias) in direction.iter().zip(&bias) {
+            let [layers, _] = rows(direction)?;
+            if layers != rows(&bias)?[0] || !layers.is_multiple_of(ALONG) || direction.dims() != bias.dims() {
+                bail!("Han blocks cannot be made of {:?} and {:?}", direction.dims(), bias.dims());
+            }
+            super::params::check_directions(direction)?;
+        }
+        if rows(&direction[0])?[0] != rows(&direction[1])?[0] {
+            bail!("Han blocks need as many layers along tokens as along channels");
+        }
+        let flat = |[a, b]: [Tensor; 2]| Tensor::cat(&[a.flatten_all()?, b.flatten_all()?], 0);
+        Ok(Self { direction: flat(direction)?, bias: flat(bias)?, tokens, channels })
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.direction.elem_count() / (ALONG * (self.tokens + self.channels))
+    }
+
+    /// The same function composed of candle's operations: for devices and types without a kernel of ours.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    pub fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        let along = |all: &Tensor, block: usize, axis: Axis| -> Result<Tensor> {
+            let (start, width) = match axis {
+                Axis::Tokens => (0, self.tokens),
+                Axis::Last => (ALONG * self.blocks() * self.tokens, self.channels),
+            };
+            all.narrow(0, start + ALONG * block * width, ALONG * width)?.reshape((ALONG, width))
+        };
+        (0..self.blocks()).try_fold(xs.clone(), |h, block| {
+            [Axis::Tokens, Axis::Last].into_iter().try_fold(h, |h, axis| {
+                let (direction, bias) = (along(&self.direction, block, axis)?, along(&self.bias, block, axis)?);
+                HanStack::unchecked(direction, bias, axis).forward_composed(&h)
+            })
+        })
+    }
+}
+
+fn rows(tensor: &Tensor) -> Result<[usize; 2]> {
+    let (rows, columns) = tensor.dims2()?;
+    Ok([rows, columns])
+}
+
+impl Module for HanBlocks {
+    /// # Shapes
+    /// - xs: (batch, tokens, channels) -> same
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, channels) = xs.dims3()?;
+        if (tokens, channels) != (self.tokens, self.channels) {
+            let expected = (self.tokens, self.channels);
+            bail!("Han blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
+        }
+        if !has_kernel(xs) {
+            return self.forward_composed(xs);
+        }
+        let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
+        let record = if tracked { Record::Tape } else { Record::Nothing };
+        let shape = kernel::Shape { batch, tokens, channels };
+        let op = HanBlocksOp { shape, along_tokens: ALONG * self.blocks() * tokens, record, tape: Saved::default() };
+        apply3(op, xs, &self.direction, &self.bias)
+    }
+}
+
+/// Builds seeded blocks; each layer starts like one of [`super::han_stack`]. `stored_as` names the blocks in a weights
+/// file; a block's layers are `token1`, `token2`, `channel1` and `channel2`.
+pub fn han_blocks(tokens: usize, channels: usize, stored_as: &[String], scope: &Scope) -> Result<HanBlocks> {
+    let draws = |part: &str, init: fn(usize) -> Init, shape: fn(usize) -> Vec<usize>| -> Vec<Draw> {
+        let along = |(axis, width): (&str, usize)| -> Vec<Draw> {
+            let layer = |name: &String, place: usize| Stored {
+                name: format!("{name}.{axis}{place}.{part}"),
+                shape: shape(width),
+            };
+            let layers = stored_as.iter().flat_map(|name| (1..=ALONG).map(move |place| (name, place)));
+            layers.map(|(name, place)| Draw { init: init(width), stored: vec![layer(name, place)] }).collect()
+        };
+        [("token", tokens), ("channel", channels)].into_iter().flat_map(along).collect()
+    };
+    let len = ALONG * stored_as.len() * (tokens + channels);
+    let direction = scope.stacked(len, draws("vector", |_| Init::UnitRows, |width| vec![width, 1]), Role::Direction)?;
+    let bound = |width: usize| Init::Uniform { bound: 1.0 / (width as f64).sqrt() };
+    let bias = scope.stacked(len, draws("bias", bound, |width| vec![width]), Role::Trained)?;
+    Ok(HanBlocks { direction, bias, tokens, channels })
+}
+
+/// The operation on (x, directions, biases).
+struct HanBlocksOp {
+    shape: kernel::Shape,
+    /// Entries of the directions (and of the biases) that belong to layers along tokens.
+    along_tokens: usize,
+    record: Record,
+    tape: Saved,
+}
+
+impl HanBlocksOp {
+    fn blocks<T: Element>(&self, direction: &[T], bias: &[T]) -> Blocks<T> {
+        let ((tokens, channels), (of_tokens, of_channels)) =
+            (direction.split_at(self.along_tokens), bias.split_at(self.along_tokens));
+        Blocks {
+            tokens: Stack::new(tokens, of_tokens, self.shape.tokens),
+            channels: Stack::new(channels, of_channels, self.shape.channels),
+        }
+    }
+}
+
+impl Fused<3> for HanBlocksOp {
+    const NAME: &'static str = "han-blocks";
+
+    fn forward<T: Element>(&self, [x, direction, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let (y, tape) = kernel::forward(self.shape, &self.blocks(direction, bias), x, self.record);
+        self.tape.put(tape);
+        Ok(y)
+    }
+
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let [_, direction, bias] = pass.inputs;
+        let blocks = self.blocks(direction, bias);
+        let gradients = kernel::backward(self.shape, &blocks, pass.output, self.tape.get()?, pass.gradient);
+        Ok([Some(gradients.input), Some(gradients.directions.concat()), Some(gradients.biases.concat())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn the_kernel_equals_single_layers() -> Result<()> {
+        for (batch, tokens, channels, count) in [(3, 4, 6, 1), (19, 5, 33, 3), (9, 64, 40, 12)] {
+            let var = |width: usize, seed: u64| Var::from_tensor(&normal(&[ALONG * count, width], seed)?);
+            let [ut, uc, bt, bc] = [var(tokens, 1)?, var(channels, 2)?, var(tokens, 3)?, var(channels, 4)?];
+            let tensor = |var: &Var| var.as_tensor().clone();
+            let blocks = HanBlocks::new([tensor(&ut), tensor(&uc)], [tensor(&bt), tensor(&bc)])?;
+            let xs = Var::from_tensor(&normal(&[batch, tokens, channels], 5)?)?;
+            let gradient = normal(&[batch, tokens, channels], 6)?;
+            let vars = [&xs, &ut, &uc, &bt, &bc];
+            assert_same(&blocks.forward(&xs)?, &blocks.forward_composed(&xs)?, &gradient, &vars)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_entry_that_is_0_gets_no_gradient() -> Result<()> {
+        // Directions along the first axis and no bias: an image of zeros stays zeros, and |0| has slope 0.
+        let first = |width: usize| {
+            Tensor::cat(
+                &[
+                    Tensor::ones((2, 1), candle_core::DType::F64, &candle_core::Device::Cpu)?,
+                    Tensor::zeros((2, width - 1), candle_core::DType::F64, &candle_core::Device::Cpu)?,
+                ],
+                1,
+            )
+        };
+        let (ut, uc) = (first(3)?, first(4)?);
+        let blocks = HanBlocks::new([ut.clone(), uc.clone()], [ut.zeros_like()?, uc.zeros_like()?])?;
+        let xs = Var::from_tensor(&Tensor::zeros((1, 3, 4), candle_core::DType::F64, &candle_core::Device::Cpu)?)?;
+        let gradients = blocks.forward(&xs)?.sum_all()?.backward()?;
+        let gradient = gradients.get(xs.as_tensor()).map(|g| g.abs()?.max_all()?.to_scalar::<f64>()).transpose()?;
+        assert_eq!(gradient, Some(0.0));
+        Ok(())
+    }
+}

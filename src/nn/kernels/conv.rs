@@ -1,0 +1,199 @@
+//! Convolution with a square kernel over `[batch, height, width, channels]`, as products of matrices: a sample is
+//! unfolded into rows, one for each output position, that hold the window it sees.
+//!
+//! Channels last, a window's row of pixels is one contiguous run of memory, and the result needs no transpose.
+
+use super::lanes::Element;
+use super::matmul::{Matrix, serial_matmul, serial_matmul_add};
+use super::pieces;
+
+/// Sizes of one pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Samples.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of the input.
+    pub inputs: usize,
+    /// Channels of the output.
+    pub outputs: usize,
+    /// Edge of the kernel.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Rows and columns of zeros around the input.
+    pub padding: usize,
+}
+
+impl Shape {
+    /// Rows and columns of the output.
+    pub fn output_size(&self) -> (usize, usize) {
+        let along = |extent: usize| (extent + 2 * self.padding - self.kernel) / self.stride + 1;
+        (along(self.height), along(self.width))
+    }
+
+    /// Output positions of a sample.
+    pub fn positions(&self) -> usize {
+        let (rows, columns) = self.output_size();
+        rows * columns
+    }
+
+    /// Scalars of a window.
+    fn window(&self) -> usize {
+        self.kernel * self.kernel * self.inputs
+    }
+
+    /// Scalars of an input sample.
+    fn input(&self) -> usize {
+        self.height * self.width * self.inputs
+    }
+
+    /// Whether every window is a pixel by itself, so that the input is its own unfolding.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == 0
+    }
+
+    /// Calls `run(in the unfolding, in the input, scalars)` for every run of memory that both share.
+    #[inline(always)]
+    fn runs(&self, mut run: impl FnMut(usize, usize, usize)) {
+        let (rows, columns) = self.output_size();
+        for row in 0..rows {
+            for ky in 0..self.kernel {
+                let Some(y) = (row * self.stride + ky).checked_sub(self.padding).filter(|y| *y < self.height) else {
+                    continue;
+                };
+                for column in 0..columns {
+                    // Columns of the window that lie inside the input.
+                    let left = column * self.stride;
+                    let from = self.padding.saturating_sub(left);
+                    let to = self.kernel.min((self.width + self.padding).saturating_sub(left));
+                    if from < to {
+                        let unfolded = ((row * columns + column) * self.kernel + ky) * self.kernel + from;
+                        let x = left + from - self.padding;
+                        let input = y * self.width + x;
+                        run(unfolded * self.inputs, input * self.inputs, (to - from) * self.inputs);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A sample as rows of windows. Where a window reaches over the edge, `rows` has to be 0 already; it stays so.
+fn unfold<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
+    shape.runs(|to, from, len| rows[to..to + len].copy_from_slice(&x[from..from + len]));
+}
+
+/// The transpose of [`unfold`]: adds rows of windows to the pixels they came from.
+fn fold<T: Element>(shape: Shape, rows: &[T], x: &mut [T]) {
+    shape.runs(|from, to, len| {
+        x[to..to + len].iter_mut().zip(&rows[from..from + len]).for_each(|(x, row)| *x += *row);
+    });
+}
+
+/// PyTorch's `[outputs, inputs, kernel, kernel]` as `[window, outputs]`, the window in the order of [`unfold`].
+fn by_window<T: Element>(shape: Shape, weight: &[T]) -> Vec<T> {
+    let mut windows = vec![T::default(); weight.len()];
+    each_weight(shape, |ours, theirs| windows[ours] = weight[theirs]);
+    windows
+}
+
+/// The inverse of [`by_window`].
+fn as_pytorch<T: Element>(shape: Shape, windows: &[T]) -> Vec<T> {
+    let mut weight = vec![T::default(); windows.len()];
+    each_weight(shape, |ours, theirs| weight[theirs] = windows[ours]);
+    weight
+}
+
+fn each_weight(shape: Shape, mut visit: impl FnMut(usize, usize)) {
+    let area = shape.kernel * shape.kernel;
+    for output in 0..shape.outputs {
+        for input in 0..shape.inputs {
+            for place in 0..area {
+                let ours = (place * shape.inputs + input) * shape.outputs + output;
+                visit(ours, (output * shape.inputs + input) * area + place);
+            }
+        }
+    }
+}
+
+/// The convolution without a bias, `[batch, positions, outputs]`, with `weight` as in PyTorch.
+pub fn forward<T: Element>(shape: Shape, x: &[T], weight: &[T]) -> Vec<T> {
+    let weight = by_window(shape, weight);
+    let weight = Matrix::new(&weight, shape.window(), shape.outputs);
+    let (positions, window) = (shape.positions(), shape.window());
+    let mut z = vec![T::default(); shape.batch * positions * shape.outputs];
+    let work = pieces::ranges(shape.batch).into_iter().zip(pieces::parts_mut(&mut z, shape.batch));
+    pieces::each(work, |(range, z)| {
+        let mut rows = Vec::new();
+        for (sample, z) in range.zip(z.chunks_exact_mut(positions * shape.outputs)) {
+            let rows = unfolded(shape, &x[sample * shape.input()..][..shape.input()], &mut rows);
+            serial_matmul(Matrix::new(rows, positions, window), weight, z);
+        }
+    });
+    z
+}
+
+/// The unfolding of a sample, in `rows` unless the sample is its own.
+fn unfolded<'a, T: Element>(shape: Shape, x: &'a [T], rows: &'a mut Vec<T>) -> &'a [T] {
+    if shape.is_pointwise() {
+        return x;
+    }
+    rows.resize(shape.positions() * shape.window(), T::default());
+    unfold(shape, x, rows);
+    rows
+}
+
+/// Which gradient of the input is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputGradient {
+    /// It is computed.
+    Wanted,
+    /// It is not.
+    Unread,
+}
+
+/// Gradients of x (empty where it is not wanted) and of the weight. `gradient(sample, dz)` writes dL/dz of a sample's
+/// result.
+pub fn backward<T: Element>(
+    shape: Shape,
+    x: &[T],
+    weight: &[T],
+    input: InputGradient,
+    gradient: impl Fn(usize, &mut [T]) + Sync,
+) -> (Vec<T>, Vec<T>) {
+    let (positions, window) = (shape.positions(), shape.window());
+    let by_window = by_window(shape, weight);
+    let weight = Matrix::new(&by_window, window, shape.outputs).transposed();
+    let mut input_gradient = vec![T::default(); if input == InputGradient::Wanted { x.len() } else { 0 }];
+    let work: Vec<_> = {
+        let mut parts = pieces::parts_mut(&mut input_gradient, shape.batch);
+        pieces::ranges(shape.batch).into_iter().map(|range| (range, parts.next())).collect()
+    };
+    let sums = pieces::each(work, |(range, mut part)| {
+        let (mut rows, mut dz) = (Vec::new(), vec![T::default(); positions * shape.outputs]);
+        let mut sums = vec![T::default(); window * shape.outputs];
+        let mut drows = vec![T::default(); if part.is_some() { positions * window } else { 0 }];
+        for (place, sample) in range.enumerate() {
+            gradient(sample, &mut dz);
+            let dz = Matrix::new(&dz, positions, shape.outputs);
+            let rows = unfolded(shape, &x[sample * shape.input()..][..shape.input()], &mut rows);
+            serial_matmul_add(Matrix::new(rows, positions, window).transposed(), dz, &mut sums);
+            if let Some(dx) = part.as_deref_mut() {
+                let dx = &mut dx[place * shape.input()..][..shape.input()];
+                match shape.is_pointwise() {
+                    true => serial_matmul(dz, weight, dx),
+                    false => {
+                        serial_matmul(dz, weight, &mut drows);
+                        fold(shape, &drows, dx);
+                    }
+                }
+            }
+        }
+        sums
+    });
+    (input_gradient, as_pytorch(shape, &pieces::total(sums)))
+}

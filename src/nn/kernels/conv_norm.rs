@@ -1,0 +1,146 @@
+//! Convolution, batch norm over channels, and an activation, in train mode, with their backward pass.
+//!
+//! A bias of the convolution is left out: the batch's mean takes it away again, so that neither the output nor any
+//! gradient depends on it, and its own gradient is 0.
+
+use super::activation::Activation;
+use super::batch_norm::{self, Slopes, Statistics, narrow};
+use super::conv::{self, InputGradient};
+use super::dispatch::vectorized;
+use super::lanes::Element;
+use super::pieces;
+
+/// What the forward pass keeps.
+#[derive(Debug)]
+pub struct Tape<T> {
+    /// The convolution.
+    z: Vec<T>,
+    /// Of its channels, without the bias.
+    pub statistics: Statistics,
+}
+
+/// Gradients of a scalar loss.
+#[derive(Debug)]
+pub struct Gradients<T> {
+    /// As the input; empty where it is not wanted.
+    pub input: Vec<T>,
+    /// `[outputs, inputs, kernel, kernel]`
+    pub weight: Vec<T>,
+    /// Of batch norm's weight, `[outputs]`.
+    pub scale: Vec<T>,
+    /// Of batch norm's bias, `[outputs]`.
+    pub shift: Vec<T>,
+}
+
+/// The convolution and the activation behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// The convolution.
+    pub conv: conv::Shape,
+    /// After the norm.
+    pub activation: Activation,
+}
+
+impl Shape {
+    /// The convolution's result as rows of channels.
+    fn rows(&self) -> usize {
+        self.conv.batch * self.conv.positions()
+    }
+
+    fn channels(&self) -> batch_norm::Shape {
+        batch_norm::Shape { outer: self.rows(), channels: self.conv.outputs, inner: 1 }
+    }
+}
+
+/// y, and what the backward pass needs. `scale` and `shift` are batch norm's weight and bias.
+pub fn forward<T: Element>(
+    shape: Shape,
+    epsilon: f64,
+    x: &[T],
+    weight: &[T],
+    scale: &[T],
+    shift: &[T],
+) -> (Vec<T>, Tape<T>) {
+    let z = conv::forward(shape.conv, x, weight);
+    let statistics = Statistics::of(shape.channels(), &z);
+    let (scale, shift) = statistics.affine(epsilon, scale, shift);
+    let (scale, shift) = (narrow::<T>(&scale), narrow::<T>(&shift));
+    let mut y = vec![T::default(); z.len()];
+    let work = pieces::ranges(shape.rows()).into_iter().zip(pieces::parts_mut(&mut y, shape.rows()));
+    pieces::each(work, |(rows, y)| {
+        let channels = shape.conv.outputs;
+        affine(shape.activation, &z[rows.start * channels..rows.end * channels], &scale, &shift, y);
+    });
+    (y, Tape { z, statistics })
+}
+
+/// Backward pass; `y` is what the forward pass returned.
+#[expect(clippy::too_many_arguments, reason = "a layer's input, parameters, tape, result and gradient")]
+pub fn backward<T: Element>(
+    shape: Shape,
+    epsilon: f64,
+    x: &[T],
+    weight: &[T],
+    scale: &[T],
+    tape: &Tape<T>,
+    y: &[T],
+    gradient: &[T],
+    input: InputGradient,
+) -> Gradients<T> {
+    let channels = shape.conv.outputs;
+    let Tape { z, statistics } = tape;
+    let sums = pieces::each(pieces::ranges(shape.rows()), |rows| {
+        let piece = rows.start * channels..rows.end * channels;
+        gradient_sums(shape.activation, &z[piece.clone()], &y[piece.clone()], &gradient[piece], &statistics.mean)
+    });
+    let (of_gradient, of_product) = sums.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let sums = (pieces::total(of_gradient), pieces::total(of_product));
+    let slopes = Slopes::of(shape.rows(), epsilon, statistics, scale, sums);
+    let sample = shape.conv.positions() * channels;
+    let (input, weight) = conv::backward(shape.conv, x, weight, input, |index, dz| {
+        let piece = index * sample..(index + 1) * sample;
+        let (z, y, g) = (&z[piece.clone()], &y[piece.clone()], &gradient[piece]);
+        input_gradient(shape.activation, z, y, g, &slopes.a, &slopes.c, &slopes.d, dz);
+    });
+    Gradients { input, weight, scale: slopes.weight, shift: slopes.bias }
+}
+
+vectorized! {
+    /// act(scale z + shift), one scale and shift a column.
+    fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut [T]) {
+        let columns = scale.len();
+        for (z, y) in z.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
+            for (((z, y), a), b) in z.iter().zip(y).zip(scale).zip(shift) {
+                *y = act.value(*z * *a + *b);
+            }
+        }
+    }
+
+    /// Per column, the sums of g and of g (z - mean), where g is the gradient times the activation's slope.
+    fn gradient_sums<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], mean: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let columns = mean.len();
+        let (mut sums, mut products) = (vec![0.0; columns], vec![0.0; columns]);
+        let rows = z.chunks_exact(columns).zip(y.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
+        for ((z, y), g) in rows {
+            let sums = sums.iter_mut().zip(&mut products).zip(mean);
+            for (((sum, product), mean), ((z, y), g)) in sums.zip(z.iter().zip(y).zip(g)) {
+                let g = (*g * act.slope(*y)).to_f64();
+                *sum += g;
+                *product += g * (z.to_f64() - mean);
+            }
+        }
+        (sums, products)
+    }
+
+    /// a g + c z + d, column by column.
+    fn input_gradient<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], a: &[T], c: &[T], d: &[T], dz: &mut [T]) {
+        let columns = a.len();
+        let rows = z.chunks_exact(columns).zip(y.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
+        for (((z, y), g), dz) in rows.zip(dz.chunks_exact_mut(columns)) {
+            let factors = a.iter().zip(c.iter().zip(d));
+            for ((((z, y), g), dz), (a, (c, d))) in z.iter().zip(y).zip(g).zip(dz).zip(factors) {
+                *dz = *a * (*g * act.slope(*y)) + *c * *z + *d;
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Mixer blocks (Tolstikhin et al. 2021), one after the other, on `[batch, tokens, channels]`:
+//!
+//! ```text
+//! x = x + W2 gelu(W1 LN(x) + b1) + b2        along the tokens of every channel
+//! x = x + gelu(LN(x) W1^T + b1) W2^T + b2    along the channels of every token
+//! ```
+//!
+//! A few samples go through all blocks while they are in cache. Mixing tokens multiplies from the left, so that nothing
+//! is transposed. The backward pass computes normalised values and activations again from what it finds on the tape: the
+//! input of every half and W1 LN(x) + b1.
+
+use super::dispatch::vectorized;
+use super::gelu;
+use super::han::Record;
+use super::lanes::Element;
+use super::layer_norm::{self, Moments};
+use super::matmul::{Matrix, serial_matmul, serial_matmul_add};
+use super::pieces;
+use std::ops::Range;
+
+/// Sizes of one pass.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Samples.
+    pub batch: usize,
+    /// Tokens of a sample.
+    pub tokens: usize,
+    /// Channels of a token.
+    pub channels: usize,
+    /// Blocks.
+    pub blocks: usize,
+}
+
+/// What a half mixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mixed {
+    Tokens,
+    Channels,
+}
+
+/// Scalars that are worth keeping in cache from one layer to the next.
+const CACHED: usize = 1 << 15;
+
+impl Shape {
+    /// Scalars in a sample.
+    fn sample(&self) -> usize {
+        self.tokens * self.channels
+    }
+
+    fn width(&self, mixed: Mixed) -> usize {
+        match mixed {
+            Mixed::Tokens => self.tokens,
+            Mixed::Channels => self.channels,
+        }
+    }
+
+    /// Parameters of a half that mixes vectors of this width: norm weight and bias, W1, b1, W2, b2.
+    fn half(&self, mixed: Mixed) -> usize {
+        2 * self.channels + 2 * self.width(mixed) * (self.width(mixed) + 1)
+    }
+
+    /// Parameters of a block: the half that mixes tokens, then the one that mixes channels.
+    pub fn block(&self) -> usize {
+        self.half(Mixed::Tokens) + self.half(Mixed::Channels)
+    }
+
+    fn halves(&self) -> Vec<(Mixed, Range<usize>)> {
+        let mut halves = Vec::with_capacity(2 * self.blocks);
+        let mut start = 0;
+        for _ in 0..self.blocks {
+            for mixed in [Mixed::Tokens, Mixed::Channels] {
+                halves.push((mixed, start..start + self.half(mixed)));
+                start += self.half(mixed);
+            }
+        }
+        halves
+    }
+
+    /// Samples that go through the blocks together.
+    fn step(&self) -> usize {
+        (CACHED / self.sample()).max(1)
+    }
+}
+
+/// The parts of the parameters of a half, or of their gradients.
+struct Half<S> {
+    norm_weight: S,
+    norm_bias: S,
+    first: S,
+    first_bias: S,
+    second: S,
+    second_bias: S,
+}
+
+macro_rules! split_half {
+    ($name:ident, $slice:ty, $split:ident) => {
+        fn $name<T>(parameters: $slice, channels: usize, width: usize) -> Half<$slice> {
+            let (norm_weight, rest) = parameters.$split(channels);
+            let (norm_bias, rest) = rest.$split(channels);
+            let (first, rest) = rest.$split(width * width);
+            let (first_bias, rest) = rest.$split(width);
+            let (second, second_bias) = rest.$split(width * width);
+            Half { norm_weight, norm_bias, first, first_bias, second, second_bias }
+        }
+    };
+}
+
+split_half!(half_of, &[T], split_at);
+split_half!(half_of_mut, &mut [T], split_at_mut);
+
+/// What the forward pass keeps of the samples that went through together.
+#[derive(Debug)]
+struct Visit<T> {
+    /// Inputs of every half, `[halves, samples, tokens, channels]`.
+    inputs: Vec<T>,
+    /// W1 LN(x) + b1 of every half, likewise.
+    hidden: Vec<T>,
+    /// Of every row of every half's input.
+    moments: Vec<Moments<T>>,
+}
+
+/// What the forward pass keeps, piece by piece of the batch.
+#[derive(Debug)]
+pub struct Tape<T>(Vec<Vec<Visit<T>>>);
+
+/// A transposed copy of the weights of halves that mix channels: row-major right operands are multiplied faster.
+struct Transposed<T> {
+    first: Vec<T>,
+    second: Vec<T>,
+}
+
+/// y, and the tape if it is wanted.
+pub fn forward<T: Element>(shape: Shape, x: &[T], parameters: &[T], record: Record) -> (Vec<T>, Tape<T>) {
+    let halves = shape.halves();
+    let transposed = halves.iter().map(|(mixed, place)| {
+        let half = half_of(&parameters[place.clone()], shape.channels, shape.width(*mixed));
+        let copy = |weight: &[T]| match mixed {
+            Mixed::Tokens => Vec::new(),
+            Mixed::Channels => transpose(weight, shape.channels),
+        };
+        Transposed { first: copy(half.first), second: copy(half.second) }
+    });
+    let transposed: Vec<Transposed<T>> = transposed.collect();
+    let mut y = x.to_vec();
+    let parts = pieces::parts_mut(&mut y, shape.batch);
+    let tape = pieces::each(parts, |part: &mut [T]| {
+        let visits = part.chunks_mut(shape.step() * shape.sample()).map(|x| {
+            let mut visit = Visit { inputs: Vec::new(), hidden: Vec::new(), moments: Vec::new() };
+            for ((mixed, place), transposed) in halves.iter().zip(&transposed) {
+                let half = half_of(&parameters[place.clone()], shape.channels, shape.width(*mixed));
+                forward_half(shape, *mixed, &half, transposed, x, (record == Record::Tape).then_some(&mut visit));
+            }
+            visit
+        });
+        visits.collect::<Vec<_>>()
+    });
+    (y, Tape(tape))
+}
+
+fn transpose<T: Element>(weight: &[T], width: usize) -> Vec<T> {
+    let mut transposed = vec![T::default(); weight.len()];
+    for (row, values) in weight.chunks_exact(width).enumerate() {
+        transposed[row..].iter_mut().step_by(width).zip(values).for_each(|(to, from)| *to = *from);
+    }
+    transposed
+}
+
+fn forward_half<T: Element>(
+    shape: Shape,
+    mixed: Mixed,
+    half: &Half<&[T]>,
+    transposed: &Transposed<T>,
+    x: &mut [T],
+    tape: Option<&mut Visit<T>>,
+) {
+    let Shape { tokens, channels, .. } = shape;
+    let rows = x.len() / channels;
+    let mut moments = vec![Moments::default(); rows];
+    let [mut n, mut z] = [(); 2].map(|()| vec![T::default(); x.len()]);
+    layer_norm::measure(x, &mut moments);
+    layer_norm::normalise(x, &moments, half.norm_weight, half.norm_bias, &mut n);
+    let inputs = tape.is_some().then(|| x.to_vec());
+    match mixed {
+        Mixed::Tokens => {
+            let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
+            for (n, z) in samples(&n, shape).zip(z.chunks_exact_mut(shape.sample())) {
+                serial_matmul(first, Matrix::new(n, tokens, channels), z);
+            }
+            gelu::after_column_bias(&mut z, channels, half.first_bias, &mut n);
+            for (x, b) in x.chunks_exact_mut(channels).zip(half.second_bias.iter().cycle()) {
+                x.iter_mut().for_each(|x| *x += *b);
+            }
+            for (h, x) in samples(&n, shape).zip(x.chunks_exact_mut(shape.sample())) {
+                serial_matmul_add(second, Matrix::new(h, tokens, channels), x);
+            }
+        }
+        Mixed::Channels => {
+            let weights = [&transposed.first, &transposed.second];
+            let [first, second] = weights.map(|weight| Matrix::new(weight, channels, channels));
+            serial_matmul(Matrix::new(&n, rows, channels), first, &mut z);
+            gelu::after_row_bias(&mut z, half.first_bias, &mut n);
+            for x in x.chunks_exact_mut(channels) {
+                x.iter_mut().zip(half.second_bias).for_each(|(x, b)| *x += *b);
+            }
+            serial_matmul_add(Matrix::new(&n, rows, channels), second, x);
+        }
+    }
+    if let (Some(tape), Some(inputs)) = (tape, inputs) {
+        tape.inputs.extend(inputs);
+        tape.hidden.extend(z);
+        tape.moments.extend(moments);
+    }
+}
+
+/// Rows of `columns` entries.
+fn matrix<T>(values: &[T], columns: usize) -> Matrix<'_, T> {
+    Matrix::new(values, values.len() / columns, columns)
+}
+
+fn samples<T>(values: &[T], shape: Shape) -> std::slice::ChunksExact<'_, T> {
+    values.chunks_exact(shape.sample())
+}
+
+/// Gradients of x and of the parameters, given that of y.
+pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, gradient: &[T]) -> (Vec<T>, Vec<T>) {
+    let halves = shape.halves();
+    let mut input_gradient = gradient.to_vec();
+    let parts = pieces::parts_mut(&mut input_gradient, shape.batch).zip(&tape.0);
+    let sums = pieces::each(parts, |(part, visits): (&mut [T], &Vec<Visit<T>>)| {
+        let mut sums = vec![T::default(); parameters.len()];
+        for (g, visit) in part.chunks_mut(shape.step() * shape.sample()).zip(visits) {
+            for (index, (mixed, place)) in halves.iter().enumerate().rev() {
+                let width = shape.width(*mixed);
+                let half = half_of(&parameters[place.clone()], shape.channels, width);
+                let sums = half_of_mut(&mut sums[place.clone()], shape.channels, width);
+                let size = g.len();
+                let rows = size / shape.channels;
+                let seen = Seen {
+                    x: &visit.inputs[index * size..][..size],
+                    z: &visit.hidden[index * size..][..size],
+                    moments: &visit.moments[index * rows..][..rows],
+                };
+                backward_half(shape, *mixed, &half, &seen, g, sums);
+            }
+        }
+        sums
+    });
+    (input_gradient, pieces::total(sums))
+}
+
+/// What the tape holds of a half.
+struct Seen<'a, T> {
+    x: &'a [T],
+    z: &'a [T],
+    moments: &'a [Moments<T>],
+}
+
+/// Turns the gradient `g` of the half's output into that of its input, and adds to the sums.
+fn backward_half<T: Element>(
+    shape: Shape,
+    mixed: Mixed,
+    half: &Half<&[T]>,
+    seen: &Seen<'_, T>,
+    g: &mut [T],
+    sums: Half<&mut [T]>,
+) {
+    let Shape { tokens, channels, .. } = shape;
+    let [mut n, mut dz, mut slope] = [(); 3].map(|()| vec![T::default(); g.len()]);
+    gelu::value_and_slope(seen.z, &mut n, &mut slope);
+    match mixed {
+        Mixed::Tokens => {
+            let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
+            for ((g, h), dz) in samples(g, shape).zip(samples(&n, shape)).zip(dz.chunks_exact_mut(shape.sample())) {
+                serial_matmul_add(matrix(g, channels), matrix(h, channels).transposed(), sums.second);
+                serial_matmul(second.transposed(), matrix(g, channels), dz);
+                add_row_sums(g, channels, sums.second_bias);
+            }
+            dz.iter_mut().zip(&slope).for_each(|(dz, slope)| *dz *= *slope);
+            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, &mut n);
+            for ((dz, n), dn) in samples(&dz, shape).zip(samples(&n, shape)).zip(slope.chunks_exact_mut(shape.sample()))
+            {
+                serial_matmul_add(matrix(dz, channels), matrix(n, channels).transposed(), sums.first);
+                serial_matmul(first.transposed(), matrix(dz, channels), dn);
+                add_row_sums(dz, channels, sums.first_bias);
+            }
+        }
+        Mixed::Channels => {
+            let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, channels, channels));
+            serial_matmul_add(matrix(g, channels).transposed(), matrix(&n, channels), sums.second);
+            serial_matmul(matrix(g, channels), second, &mut dz);
+            add_column_sums(g, sums.second_bias);
+            dz.iter_mut().zip(&slope).for_each(|(dz, slope)| *dz *= *slope);
+            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, &mut n);
+            serial_matmul_add(matrix(&dz, channels).transposed(), matrix(&n, channels), sums.first);
+            serial_matmul(matrix(&dz, channels), first, &mut slope);
+            add_column_sums(&dz, sums.first_bias);
+        }
+    }
+    let (dn, Half { norm_weight, norm_bias, .. }) = (&slope, sums);
+    layer_norm::add_backward(seen.x, seen.moments, half.norm_weight, dn, g, norm_weight, norm_bias);
+}
+
+vectorized! {
+    fn add_column_sums<T: Element>(matrix: &[T], sums: &mut [T]) {
+        for row in matrix.chunks_exact(sums.len()) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *value);
+        }
+    }
+
+    fn add_row_sums<T: Element>(@simd; matrix: &[T], columns: usize, sums: &mut [T]) {
+        for (row, sum) in matrix.chunks_exact(columns).zip(sums) {
+            *sum += super::rows::sum(simd, row);
+        }
+    }
+}

