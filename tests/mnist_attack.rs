@@ -182,7 +182,7 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
         (&double[name] - &other[name])?.abs()?.gt(1e-6)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
     assert!(apart < 0.01, "{apart}");
     // Runs of two precisions do not take each other's place.
-    assert_eq!(sandbox.runs("results", "hannet", "attack-linf").len(), 2);
+    assert_eq!(sandbox.runs("results", "mnist-attack/hannet", "attack-linf").len(), 2);
     Ok(())
 }
 
