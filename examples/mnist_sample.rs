@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It writes `src/data/sample/*.gz`. The choice of images is fixed by its seed. Prints the hashes that
-//! `src/data/source.rs` pins.
+//! `src/data/source/pin.rs` pins.
 
 use anyhow::{Result, ensure};
 use han_exp::data::images::{Dataset, Options, load, sample};

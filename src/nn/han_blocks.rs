@@ -36,7 +36,7 @@ impl HanBlocks {
         let ([_, tokens], [_, channels]) = (rows(&direction[0])?, rows(&direction[1])?);
         for (direction, bias) in direction.iter().zip(&bias) {
             let [layers, _] = rows(direction)?;
-            if layers != rows(&bias)?[0] || !layers.is_multiple_of(ALONG) || direction.dims() != bias.dims() {
+            if layers != rows(bias)?[0] || !layers.is_multiple_of(ALONG) || direction.dims() != bias.dims() {
                 bail!("Han blocks cannot be made of {:?} and {:?}", direction.dims(), bias.dims());
             }
             super::params::check_directions(direction)?;

@@ -44,6 +44,13 @@ fn a_size_without_a_norm_is_for_linf() -> Result<()> {
 }
 
 #[test]
+fn colour_images_are_refused() {
+    let flags = Flags { dataset: Some(Dataset::Cifar10), ..Flags::default() };
+    let told = format!("{:#}", quick(&flags).expect_err("images in colour"));
+    assert!(told.contains("data.dataset is cifar10, in colour; use mnist or fashion-mnist"), "{told}");
+}
+
+#[test]
 fn expectations_are_for_the_files_own_setting() -> Result<()> {
     assert!(!quick(&Flags::default())?.expectations.is_empty());
     for flags in [

@@ -67,7 +67,7 @@ impl Whole {
             let present = files.iter().flatten().any(|file| file.exists());
             if dataset.pin(Part::TrainImages).sha256.is_none() {
                 // What has no hash need not be whole; of a split that has no file the first one is told as missing.
-                files.iter_mut().for_each(|files| keep_present(files));
+                files.iter_mut().for_each(keep_present);
             }
             present.then_some(Self { dataset, format, files })
         })

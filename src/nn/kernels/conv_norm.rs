@@ -100,7 +100,7 @@ pub fn backward<T: Element>(
     let (input, weight) = conv::backward(shape.conv, x, weight, input, |index, dz| {
         let piece = index * sample..(index + 1) * sample;
         let (z, y, g) = (&z[piece.clone()], &y[piece.clone()], &gradient[piece]);
-        input_gradient(shape.activation, z, y, g, &slopes.a, &slopes.c, &slopes.d, dz);
+        input_gradient(shape.activation, z, y, g, [&slopes.a, &slopes.c, &slopes.d], dz);
     });
     Gradients { input, weight, scale: slopes.weight, shift: slopes.bias }
 }
@@ -132,8 +132,9 @@ vectorized! {
         (sums, products)
     }
 
-    /// a g + c z + d, column by column.
-    fn input_gradient<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], a: &[T], c: &[T], d: &[T], dz: &mut [T]) {
+    /// a g + c z + d, column by column, with the factors a, c and d and g as in [`gradient_sums`].
+    fn input_gradient<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], factors: [&[T]; 3], dz: &mut [T]) {
+        let [a, c, d] = factors;
         let columns = a.len();
         let rows = z.chunks_exact(columns).zip(y.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
         for (((z, y), g), dz) in rows.zip(dz.chunks_exact_mut(columns)) {

@@ -135,6 +135,12 @@ impl<T: Element> Sums<T> {
         let of = |stack: &Stack<T>| (vec![T::default(); stack.len()], vec![T::default(); stack.len()]);
         Self { tokens: of(&blocks.tokens), channels: of(&blocks.channels) }
     }
+
+    /// Of one entry of the layers along tokens.
+    #[inline(always)]
+    fn tokens_at(&mut self, place: usize) -> [&mut T; 2] {
+        [&mut self.tokens.0[place], &mut self.tokens.1[place]]
+    }
 }
 
 #[inline(always)]
@@ -254,7 +260,8 @@ vectorized! {
             for token in 0..tokens {
                 let place = token * channels;
                 let (y, g) = (&mut y[place..][..channels], &mut g[place..][..channels]);
-                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(two)[token], two * tokens + token, &mut sums.tokens);
+                let sums = sums.tokens_at(two * tokens + token);
+                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(two)[token], sums);
                 let (v, b) = (blocks.tokens.unit(one)[token], blocks.tokens.bias(one)[token]);
                 begin_undo(y, g, &signs[place..][..channels], v, b, &mut next_q, &mut next_t);
             }
@@ -263,7 +270,8 @@ vectorized! {
             for token in 0..tokens {
                 let place = token * channels;
                 let (y, g) = (&mut y[place..][..channels], &mut g[place..][..channels]);
-                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(one)[token], one * tokens + token, &mut sums.tokens);
+                let sums = sums.tokens_at(one * tokens + token);
+                end_undo(simd, y, g, &q, &t, blocks.tokens.unit(one)[token], sums);
             }
         }
     }
@@ -291,13 +299,12 @@ fn end_undo<T: Element, S: Simd>(
     q: &[T],
     t: &[T],
     v: T,
-    place: usize,
-    sums: &mut (Vec<T>, Vec<T>),
+    [of_direction, of_bias]: [&mut T; 2],
 ) {
     let minus_two_v = T::from_f64(-2.0) * v;
     add_multiple(y, minus_two_v, q);
-    sums.0[place] += dot(simd, t, y) - dot(simd, q, g);
-    sums.1[place] += sum(simd, g);
+    *of_direction += dot(simd, t, y) - dot(simd, q, g);
+    *of_bias += sum(simd, g);
     add_multiple(g, minus_two_v, t);
 }
 
