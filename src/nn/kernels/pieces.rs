@@ -1,6 +1,6 @@
 //! How a batch is cut for threads.
 //!
-//! A batch is cut into at most [`PIECES`] pieces, whatever the number of threads. Every piece makes its own partial sums,
+//! A batch is cut into at most eight pieces, whatever the number of threads. Every piece makes its own partial sums,
 //! and these are added in the order of the pieces: the result has the same bits on one thread and on many.
 
 use super::lanes::Element;
