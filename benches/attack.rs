@@ -29,8 +29,8 @@ fn attacks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("{IMAGES} images x {STEPS} steps"));
     group.sample_size(10);
     for (name, config) in [
-        ("hannet 784-100x20", ModelConfig::Hannet(HanNetConfig { width: 100, depth: 20, dense_at: vec![1] })),
-        ("fcnet 784-100x3", ModelConfig::Fcnet(FcNetConfig { width: 100, depth: 3 })),
+        ("hannet 784-100x20", ModelConfig::Hannet(HanNetConfig::new(100, 20, vec![1]))),
+        ("fcnet 784-100x3", ModelConfig::Fcnet(FcNetConfig::new(100, 3))),
     ] {
         let model = config.build(INPUTS, 10, seed, &Device::Cpu).expect("a valid model");
         let classifier = Classifier::new(model.frozen.as_ref(), INPUTS).expect("a classifier");

@@ -34,8 +34,8 @@ fn step(model: &Model, optimizer: &mut Optimizer, data: &Points, rows: &[u32]) -
 fn training_step(criterion: &mut Criterion) {
     let sgd = OptimizerConfig::Sgd { momentum: 0.9, weight_decay: 0.0 };
     let adam = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.0 };
-    let hannet = ModelConfig::Hannet(HanNetConfig { width: 30, depth: 20, dense_at: vec![1, 2, 20] });
-    let fcnet = ModelConfig::Fcnet(FcNetConfig { width: 100, depth: 6 });
+    let hannet = ModelConfig::Hannet(HanNetConfig::new(30, 20, vec![1, 2, 20]));
+    let fcnet = ModelConfig::Fcnet(FcNetConfig::new(100, 6));
     let resnet = ModelConfig::Resnet(ResNetConfig { width: 100, blocks: 10 });
     let mut group = criterion.benchmark_group("training step, batch 100");
     for (name, model, optimizer) in [

@@ -53,7 +53,7 @@ fn sample() -> ImageData {
 
 fn train(data: &ImageData, workers: usize, rate: f64, stop_at: usize) -> (Result<Outcome>, Vec<f64>) {
     let seed = Seed(5);
-    let network = ModelConfig::Fcnet(FcNetConfig { width: 16, depth: 2 });
+    let network = ModelConfig::Fcnet(FcNetConfig::new(16, 2));
     let model = network.build(3072, 10, seed, &Device::Cpu).expect("a network");
     let rows = (0..200).collect();
     let images = Augmented::plain(&data.train, rows, &Device::Cpu);

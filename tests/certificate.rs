@@ -114,7 +114,7 @@ fn attack_towards(network: &dyn Network, x: &Tensor, label: u32, other: u32) -> 
 }
 
 fn hannet(width: usize, depth: usize, dense_at: &[usize]) -> HanNetConfig {
-    HanNetConfig { width, depth, dense_at: dense_at.to_vec() }
+    HanNetConfig::new(width, depth, dense_at.to_vec())
 }
 
 fn build(config: &ModelConfig) -> Result<Model> {
@@ -151,7 +151,7 @@ fn no_attack_gets_inside_a_radius() -> Result<()> {
         for (config, tight) in [
             (ModelConfig::Hannet(hannet(16, 6, &[1, 3])), 1.1),
             (ModelConfig::Certified(hannet(20, 9, &[1, 5])), 1.3),
-            (ModelConfig::Fcnet(FcNetConfig { width: 16, depth: 3 }), 20.0),
+            (ModelConfig::Fcnet(FcNetConfig::new(16, 3)), 20.0),
         ] {
             let model = config.build_as(dtype, INPUTS, CLASSES, Seed(3), &Device::Cpu)?;
             let closest = assert_sandwich(model.frozen.as_ref(), dtype, columns)?;
@@ -166,7 +166,7 @@ fn columns_are_ordered_and_rounding_stays_below_its_bound() -> Result<()> {
     for config in [
         ModelConfig::Hannet(hannet(30, 40, &[1, 2, 40])),
         ModelConfig::Certified(hannet(64, 30, &[1, 11, 21])),
-        ModelConfig::Fcnet(FcNetConfig { width: 50, depth: 5 }),
+        ModelConfig::Fcnet(FcNetConfig::new(50, 5)),
     ] {
         let model = build(&config)?;
         let (_, _, certificates) = certify(model.frozen.as_ref(), &mut Seed(6).stream("points"), 700)?;

@@ -195,7 +195,7 @@ fn hannet_matches_pytorch_in_outputs_loss_and_every_gradient() -> Result<()> {
     let reference = golden("hannet_checkerboard")?;
     let weights: HashMap<String, Tensor> =
         reference.iter().filter_map(|(key, t)| Some((key.strip_prefix("param.")?.to_owned(), t.clone()))).collect();
-    let config = ModelConfig::Hannet(HanNetConfig { width: 30, depth: 20, dense_at: vec![1, 2, 20] });
+    let config = ModelConfig::Hannet(HanNetConfig::new(30, 20, vec![1, 2, 20]));
     for (dtype, tolerance) in TYPES {
         let model = config.build_as(dtype, 2, 2, Seed(1), &Device::Cpu)?;
         model.parameters.assign(&weights)?;

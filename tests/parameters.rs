@@ -13,11 +13,11 @@ use han_exp::train::{Optimizer, OptimizerConfig};
 use std::collections::HashMap;
 
 fn hannet(width: usize, depth: usize, dense_at: &[usize]) -> ModelConfig {
-    ModelConfig::Hannet(HanNetConfig { width, depth, dense_at: dense_at.to_vec() })
+    ModelConfig::Hannet(HanNetConfig::new(width, depth, dense_at.to_vec()))
 }
 
 fn fcnet(width: usize, depth: usize) -> ModelConfig {
-    ModelConfig::Fcnet(FcNetConfig { width, depth })
+    ModelConfig::Fcnet(FcNetConfig::new(width, depth))
 }
 
 fn resnet(width: usize, blocks: usize) -> ModelConfig {
@@ -58,7 +58,7 @@ fn regression_models_have_the_papers_parameter_counts() -> Result<()> {
 
 /// One of each kind, small enough to train and large enough to have every kind of part.
 fn models() -> [(&'static str, ModelConfig); 4] {
-    let certified = HanNetConfig { width: 30, depth: 12, dense_at: vec![1, 7] };
+    let certified = HanNetConfig::new(30, 12, vec![1, 7]);
     [
         ("HanNet", hannet(30, 20, &[1, 2, 20])),
         ("certified", ModelConfig::Certified(certified)),

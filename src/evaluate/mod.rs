@@ -4,4 +4,5 @@ pub mod accuracy;
 pub mod attack;
 pub mod certificate;
 pub mod classification;
+pub mod gradient;
 pub mod masking;

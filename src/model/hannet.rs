@@ -2,12 +2,13 @@
 
 use super::Size;
 use super::chain::{Chain, Link};
-use crate::nn::{Activation, DenseInit, Scope, dense, han_stack, orthogonal_dense};
+use super::pass_through::PassThrough;
+use crate::nn::{Activation, DenseInit, Scope, dense, han_stack, han_stack_from, orthogonal_dense};
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
 
 /// Hidden layers 1..=depth of one width, then a dense head.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HanNetConfig {
     /// Width of every hidden layer.
@@ -18,6 +19,9 @@ pub struct HanNetConfig {
     /// checkerboard network has 1, 2 and the last.
     #[serde(default = "first")]
     pub dense_at: Vec<usize>,
+    /// Another start of the Han-layers than the paper's, for networks of hundreds of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_through: Option<PassThrough>,
 }
 
 fn first() -> Vec<usize> {
@@ -25,6 +29,11 @@ fn first() -> Vec<usize> {
 }
 
 impl HanNetConfig {
+    /// A network with the paper's start.
+    pub fn new(width: usize, depth: usize, dense_at: Vec<usize>) -> Self {
+        Self { width, depth, dense_at, pass_through: None }
+    }
+
     pub(super) fn resize(&mut self, size: Size) {
         for place in &mut self.dense_at {
             if *place == self.depth {
@@ -42,7 +51,7 @@ impl HanNetConfig {
             let (places, depth) = (&self.dense_at, self.depth);
             return Some(format!("dense_at is {places:?}; use ascending layers from 1 to {depth} that begin with 1"));
         }
-        None
+        self.pass_through.as_ref().and_then(|start| start.problem(self.width))
     }
 
     /// Names in a weights file are those of PyTorch's `Sequential(layer, Abs, layer, Abs, .., head)`.
@@ -58,7 +67,10 @@ impl HanNetConfig {
             } else {
                 let end = (layer..=self.depth).find(|l| self.dense_at.contains(l)).unwrap_or(self.depth + 1);
                 let names: Vec<String> = (layer..end).map(name).collect();
-                body.push(Link::Han(han_stack(self.width, &names, scope)?));
+                body.push(Link::Han(match &self.pass_through {
+                    None => han_stack(self.width, &names, scope)?,
+                    Some(start) => han_stack_from(self.width, &start.layers(self.width, names), scope)?,
+                }));
                 layer = end;
             }
         }

@@ -7,6 +7,7 @@ mod chain;
 mod fcnet;
 mod hannet;
 pub mod image;
+mod pass_through;
 mod resnet;
 pub mod weights;
 
@@ -14,19 +15,37 @@ pub use bounded::BoundedFcNetConfig;
 pub use chain::{Chain, Layer, Link};
 pub use fcnet::FcNetConfig;
 pub use hannet::HanNetConfig;
+pub use pass_through::PassThrough;
 pub use resnet::ResNetConfig;
 
 use crate::nn::{Mode, Parameters, Scope};
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_nn::Module;
 use hannet::Hidden;
 use serde::{Deserialize, Serialize};
+
+/// A piece of a network, from one hidden state to the next.
+///
+/// # Shapes
+/// - (batch, inputs) -> (batch, outputs)
+pub type Part<'n> = Box<dyn Fn(&Tensor, Mode) -> Result<Tensor> + 'n>;
 
 /// A function of a batch that can be trained. Several threads may evaluate it at a time.
 pub trait Network: Sync {
     /// # Shapes
     /// - xs: (batch, inputs), or for images (batch, height, width, channels) -> (batch, outputs)
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;
+
+    /// The network cut between its hidden layers, as constants: every part but the last makes a hidden state, the last
+    /// one the outputs. One after the other they are [`Network::forward`].
+    fn parts(&self) -> Result<Vec<Part<'_>>> {
+        let constant = |layer: Layer| -> Part<'_> { Box::new(move |xs, _| layer.forward(xs)) };
+        let chain = self.chain()?;
+        let (head, dtype) = (chain.head(), chain.head().weight().dtype());
+        let head = Layer::Dense(head.constant(dtype)?);
+        Ok(chain.hidden(dtype)?.into_iter().chain([head]).map(constant).collect())
+    }
 
     /// The network as a chain of layers, from which a Lipschitz constant can be read.
     ///
@@ -89,7 +108,7 @@ impl ModelConfig {
     pub fn resize(&mut self, size: Size) {
         match self {
             Self::Hannet(config) | Self::Certified(config) => config.resize(size),
-            Self::Fcnet(config) => *config = FcNetConfig { width: size.width, depth: size.depth },
+            Self::Fcnet(config) => (config.width, config.depth) = (size.width, size.depth),
             Self::BoundedFcnet(config) => config.resize(size),
             Self::Resnet(config) => *config = ResNetConfig { width: size.width, blocks: size.depth },
         }

@@ -1,6 +1,6 @@
 //! ResNet of dense layers: dense, batch norm, ReLU, then residual blocks of two, and a dense head.
 
-use super::Network;
+use super::{Network, Part};
 use crate::nn::{
     Activation, BatchNorm, Dense, DenseInit, Mode, ResidualBlock, Scope, batch_norm, dense, residual_block,
 };
@@ -47,5 +47,12 @@ impl Network for ResNet {
         let stem = self.norm.forward(&self.stem.forward(xs)?, mode)?;
         let h = self.blocks.iter().try_fold(stem, |h, block| block.forward(&h, mode))?;
         self.head.forward(&h)
+    }
+
+    fn parts(&self) -> Result<Vec<Part<'_>>> {
+        let mut parts: Vec<Part<'_>> = vec![Box::new(|xs, mode| self.norm.forward(&self.stem.forward(xs)?, mode))];
+        parts.extend(self.blocks.iter().map(|block| -> Part<'_> { Box::new(|h, mode| block.forward(h, mode)) }));
+        parts.push(Box::new(|h, _| self.head.forward(h)));
+        Ok(parts)
     }
 }

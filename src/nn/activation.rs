@@ -37,6 +37,7 @@ pub(super) fn activate_composed(act: Activation, z: &Tensor) -> Result<Tensor> {
         Activation::Identity => Ok(z.clone()),
         Activation::Abs => z * z.detach().sign()?,
         Activation::Relu => z * z.detach().gt(0.0)?.to_dtype(z.dtype())?,
+        Activation::Tanh => z.tanh(),
     }
 }
 
@@ -51,7 +52,8 @@ impl Fused<1> for ActivationOp {
 
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 1>) -> Result<[Option<Vec<T>>; 1]> {
         let [z] = pass.inputs;
-        Ok([Some(kernel::backward(self.0, z, pass.gradient))])
+        let witness = if self.0 == Activation::Tanh { pass.output } else { z };
+        Ok([Some(kernel::backward(self.0, witness, pass.gradient))])
     }
 }
 
@@ -81,7 +83,7 @@ mod tests {
         let values = Tensor::cat(&[normal(&[40], 1)?, Tensor::zeros(3, DType::F64, &candle_core::Device::Cpu)?], 0)?;
         let (z, other) = (Var::from_tensor(&values)?, Var::from_tensor(&values.affine(-1.0, 0.0)?.roll(1, 0)?)?);
         let gradient = normal(&[43], 2)?;
-        for act in [Activation::Abs, Activation::Relu] {
+        for act in [Activation::Abs, Activation::Relu, Activation::Tanh] {
             assert_same(&activate(act, &z)?, &activate_composed(act, &z)?, &gradient, &[&z])?;
         }
         let composed = activate_composed(Activation::Relu, &(z.as_tensor() + other.as_tensor())?)?;

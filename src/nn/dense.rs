@@ -13,21 +13,27 @@ use super::params::{Draw, Role, Scope, Stored};
 use super::storage::has_kernel;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
+use serde::{Deserialize, Serialize};
 
 /// How the weights of a dense layer start. The bias is uniform in [-1/sqrt(inputs), 1/sqrt(inputs)], as in PyTorch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DenseInit {
     /// Orthonormal rows or columns.
     Orthogonal,
     /// Normal with variance 2 / inputs.
+    #[default]
     KaimingNormal,
+    /// Normal with variance 2 / (inputs + outputs).
+    XavierNormal,
 }
 
 impl DenseInit {
-    pub(super) fn of_weight(self, inputs: usize) -> Init {
+    pub(super) fn of_weight(self, inputs: usize, outputs: usize) -> Init {
         match self {
             Self::Orthogonal => Init::Orthogonal,
             Self::KaimingNormal => Init::KaimingNormal { fan_in: inputs },
+            Self::XavierNormal => Init::XavierNormal { fan_in: inputs, fan_out: outputs },
         }
     }
 }
@@ -112,7 +118,7 @@ impl Module for Dense {
 
 /// Builds a seeded layer from the parameters `weight` and `bias` of `scope`.
 pub fn dense(inputs: usize, outputs: usize, activation: Activation, init: DenseInit, scope: &Scope) -> Result<Dense> {
-    let weight = scope.parameter("weight", (outputs, inputs), init.of_weight(inputs))?;
+    let weight = scope.parameter("weight", (outputs, inputs), init.of_weight(inputs, outputs))?;
     let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
     Dense::new(weight, bias, activation)
 }
@@ -127,7 +133,7 @@ pub fn bounded_dense(
     scope: &Scope,
 ) -> Result<Dense> {
     let stored = vec![Stored { name: "weight".into(), shape: vec![outputs, inputs] }];
-    let draws = vec![Draw { init: DenseInit::KaimingNormal.of_weight(inputs), stored }];
+    let draws = vec![Draw { init: DenseInit::KaimingNormal.of_weight(inputs, outputs), stored }];
     let weight = scope.stacked((outputs, inputs), draws, Role::Bounded { norm: bound })?;
     let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
     Dense::new(weight, bias, activation)
@@ -177,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_kernel_equals_the_composed_layer() -> Result<()> {
-        for activation in [Activation::Identity, Activation::Abs, Activation::Relu] {
+        for activation in [Activation::Identity, Activation::Abs, Activation::Relu, Activation::Tanh] {
             let weight = Var::from_tensor(&normal(&[7, 5], 1)?)?;
             let bias = Var::from_tensor(&normal(&[7], 2)?)?;
             let xs = Var::from_tensor(&normal(&[11, 5], 3)?)?;

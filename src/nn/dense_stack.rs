@@ -72,7 +72,7 @@ pub fn dense_stack(width: usize, stored_as: &[String], init: DenseInit, scope: &
         let stored = |name: &String| vec![Stored { name: format!("{name}.{part}"), shape: shape.to_vec() }];
         stored_as.iter().map(|name| Draw { init, stored: stored(name) }).collect()
     };
-    let weights = draws("weight", init.of_weight(width), &[width, width]);
+    let weights = draws("weight", init.of_weight(width, width), &[width, width]);
     let weight = scope.stacked((stored_as.len(), width, width), weights, Role::Trained)?;
     let biases = draws("bias", bias_init(width), &[width]);
     DenseStack::new(weight, scope.stacked((stored_as.len(), width), biases, Role::Trained)?)

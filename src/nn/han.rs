@@ -171,15 +171,45 @@ impl Module for HanStack {
 ///
 /// `stored_as` names the layers in a weights file; there each layer has its own `vector` `[width, 1]` and `bias`.
 pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<HanStack> {
-    let shape = (stored_as.len(), width);
-    let draw = |init: Init, part: &str, dims: &[usize]| {
-        let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: dims.to_vec() });
+    let one_draw = |init: Init, part: &str, shape: &[usize]| {
+        let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: shape.to_vec() });
         vec![Draw { init, stored: stored.collect() }]
     };
-    let direction = scope.stacked(shape, draw(Init::UnitRows, "vector", &[width, 1]), Role::Direction)?;
-    let bound = 1.0 / (width as f64).sqrt();
-    let bias = scope.stacked(shape, draw(Init::Uniform { bound }, "bias", &[width]), Role::Trained)?;
-    HanStack::new(direction, bias)
+    let HanInit { direction, bias } = HanInit::usual(width);
+    of_draws(width, one_draw(direction, "vector", &[width, 1]), one_draw(bias, "bias", &[width]), scope)
+}
+
+/// How a Han-layer starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HanInit {
+    /// u
+    pub direction: Init,
+    /// b
+    pub bias: Init,
+}
+
+impl HanInit {
+    /// That of the released code.
+    pub fn usual(width: usize) -> Self {
+        Self { direction: Init::UnitRows, bias: Init::Uniform { bound: 1.0 / (width as f64).sqrt() } }
+    }
+}
+
+/// As [`han_stack`], every layer with its own start, drawn from a stream of its own.
+pub fn han_stack_from(width: usize, layers: &[(String, HanInit)], scope: &Scope) -> Result<HanStack> {
+    let draw = |name: &str, part: &str, init: Init, shape: Vec<usize>| {
+        let stored = vec![Stored { name: format!("{name}.{part}"), shape }];
+        Draw { init, stored }
+    };
+    let directions = layers.iter().map(|(name, init)| draw(name, "vector", init.direction, vec![width, 1]));
+    let biases = layers.iter().map(|(name, init)| draw(name, "bias", init.bias, vec![width]));
+    of_draws(width, directions.collect(), biases.collect(), scope)
+}
+
+fn of_draws(width: usize, directions: Vec<Draw>, biases: Vec<Draw>, scope: &Scope) -> Result<HanStack> {
+    let depth = directions.iter().map(|draw| draw.stored.len()).sum::<usize>();
+    let direction = scope.stacked((depth, width), directions, Role::Direction)?;
+    HanStack::new(direction, scope.stacked((depth, width), biases, Role::Trained)?)
 }
 
 /// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|.

@@ -9,9 +9,21 @@ pub enum Init {
     Zeros,
     /// All 1.
     Ones,
+    /// All the same.
+    Constant {
+        /// That number.
+        value: f64,
+    },
     /// Uniform in [-bound, bound].
     Uniform {
         /// Largest magnitude.
+        bound: f64,
+    },
+    /// Uniform in [center - bound, center + bound].
+    UniformAround {
+        /// Its mean.
+        center: f64,
+        /// Largest distance from it.
         bound: f64,
     },
     /// Normal with standard deviation sqrt(2 / fan_in) (He et al. 2015, equation 10).
@@ -19,10 +31,29 @@ pub enum Init {
         /// Inputs of one output.
         fan_in: usize,
     },
+    /// Normal with standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 12).
+    XavierNormal {
+        /// Inputs of one output.
+        fan_in: usize,
+        /// Outputs of one input.
+        fan_out: usize,
+    },
     /// A random orthogonal matrix: orthonormal rows or, where there are more rows than columns, columns.
     Orthogonal,
     /// Every row uniform on the unit sphere.
     UnitRows,
+    /// Every row uniform on the part of a sphere whose entries add up to 0; at least two entries.
+    BalancedRows {
+        /// Radius of the sphere.
+        length: f64,
+    },
+}
+
+impl Init {
+    /// Whether a tensor is drawn row by row, whatever its shape.
+    pub(super) fn is_of_rows(self) -> bool {
+        matches!(self, Self::UnitRows | Self::BalancedRows { .. })
+    }
 }
 
 /// The entries of a new parameter in row-major order. A matrix is `[rows, columns]`; further axes count as columns.
@@ -30,12 +61,14 @@ pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
     let len: usize = dims.iter().product();
     match init {
         Init::Zeros => vec![0.0; len],
+        Init::Constant { value } => vec![value; len],
         Init::Ones => vec![1.0; len],
         Init::Uniform { bound } => (0..len).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect(),
-        Init::KaimingNormal { fan_in } => {
-            let deviation = (2.0 / fan_in as f64).sqrt();
-            (0..len).map(|_| deviation * stream.normal()).collect()
+        Init::UniformAround { center, bound } => {
+            (0..len).map(|_| center + bound * (2.0 * stream.uniform() - 1.0)).collect()
         }
+        Init::KaimingNormal { fan_in } => normal(2.0 / fan_in as f64, len, stream),
+        Init::XavierNormal { fan_in, fan_out } => normal(2.0 / (fan_in + fan_out) as f64, len, stream),
         Init::Orthogonal => {
             let rows = dims.first().copied().unwrap_or(1);
             orthogonal(rows, len / rows.max(1), stream)
@@ -44,7 +77,25 @@ pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
             let columns = dims.last().copied().unwrap_or(1);
             (0..len / columns).flat_map(|_| unit_vector(columns, stream)).collect()
         }
+        Init::BalancedRows { length } => {
+            let columns = dims.last().copied().unwrap_or(1);
+            (0..len / columns).flat_map(|_| balanced(columns, length, stream)).collect()
+        }
     }
+}
+
+fn normal(variance: f64, len: usize, stream: &mut Stream) -> Vec<f64> {
+    let deviation = variance.sqrt();
+    (0..len).map(|_| deviation * stream.normal()).collect()
+}
+
+/// A vector of that length, uniform among those whose entries add up to 0: a unit vector without its mean, scaled.
+fn balanced(len: usize, length: f64, stream: &mut Stream) -> Vec<f64> {
+    let vector = unit_vector(len, stream);
+    let mean = vector.iter().sum::<f64>() / len as f64;
+    let rest: Vec<f64> = vector.into_iter().map(|x| x - mean).collect();
+    let norm = rest.iter().map(|x| x * x).sum::<f64>().sqrt();
+    rest.into_iter().map(|x| length * x / norm).collect()
 }
 
 /// A vector uniform on the unit sphere: a normal vector, scaled.

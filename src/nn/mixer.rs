@@ -99,7 +99,7 @@ pub fn mixer_stack(tokens: usize, channels: usize, stored_as: &[String], scope: 
             draw(Init::Ones, format!("ln_{half}.weight"), &[channels]);
             draw(Init::Zeros, format!("ln_{half}.bias"), &[channels]);
             for layer in ["fc1", "fc2"] {
-                draw(DenseInit::Orthogonal.of_weight(width), format!("{half}_{layer}.weight"), &[width, width]);
+                draw(DenseInit::Orthogonal.of_weight(width, width), format!("{half}_{layer}.weight"), &[width, width]);
                 draw(bias_init(width), format!("{half}_{layer}.bias"), &[width]);
             }
         }

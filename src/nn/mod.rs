@@ -32,7 +32,7 @@ pub use conv::{Conv2d, ConvConfig, conv2d};
 pub use conv_norm::{ConvBias, ConvNorm, conv_norm};
 pub use dense::{Dense, DenseInit, bounded_dense, dense};
 pub use dense_stack::{DenseStack, dense_stack};
-pub use han::{Axis, HanLayer, HanStack, han_stack};
+pub use han::{Axis, HanInit, HanLayer, HanStack, han_stack, han_stack_from};
 pub use han_blocks::{HanBlocks, han_blocks};
 pub use init::Init;
 pub use kernels::activation::Activation;

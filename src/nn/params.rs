@@ -53,7 +53,7 @@ impl Draw {
         let Some(first) = self.stored.first() else { bail!("a parameter is stored as at least one tensor") };
         // A tensor by itself keeps its rows and columns; several, and unit vectors in any case, are one row each.
         let rows = [self.stored.len(), first.shape.iter().product()];
-        let alone = self.stored.len() == 1 && self.init != Init::UnitRows;
+        let alone = self.stored.len() == 1 && !self.init.is_of_rows();
         let dims = if alone { first.shape.as_slice() } else { &rows };
         Ok(init::values(self.init, dims, &mut seed.stream(&format!("init/{}", first.name))))
     }

@@ -75,7 +75,7 @@ pub fn residual_block(width: usize, init: DenseInit, scope: &Scope) -> Result<Re
         init,
         stored: vec![Stored { name: format!("{module}.{part}"), shape: shape.to_vec() }],
     };
-    let weights = modules.map(|(dense, _)| draw(init.of_weight(width), dense, "weight", &[width, width]));
+    let weights = modules.map(|(dense, _)| draw(init.of_weight(width, width), dense, "weight", &[width, width]));
     let vectors = modules.map(|(dense, norm)| {
         let vector = |init: Init, module: &str, part: &str| draw(init, module, part, &[width]);
         [vector(bias_init(width), dense, "bias"), vector(Init::Ones, norm, "weight"), vector(Init::Zeros, norm, "bias")]

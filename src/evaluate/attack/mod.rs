@@ -22,7 +22,7 @@
 //! use han_exp::model::{FcNetConfig, ModelConfig};
 //! use han_exp::rng::Seed;
 //!
-//! let model = ModelConfig::Fcnet(FcNetConfig { width: 16, depth: 2 }).build(16, 4, Seed(1), &Device::Cpu)?;
+//! let model = ModelConfig::Fcnet(FcNetConfig::new(16, 2)).build(16, 4, Seed(1), &Device::Cpu)?;
 //! let classifier = Classifier::new(model.frozen.as_ref(), 16)?;
 //! let examples = Examples::new(&classifier, vec![0.5; 3 * 16], vec![0, 1, 2])?;
 //! let threat = Threat::linf(0.1);

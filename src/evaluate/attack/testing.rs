@@ -103,7 +103,7 @@ pub fn right(classifier: &Classifier<'_>, images: Vec<f32>) -> Result<Examples> 
 
 /// Untrained networks of both kinds, with a Han-layer in the first.
 pub fn models(inputs: usize, width: usize, classes: usize, dtype: DType) -> Result<Vec<Model>> {
-    let han = ModelConfig::Hannet(HanNetConfig { width, depth: 3, dense_at: vec![1] });
-    let fc = ModelConfig::Fcnet(FcNetConfig { width, depth: 3 });
+    let han = ModelConfig::Hannet(HanNetConfig::new(width, 3, vec![1]));
+    let fc = ModelConfig::Fcnet(FcNetConfig::new(width, 3));
     [han, fc].iter().map(|config| config.build_as(dtype, inputs, classes, Seed(3), &Device::Cpu)).collect()
 }

@@ -14,6 +14,8 @@ pub enum Activation {
     Abs,
     /// max(z, 0), with slope 0 at 0
     Relu,
+    /// tanh z
+    Tanh,
 }
 
 impl Activation {
@@ -26,6 +28,7 @@ impl Activation {
             Self::Identity => T::from_f64(1.0),
             Self::Relu => positive,
             Self::Abs => positive - T::from_f64(if witness < zero { 1.0 } else { 0.0 }),
+            Self::Tanh => T::from_f64(1.0) - witness * witness,
         }
     }
 
@@ -49,6 +52,7 @@ impl Activation {
                     z
                 }
             }
+            Self::Tanh => T::from_f64(z.to_f64().tanh()),
         }
     }
 }
@@ -60,6 +64,7 @@ pub fn forward<T: Element>(act: Activation, z: &[T]) -> Vec<T> {
         Activation::Identity => z.to_vec(),
         Activation::Abs => abs(z),
         Activation::Relu => relu(z),
+        Activation::Tanh => z.iter().map(|z| act.value(*z)).collect(),
     }
 }
 
@@ -69,15 +74,18 @@ pub fn forward_in_place<T: Element>(act: Activation, z: &mut [T]) {
         Activation::Identity => {}
         Activation::Abs => abs_in_place(z),
         Activation::Relu => relu_in_place(z),
+        Activation::Tanh => z.iter_mut().for_each(|z| *z = act.value(*z)),
     }
 }
 
-/// act'(z) g, element by element. `witness` tells the slope: z itself for |z|, either of z and max(z, 0) for ReLU.
+/// act'(z) g, element by element. `witness` tells the slope: z itself for |z|, either of z and max(z, 0) for ReLU,
+/// tanh z for tanh.
 pub fn backward<T: Element>(act: Activation, witness: &[T], gradient: &[T]) -> Vec<T> {
     match act {
         Activation::Identity => gradient.to_vec(),
         Activation::Abs => abs_backward(witness, gradient),
         Activation::Relu => relu_backward(witness, gradient),
+        Activation::Tanh => tanh_backward(witness, gradient),
     }
 }
 
@@ -114,5 +122,9 @@ vectorized! {
 
     fn relu_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {
         gradient.iter().zip(z).map(|(g, z)| *g * Activation::Relu.slope(*z)).collect()
+    }
+
+    fn tanh_backward<T: Element>(y: &[T], gradient: &[T]) -> Vec<T> {
+        gradient.iter().zip(y).map(|(g, y)| *g * Activation::Tanh.slope(*y)).collect()
     }
 }

@@ -1,0 +1,106 @@
+//! Jacobians, assembled from backward passes.
+
+use candle_core::{D, DType, Result, Tensor, Var};
+
+/// The exact Jacobian of a function at one point, from a single backward pass: the point stands in as many rows as the
+/// function has outputs, and row i is asked for the gradient of output i.
+///
+/// # Shapes
+/// - point: (inputs) -> (outputs, inputs)
+pub fn of_one_point(function: &dyn Fn(&Tensor) -> Result<Tensor>, point: &Tensor, outputs: usize) -> Result<Tensor> {
+    let rows = Var::from_tensor(&point.unsqueeze(0)?.repeat((outputs, 1))?)?;
+    let identity = Tensor::eye(outputs, point.dtype(), point.device())?;
+    gradient(&function(&rows)?, &identity, &rows)
+}
+
+/// d(sum_ik c_ik y_ik)/dx; 0 where no gradient gets through.
+pub(super) fn gradient(output: &Tensor, cotangents: &Tensor, input: &Var) -> Result<Tensor> {
+    let gradients = (output * cotangents)?.sum_all()?.backward()?;
+    Ok(match gradients.get(input.as_tensor()) {
+        Some(gradient) => gradient.clone(),
+        None => input.as_tensor().zeros_like()?,
+    })
+}
+
+/// The largest entry, by absolute value, of J^T J less the identity: 0 for an orthogonal J. Computed in f64.
+///
+/// # Shapes
+/// - jacobian: (width, width)
+pub fn deviation(jacobian: &Tensor) -> Result<f64> {
+    let jacobian = jacobian.to_dtype(DType::F64)?;
+    let gram = jacobian.t()?.contiguous()?.matmul(&jacobian)?;
+    let identity = Tensor::eye(gram.dims()[0], DType::F64, jacobian.device())?;
+    (gram - identity)?.abs()?.flatten_all()?.max(D::Minus1)?.to_scalar()
+}
+
+/// The largest and the smallest singular value of the Jacobian of a function of the plane: by how much a small step
+/// grows in the direction in which it grows most, and least.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// The largest singular value.
+    pub most: f64,
+    /// The smallest.
+    pub least: f64,
+}
+
+/// Singular values at many points of a function of two inputs that treats every row by itself.
+///
+/// # Shapes
+/// - points: (points, 2)
+pub fn extents(function: &dyn Fn(&Tensor) -> Result<Tensor>, points: &Tensor) -> Result<Vec<Extent>> {
+    let input = Var::from_tensor(points)?;
+    let output = function(&input)?;
+    let (points, outputs) = output.dims2()?;
+    // J^T J of every point, as (a, b; b, c)
+    let mut grams = vec![[0.0; 3]; points];
+    for place in 0..outputs {
+        let ones = Tensor::ones((points, 1), output.dtype(), output.device())?;
+        let cotangents = ones.pad_with_zeros(1, place, outputs - place - 1)?;
+        let rows: Vec<Vec<f64>> = gradient(&output, &cotangents, &input)?.to_dtype(DType::F64)?.to_vec2()?;
+        for (gram, row) in grams.iter_mut().zip(rows) {
+            gram[0] += row[0] * row[0];
+            gram[1] += row[0] * row[1];
+            gram[2] += row[1] * row[1];
+        }
+    }
+    Ok(grams.into_iter().map(Extent::of_gram).collect())
+}
+
+impl Extent {
+    fn of_gram([a, b, c]: [f64; 3]) -> Self {
+        let (middle, reach) = ((a + c) / 2.0, ((a - c) / 2.0).hypot(b));
+        let most = middle + reach;
+        // The product of the eigenvalues: middle - reach would lose the smaller one to rounding.
+        let least = if most > 0.0 { (a * c - b * b).max(0.0) / most } else { 0.0 };
+        Self { most: most.sqrt(), least: least.sqrt() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn the_jacobian_of_a_linear_function_is_its_matrix() -> Result<()> {
+        let matrix = Tensor::new(&[[1f64, 2.0], [3.0, -4.0], [0.5, 0.0]], &Device::Cpu)?;
+        let function = |xs: &Tensor| xs.matmul(&matrix.t()?);
+        let point = Tensor::new(&[0.3f64, -0.7], &Device::Cpu)?;
+        assert_eq!(of_one_point(&function, &point, 3)?.to_vec2::<f64>()?, matrix.to_vec2::<f64>()?);
+        // Singular values of [[1, 2], [3, -4], [0.5, 0]]: their squares add up to 30.25, their product is det(J^T J).
+        let extent = extents(&function, &point.unsqueeze(0)?)?[0];
+        let (sum, product) = (extent.most.powi(2) + extent.least.powi(2), (extent.most * extent.least).powi(2));
+        assert!((sum - 30.25).abs() < 1e-12 && (product - (10.25 * 20.0 - 100.0)).abs() < 1e-10, "{extent:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_rotation_deviates_by_nothing_and_a_shear_does() -> Result<()> {
+        let (sine, cosine) = (0.6f64, 0.8f64);
+        let rotation = Tensor::new(&[[cosine, -sine], [sine, cosine]], &Device::Cpu)?;
+        assert!(deviation(&rotation)? < 1e-15);
+        let shear = Tensor::new(&[[1f64, 0.5], [0.0, 1.0]], &Device::Cpu)?;
+        assert!((deviation(&shear)? - 0.5).abs() < 1e-15);
+        Ok(())
+    }
+}
