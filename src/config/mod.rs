@@ -6,6 +6,7 @@
 mod arms;
 mod experiment;
 mod file;
+pub mod gradients;
 pub mod image;
 mod overrides;
 pub mod robustness;

@@ -1,6 +1,7 @@
 //! Experiments end to end: the stages in order.
 
 pub mod checkerboard;
+pub mod gradients;
 pub mod image;
 pub mod progress;
 pub mod robustness;

@@ -1,6 +1,7 @@
 //! What runs leave behind: directories with typed CSV rows, a manifest and weights; tables made from them.
 
 mod checkerboard;
+pub mod gradients;
 pub mod image;
 mod manifest;
 pub mod proportion;

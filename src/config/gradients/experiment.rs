@@ -1,0 +1,299 @@
+//! A checked experiment about the layer's claims, and the runs that follow from it.
+
+use super::file::{ArmFile, ClaimsFile, DepthFile, Limit, Part};
+use super::probe::{Course, Probe, ProbeSpec};
+use crate::config::arms::{check_names, check_seeds};
+use crate::config::file::DataFile;
+use crate::config::{Phase, RunSpec};
+use crate::data::checkerboard::{Board, SplitSource};
+use crate::model::{ModelConfig, Size};
+use crate::rng::Seed;
+use crate::train::{FitConfig, LossConfig, Sampling};
+use anyhow::{Result, bail, ensure};
+
+/// More repetitions than anybody waits for.
+const MOST_SEEDS: usize = 1000;
+/// The name under which the way to train stands in run directories.
+const RECIPE: &str = "depth";
+
+/// Can run.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    /// The command's name.
+    pub name: String,
+    /// For charts and reports.
+    pub title: String,
+    /// The paper's claim in a sentence.
+    pub claim: String,
+    /// What is measured.
+    pub parts: Vec<Part>,
+    /// Networks.
+    pub arms: Vec<Arm>,
+    /// What ought to come out.
+    pub expectations: Vec<Limit>,
+    file: ClaimsFile,
+}
+
+/// A network.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+}
+
+/// Everything to be run.
+#[derive(Debug, Clone, Default)]
+pub struct Runs {
+    /// Times are taken with nothing else going on.
+    pub timings: Vec<ProbeSpec>,
+    /// The other measurements.
+    pub probes: Vec<ProbeSpec>,
+    /// Trainings that choose a learning rate, and those that are scored on the test points.
+    pub trainings: Vec<RunSpec>,
+}
+
+impl Runs {
+    /// Their number.
+    pub fn len(&self) -> usize {
+        self.timings.len() + self.probes.len() + self.trainings.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Claims {
+    /// The network of an arm by name.
+    pub fn arm(&self, name: &str) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.name == name)
+    }
+
+    /// The file that it was made from, profile and flags applied.
+    pub fn file(&self) -> &ClaimsFile {
+        &self.file
+    }
+
+    /// Every run.
+    pub fn runs(&self, device: &str) -> Runs {
+        let wants = |part: Part| self.parts.contains(&part);
+        let mut runs = Runs::default();
+        if wants(Part::Cost) {
+            runs.timings.push(self.probe("layer-cost", Seed(self.file.first_seed), device, self.cost()));
+        }
+        let of_seeds = |arm: &str, probe: &Probe| -> Vec<ProbeSpec> {
+            self.seeds(self.file.seeds).map(|seed| self.probe(arm, seed, device, probe.clone())).collect()
+        };
+        if wants(Part::Jacobian) {
+            // One seed: its many layers are the sample.
+            runs.probes.push(self.probe("layer-han", Seed(self.file.first_seed), device, self.layers()));
+        }
+        for arm in &self.file.arm {
+            if arm.course && [Part::Jacobian, Part::Norms, Part::Lipschitz].into_iter().any(wants) {
+                runs.probes.extend(of_seeds(&arm.name, &self.course(arm)));
+            }
+            let takes_part = |part: Part| wants(part) && arm.parts.contains(&part);
+            if takes_part(Part::Norms) {
+                let starts = self.file.norms.depths.iter().map(|depth| self.start(arm, *depth));
+                runs.probes.extend(starts.flat_map(|probe| of_seeds(&arm.name, &probe)));
+            }
+            if takes_part(Part::Lipschitz) {
+                let stretches = self.file.lipschitz.depths.iter().map(|depth| self.stretch(arm, *depth));
+                runs.probes.extend(stretches.flat_map(|probe| of_seeds(&arm.name, &probe)));
+            }
+            if takes_part(Part::Depth) {
+                runs.trainings.extend(self.trainings(arm, device));
+            }
+        }
+        runs
+    }
+
+    fn seeds(&self, count: usize) -> impl Iterator<Item = Seed> {
+        (self.file.first_seed..self.file.first_seed + count as u64).map(Seed)
+    }
+
+    fn probe(&self, arm: &str, seed: Seed, device: &str, probe: Probe) -> ProbeSpec {
+        ProbeSpec { experiment: self.name.clone(), arm: arm.into(), seed, device: device.into(), probe }
+    }
+
+    fn layers(&self) -> Probe {
+        let file = &self.file.jacobian;
+        Probe::Layers { layers: file.layers, narrowest: file.narrowest, widest: file.widest, kinks: file.kinks }
+    }
+
+    fn cost(&self) -> Probe {
+        let file = self.file.cost.clone();
+        Probe::Cost {
+            widths: file.widths,
+            batch: file.batch,
+            rounds: file.rounds,
+            depths: file.depths,
+            depth_width: file.depth_width,
+        }
+    }
+
+    fn start(&self, arm: &ArmFile, depth: usize) -> Probe {
+        let file = &self.file.norms;
+        Probe::Start {
+            board: self.file.board(),
+            model: resized(&arm.model, file.width, depth),
+            depth,
+            samples: file.samples,
+        }
+    }
+
+    fn stretch(&self, arm: &ArmFile, depth: usize) -> Probe {
+        let file = &self.file.lipschitz;
+        Probe::Stretch { model: resized(&arm.model, file.width, depth), depth, pairs: file.pairs, steps: file.steps }
+    }
+
+    fn course(&self, arm: &ArmFile) -> Probe {
+        let (file, size) = (&self.file, arm.model.size());
+        Probe::Course(Box::new(Course {
+            moments: file.course.moments.clone(),
+            samples: file.norms.samples,
+            points: file.course.points,
+            pairs: file.lipschitz.pairs,
+            steps: file.lipschitz.steps,
+            board: file.board(),
+            split: file.split(),
+            model: resized(&arm.model, size.width, size.depth),
+            fit: fit(&file.depth, file.course.iterations, arm.learning_rates.first().copied().unwrap_or(0.0)),
+        }))
+    }
+
+    /// Trainings of a network at every depth: every learning rate on a part of the training points, to be chosen by the
+    /// others, and on all of them.
+    fn trainings(&self, arm: &ArmFile, device: &str) -> Vec<RunSpec> {
+        let file = &self.file;
+        let DataFile::Checkerboard(board) = &file.data;
+        let depths = file.depth.depths.iter().filter(|depth| arm.deepest.is_none_or(|deepest| **depth <= deepest));
+        let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
+        let mut runs = Vec::new();
+        for depth in depths {
+            for &learning_rate in &arm.learning_rates {
+                for phase in [Phase::Selection, Phase::Full] {
+                    runs.extend(self.seeds(seeds).map(|seed| RunSpec {
+                        experiment: self.name.clone(),
+                        arm: arm.name.clone(),
+                        recipe: RECIPE.into(),
+                        phase,
+                        seed,
+                        device: device.into(),
+                        validation_fraction: board.validation_fraction,
+                        board: board.board(),
+                        split: file.split(),
+                        model: resized(&arm.model, arm.model.size().width, *depth),
+                        fit: fit(&file.depth, file.depth.iterations, learning_rate),
+                    }));
+                }
+            }
+        }
+        runs
+    }
+}
+
+/// A network of that width and number of layers. Every block of a ResNet has two.
+fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelConfig {
+    let mut model = model.clone();
+    let depth = if matches!(model, ModelConfig::Resnet(_)) { (depth / 2).max(1) } else { depth };
+    model.resize(Size { width, depth });
+    model
+}
+
+/// Number of layers of a network, as [`resized`] counts them.
+pub fn layers_of(model: &ModelConfig) -> usize {
+    model.size().depth * if matches!(model, ModelConfig::Resnet(_)) { 2 } else { 1 }
+}
+
+fn fit(file: &DepthFile, iterations: usize, learning_rate: f64) -> FitConfig {
+    FitConfig {
+        iterations,
+        batch_size: file.batch_size,
+        // Accuracy in between is not looked at.
+        report_every: iterations.div_ceil(20).max(1),
+        learning_rate,
+        optimizer: file.optimizer.clone(),
+        schedule: file.schedule.clone(),
+        input_noise: file.input_noise,
+        sampling: Sampling::Fresh,
+        loss: LossConfig::MeanSquaredError,
+    }
+}
+
+impl ClaimsFile {
+    fn board(&self) -> Board {
+        let DataFile::Checkerboard(file) = &self.data;
+        file.board()
+    }
+
+    fn split(&self) -> SplitSource {
+        let DataFile::Checkerboard(file) = &self.data;
+        SplitSource::Seeded { train_fraction: file.train_fraction }
+    }
+
+    /// Checks everything that can be checked before any work.
+    ///
+    /// # Errors
+    /// With the key, its value and the cure.
+    pub fn check(self) -> Result<Claims> {
+        let name = &self.experiment.name;
+        check_names(name, &self.arm)?;
+        check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
+        ensure!(!self.parts.is_empty(), "{name}: parts is empty; name at least one");
+        let DataFile::Checkerboard(board) = &self.data;
+        for (key, fraction) in
+            [("train_fraction", board.train_fraction), ("validation_fraction", board.validation_fraction)]
+        {
+            let fits = fraction > 0.0 && fraction < 1.0;
+            ensure!(fits, "{name}: data.checkerboard.{key} is {fraction}; use a fraction between 0 and 1");
+        }
+        ensure!(board.split_file.is_none(), "{name}: data.checkerboard.split_file is for the checkerboard alone");
+        for (key, depths) in [
+            ("norms.depths", &self.norms.depths),
+            ("depth.depths", &self.depth.depths),
+            ("cost.depths", &self.cost.depths),
+            ("cost.widths", &self.cost.widths),
+            ("lipschitz.depths", &self.lipschitz.depths),
+        ] {
+            let grows = depths.windows(2).all(|pair| pair[0] < pair[1]);
+            ensure!(grows && !depths.is_empty(), "{name}: {key} is {depths:?}; use growing numbers");
+        }
+        let shown = self.norms.shown_depth;
+        ensure!(
+            self.norms.depths.contains(&shown),
+            "{name}: norms.shown_depth is {shown}; use one of norms.depths, {:?}",
+            self.norms.depths
+        );
+        for arm in &self.arm {
+            let (key, rates) = (format!("{name}: arm {}", arm.name), &arm.learning_rates);
+            let trained = arm.course || arm.parts.contains(&Part::Depth);
+            ensure!(!(trained && rates.is_empty()), "{key}: learning_rates is empty; it is trained");
+            if let Some(rate) = rates.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
+                bail!("{key}: learning_rates has {rate}; use positive numbers");
+            }
+            ensure!(arm.seeds != Some(0), "{key}: seeds is 0; use at least 1");
+        }
+        let arms = self.arm.iter().map(|arm| Arm { name: arm.name.clone(), label: arm.label.clone() }).collect();
+        let claims = Claims {
+            name: name.clone(),
+            title: self.experiment.title.clone(),
+            claim: self.experiment.claim.clone(),
+            parts: self.parts.clone(),
+            arms,
+            expectations: self.expect.clone(),
+            file: self,
+        };
+        let runs = claims.runs("cpu");
+        let problem = runs.timings.iter().chain(&runs.probes).find_map(|run| Some((&run.arm, run.problem()?)));
+        let problem = problem.or_else(|| runs.trainings.iter().find_map(|run| Some((&run.arm, run.problem()?))));
+        if let Some((arm, problem)) = problem {
+            bail!("{}: {arm}: {problem}", claims.name);
+        }
+        ensure!(!runs.is_empty(), "{}: no network takes part in {:?}", claims.name, claims.parts);
+        Ok(claims)
+    }
+}

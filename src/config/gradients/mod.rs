@@ -1,0 +1,11 @@
+//! From the experiment file of the layer's own claims to a checked list of measurements and trainings.
+
+mod experiment;
+mod file;
+mod flags;
+mod probe;
+
+pub use experiment::{Arm, Claims, Runs, layers_of};
+pub use file::{ClaimsFile, Extreme, Limit, Part};
+pub use flags::Flags;
+pub use probe::{Course, Probe, ProbeSpec};

@@ -1,0 +1,166 @@
+//! Parameters and wall-clock time of Han-layers beside dense ones.
+
+use super::Measured;
+use crate::experiment::scheduler::Tick;
+use crate::nn::{Activation, Dense, DenseStack, HanStack};
+use crate::record::gradients::{CostRow, Rows};
+use crate::record::statistics::Sample;
+use crate::rng::{Seed, Stream};
+use crate::train::Control;
+use anyhow::Result;
+use candle_core::{Device, Tensor, Var};
+use candle_nn::Module;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// What is timed.
+pub(super) struct Plan<'p> {
+    /// Widths of a single layer.
+    pub widths: &'p [usize],
+    /// Samples of a pass.
+    pub batch: usize,
+    /// How often each time is taken.
+    pub rounds: usize,
+    /// Depths of stacks.
+    pub depths: &'p [usize],
+    /// Their width.
+    pub width: usize,
+}
+
+/// Passes are repeated for this long: many times the resolution of the clock.
+const SHORTEST: Duration = Duration::from_millis(4);
+
+/// Takes all times, one after the other in every round, so that a slow moment of the machine is shared by all; None if it
+/// was stopped.
+pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Measured>> {
+    let mut subjects = Vec::new();
+    let singles = plan.widths.iter().map(|width| (*width, 1));
+    let stacks = plan.depths.iter().filter(|depth| **depth > 1).map(|depth| (plan.width, *depth));
+    for (width, depth) in singles.chain(stacks) {
+        for kind in [Kind::Han, Kind::Dense] {
+            subjects.push(Subject::new(kind, width, depth, plan.batch, device)?);
+        }
+    }
+    let passes = [Pass::Forward, Pass::Training];
+    let mut times = vec![[const { Vec::new() }; 2]; subjects.len()];
+    for round in 1..=plan.rounds {
+        for (subject, times) in subjects.iter().zip(&mut times) {
+            for (pass, times) in passes.into_iter().zip(times) {
+                times.push(subject.seconds(pass, device)?);
+            }
+            if tick(round, &|| format!("round {round} of {}", plan.rounds)) == Control::Stop {
+                return Ok(None);
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    for (subject, times) in subjects.iter().zip(&times) {
+        for (pass, times) in passes.into_iter().zip(times) {
+            rows.extend(Sample::of(times).map(|sample| subject.row(pass, sample)));
+        }
+    }
+    let headline = format!("{} layers and stacks, {} rounds", subjects.len(), plan.rounds);
+    Ok(Some(Measured { headline, parameters: 0, rows: Rows { cost: rows, ..Rows::default() } }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Han,
+    Dense,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Forward,
+    Training,
+}
+
+/// One layer or stack with its input.
+struct Subject {
+    kind: Kind,
+    width: usize,
+    depth: usize,
+    batch: usize,
+    parameters: usize,
+    inputs: Tensor,
+    /// As constants.
+    frozen: Box<dyn Module>,
+    /// As variables.
+    trained: Box<dyn Module>,
+}
+
+impl Subject {
+    fn new(kind: Kind, width: usize, depth: usize, batch: usize, device: &Device) -> Result<Self> {
+        let mut stream = Seed(0).stream("cost");
+        let inputs = normal(&mut stream, &[batch, width], 1.0, device)?;
+        let bias = Var::from_tensor(&normal(&mut stream, &[depth, width], 0.1, device)?)?;
+        let weights = match kind {
+            Kind::Han => Var::from_tensor(&normal(&mut stream, &[depth, width], 1.0, device)?)?,
+            // Kaiming's variance: values stay of the size of the inputs, so that no denormal numbers slow a stack down.
+            Kind::Dense => {
+                let deviation = (2.0 / width as f64).sqrt();
+                Var::from_tensor(&normal(&mut stream, &[depth, width, width], deviation, device)?)?
+            }
+        };
+        let parameters = weights.elem_count() + bias.elem_count();
+        let module = |weights: Tensor, bias: Tensor| -> candle_core::Result<Box<dyn Module>> {
+            Ok(match (kind, depth) {
+                (Kind::Han, _) => Box::new(HanStack::new(weights, bias)?),
+                (Kind::Dense, 1) => Box::new(Dense::new(weights.squeeze(0)?, bias.squeeze(0)?, Activation::Relu)?),
+                (Kind::Dense, _) => Box::new(DenseStack::new(weights, bias)?),
+            })
+        };
+        let frozen = module(weights.as_detached_tensor(), bias.as_detached_tensor())?;
+        let trained = module(weights.as_tensor().clone(), bias.as_tensor().clone())?;
+        Ok(Self { kind, width, depth, batch, parameters, inputs, frozen, trained })
+    }
+
+    /// Mean seconds of a pass over as many as fill the shortest time.
+    fn seconds(&self, pass: Pass, device: &Device) -> Result<f64> {
+        let mut passes = 1;
+        loop {
+            let begin = Instant::now();
+            for _ in 0..passes {
+                self.once(pass)?;
+            }
+            device.synchronize()?;
+            let took = begin.elapsed();
+            if took >= SHORTEST {
+                return Ok(took.as_secs_f64() / f64::from(passes));
+            }
+            passes *= 2;
+        }
+    }
+
+    fn once(&self, pass: Pass) -> candle_core::Result<()> {
+        match pass {
+            Pass::Forward => {
+                black_box(self.frozen.forward(&self.inputs)?);
+            }
+            Pass::Training => {
+                let inputs = Var::from_tensor(&self.inputs)?;
+                black_box(self.trained.forward(&inputs)?.backward()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, pass: Pass, sample: Sample) -> CostRow {
+        CostRow {
+            layer: if self.kind == Kind::Han { "han" } else { "dense" }.into(),
+            width: self.width,
+            depth: self.depth,
+            batch: self.batch,
+            pass: if pass == Pass::Forward { "forward" } else { "training" }.into(),
+            parameters: self.parameters,
+            seconds: sample.min,
+            seconds_median: sample.median,
+            rounds: sample.n,
+        }
+    }
+}
+
+fn normal(stream: &mut Stream, shape: &[usize], deviation: f64, device: &Device) -> candle_core::Result<Tensor> {
+    let entries: Vec<f32> = (0..shape.iter().product()).map(|_| (deviation * stream.normal()) as f32).collect();
+    Tensor::from_vec(entries, shape, device)
+}

@@ -1,0 +1,62 @@
+//! Jacobians of random Han-layers, and of layers at and near a kink.
+
+use super::Measured;
+use crate::evaluate::gradient::{KinkedLayer, RandomLayer};
+use crate::experiment::scheduler::Tick;
+use crate::record::gradients::{JacobianRow, Rows};
+use crate::rng::Seed;
+use crate::train::Control;
+use anyhow::Result;
+use candle_core::{DType, Device};
+
+/// The least power of two at which z is put: below, b + z is no f64 number.
+const NEAREST: i32 = -36;
+/// The same in f32.
+const NEAREST_SINGLE: i32 = -9;
+
+/// Measures; None if it was stopped.
+pub(super) fn measure(
+    layers: usize,
+    [narrowest, widest]: [usize; 2],
+    kinks: usize,
+    seed: Seed,
+    device: &Device,
+    tick: &mut Tick<'_>,
+) -> Result<Option<Measured>> {
+    let precisions = [DType::F64, DType::F32];
+    let mut rows = Vec::new();
+    let mut worst = [0.0; 2];
+    let mut stream = seed.stream("jacobian/layers");
+    for place in 0..layers {
+        let layer = RandomLayer::draw(narrowest, widest, &mut stream);
+        for (dtype, worst) in precisions.into_iter().zip(&mut worst) {
+            let deviation = layer.deviation(dtype, device)?;
+            *worst = f64::max(*worst, deviation);
+            let (width, precision) = (layer.width(), dtype.as_str().to_string());
+            rows.push(JacobianRow { layer: place, width, precision, z: None, deviation, row_length: None });
+        }
+        let words = || format!("largest deviation {:.1e} in f64, {:.1e} in f32", worst[0], worst[1]);
+        if tick(place + 1, &words) == Control::Stop {
+            return Ok(None);
+        }
+    }
+    let mut stream = seed.stream("jacobian/kinks");
+    let powers = (NEAREST..=0).step_by(3);
+    let values = powers.flat_map(|power| [-(2f64.powi(power)), 2f64.powi(power)]).chain([0.0]);
+    for value in values {
+        for place in 0..kinks {
+            let layer = KinkedLayer::draw(value, &mut stream);
+            for dtype in precisions {
+                if dtype == DType::F32 && value != 0.0 && value.abs() < 2f64.powi(NEAREST_SINGLE) {
+                    continue;
+                }
+                let (deviation, row_length) = layer.measure(dtype, device)?;
+                let (width, precision) = (KinkedLayer::WIDTH, dtype.as_str().to_string());
+                let (z, row_length) = (Some(value), Some(row_length));
+                rows.push(JacobianRow { layer: place, width, precision, z, deviation, row_length });
+            }
+        }
+    }
+    let headline = format!("largest deviation {:.1e} in f64, {:.1e} in f32", worst[0], worst[1]);
+    Ok(Some(Measured { headline, parameters: 0, rows: Rows { jacobian: rows, ..Rows::default() } }))
+}

@@ -1,0 +1,118 @@
+//! Untrained networks: the gradient's length from layer to layer, and the Lipschitz constant from below.
+
+use super::{Measured, hidden, points};
+use crate::config::gradients::ProbeSpec;
+use crate::data::Points;
+use crate::data::checkerboard::Board;
+use crate::evaluate::certificate::spectral::upper_bound;
+use crate::evaluate::gradient::{Ascent, Flow, Found, gradient_norms};
+use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
+use crate::model::{Layer, Model, ModelConfig};
+use crate::nn::Mode;
+use crate::record::gradients::{FlowRow, Rows, StretchRow};
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+
+/// Gradients of the loss on points of the board, in both precisions.
+pub(super) fn flow(
+    spec: &ProbeSpec,
+    board: &Board,
+    config: &ModelConfig,
+    depth: usize,
+    samples: usize,
+    device: &Device,
+) -> Result<Measured> {
+    let (_, points) = points(board, samples, spec.seed, "norms/points", device)?;
+    let (mut rows, mut parameters) = (Vec::new(), 0);
+    for dtype in [DType::F64, DType::F32] {
+        let model = config.build_as(dtype, INPUTS, OUTPUTS, spec.seed, device)?;
+        parameters = model.parameters.count();
+        rows.extend(flow_rows(spec, &model, &points, depth, 0.0, dtype)?);
+    }
+    let ratio = rows.iter().find(|row| row.layer == 1).and_then(|row| row.most);
+    let headline = format!("gradient of the first layer {:.2e} of the last's", ratio.unwrap_or(f64::NAN));
+    Ok(Measured { headline, parameters, rows: Rows { flow: rows, ..Rows::default() } })
+}
+
+/// A row for every hidden layer.
+pub(super) fn flow_rows(
+    spec: &ProbeSpec,
+    model: &Model,
+    points: &Points,
+    depth: usize,
+    moment: f64,
+    dtype: DType,
+) -> Result<Vec<FlowRow>> {
+    let (xs, ys) = (points.inputs.to_dtype(dtype)?, points.targets.to_dtype(dtype)?);
+    let parts = model.frozen.parts()?;
+    // Of the squared error; a factor changes no ratio.
+    let flows = gradient_norms(&parts, &xs, Mode::Train, |outputs| outputs - &ys)?;
+    // A part of a ResNet is its stem or a block of two layers.
+    let layers = if model.frozen.chain().is_ok() { 1 } else { 2 };
+    let row = |(place, flow): (usize, Flow)| FlowRow {
+        arm: spec.arm.clone(),
+        seed: spec.seed.0,
+        depth,
+        moment,
+        precision: dtype.as_str().into(),
+        layer: place * layers + 1,
+        norm: flow.norm,
+        least: Some(flow.least).filter(|ratio| ratio.is_finite()),
+        most: Some(flow.most).filter(|ratio| ratio.is_finite()),
+    };
+    Ok(flows.into_iter().enumerate().map(row).collect())
+}
+
+/// The largest ratio that is found for the hidden layers of a network that has as many inputs as it is wide.
+pub(super) fn stretch(
+    spec: &ProbeSpec,
+    config: &ModelConfig,
+    depth: usize,
+    ascent: Ascent,
+    device: &Device,
+) -> Result<Measured> {
+    let width = config.size().width;
+    let model = config.build_as(DType::F64, width, OUTPUTS, spec.seed, device)?;
+    let row = stretch_row(spec, &model, width, depth, "start", ascent, device)?;
+    let headline = format!("largest ratio {:.3e}", row.found);
+    let parameters = model.parameters.count();
+    Ok(Measured { headline, parameters, rows: Rows { stretch: vec![row], ..Rows::default() } })
+}
+
+/// The search on a network with f64 parameters.
+pub(super) fn stretch_row(
+    spec: &ProbeSpec,
+    model: &Model,
+    inputs: usize,
+    depth: usize,
+    state: &str,
+    ascent: Ascent,
+    device: &Device,
+) -> Result<StretchRow> {
+    let parts = model.frozen.parts()?;
+    let function = |xs: &Tensor| hidden(&parts, xs);
+    let mut stream = spec.seed.stream(&format!("lipschitz/{state}"));
+    let Found { largest, at_random } = ascent.search(&function, inputs, &mut stream, device)?;
+    Ok(StretchRow {
+        arm: spec.arm.clone(),
+        seed: spec.seed.0,
+        depth,
+        state: state.into(),
+        found: largest,
+        at_random,
+        product_of_norms: product_of_norms(model)?,
+    })
+}
+
+/// The product of the spectral norms of the hidden layers, those of Han-layers being 1: what bounds the Lipschitz
+/// constant of a chain of layers. None for other networks.
+fn product_of_norms(model: &Model) -> Result<Option<f64>> {
+    let Ok(chain) = model.frozen.chain() else { return Ok(None) };
+    let mut product = 1.0;
+    for layer in chain.hidden(DType::F64)? {
+        if let Layer::Dense(dense) = layer {
+            product *= upper_bound(dense.weight())?;
+        }
+    }
+    Ok(Some(product))
+}

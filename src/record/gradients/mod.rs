@@ -1,0 +1,11 @@
+//! What the measurements of the layer's claims leave, and the table over them.
+
+mod exponent;
+mod rows;
+mod run;
+mod summary;
+
+pub use exponent::exponent;
+pub use rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
+pub use run::{ProbeRecord, Rows};
+pub use summary::{Accuracies, ClaimRow, DepthScore, Finished, accuracies, claim_rows};

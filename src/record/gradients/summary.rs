@@ -1,0 +1,257 @@
+//! One table over all measurements, and accuracy against depth.
+
+use super::exponent;
+use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
+use crate::config::gradients::{Claims, Part, ProbeSpec};
+use crate::config::{Phase, RunSpec};
+use crate::record::statistics::Sample;
+use crate::record::{EvaluationRow, FinishedRun};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `tables/<experiment>.csv`: one quantity over layers, points, seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimRow {
+    /// Experiment.
+    pub experiment: String,
+    /// The claim that it belongs to.
+    pub part: Part,
+    /// Network, or layer-han, layer-dense.
+    pub arm: String,
+    /// What is measured; METHODOLOGY.md lists them.
+    pub metric: String,
+    /// start or trained, of a network.
+    pub state: Option<String>,
+    /// f32 or f64.
+    pub precision: Option<String>,
+    /// Number of layers, of a network.
+    pub depth: Option<usize>,
+    /// Values: layers, points of all seeds, or seeds.
+    pub n: usize,
+    /// Seeds without a value, because training diverged.
+    pub diverged: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation, n - 1 in the denominator.
+    pub std: Option<f64>,
+    /// The smallest.
+    pub min: f64,
+    /// The middle one.
+    pub median: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// What is finished of an experiment.
+#[derive(Debug, Clone, Default)]
+pub struct Finished {
+    /// Measurements, timings among them.
+    pub probes: Vec<FinishedRun<ProbeSpec>>,
+    /// Trainings.
+    pub trainings: Vec<FinishedRun<RunSpec>>,
+}
+
+impl Finished {
+    /// The rows of a file of all measurements that have it.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn rows<Row: serde::de::DeserializeOwned>(&self, file: &str) -> Result<Vec<Row>> {
+        let with = self.probes.iter().filter(|run| run.directory.join(file).exists());
+        let rows = with.map(|run| run.rows(file)).collect::<Result<Vec<Vec<Row>>>>()?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+}
+
+/// A network at one depth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accuracies {
+    /// Which network.
+    pub arm: String,
+    /// Number of layers.
+    pub depth: usize,
+    /// Trained scalars.
+    pub parameters: usize,
+    /// Every seed that has all its runs.
+    pub seeds: Vec<DepthScore>,
+}
+
+/// What one seed came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DepthScore {
+    /// The seed.
+    pub seed: u64,
+    /// Accuracy on the test points; None if the training diverged.
+    pub accuracy: Option<f64>,
+    /// The learning rate that the validation points chose.
+    pub learning_rate: f64,
+}
+
+impl Accuracies {
+    /// Over the seeds that did not diverge.
+    pub fn sample(&self) -> Option<Sample> {
+        Sample::of(&self.seeds.iter().filter_map(|score| score.accuracy).collect::<Vec<_>>())
+    }
+
+    /// Seeds without a value.
+    pub fn diverged(&self) -> usize {
+        self.seeds.iter().filter(|score| score.accuracy.is_none()).count()
+    }
+}
+
+/// Test accuracy of every network at every depth: the last iterate at the learning rate that was best on validation
+/// points which the choosing run did not train on.
+///
+/// # Errors
+/// When a file of a run is missing or damaged.
+pub fn accuracies(claims: &Claims, trainings: &[FinishedRun<RunSpec>]) -> Result<Vec<Accuracies>> {
+    let mut found: BTreeMap<(usize, usize, u64), Vec<&FinishedRun<RunSpec>>> = BTreeMap::new();
+    for run in trainings {
+        let arm = claims.arms.iter().position(|arm| arm.name == run.spec.arm);
+        let Some(arm) = arm else { continue };
+        let depth = crate::config::gradients::layers_of(&run.spec.model);
+        found.entry((arm, depth, run.spec.seed.0)).or_default().push(run);
+    }
+    let mut all: Vec<Accuracies> = Vec::new();
+    for ((arm, depth, seed), runs) in found {
+        let Some((score, parameters)) = held_out(seed, &runs)? else { continue };
+        let name = &claims.arms[arm].name;
+        match all.last_mut() {
+            Some(last) if last.arm == *name && last.depth == depth => last.seeds.push(score),
+            _ => all.push(Accuracies { arm: name.clone(), depth, parameters, seeds: vec![score] }),
+        }
+    }
+    Ok(all)
+}
+
+/// The score of a seed; None while a run is missing that it is made of.
+fn held_out(seed: u64, runs: &[&FinishedRun<RunSpec>]) -> Result<Option<(DepthScore, usize)>> {
+    let of = |phase: Phase| runs.iter().filter(move |run| run.spec.phase == phase);
+    let mut best: Option<(f64, f64)> = None;
+    for run in of(Phase::Selection) {
+        // A diverged run has no evaluations: it is behind all others.
+        let accuracy = accuracy(run, "validation")?.unwrap_or(-1.0);
+        if best.is_none_or(|(highest, _)| accuracy > highest) {
+            best = Some((accuracy, run.spec.fit.learning_rate));
+        }
+    }
+    let Some((_, learning_rate)) = best else { return Ok(None) };
+    let same = |run: &&&FinishedRun<RunSpec>| run.spec.fit.learning_rate.to_bits() == learning_rate.to_bits();
+    let (selections, fulls) = (of(Phase::Selection).count(), of(Phase::Full).count());
+    let Some(full) = of(Phase::Full).find(same).filter(|_| selections == fulls) else { return Ok(None) };
+    let score = DepthScore { seed, accuracy: accuracy(full, "test")?, learning_rate };
+    Ok(Some((score, full.manifest.parameters)))
+}
+
+fn accuracy(run: &FinishedRun<RunSpec>, split: &str) -> Result<Option<f64>> {
+    if run.manifest.diverged_at_step.is_some() {
+        return Ok(None);
+    }
+    let rows: Vec<EvaluationRow> = run.rows("evaluations.csv")?;
+    Ok(rows.iter().find(|row| row.split == split && row.metric == "accuracy").map(|row| row.value))
+}
+
+/// The values of every quantity, in the order in which they were met.
+#[derive(Default)]
+struct Values(Vec<(ClaimRow, Vec<f64>)>);
+
+impl Values {
+    fn add(&mut self, key: ClaimRow, value: f64) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, values)) => values.push(value),
+            None => self.0.push((key, vec![value])),
+        }
+    }
+
+    fn rows(self) -> Vec<ClaimRow> {
+        let row = |(key, values): (ClaimRow, Vec<f64>)| {
+            let Sample { n, mean, deviation, min, median, max } = Sample::of(&values)?;
+            Some(ClaimRow { n, mean, std: deviation, min, median, max, ..key })
+        };
+        self.0.into_iter().filter_map(row).collect()
+    }
+}
+
+/// The whole table.
+///
+/// # Errors
+/// When a file of a run is missing or damaged.
+pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>> {
+    let key = |part: Part, arm: &str, metric: &str| ClaimRow {
+        experiment: claims.name.clone(),
+        part,
+        arm: arm.into(),
+        metric: metric.into(),
+        state: None,
+        precision: None,
+        depth: None,
+        n: 0,
+        diverged: 0,
+        mean: 0.0,
+        std: None,
+        min: 0.0,
+        median: 0.0,
+        max: 0.0,
+    };
+    let mut values = Values::default();
+    for row in finished.rows::<JacobianRow>("jacobian.csv")? {
+        let metric = match row.z {
+            None => "deviation",
+            Some(0.0) => "deviation_at_kink",
+            Some(_) => "deviation_near_kink",
+        };
+        let precision = Some(row.precision);
+        values.add(ClaimRow { precision, ..key(Part::Jacobian, "layer-han", metric) }, row.deviation);
+    }
+    for row in finished.rows::<ExtentRow>("extents.csv")? {
+        for (what, value) in [("largest", row.most), ("smallest", row.least)] {
+            let metric = format!("{what}_singular_value_to_{}", row.to);
+            let state = Some(row.state.clone());
+            values.add(ClaimRow { state, ..key(Part::Jacobian, &row.arm, &metric) }, value);
+        }
+    }
+    // The first layer and the rows of the last one's ratios, which are 1.
+    for row in finished.rows::<FlowRow>("flow.csv")?.into_iter().filter(|row| row.layer == 1) {
+        let state = Some(if row.moment == 0.0 { "start" } else { "trained" }.to_string());
+        let of_moment = ClaimRow {
+            state,
+            precision: Some(row.precision.clone()),
+            depth: Some(row.depth),
+            ..key(Part::Norms, &row.arm, "gradient_ratio")
+        };
+        for ratio in [row.least, row.most].into_iter().flatten() {
+            values.add(of_moment.clone(), ratio);
+        }
+    }
+    for scores in accuracies(claims, &finished.trainings)? {
+        let diverged = scores.diverged();
+        let depth = Some(scores.depth);
+        let at = ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") };
+        scores.seeds.iter().filter_map(|score| score.accuracy).for_each(|value| values.add(at.clone(), value));
+    }
+    let fitted_from = claims.file().cost.fitted_from;
+    let costs: Vec<CostRow> = finished.rows("cost.csv")?;
+    for layer in ["han", "dense"] {
+        for pass in ["forward", "training"] {
+            let of = costs.iter().filter(|row| row.layer == layer && row.pass == pass && row.depth == 1);
+            let points = of.filter(|row| row.width >= fitted_from).map(|row| (row.width as f64, row.seconds));
+            if let Some(exponent) = exponent(&points.collect::<Vec<_>>()) {
+                let metric = format!("exponent_of_{pass}_time");
+                values.add(key(Part::Cost, &format!("layer-{layer}"), &metric), exponent);
+            }
+        }
+    }
+    for row in finished.rows::<StretchRow>("stretch.csv")? {
+        let of = |metric: &str| ClaimRow {
+            state: Some(row.state.clone()),
+            depth: Some(row.depth),
+            ..key(Part::Lipschitz, &row.arm, metric)
+        };
+        values.add(of("ratio_found"), row.found);
+        if let Some(product) = row.product_of_norms {
+            values.add(of("product_of_norms"), product);
+        }
+    }
+    Ok(values.rows())
+}
