@@ -3,6 +3,7 @@
 mod checkerboard;
 mod data;
 mod evaluate;
+mod gradients;
 mod mixer;
 mod mnist_attack;
 mod plan;
@@ -38,6 +39,8 @@ enum Command {
     MnistAttack(mnist_attack::Arguments),
     /// Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet
     Mixer(mixer::Arguments),
+    /// The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant
+    Gradients(gradients::Arguments),
     /// Run every experiment, then write the report
     Reproduce(reproduce::Arguments),
     /// List the runs that an experiment would make
@@ -99,6 +102,7 @@ impl Cli {
             Command::Checkerboard(arguments) => cores / arguments.running.jobs(),
             Command::MnistAttack(arguments) => cores / arguments.running.jobs(),
             Command::Mixer(arguments) => cores / arguments.running.jobs(),
+            Command::Gradients(arguments) => cores / arguments.running.jobs(),
             Command::Reproduce(arguments) => cores / arguments.running.jobs(),
             Command::Plan(_) | Command::Report(_) | Command::Rerun(_) | Command::Evaluate(_) | Command::Data(_) => {
                 cores
@@ -113,6 +117,7 @@ impl Cli {
             Command::Checkerboard(arguments) => checkerboard::run(arguments),
             Command::MnistAttack(arguments) => mnist_attack::run(arguments),
             Command::Mixer(arguments) => mixer::run(&arguments),
+            Command::Gradients(arguments) => gradients::run(&arguments),
             Command::Reproduce(arguments) => reproduce::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),

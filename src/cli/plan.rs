@@ -1,6 +1,7 @@
 //! `han-exp plan`
 
-use super::{Exit, checkerboard, mixer, mnist_attack, tell};
+use super::{Exit, checkerboard, gradients, mixer, mnist_attack, tell};
+use crate::config::gradients::ProbeSpec;
 use crate::config::image::{Comparison, ImageSpec};
 use crate::config::robustness::{AttackSpec, TrainingSpec};
 use crate::config::{RunSpec, Spec};
@@ -22,6 +23,8 @@ enum Planned {
     MnistAttack(mnist_attack::Setting),
     /// Trainings of image classifiers
     Mixer(mixer::Setting),
+    /// Measurements of the layer's claims
+    Gradients(gradients::Setting),
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {
@@ -55,6 +58,14 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
             let lines = runs.iter().map(|run| image_training(run, &experiment)).collect::<Result<Vec<_>>>()?;
             let (title, claim, profile) = (&experiment.title, &experiment.claim, setting.profile);
             (format!("{title}: {claim}\n{} trainings, profile {profile}", lines.len()), lines)
+        }
+        Planned::Gradients(setting) => {
+            let (claims, runs) = setting.plan("cpu")?;
+            let probes = runs.timings.iter().chain(&runs.probes).map(probe).collect::<Result<Vec<_>>>()?;
+            let trainings = runs.trainings.iter().map(line).collect::<Result<Vec<_>>>()?;
+            let counts = format!("{} measurements and {} trainings", probes.len(), trainings.len());
+            let (title, claim, profile) = (&claims.title, &claims.claim, setting.profile);
+            (format!("{title}: {claim}\n{counts}, profile {profile}"), [probes, trainings].concat())
         }
     };
     tell(&format!("{heading}\n{}\n", lines.join("\n")));
@@ -96,6 +107,11 @@ fn attack(run: &AttackSpec) -> Result<String> {
         "{arm:14} {depth:>3} x {width:<4} {point:12} seed {seed:<3} {images:>6} images      {}",
         directory.display()
     ))
+}
+
+fn probe(run: &ProbeSpec) -> Result<String> {
+    let (arm, point, seed, directory) = (&run.arm, run.point(), run.seed.0, run.directory()?);
+    Ok(format!("{arm:24} {point:20} seed {seed:<3} {}", directory.display()))
 }
 
 fn line(run: &RunSpec) -> Result<String> {

@@ -1,6 +1,6 @@
 //! `han-exp reproduce`
 
-use super::{Exit, Running, checkerboard, data::ImageSource, mixer, mnist_attack, stop_on_interrupt};
+use super::{Exit, Running, checkerboard, data::ImageSource, gradients, mixer, mnist_attack, stop_on_interrupt};
 use crate::config::ProfileName;
 use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
@@ -27,6 +27,8 @@ pub(super) struct Arguments {
 enum Name {
     /// Generalization on a checkerboard
     Checkerboard,
+    /// The layer's own claims
+    Gradients,
     /// Attacks and certificates on MNIST
     MnistAttack,
     /// Classifiers of colour images
@@ -58,7 +60,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     for name in Name::value_variants().iter().filter(wanted) {
         // A wrong directory is told before the experiments that do not need it, and data are fetched.
         match name {
-            Name::Checkerboard => {}
+            Name::Checkerboard | Name::Gradients => {}
             Name::MnistAttack => drop(mnist.plan("cpu")?),
             Name::Mixer => drop(mixer.plan("cpu")?),
         }
@@ -66,6 +68,9 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     for name in Name::value_variants().iter().filter(wanted) {
         let exit = match name {
             Name::Checkerboard => checkerboard::execute(&checkerboard, &arguments.running, arguments.strict, &stop)?,
+            Name::Gradients => {
+                gradients::execute(&defaults(profile), &arguments.running, arguments.strict, &stop)?
+            }
             Name::MnistAttack => {
                 let how = mnist_attack::How::of(&arguments.running, arguments.strict);
                 mnist_attack::execute(&mnist, &how, &stop)?

@@ -2,6 +2,7 @@
 
 use super::data::ImageSource;
 use super::{Exit, stop_on_interrupt, tell};
+use crate::config::gradients::ProbeSpec;
 use crate::config::image::ImageSpec;
 use crate::config::robustness::{AttackSpec, TrainingSpec};
 use crate::config::{RunSpec, Spec};
@@ -10,6 +11,7 @@ use crate::data::{self, images::ImageData};
 use crate::device::DeviceChoice;
 use crate::evaluate::attack::ROWS;
 use crate::experiment::checkerboard::Checkerboard;
+use crate::experiment::gradients::Prober;
 use crate::experiment::image;
 use crate::experiment::progress::Progress;
 use crate::experiment::robustness::{Attacker, Trainer};
@@ -47,6 +49,7 @@ enum Kind {
     Training(TrainingSpec),
     Attack(Box<AttackSpec>),
     Image(ImageSpec),
+    Probe(ProbeSpec),
 }
 
 impl Kind {
@@ -55,6 +58,8 @@ impl Kind {
         let has = |key: &str| table.contains_key(key);
         Ok(if has("board") {
             Self::Checkerboard(toml::from_str(text)?)
+        } else if has("probe") {
+            Self::Probe(toml::from_str(text)?)
         } else if has("weights") {
             Self::Attack(Box::new(toml::from_str(text)?))
         } else if has("augment") {
@@ -70,6 +75,7 @@ impl Kind {
             Self::Training(spec) => spec.problem(),
             Self::Attack(spec) => spec.problem(),
             Self::Image(spec) => spec.problem(),
+            Self::Probe(spec) => spec.problem(),
         }
     }
 
@@ -80,6 +86,7 @@ impl Kind {
             Self::Training(spec) => &spec.device,
             Self::Attack(spec) => &spec.device,
             Self::Image(spec) => &spec.device,
+            Self::Probe(spec) => &spec.device,
         }
     }
 
@@ -89,13 +96,14 @@ impl Kind {
             Self::Training(spec) => spec.experiment(),
             Self::Attack(spec) => spec.experiment(),
             Self::Image(spec) => spec.experiment(),
+            Self::Probe(spec) => spec.experiment(),
         }
     }
 
     /// The images that the run needs, if any.
     fn images(&self) -> Option<Needed> {
         match self {
-            Self::Checkerboard(_) => None,
+            Self::Checkerboard(_) | Self::Probe(_) => None,
             Self::Training(TrainingSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
             Self::Attack(spec) => Some(Needed { dataset: spec.data.dataset, name: spec.data.name() }),
             Self::Image(ImageSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
@@ -134,6 +142,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         (Kind::Image(spec), Some((data, hash))) => {
             tell_of(scheduler.run(&image::Trainer { data, data_hash: hash }, &[spec], &progress)?)
         }
+        (Kind::Probe(spec), _) => tell_of(scheduler.run(&Prober, &[spec], &progress)?),
         (Kind::Checkerboard(spec), _) => tell_of(scheduler.run(&Checkerboard, &[spec], &progress)?),
         (Kind::Training(_) | Kind::Attack(_) | Kind::Image(_), None) => bail!("{name}: the run needs images"),
     }

@@ -145,6 +145,17 @@ pub(super) fn log_axis(least: f64, most: f64) -> Axis {
     Axis { low, high, ticks, scale: Scale::Logarithmic }
 }
 
+/// A logarithmic axis over many powers of ten, of which so many have a label that they stay apart.
+pub(super) fn power_axis(least: f64, most: f64) -> Axis {
+    let (low, high) = (least.log10(), most.log10());
+    let pad = 0.04 * (high - low).max(1.0);
+    let (low, high) = (low - pad, high + pad);
+    let apart = step(high - low, 5.0).max(1.0);
+    let power = |power: f64| (10f64.powf(power), format!("1e{}", power.round()).replace('-', "\u{2212}"));
+    let ticks = multiples(low, high, apart).map(power).collect();
+    Axis { low: 10f64.powf(low), high: 10f64.powf(high), ticks, scale: Scale::Logarithmic }
+}
+
 /// The rectangle in which data is drawn, and the meaning of its two sides.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {

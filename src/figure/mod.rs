@@ -12,6 +12,7 @@ mod decision_map;
 mod labels;
 mod learning;
 mod legend;
+mod lines;
 mod marks;
 mod parameters;
 mod robustness;
@@ -28,6 +29,7 @@ pub use confusion::confusion_matrix;
 pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
+pub use lines::{AxisScale, Drawing, LinePanel, LineSeries, Quantity as LineQuantity, line_panels};
 pub use learning::{Course, CoursePanel, Quantity, learning_curves};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
 pub use robustness::{

@@ -175,8 +175,8 @@ pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<Ha
         let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: shape.to_vec() });
         vec![Draw { init, stored: stored.collect() }]
     };
-    let HanInit { direction, bias } = HanInit::usual(width);
-    of_draws(width, one_draw(direction, "vector", &[width, 1]), one_draw(bias, "bias", &[width]), scope)
+    let HanInit { direction, bias, .. } = HanInit::usual(width);
+    of_draws(width, one_draw(direction, "vector", &[width, 1]), one_draw(bias, "bias", &[width]), Vec::new(), scope)
 }
 
 /// How a Han-layer starts.
@@ -186,12 +186,14 @@ pub struct HanInit {
     pub direction: Init,
     /// b
     pub bias: Init,
+    /// A factor on its learning rate.
+    pub pace: f64,
 }
 
 impl HanInit {
     /// That of the released code.
     pub fn usual(width: usize) -> Self {
-        Self { direction: Init::UnitRows, bias: Init::Uniform { bound: 1.0 / (width as f64).sqrt() } }
+        Self { direction: Init::UnitRows, bias: Init::Uniform { bound: 1.0 / (width as f64).sqrt() }, pace: 1.0 }
     }
 }
 
@@ -203,13 +205,20 @@ pub fn han_stack_from(width: usize, layers: &[(String, HanInit)], scope: &Scope)
     };
     let directions = layers.iter().map(|(name, init)| draw(name, "vector", init.direction, vec![width, 1]));
     let biases = layers.iter().map(|(name, init)| draw(name, "bias", init.bias, vec![width]));
-    of_draws(width, directions.collect(), biases.collect(), scope)
+    let paces = layers.iter().map(|(_, init)| init.pace).collect();
+    of_draws(width, directions.collect(), biases.collect(), paces, scope)
 }
 
-fn of_draws(width: usize, directions: Vec<Draw>, biases: Vec<Draw>, scope: &Scope) -> Result<HanStack> {
+fn of_draws(
+    width: usize,
+    directions: Vec<Draw>,
+    biases: Vec<Draw>,
+    paces: Vec<f64>,
+    scope: &Scope,
+) -> Result<HanStack> {
     let depth = directions.iter().map(|draw| draw.stored.len()).sum::<usize>();
-    let direction = scope.stacked((depth, width), directions, Role::Direction)?;
-    HanStack::new(direction, scope.stacked((depth, width), biases, Role::Trained)?)
+    let direction = scope.stacked_at((depth, width), directions, Role::Direction, paces.clone())?;
+    HanStack::new(direction, scope.stacked_at((depth, width), biases, Role::Trained, paces)?)
 }
 
 /// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|.

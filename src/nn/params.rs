@@ -68,6 +68,9 @@ pub struct Parameter {
     pub role: Role,
     /// The tensors it is saved as, one after the other in its entries.
     pub stored: Vec<Stored>,
+    /// A factor on the learning rate for each of them; empty where all of them learn at the usual rate. The tensors are
+    /// then of equal size.
+    pub paces: Vec<f64>,
 }
 
 /// All parameters of a model, in the order in which its layers asked for them.
@@ -144,7 +147,7 @@ impl Parameters {
     /// that has to be orthonormal is not. Nothing is changed then.
     pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
         let mut values = Vec::with_capacity(self.0.len());
-        for Parameter { var, stored, role } in self.iter() {
+        for Parameter { var, stored, role, .. } in self.iter() {
             let mut pieces = Vec::with_capacity(stored.len());
             for part in stored {
                 let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
@@ -243,11 +246,16 @@ impl Scope {
 
     /// A trained parameter that is saved as several tensors, one after the other in its entries.
     pub fn stacked(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role) -> Result<Tensor> {
+        self.stacked_at(shape, draws, role, Vec::new())
+    }
+
+    /// The same with a factor on the learning rate for each of the tensors.
+    pub fn stacked_at(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role, paces: Vec<f64>) -> Result<Tensor> {
         let rename = |part: Stored| Stored { name: self.enter(part.name).path, ..part };
         let draws = draws
             .into_iter()
             .map(|Draw { init, stored }| Draw { init, stored: stored.into_iter().map(rename).collect() });
-        Ok(self.tensor(&self.make(shape.into(), draws.collect(), role)?))
+        Ok(self.tensor(&self.make(shape.into(), draws.collect(), role, paces)?))
     }
 
     /// The parameters made so far, by this scope and all that were entered from it.
@@ -257,7 +265,7 @@ impl Scope {
 
     fn single(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
         let stored = Stored { name: self.enter(name).path, shape: shape.dims().to_vec() };
-        self.make(shape, vec![Draw { init, stored: vec![stored] }], role)
+        self.make(shape, vec![Draw { init, stored: vec![stored] }], role, Vec::new())
     }
 
     fn tensor(&self, var: &Var) -> Tensor {
@@ -267,7 +275,7 @@ impl Scope {
         }
     }
 
-    fn make(&self, shape: Shape, draws: Vec<Draw>, role: Role) -> Result<Var> {
+    fn make(&self, shape: Shape, draws: Vec<Draw>, role: Role, paces: Vec<f64>) -> Result<Var> {
         let stored: Vec<Stored> = draws.iter().flat_map(|draw| draw.stored.iter().cloned()).collect();
         if self.purpose == Purpose::Frozen {
             return match self.made.borrow().iter().find(|parameter| parameter.stored == stored) {
@@ -278,7 +286,7 @@ impl Scope {
         let values = draws.iter().map(|draw| draw.values(&self.seed)).collect::<Result<Vec<_>>>()?.concat();
         let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
         let var = Var::from_tensor(&tensor)?;
-        self.made.borrow_mut().0.push(Parameter { var: var.clone(), role, stored });
+        self.made.borrow_mut().0.push(Parameter { var: var.clone(), role, stored, paces });
         Ok(var)
     }
 }

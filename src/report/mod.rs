@@ -2,14 +2,17 @@
 
 pub mod checkerboard;
 mod drawn;
+pub mod gradients;
 pub mod image;
 mod provenance;
 pub mod robustness;
 mod verdict;
 
+use crate::config::gradients::ClaimsFile;
 use crate::config::image::{ImageFile, ImageSpec};
 use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
 use crate::config::{ExperimentFile, Spec};
+use crate::record::gradients::Finished;
 use crate::record::{FinishedRun, Store, statistics::Sample};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,13 @@ pub enum Remembered {
         /// The trainings.
         runs: Vec<ImageSpec>,
     },
+    /// Of the measurements of the layer's claims.
+    Claims {
+        /// Kind of device.
+        device: String,
+        /// The file, profile and flags applied.
+        experiment: Box<ClaimsFile>,
+    },
 }
 
 impl Remembered {
@@ -60,6 +70,7 @@ impl Remembered {
             Self::Checkerboard { experiment, .. } => &experiment.experiment.name,
             Self::Robustness { experiment, .. } => &experiment.experiment.name,
             Self::Image { experiment, .. } => &experiment.experiment.name,
+            Self::Claims { experiment, .. } => &experiment.experiment.name,
         }
     }
 
@@ -121,6 +132,15 @@ pub fn redraw(store: &Store, name: &str) -> Result<Report> {
             let found = finished(store, &runs)?;
             ensure!(!found.is_empty(), nothing());
             image::write(store, &experiment, runs.len(), &found)
+        }
+        Remembered::Claims { device, experiment } => {
+            let claims = experiment.check()?;
+            let runs = claims.runs(&device);
+            let mut probes = finished(store, &runs.timings)?;
+            probes.extend(finished(store, &runs.probes)?);
+            let found = Finished { probes, trainings: finished(store, &runs.trainings)? };
+            ensure!(!found.probes.is_empty() || !found.trainings.is_empty(), nothing());
+            gradients::write(store, &claims, &runs, &found)
         }
     }
 }

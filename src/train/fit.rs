@@ -163,7 +163,7 @@ impl Run<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         let &Self { model, config, .. } = self;
-        let mut optimizer = Optimizer::new(config.optimizer.clone(), model.parameters.trained())?;
+        let mut optimizer = Optimizer::of(config.optimizer.clone(), &model.parameters)?;
         let mut tally = Tally::default();
         for iteration in 0..config.iterations {
             let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);

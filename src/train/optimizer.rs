@@ -1,5 +1,6 @@
 //! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU.
 
+use crate::nn::{Parameters, Role};
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::optimizer as kernel;
 use candle_core::backprop::GradStore;
@@ -82,6 +83,8 @@ pub struct Optimizer {
 /// A variable and its moments: on the CPU plain vectors, elsewhere tensors.
 struct Slot {
     var: Var,
+    /// Factors on the learning rate of equal pieces of the variable; empty for a single piece at the usual rate.
+    paces: Vec<f64>,
     state: State,
 }
 
@@ -99,17 +102,29 @@ enum Moments {
 impl Optimizer {
     /// An optimizer over `vars` with zero state.
     pub fn new(config: OptimizerConfig, vars: Vec<Var>) -> Result<Self> {
-        let slots = vars.into_iter().map(|var| Slot::new(&config, var)).collect::<Result<_>>()?;
+        let slots = vars.into_iter().map(|var| Slot::new(&config, var, Vec::new())).collect::<Result<_>>()?;
+        Ok(Self { config, slots, steps: 0 })
+    }
+
+    /// An optimizer over the trained parameters of a model, each at its own pace.
+    pub fn of(config: OptimizerConfig, parameters: &Parameters) -> Result<Self> {
+        let trained = parameters.iter().filter(|parameter| parameter.role != Role::Buffer);
+        let slots = trained.map(|parameter| Slot::new(&config, parameter.var.clone(), parameter.paces.clone()));
+        let slots = slots.collect::<Result<_>>()?;
         Ok(Self { config, slots, steps: 0 })
     }
 
     /// Updates every variable that has a gradient.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
         self.steps += 1;
-        let rule = Rule::at(&self.config, self.steps, learning_rate);
+        let rule = |pace: f64| Rule::at(&self.config, self.steps, learning_rate * pace);
         for slot in &self.slots {
             if let Some(gradient) = gradients.get(slot.var.as_tensor()) {
-                slot.step(rule, gradient)?;
+                if slot.paces.is_empty() {
+                    slot.step(&[rule(1.0)], gradient)?;
+                } else {
+                    slot.step(&slot.paces.iter().map(|pace| rule(*pace)).collect::<Vec<_>>(), gradient)?;
+                }
             }
         }
         Ok(())
@@ -142,7 +157,7 @@ impl Rule {
 }
 
 impl Slot {
-    fn new(config: &OptimizerConfig, var: Var) -> Result<Self> {
+    fn new(config: &OptimizerConfig, var: Var, paces: Vec<f64>) -> Result<Self> {
         let len = var.elem_count();
         let second = if matches!(config, OptimizerConfig::Adam { .. }) { len } else { 0 };
         let state = match (var.device().is_cpu(), var.dtype()) {
@@ -153,22 +168,24 @@ impl Slot {
                 State::Device { first: zeros()?, second: zeros()? }
             }
         };
-        Ok(Self { var, state })
+        Ok(Self { var, paces, state })
     }
 
-    fn step(&self, rule: Rule, gradient: &Tensor) -> Result<()> {
+    /// One step by a rule for each piece of the variable.
+    fn step(&self, rules: &[Rule], gradient: &Tensor) -> Result<()> {
         match &self.state {
             State::Cpu(moments) => {
-                self.var.as_tensor().inplace_op2(&gradient.contiguous()?.detach(), &Update { rule, moments })
+                self.var.as_tensor().inplace_op2(&gradient.contiguous()?.detach(), &Update { rules, moments })
             }
-            State::Device { first, second } => step_composed(rule, &self.var, gradient, first, second),
+            State::Device { first, second } => step_composed(rules, &self.var, gradient, first, second),
         }
     }
 }
 
 /// The update on the CPU: writes through the variable, so that every layer that shares it sees the new value.
 struct Update<'a> {
-    rule: Rule,
+    /// One for each piece of the variable.
+    rules: &'a [Rule],
     moments: &'a Mutex<Moments>,
 }
 
@@ -186,14 +203,26 @@ impl InplaceOp2 for Update<'_> {
         let mut moments = self.moments.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match (var, gradient, &mut *moments) {
             (CpuStorage::F32(w), CpuStorage::F32(g), Moments::F32(m, v)) => {
-                self.rule.apply(&mut w[start..end], &g[g_start..g_end], m, v);
+                self.apply(&mut w[start..end], &g[g_start..g_end], m, v);
             }
             (CpuStorage::F64(w), CpuStorage::F64(g), Moments::F64(m, v)) => {
-                self.rule.apply(&mut w[start..end], &g[g_start..g_end], m, v);
+                self.apply(&mut w[start..end], &g[g_start..g_end], m, v);
             }
             _ => bail!("a variable and its gradient differ in type"),
         }
         Ok(())
+    }
+}
+
+impl Update<'_> {
+    fn apply<T: Element>(&self, weight: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+        let piece = weight.len() / self.rules.len().max(1);
+        for (place, rule) in self.rules.iter().enumerate() {
+            let range = place * piece..(place + 1) * piece;
+            // SGD keeps no second moment.
+            let second = second.get_mut(range.clone()).unwrap_or_default();
+            rule.apply(&mut weight[range.clone()], &gradient[range.clone()], &mut first[range], second);
+        }
     }
 }
 
@@ -208,10 +237,14 @@ impl Rule {
 
 /// The same update composed of candle operations. The moments are variables set in place: plain tensors made from
 /// gradients would keep every graph alive.
-fn step_composed(rule: Rule, var: &Var, gradient: &Tensor, first: &Var, second: &Var) -> Result<()> {
+fn step_composed(rules: &[Rule], var: &Var, gradient: &Tensor, first: &Var, second: &Var) -> Result<()> {
+    if rules.len() > 1 {
+        return pieces_composed(rules, var, gradient, first, second);
+    }
+    let Some(rule) = rules.first() else { return Ok(()) };
     let (w, g) = (var.as_detached_tensor(), gradient.detach());
     let (m, v) = (first.as_detached_tensor(), second.as_detached_tensor());
-    match rule {
+    match *rule {
         Rule::Sgd(kernel::Sgd { learning_rate, momentum, weight_decay }) => {
             let velocity = ((m * momentum)? + (g + (&w * weight_decay)?)?)?;
             first.set(&velocity)?;
@@ -226,6 +259,24 @@ fn step_composed(rule: Rule, var: &Var, gradient: &Tensor, first: &Var, second: 
             var.set(&((w * shrink)? - (update * step_size)?)?)
         }
     }
+}
+
+/// Every piece by itself, and the variable put together again.
+fn pieces_composed(rules: &[Rule], var: &Var, gradient: &Tensor, first: &Var, second: &Var) -> Result<()> {
+    let whole = [var.as_detached_tensor(), gradient.detach(), first.as_detached_tensor(), second.as_detached_tensor()];
+    let len = var.elem_count() / rules.len();
+    let mut updated = [const { Vec::new() }; 3];
+    for (place, rule) in rules.iter().enumerate() {
+        let piece = |tensor: &Tensor| tensor.flatten_all()?.narrow(0, place * len, len)?.copy();
+        let [w, g, m, v] = [&whole[0], &whole[1], &whole[2], &whole[3]].map(piece);
+        let vars = [Var::from_tensor(&w?)?, Var::from_tensor(&m?)?, Var::from_tensor(&v?)?];
+        step_composed(std::slice::from_ref(rule), &vars[0], &g?, &vars[1], &vars[2])?;
+        updated.iter_mut().zip(&vars).for_each(|(all, var)| all.push(var.as_detached_tensor()));
+    }
+    for (var, pieces) in [var, first, second].into_iter().zip(&updated) {
+        var.set(&Tensor::cat(pieces, 0)?.reshape(var.shape())?)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -243,13 +294,16 @@ mod tests {
             let fused = Var::from_tensor(&tensor(&[1.0, -2.0, 0.5])?)?;
             let composed = Var::from_tensor(&fused.copy()?)?;
             let zeros = || Var::zeros(3, DType::F64, &Device::Cpu);
-            let (first, second) = (zeros()?, zeros()?);
-            let slot = Slot::new(&config, fused.clone())?;
-            for step in 1..=5 {
-                let gradient = tensor(&[0.3 * f64::from(step), -0.1, 2.0])?;
-                let rule = Rule::at(&config, step, 0.05);
-                slot.step(rule, &gradient)?;
-                step_composed(rule, &composed, &gradient, &first, &second)?;
+            for paces in [vec![], vec![1.0, 0.25, 0.0]] {
+                let slot = Slot::new(&config, fused.clone(), paces.clone())?;
+                let (first, second) = (zeros()?, zeros()?);
+                for step in 1..=5 {
+                    let gradient = tensor(&[0.3 * f64::from(step), -0.1, 2.0])?;
+                    let rate = |pace: &f64| Rule::at(&config, step, 0.05 * pace);
+                    let rules: Vec<Rule> = if paces.is_empty() { vec![rate(&1.0)] } else { paces.iter().map(rate).collect() };
+                    slot.step(&rules, &gradient)?;
+                    step_composed(&rules, &composed, &gradient, &first, &second)?;
+                }
             }
             for (a, b) in fused.to_vec1::<f64>()?.iter().zip(composed.to_vec1::<f64>()?) {
                 assert!((a - b).abs() < 1e-14, "{config:?}: {a} is not {b}");
