@@ -7,7 +7,7 @@ use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::gradients::Prober;
 use crate::experiment::progress::Progress;
 use crate::experiment::scheduler::Scheduler;
-use crate::record::gradients::Finished;
+use crate::record::gradients::{Finished, chosen};
 use crate::report::{self, Remembered};
 use anyhow::Result;
 use clap::Args;
@@ -110,8 +110,10 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let alone = Scheduler { jobs: 1, ..workplace.scheduler(stop) };
     let mut finished = Finished { probes: alone.run(&Prober, &runs.timings, &progress())?.finished, ..Finished::default() };
     finished.probes.extend(scheduler.run(&Prober, &runs.probes, &progress())?.finished);
-    finished.trainings = scheduler.run(&Checkerboard, &runs.trainings, &progress())?.finished;
+    finished.selections = scheduler.run(&Checkerboard, &runs.selections, &progress())?.finished;
+    let finals = chosen(&runs.selections, &finished.selections)?;
+    finished.finals = scheduler.run(&Checkerboard, &finals, &progress())?.finished;
     let report = report::gradients::write(store, &claims, &runs, &finished)?;
     tell(&report.text);
-    Ok(ending(finished.probes.len() + finished.trainings.len(), runs.len(), &report, strict))
+    Ok(ending(finished.len(), runs.len(), &report, strict))
 }

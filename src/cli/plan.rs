@@ -62,8 +62,13 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
         Planned::Gradients(setting) => {
             let (claims, runs) = setting.plan("cpu")?;
             let probes = runs.timings.iter().chain(&runs.probes).map(probe).collect::<Result<Vec<_>>>()?;
-            let trainings = runs.trainings.iter().map(line).collect::<Result<Vec<_>>>()?;
-            let counts = format!("{} measurements and {} trainings", probes.len(), trainings.len());
+            let trainings = runs.selections.iter().map(line).collect::<Result<Vec<_>>>()?;
+            let counts = format!(
+                "{} measurements, {} trainings that choose a learning rate, and {} at the rates that they choose",
+                probes.len(),
+                trainings.len(),
+                runs.final_trainings()
+            );
             let (title, claim, profile) = (&claims.title, &claims.claim, setting.profile);
             (format!("{title}: {claim}\n{counts}, profile {profile}"), [probes, trainings].concat())
         }

@@ -12,7 +12,7 @@ use crate::config::gradients::ClaimsFile;
 use crate::config::image::{ImageFile, ImageSpec};
 use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
 use crate::config::{ExperimentFile, Spec};
-use crate::record::gradients::Finished;
+use crate::record::gradients::{Finished, chosen};
 use crate::record::{FinishedRun, Store, statistics::Sample};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -138,8 +138,10 @@ pub fn redraw(store: &Store, name: &str) -> Result<Report> {
             let runs = claims.runs(&device);
             let mut probes = finished(store, &runs.timings)?;
             probes.extend(finished(store, &runs.probes)?);
-            let found = Finished { probes, trainings: finished(store, &runs.trainings)? };
-            ensure!(!found.probes.is_empty() || !found.trainings.is_empty(), nothing());
+            let selections = finished(store, &runs.selections)?;
+            let finals = finished(store, &chosen(&runs.selections, &selections)?)?;
+            let found = Finished { probes, selections, finals };
+            ensure!(!found.is_empty(), nothing());
             gradients::write(store, &claims, &runs, &found)
         }
     }

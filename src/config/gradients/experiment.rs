@@ -10,6 +10,7 @@ use crate::model::{ModelConfig, Size};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 
 /// More repetitions than anybody waits for.
 const MOST_SEEDS: usize = 1000;
@@ -50,14 +51,21 @@ pub struct Runs {
     pub timings: Vec<ProbeSpec>,
     /// The other measurements.
     pub probes: Vec<ProbeSpec>,
-    /// Trainings that choose a learning rate, and those that are scored on the test points.
-    pub trainings: Vec<RunSpec>,
+    /// Trainings on a part of the training points, one for every learning rate: they choose the rate of
+    /// [`Claims::final_training`].
+    pub selections: Vec<RunSpec>,
 }
 
 impl Runs {
-    /// Their number.
+    /// Their number, final trainings among them.
     pub fn len(&self) -> usize {
-        self.timings.len() + self.probes.len() + self.trainings.len()
+        self.timings.len() + self.probes.len() + self.selections.len() + self.final_trainings()
+    }
+
+    /// Number of trainings that follow when the rates are chosen: one for every network, depth and seed.
+    pub fn final_trainings(&self) -> usize {
+        let key = |run: &RunSpec| (run.arm.clone(), layers_of(&run.model), run.seed);
+        self.selections.iter().map(key).collect::<BTreeSet<_>>().len()
     }
 
     /// Whether there is nothing to do.
@@ -105,7 +113,7 @@ impl Claims {
                 runs.probes.extend(stretches.flat_map(|probe| of_seeds(&arm.name, &probe)));
             }
             if takes_part(Part::Depth) {
-                runs.trainings.extend(self.trainings(arm, device));
+                runs.selections.extend(self.selections(arm, device));
             }
         }
         runs
@@ -161,13 +169,21 @@ impl Claims {
             board: file.board(),
             split: file.split(),
             model: resized(&arm.model, size.width, size.depth),
-            fit: fit(&file.depth, file.course.iterations, arm.learning_rates.first().copied().unwrap_or(0.0)),
+            fit: FitConfig {
+                // Every hundredth is a moment at which gradients may be followed.
+                report_every: (file.course.iterations / 100).max(1),
+                ..fit(&file.depth, file.course.iterations, arm.learning_rates.first().copied().unwrap_or(0.0))
+            },
         }))
     }
 
-    /// Trainings of a network at every depth: every learning rate on a part of the training points, to be chosen by the
-    /// others, and on all of them.
-    fn trainings(&self, arm: &ArmFile, device: &str) -> Vec<RunSpec> {
+    /// The training on all training points at the rate that a selection has shown to be the best.
+    pub fn final_training(chosen: &RunSpec) -> RunSpec {
+        RunSpec { phase: Phase::Full, ..chosen.clone() }
+    }
+
+    /// Trainings of a network at every depth and learning rate on a part of the training points.
+    fn selections(&self, arm: &ArmFile, device: &str) -> Vec<RunSpec> {
         let file = &self.file;
         let DataFile::Checkerboard(board) = &file.data;
         let depths = file.depth.depths.iter().filter(|depth| arm.deepest.is_none_or(|deepest| **depth <= deepest));
@@ -175,21 +191,19 @@ impl Claims {
         let mut runs = Vec::new();
         for depth in depths {
             for &learning_rate in &arm.learning_rates {
-                for phase in [Phase::Selection, Phase::Full] {
-                    runs.extend(self.seeds(seeds).map(|seed| RunSpec {
-                        experiment: self.name.clone(),
-                        arm: arm.name.clone(),
-                        recipe: RECIPE.into(),
-                        phase,
-                        seed,
-                        device: device.into(),
-                        validation_fraction: board.validation_fraction,
-                        board: board.board(),
-                        split: file.split(),
-                        model: resized(&arm.model, arm.model.size().width, *depth),
-                        fit: fit(&file.depth, file.depth.iterations, learning_rate),
-                    }));
-                }
+                runs.extend(self.seeds(seeds).map(|seed| RunSpec {
+                    experiment: self.name.clone(),
+                    arm: arm.name.clone(),
+                    recipe: RECIPE.into(),
+                    phase: Phase::Selection,
+                    seed,
+                    device: device.into(),
+                    validation_fraction: board.validation_fraction,
+                    board: board.board(),
+                    split: file.split(),
+                    model: resized(&arm.model, arm.model.size().width, *depth),
+                    fit: fit(&file.depth, file.depth.iterations, learning_rate),
+                }));
             }
         }
         runs
@@ -268,6 +282,11 @@ impl ClaimsFile {
             "{name}: norms.shown_depth is {shown}; use one of norms.depths, {:?}",
             self.norms.depths
         );
+        let iterations = self.course.iterations;
+        ensure!(
+            iterations >= 100 && iterations.is_multiple_of(100),
+            "{name}: course.iterations is {iterations}; use a multiple of 100, moments are hundredths of it"
+        );
         for arm in &self.arm {
             let (key, rates) = (format!("{name}: arm {}", arm.name), &arm.learning_rates);
             let trained = arm.course || arm.parts.contains(&Part::Depth);
@@ -289,7 +308,7 @@ impl ClaimsFile {
         };
         let runs = claims.runs("cpu");
         let problem = runs.timings.iter().chain(&runs.probes).find_map(|run| Some((&run.arm, run.problem()?)));
-        let problem = problem.or_else(|| runs.trainings.iter().find_map(|run| Some((&run.arm, run.problem()?))));
+        let problem = problem.or_else(|| runs.selections.iter().find_map(|run| Some((&run.arm, run.problem()?))));
         if let Some((arm, problem)) = problem {
             bail!("{}: {arm}: {problem}", claims.name);
         }

@@ -1,6 +1,7 @@
 //! Untrained networks: the gradient's length from layer to layer, and the Lipschitz constant from below.
 
 use super::{Measured, hidden, points};
+use crate::config::Spec;
 use crate::config::gradients::ProbeSpec;
 use crate::data::Points;
 use crate::data::checkerboard::Board;
@@ -51,6 +52,7 @@ pub(super) fn flow_rows(
     let layers = if model.frozen.chain().is_ok() { 1 } else { 2 };
     let row = |(place, flow): (usize, Flow)| FlowRow {
         arm: spec.arm.clone(),
+        point: spec.point(),
         seed: spec.seed.0,
         depth,
         moment,

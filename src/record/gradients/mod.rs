@@ -8,4 +8,4 @@ mod summary;
 pub use exponent::exponent;
 pub use rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
 pub use run::{ProbeRecord, Rows};
-pub use summary::{Accuracies, ClaimRow, DepthScore, Finished, accuracies, claim_rows};
+pub use summary::{Accuracies, ClaimRow, DepthScore, Finished, accuracies, chosen, claim_rows};

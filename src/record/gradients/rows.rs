@@ -45,6 +45,8 @@ pub struct ExtentRow {
 pub struct FlowRow {
     /// Which network.
     pub arm: String,
+    /// What was measured: start-depth and a number for an untrained network, course for one in training.
+    pub point: String,
     /// Seed.
     pub seed: u64,
     /// Number of layers that its name on charts counts.

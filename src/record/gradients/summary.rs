@@ -2,8 +2,8 @@
 
 use super::exponent;
 use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
-use crate::config::gradients::{Claims, Part, ProbeSpec};
-use crate::config::{Phase, RunSpec};
+use crate::config::RunSpec;
+use crate::config::gradients::{Claims, Part, ProbeSpec, layers_of};
 use crate::record::statistics::Sample;
 use crate::record::{EvaluationRow, FinishedRun};
 use anyhow::Result;
@@ -48,11 +48,23 @@ pub struct ClaimRow {
 pub struct Finished {
     /// Measurements, timings among them.
     pub probes: Vec<FinishedRun<ProbeSpec>>,
-    /// Trainings.
-    pub trainings: Vec<FinishedRun<RunSpec>>,
+    /// Trainings that choose a learning rate.
+    pub selections: Vec<FinishedRun<RunSpec>>,
+    /// Trainings at the chosen rate.
+    pub finals: Vec<FinishedRun<RunSpec>>,
 }
 
 impl Finished {
+    /// Number of runs.
+    pub fn len(&self) -> usize {
+        self.probes.len() + self.selections.len() + self.finals.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The rows of a file of all measurements that have it.
     ///
     /// # Errors
@@ -100,48 +112,52 @@ impl Accuracies {
     }
 }
 
-/// Test accuracy of every network at every depth: the last iterate at the learning rate that was best on validation
-/// points which the choosing run did not train on.
+/// What tells repetitions apart: arm, number of layers, seed.
+type Repetition = (String, usize, u64);
+
+fn repetition(spec: &RunSpec) -> Repetition {
+    (spec.arm.clone(), layers_of(&spec.model), spec.seed.0)
+}
+
+/// The final trainings that follow from trainings which chose the rate: the rate with the highest accuracy on validation
+/// points that those did not train on, the lowest of equals. A repetition of which one of `planned` is missing has none.
 ///
 /// # Errors
 /// When a file of a run is missing or damaged.
-pub fn accuracies(claims: &Claims, trainings: &[FinishedRun<RunSpec>]) -> Result<Vec<Accuracies>> {
-    let mut found: BTreeMap<(usize, usize, u64), Vec<&FinishedRun<RunSpec>>> = BTreeMap::new();
-    for run in trainings {
-        let arm = claims.arms.iter().position(|arm| arm.name == run.spec.arm);
-        let Some(arm) = arm else { continue };
-        let depth = crate::config::gradients::layers_of(&run.spec.model);
-        found.entry((arm, depth, run.spec.seed.0)).or_default().push(run);
-    }
-    let mut all: Vec<Accuracies> = Vec::new();
-    for ((arm, depth, seed), runs) in found {
-        let Some((score, parameters)) = held_out(seed, &runs)? else { continue };
-        let name = &claims.arms[arm].name;
-        match all.last_mut() {
-            Some(last) if last.arm == *name && last.depth == depth => last.seeds.push(score),
-            _ => all.push(Accuracies { arm: name.clone(), depth, parameters, seeds: vec![score] }),
-        }
-    }
-    Ok(all)
-}
-
-/// The score of a seed; None while a run is missing that it is made of.
-fn held_out(seed: u64, runs: &[&FinishedRun<RunSpec>]) -> Result<Option<(DepthScore, usize)>> {
-    let of = |phase: Phase| runs.iter().filter(move |run| run.spec.phase == phase);
-    let mut best: Option<(f64, f64)> = None;
-    for run in of(Phase::Selection) {
+pub fn chosen(planned: &[RunSpec], selections: &[FinishedRun<RunSpec>]) -> Result<Vec<RunSpec>> {
+    let mut candidates: BTreeMap<Repetition, Vec<(f64, &RunSpec)>> = BTreeMap::new();
+    for run in selections {
         // A diverged run has no evaluations: it is behind all others.
         let accuracy = accuracy(run, "validation")?.unwrap_or(-1.0);
-        if best.is_none_or(|(highest, _)| accuracy > highest) {
-            best = Some((accuracy, run.spec.fit.learning_rate));
+        candidates.entry(repetition(&run.spec)).or_default().push((accuracy, &run.spec));
+    }
+    let mut finals = Vec::new();
+    for (key, candidates) in candidates {
+        let wanted = planned.iter().filter(|spec| repetition(spec) == key).count();
+        let rate = |spec: &RunSpec| spec.fit.learning_rate;
+        let best = candidates.iter().max_by(|a, b| a.0.total_cmp(&b.0).then(rate(b.1).total_cmp(&rate(a.1))));
+        if let Some((_, spec)) = best.filter(|_| candidates.len() == wanted) {
+            finals.push(Claims::final_training(spec));
         }
     }
-    let Some((_, learning_rate)) = best else { return Ok(None) };
-    let same = |run: &&&FinishedRun<RunSpec>| run.spec.fit.learning_rate.to_bits() == learning_rate.to_bits();
-    let (selections, fulls) = (of(Phase::Selection).count(), of(Phase::Full).count());
-    let Some(full) = of(Phase::Full).find(same).filter(|_| selections == fulls) else { return Ok(None) };
-    let score = DepthScore { seed, accuracy: accuracy(full, "test")?, learning_rate };
-    Ok(Some((score, full.manifest.parameters)))
+    Ok(finals)
+}
+
+/// Test accuracy of every network at every depth: the last iterate of the final trainings.
+///
+/// # Errors
+/// When a file of a run is missing or damaged.
+pub fn accuracies(claims: &Claims, finals: &[FinishedRun<RunSpec>]) -> Result<Vec<Accuracies>> {
+    let mut all: BTreeMap<(usize, usize), Accuracies> = BTreeMap::new();
+    for run in finals {
+        let (name, depth, seed) = repetition(&run.spec);
+        let Some(arm) = claims.arms.iter().position(|arm| arm.name == name) else { continue };
+        let parameters = run.manifest.parameters;
+        let entry = all.entry((arm, depth)).or_insert_with(|| Accuracies { arm: name, depth, parameters, seeds: Vec::new() });
+        let learning_rate = run.spec.fit.learning_rate;
+        entry.seeds.push(DepthScore { seed, accuracy: accuracy(run, "test")?, learning_rate });
+    }
+    Ok(all.into_values().collect())
 }
 
 fn accuracy(run: &FinishedRun<RunSpec>, split: &str) -> Result<Option<f64>> {
@@ -211,9 +227,10 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             values.add(ClaimRow { state, ..key(Part::Jacobian, &row.arm, &metric) }, value);
         }
     }
-    // The first layer and the rows of the last one's ratios, which are 1.
-    for row in finished.rows::<FlowRow>("flow.csv")?.into_iter().filter(|row| row.layer == 1) {
-        let state = Some(if row.moment == 0.0 { "start" } else { "trained" }.to_string());
+    // At the first layer, of untrained networks and of those at the end of a training.
+    let is_told = |row: &FlowRow| row.layer == 1 && (row.point != "course" || row.moment == 1.0);
+    for row in finished.rows::<FlowRow>("flow.csv")?.into_iter().filter(is_told) {
+        let state = Some(if row.point == "course" { "trained" } else { "start" }.to_string());
         let of_moment = ClaimRow {
             state,
             precision: Some(row.precision.clone()),
@@ -224,7 +241,7 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             values.add(of_moment.clone(), ratio);
         }
     }
-    for scores in accuracies(claims, &finished.trainings)? {
+    for scores in accuracies(claims, &finished.finals)? {
         let diverged = scores.diverged();
         let depth = Some(scores.depth);
         let at = ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") };

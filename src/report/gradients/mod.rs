@@ -1,4 +1,119 @@
-use super::Report;
-use crate::config::gradients::{Claims, Runs};
-use crate::record::{Store, gradients::Finished};
-pub fn write(_s: &Store, _c: &Claims, _r: &Runs, _f: &Finished) -> anyhow::Result<Report> { Ok(Report { text: String::new(), missed: 0 }) }
+//! Tables, figures and Markdown of the measurements of the layer's claims.
+
+mod figures;
+mod flow;
+mod markdown;
+mod terminal;
+
+use super::verdict::Verdict;
+use super::{Report, write_section, write_table};
+use crate::config::gradients::{Claims, Extreme, Limit, Runs};
+use crate::record::Store;
+use crate::record::gradients::{Accuracies, ClaimRow, CostRow, Finished, accuracies, claim_rows};
+use anyhow::Result;
+
+/// What is finished, and what it has measured.
+struct Results<'r> {
+    claims: &'r Claims,
+    /// Runs that the command asks for.
+    planned: usize,
+    finished: &'r Finished,
+    rows: Vec<ClaimRow>,
+    accuracies: Vec<Accuracies>,
+    costs: Vec<CostRow>,
+}
+
+impl Results<'_> {
+    /// The name of a network on charts.
+    fn label(&self, arm: &str) -> String {
+        match arm {
+            "layer-han" => "Han-layer".into(),
+            "layer-dense" => "dense layer".into(),
+            _ => self.claims.arm(arm).map_or_else(|| arm.to_string(), |arm| arm.label.clone()),
+        }
+    }
+
+    /// How many runs are finished; nothing if all are.
+    fn missing(&self) -> Option<String> {
+        let finished = self.finished.len();
+        (finished < self.planned).then(|| format!("{finished} of {} runs are finished", self.planned))
+    }
+}
+
+/// Writes tables, figures and Markdown of what is finished of the runs.
+///
+/// # Errors
+/// When a file of a run is missing or damaged, or nothing can be written.
+pub fn write(store: &Store, claims: &Claims, runs: &Runs, finished: &Finished) -> Result<Report> {
+    let results = Results {
+        claims,
+        planned: runs.len(),
+        finished,
+        rows: claim_rows(claims, finished)?,
+        accuracies: accuracies(claims, &finished.finals)?,
+        costs: finished.rows("cost.csv")?,
+    };
+    write_table(store, &claims.name, &results.rows)?;
+    write_table(store, &format!("{}-cost", claims.name), &results.costs)?;
+    let drawn = figures::draw(store, &results)?;
+    let verdicts = verdicts(&results);
+    write_section(store, &claims.name, &markdown::render(&results, &verdicts, &drawn))?;
+    let missed = verdicts.iter().filter(|verdict| !verdict.met).count();
+    Ok(Report { text: terminal::render(store, &results, &verdicts, &drawn), missed })
+}
+
+/// Expectations are judged when all runs are there.
+fn verdicts(results: &Results<'_>) -> Vec<Verdict> {
+    if results.missing().is_some() {
+        return Vec::new();
+    }
+    results.claims.expectations.iter().map(|limit| judge(results, limit)).collect()
+}
+
+fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
+    let Limit { part, arm, metric, precision, depth, statistic, at_least, at_most } = limit;
+    let row = results.rows.iter().find(|row| {
+        (row.part, row.arm.as_str(), row.metric.as_str()) == (*part, arm.as_str(), metric.as_str())
+            && (precision.is_none() || row.precision == *precision)
+            && (depth.is_none() || row.depth == *depth)
+    });
+    let value = row.map(|row| match statistic {
+        Extreme::Max => row.max,
+        Extreme::Median => row.median,
+        Extreme::Min => row.min,
+    });
+    // A seed that diverged has no value, and is worse than any.
+    let whole = row.is_some_and(|row| row.diverged == 0);
+    let met = value.is_some_and(|value| {
+        whole && at_least.is_none_or(|least| value >= least) && at_most.is_none_or(|most| value <= most)
+    });
+    let mut text = format!("{} {} of {}", statistic, metric.replace('_', " "), results.label(arm));
+    if let Some(depth) = depth {
+        text += &format!(" with {depth} layers");
+    }
+    if let Some(precision) = precision {
+        text += &format!(" in {precision}");
+    }
+    match (at_least, at_most) {
+        (Some(least), Some(most)) => text += &format!(" is from {least} to {most}"),
+        (Some(least), None) => text += &format!(" is at least {least}"),
+        (None, Some(most)) => text += &format!(" is at most {most:e}"),
+        (None, None) => {}
+    }
+    let found = value.map_or("no value".into(), number);
+    let verdict = if met { "met" } else { "MISSED" };
+    Verdict { text: format!("{text}: measured {found}: {verdict}"), met }
+}
+
+/// A number of any size in a table.
+fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let off = (value - 1.0).abs();
+    match value.abs() {
+        _ if off > 0.0 && off < 5e-4 => format!("1 {} {off:.1e}", if value < 1.0 { "-" } else { "+" }),
+        size if (1e-2..1e4).contains(&size) => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}

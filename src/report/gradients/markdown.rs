@@ -1,0 +1,98 @@
+//! The section of the layer's claims in `results/README.md`.
+
+use super::{Results, number};
+use crate::config::gradients::Part;
+use crate::record::gradients::ClaimRow;
+use crate::report::drawn::{self, Drawn};
+use crate::report::verdict::{self, Verdict};
+use crate::report::{provenance, spread};
+use std::fmt::Write;
+
+pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "## {}\n\nClaim: {}\n", results.claims.title, results.claims.claim);
+    if let Some(missing) = results.missing() {
+        let _ = writeln!(text, "**{missing}**; numbers are over those.\n");
+    }
+    text += &verdict::markdown(verdicts);
+    for (part, heading) in [
+        (Part::Jacobian, "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the plane to the last hidden state and to the outputs, over points of the board and seeds."),
+        (Part::Norms, "**Gradients.** Length at the first hidden layer over that at the last, the smallest and the largest of every seed's samples."),
+        (Part::Cost, "**Cost.** Exponent k of time = a d^k."),
+        (Part::Lipschitz, "**Lipschitz constant of the hidden layers.** Largest ratio that gradient ascent found, and the product of spectral norms that bounds it."),
+    ] {
+        table(&mut text, heading, results.rows.iter().filter(|row| row.part == part).collect(), results);
+    }
+    depth(&mut text, results);
+    text += &drawn::markdown(drawn);
+    let finished = results.finished;
+    let trainings = finished.selections.iter().chain(&finished.finals).map(|run| &run.manifest);
+    let manifests: Vec<_> = finished.probes.iter().map(|run| &run.manifest).chain(trainings).collect();
+    let diverged = manifests.iter().filter(|manifest| manifest.diverged_at_step.is_some()).count();
+    text += &provenance::render(&format!("{} measurements and trainings", manifests.len()), diverged, &manifests);
+    text
+}
+
+fn table(text: &mut String, heading: &str, rows: Vec<&ClaimRow>, results: &Results<'_>) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{heading}\n");
+    let columns = ["of", "measured", "layers", "state", "precision", "n", "smallest", "median", "largest"];
+    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    let or_nothing = |word: &Option<String>| word.clone().unwrap_or_default();
+    for row in rows {
+        let cells = [
+            results.label(&row.arm),
+            row.metric.replace('_', " "),
+            row.depth.map_or(String::new(), |depth| depth.to_string()),
+            or_nothing(&row.state),
+            or_nothing(&row.precision),
+            row.n.to_string(),
+            number(row.min),
+            number(row.median),
+            number(row.max),
+        ];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    let _ = writeln!(text);
+}
+
+/// Accuracy against depth.
+fn depth(text: &mut String, results: &Results<'_>) {
+    if results.accuracies.is_empty() {
+        return;
+    }
+    let file = &results.claims.file().depth;
+    let _ = writeln!(
+        text,
+        "**Depth.** Accuracy on the held-out points of the checkerboard in percent, mean +- standard deviation over seeds. \
+         {} steps of {} points for every network; the learning rate is chosen on validation points, of the same number of \
+         rates. A ResNet of n layers has n / 2 blocks.\n",
+        file.iterations, file.batch_size
+    );
+    let columns = ["network", "layers", "parameters", "seeds", "diverged", "test accuracy", "median", "worst", "best", "rates chosen"];
+    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    for scores in &results.accuracies {
+        let sample = scores.sample();
+        let mut rates: Vec<f64> = scores.seeds.iter().map(|seed| seed.learning_rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let percent = |value: Option<f64>| crate::report::percent(value);
+        let cells = [
+            results.label(&scores.arm),
+            scores.depth.to_string(),
+            scores.parameters.to_string(),
+            scores.seeds.len().to_string(),
+            scores.diverged().to_string(),
+            spread(sample),
+            percent(sample.map(|s| s.median)),
+            percent(sample.map(|s| s.min)),
+            percent(sample.map(|s| s.max)),
+            rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+        ];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    let _ = writeln!(text);
+}
