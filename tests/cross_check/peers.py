@@ -1,4 +1,5 @@
-"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images in f32.
+"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images in the numbers of
+the subject's.
 
 Settings are those that make them equal to ours. None starts at random unless said so.
 """
@@ -26,7 +27,7 @@ class Exact(nn.Module):
     length. For attacks on the cross-entropy alone: others compare the lengths of gradients.
     """
 
-    def __init__(self, network, dtype=torch.float32):
+    def __init__(self, network, dtype):
         super().__init__()
         self.network = copy.deepcopy(network).to(dtype)
         self.dtype = dtype
@@ -60,8 +61,8 @@ def step(subject, attack, eps):
     return (eps, 1) if attack == "fgsm" else (2.5 * eps / subject.steps, subject.steps)
 
 
-def by_foolbox(subject, norm, attack, eps, dtype=torch.float32):
-    """FGSM or PGD, the last iterate, on a network of that type; images are f32."""
+def by_foolbox(subject, norm, attack, eps, dtype=None):
+    """FGSM or PGD, the last iterate. The network computes in numbers of that type, by default in those of the images."""
     length, steps = step(subject, attack, eps)
     settings = dict(abs_stepsize=length, steps=steps, random_start=False)
     attacks = {
@@ -70,16 +71,16 @@ def by_foolbox(subject, norm, attack, eps, dtype=torch.float32):
         ("linf", "pgd"): lambda: fa.LinfProjectedGradientDescentAttack(**settings),
         ("l2", "pgd"): lambda: fa.L2ProjectedGradientDescentAttack(**settings),
     }
-    model = foolbox.PyTorchModel(Exact(subject.network, dtype).eval(), bounds=(0, 1), device="cpu")
+    model = foolbox.PyTorchModel(Exact(subject.network, dtype or subject.dtype).eval(), bounds=(0, 1), device="cpu")
     _, images, _ = attacks[norm, attack]()(model, *tensors(subject), epsilons=eps)
     return images.numpy()
 
 
-def by_torchattacks(subject, norm, attack, eps, dtype=torch.float32):
-    """FGSM or PGD, the last iterate, on a network of that type; images are f32. FGSM in L2 is its PGDL2 of one step."""
+def by_torchattacks(subject, norm, attack, eps):
+    """FGSM or PGD, the last iterate. FGSM in L2 is its PGDL2 of one step."""
     length, steps = step(subject, attack, eps)
     settings = dict(eps=eps, alpha=length, steps=steps, random_start=False)
-    model = Exact(subject.network, dtype).eval()
+    model = Exact(subject.network, subject.dtype).eval()
     if norm == "l2":
         made = torchattacks.PGDL2(model, **settings, eps_for_division=1e-30)
     else:
@@ -141,14 +142,14 @@ def noise(subject, eps, draws):
     model = foolbox.PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
     attack = fa.LinfRepeatedAdditiveUniformNoiseAttack(repeats=draws)
     _, found, _ = attack(model, *tensors(subject), epsilons=eps)
-    return np.clip(found.numpy(), subject.images - np.float32(eps), subject.images + np.float32(eps)).clip(0, 1)
+    return np.clip(found.numpy(), subject.images - eps, subject.images + eps).clip(0, 1)
 
 
 def inside(subject, radii, restarts, steps=40):
     """PGD in L2 on the margin in a ball of its own for each image, from random points: the images that are
     misclassified, else the last iterates. Libraries take one eps for all images, so this one is written out."""
     x0, labels = tensors(subject)
-    eps = torch.tensor(radii, dtype=torch.float32).unsqueeze(1)
+    eps = torch.tensor(radii, dtype=subject.dtype).unsqueeze(1)
     best, broken = x0.clone(), torch.zeros(len(x0), dtype=torch.bool)
     chosen = nn.functional.one_hot(labels, subject.network[-1].out_features).bool()
     for _ in range(restarts):
