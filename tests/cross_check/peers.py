@@ -1,5 +1,5 @@
-"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images in the numbers of
-the subject's.
+"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images, in the subject's
+numbers.
 
 Settings are those that make them equal to ours. None starts at random unless said so.
 """
@@ -40,11 +40,11 @@ class Exact(nn.Module):
 
 
 class Square28(nn.Module):
-    """The network for (n, 1, 28, 28)."""
+    """The network for (n, 1, 28, 28) in f32, the only numbers that AutoAttack can."""
 
     def __init__(self, network):
         super().__init__()
-        self.network = network
+        self.network = copy.deepcopy(network).float()
 
     def forward(self, x):
         return self.network(x.flatten(1))
@@ -94,7 +94,8 @@ def by_autoattack(subject, norm, eps):
     norm = {"linf": "Linf", "l2": "L2"}[norm]
     cascade = AutoAttack(Square28(subject.network), norm=norm, eps=eps, seed=0, verbose=False, device="cpu")
     images, labels = tensors(subject)
-    return cascade.run_standard_evaluation(images.reshape(-1, 1, 28, 28), labels, bs=500).flatten(1).numpy()
+    found = cascade.run_standard_evaluation(images.float().reshape(-1, 1, 28, 28), labels, bs=500)
+    return found.flatten(1).to(subject.dtype).numpy()
 
 
 MINIMUM = {
@@ -125,10 +126,10 @@ def minimum(subject, norm, attack):
 def fab(subject, norm, images, labels):
     """AutoAttack's FAB-T on all nine classes; the nearest. Its own loop leaves an image once it is broken."""
     attack = FABAttack_PT(Square28(subject.network), norm={"linf": "Linf", "l2": "L2"}[norm], n_iter=100, device="cpu")
-    square = images.reshape(-1, 1, 28, 28)
-    best, nearest = images.clone(), torch.full((len(images),), torch.inf)
+    square = images.float().reshape(-1, 1, 28, 28)
+    best, nearest = images.clone(), torch.full((len(images),), torch.inf, dtype=images.dtype)
     for attack.target_class in range(2, 11):
-        found = attack.attack_single_run(square, labels, is_targeted=True).flatten(1)
+        found = attack.attack_single_run(square, labels, is_targeted=True).flatten(1).to(subject.dtype)
         change = (found - images).abs()
         distance = change.amax(1) if norm == "linf" else change.norm(dim=1)
         nearer = (subject.network(found).argmax(1) != labels) & (distance < nearest)

@@ -150,7 +150,7 @@ fn in_f64_the_point_that_was_judged_is_the_point_that_is_kept() -> Result<()> {
         let classifier = Classifier::<f64>::on(model.frozen.as_ref(), INPUTS, &Device::Cpu)?;
         let examples = coarse(&classifier, 40)?;
         for threat in balls(&classifier, &examples)? {
-            let (mut kept, mut all): (usize, Vec<(&str, Vec<Outcome<f64>>)>) = (0, Vec::new());
+            let (mut kept, mut all) = (0, Vec::new());
             for attack in attacks(threat.norm) {
                 all.push((attack.name(), attack.run(&classifier, &examples, &setting(threat))?));
             }
