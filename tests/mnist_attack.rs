@@ -6,7 +6,7 @@ mod sandbox;
 use candle_core::{DType, Device, Tensor, npy::NpzTensors};
 use sandbox::{Sandbox, files, over};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Two networks, trained for a pass over 4,000 images and attacked on a few, in seconds.
 const TINY: &[&str] = &[
@@ -165,7 +165,7 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     assert_eq!(other.len(), npz.names().len());
     let name = "hannet/seed0/l2/worst/eps1";
     assert_eq!(other[name].to_vec2::<f32>()?, tensor(name)?.to_vec2::<f32>()?);
-    // Networks in f64: other gradients by their last bits, so the same images but for a few pixels.
+    // In f64: other points by their last bits, so the same images but for a few pixels.
     sandbox.stdout(&tiny(&[
         "--attacks",
         "fgsm,pgd",
@@ -178,11 +178,33 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     assert_eq!(double["settings/bits"].to_vec1::<i64>()?, [64]);
     assert_eq!(other["settings/bits"].to_vec1::<i64>()?, [32]);
     let name = "fcnet/seed0/linf/fgsm/eps0.1/last";
-    let apart =
-        (&double[name] - &other[name])?.abs()?.gt(1e-6)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
+    let moved = (&double[name] - &other[name].to_dtype(DType::F64)?)?.abs()?;
+    let apart = moved.gt(1e-6)?.to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>()?;
     assert!(apart < 0.01, "{apart}");
+    for name in ["images", "hannet/seed0/logits", "hannet/seed0/l2/pgd/eps1/last", "hannet/seed0/l2/nearest"] {
+        let rounded = double[name].to_dtype(DType::F32)?.to_dtype(DType::F64)?;
+        let finer = double[name].ne(&rounded)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()? > 0.0;
+        assert_eq!(finer, name != "images", "{name}");
+    }
+    distances_are_those_of(&sandbox, &double["images"], &double["hannet/seed0/l2/nearest"])?;
     // Runs of two precisions do not take each other's place.
     assert_eq!(sandbox.runs("results", "mnist-attack/hannet", "attack-linf").len(), 2);
+    Ok(())
+}
+
+/// The image that is exported is the one whose distance is told, to the last bit.
+fn distances_are_those_of(sandbox: &Sandbox, images: &Tensor, nearest: &Tensor) -> candle_core::Result<()> {
+    let runs = sandbox.runs("results", "mnist-attack/hannet", "attack-l2");
+    let precise = |run: &&PathBuf| fs::read_to_string(run.join("config.toml")).expect("a file").contains("\"f64\"");
+    let run = runs.iter().find(precise).expect("a run in f64");
+    let rows = fs::read_to_string(run.join("per_example.csv")).expect("rows");
+    let column =
+        rows.lines().next().expect("a header").split(',').position(|name| name == "distance").expect("a column");
+    let told = rows.lines().skip(1).map(|row| row.split(',').nth(column).expect("a cell"));
+    for (told, (x0, x)) in told.zip(images.to_vec2::<f64>()?.iter().zip(nearest.to_vec2::<f64>()?)) {
+        let square: f64 = x0.iter().zip(x).map(|(x0, x)| (x - x0) * (x - x0)).sum();
+        assert_eq!(told.parse::<f64>().expect("a number"), square.sqrt());
+    }
     Ok(())
 }
 

@@ -21,9 +21,8 @@ from export import MARGIN, NORMS, TOLERANCE, is_han, layers, logits_f64, subject
 # Share of pixels that may differ, and when they do. Steps in L2 pass rounding on, steps of signs do not.
 PIXELS = 1e-4
 CLOSE = {"linf": 1e-6, "l2": 1e-3}
-# The same where networks compute in f64, and nothing but the f32 of the images is rounded. In L2 that is enough to lead a
-# few images of a hundred steps 1e-5 to 1e-4 apart, those of Foolbox and torchattacks as well.
-CLOSE_F64 = {"linf": 1e-6, "l2": 1e-4}
+# The same where everything is in f64, networks and images.
+CLOSE_F64 = 1e-6
 # An image took another path if that share of its pixels differ. That share of images may, or this many times those of
 # theirs that do with another rounding.
 PATH, OTHER_PATHS, ROUNDINGS = 0.01, 0.02, 3
@@ -77,22 +76,21 @@ def check_pixels(subject, table):
 
     Rounding decides the sign of a gradient near 0, and the kinks of |.| multiply that over many steps: a few images
     take another path. The yardstick is how many do in Foolbox when the network is in f64. With an export of
-    --precision f64 both sides compute in f64, and all images have to be equal.
+    --precision f64 both sides compute in f64, images and networks, and all images have to be equal.
     """
-    exact = subject.bits == 64
-    dtype = torch.float64 if exact else torch.float32
+    exact = subject.dtype == torch.float64
     sure = subject.clean_margin > MARGIN
     labels = subject.labels[sure]
     for (norm, eps, attack), ours in sorted(subject.last.items()):
         if attack not in ("fgsm", "pgd"):
             continue
-        close = CLOSE_F64[norm] if exact else CLOSE[norm]
+        close = CLOSE_F64 if exact else CLOSE[norm]
         apart = lambda a, b: (np.abs(a[sure].astype(np.float64) - b[sure]) > close).mean(1)
-        by_foolbox = peers.by_foolbox(subject, norm, attack, eps, dtype)
+        by_foolbox = peers.by_foolbox(subject, norm, attack, eps)
         if not exact:
             rounding = apart(by_foolbox, peers.by_foolbox(subject, norm, attack, eps, torch.float64)) > PATH
             most = max(OTHER_PATHS, ROUNDINGS * float(rounding.mean()))
-        made = {"foolbox": by_foolbox, "torchattacks": peers.by_torchattacks(subject, norm, attack, eps, dtype)}
+        made = {"foolbox": by_foolbox, "torchattacks": peers.by_torchattacks(subject, norm, attack, eps)}
         for library, theirs in made.items():
             what = f"{attack} {norm} {eps:g} {library}"
             pixels = apart(ours, theirs)

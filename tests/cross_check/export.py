@@ -4,7 +4,8 @@ A network is torch's Sequential(layer, act, layer, act, .., head). A layer is de
 Han-layer, `<i>.vector` (width, 1), each with `<i>.bias`; act is |.| if there is a Han-layer and ReLU if there is none.
 
     images (n, 784), labels (n), settings/steps       of all; steps of PGD are 100 if not said
-    settings/bits                                     of the networks' numbers under attack; 32 if not said
+    settings/bits                                     of the networks' numbers under attack; 32 if not said. Images and
+                                                      logits are in these numbers, weights in f32
     ARM/seedK/weights/NAME, ARM/seedK/logits (n, 10)  of a network; logits may be absent
     ARM/seedK/NORM/ATTACK/epsE/last                   the last iterates of an attack
     ARM/seedK/NORM/worst/epsE, ARM/seedK/NORM/nearest misclassified images, else the clean ones
@@ -53,8 +54,8 @@ def is_han(array):
     return array.ndim == 1 or array.shape[1] == 1
 
 
-def network(weights):
-    """The network in f32, its parameters frozen."""
+def network(weights, dtype):
+    """The network in numbers of that type, its parameters frozen."""
     chain = layers(weights)
     act = Abs if any(is_han(array) for array, _ in chain) else nn.ReLU
     modules = []
@@ -67,7 +68,7 @@ def network(weights):
             dense.weight, dense.bias = nn.Parameter(array), nn.Parameter(bias)
             modules.append(dense)
         modules.append(act())
-    return nn.Sequential(*modules[:-1]).eval().requires_grad_(False)
+    return nn.Sequential(*modules[:-1]).to(dtype).eval().requires_grad_(False)
 
 
 def logits_f64(weights, images):
@@ -84,13 +85,13 @@ def logits_f64(weights, images):
 
 @dataclass
 class Subject:
-    """One trained network and what our attacks found. All images are (n, 784) in f32."""
+    """One trained network and what our attacks found. All images are (n, 784) in its numbers."""
 
     name: str
     images: np.ndarray
     labels: np.ndarray
     steps: int  # of PGD
-    bits: int  # of the network's numbers under attack
+    dtype: torch.dtype  # of the network under attack, and of all images
     weights: dict = field(default_factory=dict)
     logits: np.ndarray | None = None  # of the images, where the file has them
     last: dict = field(default_factory=dict)  # (norm, eps, attack) -> last iterates
@@ -101,7 +102,7 @@ class Subject:
 
     def ready(self):
         """Computes what all checks need, after the arrays are complete."""
-        self.network = network(self.weights)
+        self.network = network(self.weights, self.dtype)
         self.clean_margin = self.margin(self.images)
         self.right = self.clean_margin > 0
         return self
@@ -124,7 +125,7 @@ class Subject:
         return (images != self.images).any(1)
 
     def distance(self, norm, images):
-        """In f64 on the f32 pixels."""
+        """In f64 on the pixels as they are."""
         change = np.abs(images.astype(np.float64) - self.images.astype(np.float64))
         return change.max(1) if norm == "linf" else np.sqrt((change**2).sum(1))
 
@@ -149,7 +150,8 @@ def subject(file, name, count, epsilons):
     steps = int(file["settings/steps"].item()) if "settings/steps" in file.files else 100
     labels = file["labels"][:count].astype(np.int64)
     bits = int(file["settings/bits"].item()) if "settings/bits" in file.files else 32
-    result = Subject(name, file["images"][:count], labels, steps, bits)
+    dtype = {32: torch.float32, 64: torch.float64}[bits]
+    result = Subject(name, file["images"][:count], labels, steps, dtype)
     for key in file.files:
         if not key.startswith(name + "/"):
             continue

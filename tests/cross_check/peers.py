@@ -1,4 +1,5 @@
-"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images in f32.
+"""Attacks of Foolbox, torchattacks and AutoAttack on a subject: each returns (n, 784) images, in the subject's
+numbers.
 
 Settings are those that make them equal to ours. None starts at random unless said so.
 """
@@ -26,7 +27,7 @@ class Exact(nn.Module):
     length. For attacks on the cross-entropy alone: others compare the lengths of gradients.
     """
 
-    def __init__(self, network, dtype=torch.float32):
+    def __init__(self, network, dtype):
         super().__init__()
         self.network = copy.deepcopy(network).to(dtype)
         self.dtype = dtype
@@ -39,11 +40,11 @@ class Exact(nn.Module):
 
 
 class Square28(nn.Module):
-    """The network for (n, 1, 28, 28)."""
+    """The network for (n, 1, 28, 28) in f32, the only numbers that AutoAttack can."""
 
     def __init__(self, network):
         super().__init__()
-        self.network = network
+        self.network = copy.deepcopy(network).float()
 
     def forward(self, x):
         return self.network(x.flatten(1))
@@ -60,8 +61,8 @@ def step(subject, attack, eps):
     return (eps, 1) if attack == "fgsm" else (2.5 * eps / subject.steps, subject.steps)
 
 
-def by_foolbox(subject, norm, attack, eps, dtype=torch.float32):
-    """FGSM or PGD, the last iterate, on a network of that type; images are f32."""
+def by_foolbox(subject, norm, attack, eps, dtype=None):
+    """FGSM or PGD, the last iterate. The network computes in numbers of that type, by default in those of the images."""
     length, steps = step(subject, attack, eps)
     settings = dict(abs_stepsize=length, steps=steps, random_start=False)
     attacks = {
@@ -70,16 +71,16 @@ def by_foolbox(subject, norm, attack, eps, dtype=torch.float32):
         ("linf", "pgd"): lambda: fa.LinfProjectedGradientDescentAttack(**settings),
         ("l2", "pgd"): lambda: fa.L2ProjectedGradientDescentAttack(**settings),
     }
-    model = foolbox.PyTorchModel(Exact(subject.network, dtype).eval(), bounds=(0, 1), device="cpu")
+    model = foolbox.PyTorchModel(Exact(subject.network, dtype or subject.dtype).eval(), bounds=(0, 1), device="cpu")
     _, images, _ = attacks[norm, attack]()(model, *tensors(subject), epsilons=eps)
     return images.numpy()
 
 
-def by_torchattacks(subject, norm, attack, eps, dtype=torch.float32):
-    """FGSM or PGD, the last iterate, on a network of that type; images are f32. FGSM in L2 is its PGDL2 of one step."""
+def by_torchattacks(subject, norm, attack, eps):
+    """FGSM or PGD, the last iterate. FGSM in L2 is its PGDL2 of one step."""
     length, steps = step(subject, attack, eps)
     settings = dict(eps=eps, alpha=length, steps=steps, random_start=False)
-    model = Exact(subject.network, dtype).eval()
+    model = Exact(subject.network, subject.dtype).eval()
     if norm == "l2":
         made = torchattacks.PGDL2(model, **settings, eps_for_division=1e-30)
     else:
@@ -93,7 +94,8 @@ def by_autoattack(subject, norm, eps):
     norm = {"linf": "Linf", "l2": "L2"}[norm]
     cascade = AutoAttack(Square28(subject.network), norm=norm, eps=eps, seed=0, verbose=False, device="cpu")
     images, labels = tensors(subject)
-    return cascade.run_standard_evaluation(images.reshape(-1, 1, 28, 28), labels, bs=500).flatten(1).numpy()
+    found = cascade.run_standard_evaluation(images.float().reshape(-1, 1, 28, 28), labels, bs=500)
+    return found.flatten(1).to(subject.dtype).numpy()
 
 
 MINIMUM = {
@@ -124,10 +126,10 @@ def minimum(subject, norm, attack):
 def fab(subject, norm, images, labels):
     """AutoAttack's FAB-T on all nine classes; the nearest. Its own loop leaves an image once it is broken."""
     attack = FABAttack_PT(Square28(subject.network), norm={"linf": "Linf", "l2": "L2"}[norm], n_iter=100, device="cpu")
-    square = images.reshape(-1, 1, 28, 28)
-    best, nearest = images.clone(), torch.full((len(images),), torch.inf)
+    square = images.float().reshape(-1, 1, 28, 28)
+    best, nearest = images.clone(), torch.full((len(images),), torch.inf, dtype=images.dtype)
     for attack.target_class in range(2, 11):
-        found = attack.attack_single_run(square, labels, is_targeted=True).flatten(1)
+        found = attack.attack_single_run(square, labels, is_targeted=True).flatten(1).to(subject.dtype)
         change = (found - images).abs()
         distance = change.amax(1) if norm == "linf" else change.norm(dim=1)
         nearer = (subject.network(found).argmax(1) != labels) & (distance < nearest)
@@ -141,14 +143,14 @@ def noise(subject, eps, draws):
     model = foolbox.PyTorchModel(subject.network, bounds=(0, 1), device="cpu")
     attack = fa.LinfRepeatedAdditiveUniformNoiseAttack(repeats=draws)
     _, found, _ = attack(model, *tensors(subject), epsilons=eps)
-    return np.clip(found.numpy(), subject.images - np.float32(eps), subject.images + np.float32(eps)).clip(0, 1)
+    return np.clip(found.numpy(), subject.images - eps, subject.images + eps).clip(0, 1)
 
 
 def inside(subject, radii, restarts, steps=40):
     """PGD in L2 on the margin in a ball of its own for each image, from random points: the images that are
     misclassified, else the last iterates. Libraries take one eps for all images, so this one is written out."""
     x0, labels = tensors(subject)
-    eps = torch.tensor(radii, dtype=torch.float32).unsqueeze(1)
+    eps = torch.tensor(radii, dtype=subject.dtype).unsqueeze(1)
     best, broken = x0.clone(), torch.zeros(len(x0), dtype=torch.bool)
     chosen = nn.functional.one_hot(labels, subject.network[-1].out_features).bool()
     for _ in range(restarts):

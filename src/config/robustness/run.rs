@@ -7,7 +7,6 @@ use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
-use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -78,8 +77,8 @@ pub enum WeightsSource {
     },
 }
 
-/// The numbers in which a network computes while it is attacked. Images are f32 either way, and certificates are about
-/// the network in f32.
+/// The numbers in which a network computes while it is attacked, and those of the points that attacks visit. Certificates
+/// are about the network in f32 either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -89,16 +88,6 @@ pub enum Precision {
     /// Twice as exact: where rounding decides the sign of a gradient, an attack in f32 takes one of two paths, and another
     /// program may take the other.
     F64,
-}
-
-impl Precision {
-    /// The type of the network's numbers.
-    pub fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::F64 => DType::F64,
-        }
-    }
 }
 
 fn is_single(precision: &Precision) -> bool {

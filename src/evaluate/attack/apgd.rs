@@ -26,10 +26,10 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::Threat;
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Weight of the new step against the momentum.
-const ALPHA: f32 = 0.75;
+const ALPHA: f64 = 0.75;
 /// Part of the steps in which the loss has to rise.
 const RHO: f64 = 0.75;
 
@@ -80,7 +80,12 @@ impl Apgd {
     ///
     /// # Errors
     /// When a setting is out of range, the loss needs more classes, or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         let (attack, target) = match (self.direction, self.objective) {
             (Direction::Away, Objective::CrossEntropy) => ("apgd-ce", None),
             (Direction::Away, Objective::Margin) => ("apgd-margin", None),
@@ -119,8 +124,8 @@ pub fn checkpoints(steps: usize) -> Vec<usize> {
 }
 
 /// Runs of APGD, one after the other.
-struct Climb<'e> {
-    example: Example<'e>,
+struct Climb<'e, T> {
+    example: Example<'e, T>,
     threat: Threat,
     runs: Vec<Loss>,
     source: Source,
@@ -136,12 +141,12 @@ struct Climb<'e> {
     loss: f64,
     previous_loss: f64,
     best_loss: f64,
-    best: Vec<f32>,
-    best_gradient: Vec<f32>,
+    best: Vec<T>,
+    best_gradient: Vec<T>,
     /// The point before the last step.
-    old: Vec<f32>,
+    old: Vec<T>,
     /// z
-    ahead: Vec<f32>,
+    ahead: Vec<T>,
     /// Steps since the last checkpoint in which the loss rose.
     rises: usize,
     /// Place of the next checkpoint, and of the last.
@@ -151,9 +156,9 @@ struct Climb<'e> {
     halved_at_check: bool,
 }
 
-impl<'e> Climb<'e> {
-    fn new(example: Example<'e>, threat: Threat, runs: Vec<Loss>, source: Source, steps: usize) -> Self {
-        let blank = vec![0.0; example.image.len()];
+impl<'e, T: FloatDType> Climb<'e, T> {
+    fn new(example: Example<'e, T>, threat: Threat, runs: Vec<Loss>, source: Source, steps: usize) -> Self {
+        let blank = vec![T::zero(); example.image.len()];
         Self {
             example,
             threat,
@@ -196,14 +201,14 @@ impl<'e> Climb<'e> {
     }
 
     /// The step from `point` with the momentum of the last one; see the equations of this module.
-    fn step(&mut self, point: &mut [f32], gradient: &[f32]) {
-        let alpha = if self.made == 0 { 1.0 } else { ALPHA };
+    fn step(&mut self, point: &mut [T], gradient: &[T]) {
+        let alpha = T::from_f64(if self.made == 0 { 1.0 } else { ALPHA });
         self.ahead.copy_from_slice(point);
         ascend(self.threat.norm, &mut self.ahead, gradient, self.eta);
         project(self.threat, self.example.image, &mut self.ahead);
         for ((x, z), old) in point.iter_mut().zip(&self.ahead).zip(&mut self.old) {
             let here = *x;
-            *x = here + alpha * (z - here) + (1.0 - alpha) * (here - *old);
+            *x = here + alpha * (*z - here) + (T::one() - alpha) * (here - *old);
             *old = here;
         }
         project(self.threat, self.example.image, point);
@@ -211,8 +216,8 @@ impl<'e> Climb<'e> {
     }
 }
 
-impl Search for Climb<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Climb<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         at_rim(self.threat, &mut self.source.run(self.current), self.example.image, point);
         self.old.copy_from_slice(point);
         self.eta = 2.0 * self.threat.eps;
@@ -220,7 +225,7 @@ impl Search for Climb<'_> {
         self.halved_at_check = true;
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         let loss = self.runs[self.current];
         self.loss = loss.value(visit.logits, self.example.label);
         if self.made == self.steps {
@@ -232,7 +237,7 @@ impl Search for Climb<'_> {
         Next::Step
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.begins {
             return self.begin(point);
         }

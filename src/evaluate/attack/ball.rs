@@ -1,29 +1,31 @@
 //! Steps and projections of one image, on plain slices.
 
 use super::threat::{Norm, Threat};
+use candle_core::FloatDType;
 
 /// Least length by which a gradient is divided (the 1e-12 of Foolbox and AutoAttack).
 const SHORTEST: f64 = 1e-12;
 
 /// Euclidean length, summed in f64.
-pub(super) fn length(vector: &[f32]) -> f64 {
+pub(super) fn length<T: FloatDType>(vector: &[T]) -> f64 {
     // Eight partial sums: a single one is a chain of dependent additions, and the slowest loop of a step.
     let mut sums = [0f64; 8];
     let chunks = vector.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|v| f64::from(*v).powi(2)).sum();
+    let rest: f64 = chunks.remainder().iter().map(|v| v.to_f64().powi(2)).sum();
     for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += f64::from(*v) * f64::from(*v));
+        sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += v.to_f64() * v.to_f64());
     }
     (sums.iter().sum::<f64>() + rest).sqrt()
 }
 
 /// The largest entry, by absolute value.
-pub(super) fn largest(vector: &[f32]) -> f64 {
-    f64::from(vector.iter().fold(0f32, |largest, v| if v.abs() > largest { v.abs() } else { largest }))
+pub(super) fn largest<T: FloatDType>(vector: &[T]) -> f64 {
+    let size = |v: T| if v < T::zero() { T::zero() - v } else { v };
+    vector.iter().fold(T::zero(), |largest, v| if size(*v) > largest { size(*v) } else { largest }).to_f64()
 }
 
 /// Size of a perturbation in a norm.
-pub(super) fn size(norm: Norm, vector: &[f32]) -> f64 {
+pub(super) fn size<T: FloatDType>(norm: Norm, vector: &[T]) -> f64 {
     match norm {
         Norm::Linf => largest(vector),
         Norm::L2 => length(vector),
@@ -31,59 +33,59 @@ pub(super) fn size(norm: Norm, vector: &[f32]) -> f64 {
 }
 
 /// Whether no entry differs from 0.
-pub(super) fn is_zero(vector: &[f32]) -> bool {
-    vector.iter().fold(0u32, |seen, v| seen | u32::from(*v != 0.0)) == 0
+pub(super) fn is_zero<T: FloatDType>(vector: &[T]) -> bool {
+    vector.iter().fold(0u32, |seen, v| seen | u32::from(*v != T::zero())) == 0
 }
 
 /// x + step sign(g) or x + step g / |g|: the steepest ascent of a linear function over a step of that size. sign(0) is
 /// 0.
-pub(super) fn ascend(norm: Norm, point: &mut [f32], gradient: &[f32], step: f64) {
+pub(super) fn ascend<T: FloatDType>(norm: Norm, point: &mut [T], gradient: &[T], step: f64) {
     match norm {
         Norm::Linf => {
-            let step = step as f32;
+            let (step, back) = (T::from_f64(step), T::from_f64(-step));
             for (x, g) in point.iter_mut().zip(gradient) {
-                *x += if *g > 0.0 {
+                *x += if *g > T::zero() {
                     step
-                } else if *g < 0.0 {
-                    -step
+                } else if *g < T::zero() {
+                    back
                 } else {
-                    0.0
+                    T::zero()
                 };
             }
         }
         Norm::L2 => {
-            let scale = (step / length(gradient).max(SHORTEST)) as f32;
-            point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * g);
+            let scale = T::from_f64(step / length(gradient).max(SHORTEST));
+            point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * *g);
         }
     }
 }
 
 /// The point moved into the ball around the original, then into the box. The original is in the box, so the second
 /// step does not leave the ball. For L2 this is not the nearest point of the intersection.
-pub(super) fn project(threat: Threat, original: &[f32], point: &mut [f32]) {
+pub(super) fn project<T: FloatDType>(threat: Threat, original: &[T], point: &mut [T]) {
     match threat.norm {
         Norm::Linf => {
-            let eps = threat.eps as f32;
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(x0 + within(*x - x0, -eps, eps)));
+            let (low, high) = (T::from_f64(-threat.eps), T::from_f64(threat.eps));
+            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + within(*x - *x0, low, high)));
         }
         Norm::L2 => {
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x -= x0);
+            point.iter_mut().zip(original).for_each(|(x, x0)| *x -= *x0);
             let length = length(point);
-            let scale = if length > threat.eps { (threat.eps / length) as f32 } else { 1.0 };
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(x0 + scale * *x));
+            let scale = if length > threat.eps { T::from_f64(threat.eps / length) } else { T::one() };
+            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + scale * *x));
         }
     }
 }
 
 /// The pixel moved into [0, 1].
 #[inline(always)]
-pub(super) fn clip(pixel: f32) -> f32 {
-    within(pixel, 0.0, 1.0)
+pub(super) fn clip<T: FloatDType>(pixel: T) -> T {
+    within(pixel, T::zero(), T::one())
 }
 
 /// `clamp` without its assertion, which keeps loops from being vectorised.
 #[inline(always)]
-fn within(value: f32, low: f32, high: f32) -> f32 {
+fn within<T: FloatDType>(value: T, low: T, high: T) -> T {
     let value = if value < low { low } else { value };
     if value > high { high } else { value }
 }
@@ -117,6 +119,34 @@ mod tests {
             assert!((length(&vector) - 0.5 * (len as f64).sqrt()).abs() < 1e-12);
             assert_eq!(largest(&vector), if len == 0 { 0.0 } else { 0.5 });
             assert_eq!(is_zero(&vector), len == 0);
+        }
+    }
+
+    /// Published results are those of these bits.
+    #[test]
+    fn steps_in_f32_keep_their_bits() {
+        let original: Vec<f32> = (0..785).map(|i| (i * 37 % 101) as f32 / 100.0).collect();
+        for (threat, expected) in
+            [(Threat::linf(0.1), 0x7398_9145_bb62_ee7b_u64), (Threat::l2(1.0), 0x3b4c_a737_5628_8c97)]
+        {
+            let mut point = original.clone();
+            for step in 0..20 {
+                let gradient: Vec<f32> = (0..785).map(|i| ((i * 53 + step * 29) % 97) as f32 / 97.0 - 0.5).collect();
+                ascend(threat.norm, &mut point, &gradient, 0.3 * threat.eps);
+                project(threat, &original, &mut point);
+            }
+            let hash = |bits: u64, x: &f32| (bits ^ u64::from(x.to_bits())).wrapping_mul(0x0100_0000_01b3);
+            assert_eq!(point.iter().fold(0, hash), expected, "{threat:?}");
+        }
+    }
+
+    #[test]
+    fn steps_in_f64_are_not_rounded_to_f32() {
+        for threat in [Threat::linf(0.1), Threat::l2(0.1)] {
+            let mut point = [0.5];
+            ascend(threat.norm, &mut point, &[3.0], 0.2);
+            project(threat, &[0.5], &mut point);
+            assert!((point[0] - 0.6f64).abs() < 1e-15, "{point:?}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Distance, Threat};
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use std::collections::BTreeMap;
 
 /// Settings of a bisection.
@@ -44,13 +44,13 @@ impl Bisection {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(
+    pub fn run<T: FloatDType>(
         &self,
-        classifier: &Classifier<'_>,
-        examples: &Examples,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
         known: &BTreeMap<usize, f64>,
         seed: Seed,
-    ) -> Result<Vec<Outcome>> {
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.steps, self.targets)?;
         run(classifier, examples, Goal::nearest(self.threat, Stop::Never), |example| {
             let source = Source { seed, attack: "bisection", example: example.index };
@@ -77,7 +77,13 @@ impl Bisection {
         })
     }
 
-    fn ascent<'e>(&self, example: Example<'e>, eps: f64, first: usize, source: Source) -> Ascent<'e> {
+    fn ascent<'e, T: FloatDType>(
+        &self,
+        example: Example<'e, T>,
+        eps: f64,
+        first: usize,
+        source: Source,
+    ) -> Ascent<'e, T> {
         let attack = MultiTarget {
             threat: Threat { eps, ..self.threat },
             targets: self.targets,
@@ -93,8 +99,8 @@ impl Bisection {
 /// How far below the upper end the lower one is guessed at first, as a part of it.
 const GUESS: f64 = 0.1;
 
-struct Halving<'e> {
-    example: Example<'e>,
+struct Halving<'e, T> {
+    example: Example<'e, T>,
     settings: Bisection,
     source: Source,
     /// No ball up to here was broken, if one was tried at all.
@@ -107,11 +113,11 @@ struct Halving<'e> {
     round: usize,
     /// Runs made before this round.
     runs: usize,
-    ascent: Ascent<'e>,
+    ascent: Ascent<'e, T>,
     renews: bool,
 }
 
-impl Halving<'_> {
+impl<T: FloatDType> Halving<'_, T> {
     /// Takes the middle of the interval.
     fn halve(&mut self) {
         self.round += 1;
@@ -123,12 +129,12 @@ impl Halving<'_> {
     }
 }
 
-impl Search for Halving<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Halving<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         self.ascent.begin(point);
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if visit.broken {
             let distance = Distance::between(self.example.image, visit.point).in_norm(self.settings.threat.norm);
             self.upper = self.upper.min(distance);
@@ -150,7 +156,7 @@ impl Search for Halving<'_> {
         Next::Restart
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.renews {
             self.renews = false;
             self.ascent.begin(point);

@@ -15,7 +15,7 @@ use super::shape::ImageShape;
 use super::square::Square;
 use super::threat::Threat;
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use std::collections::BTreeSet;
 
 /// Settings of the cascade.
@@ -35,11 +35,11 @@ pub struct Cascade {
 
 /// One attack of the cascade.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stage {
+pub struct Stage<T = f32> {
     /// Which.
     pub attack: Attack,
     /// What it did to the examples that it was given.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<Outcome<T>>,
 }
 
 impl Cascade {
@@ -52,7 +52,12 @@ impl Cascade {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Stage>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Stage<T>>> {
         let (threat, steps, targets) = (self.threat, self.steps, self.targets);
         let apgd = Apgd { steps, ..Apgd::cross_entropy(threat) };
         let ratio_exists = classifier.classes() >= Loss::toward(Objective::Dlr, 0).fewest_classes();
@@ -74,11 +79,11 @@ impl Cascade {
     }
 
     /// What all stages did to each example.
-    pub fn worst_case(&self, stages: &[Stage]) -> Vec<Outcome> {
+    pub fn worst_case<T: FloatDType>(&self, stages: &[Stage<T>]) -> Vec<Outcome<T>> {
         worst_case(self.threat, &stages.iter().map(|stage| stage.outcomes.as_slice()).collect::<Vec<_>>())
     }
 
-    fn survivors(&self, examples: &Examples, stages: &[Stage]) -> Examples {
+    fn survivors<T: FloatDType>(&self, examples: &Examples<T>, stages: &[Stage<T>]) -> Examples<T> {
         let outcomes = stages.iter().flat_map(|stage| &stage.outcomes);
         let broken: BTreeSet<usize> =
             outcomes.filter(|outcome| outcome.breaks(self.threat)).map(|outcome| outcome.index).collect();
@@ -94,7 +99,12 @@ enum Later {
 }
 
 impl Later {
-    fn stage(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Stage> {
+    fn stage<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Stage<T>> {
         let (attack, outcomes) = match self {
             Self::Targeted(apgd) => (Attack::ApgdT, apgd.run(classifier, examples, seed)?),
             Self::Fab(fab) => (Attack::FabT, fab.run(classifier, examples, seed)?),

@@ -2,8 +2,9 @@
 
 use crate::model::Network;
 use crate::nn::Mode;
-use candle_core::{DType, Device, Result, Tensor, Var, WithDType, bail};
+use candle_core::{DType, Device, FloatDType, Result, Tensor, Var, WithDType, bail};
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
 /// Rows of every pass through the network. What is missing is filled up with rows that nobody reads.
 ///
@@ -14,15 +15,16 @@ use rayon::prelude::*;
 /// activations to stay in cache, and enough for the products to run at full speed.
 pub const ROWS: usize = 128;
 
-/// A classifier of flat images with pixels in [0, 1].
+/// A classifier of flat images with pixels in [0, 1]. `T` is the type in which the network computes, and with it that of
+/// all points that an attack visits.
 #[derive(Clone)]
-pub struct Classifier<'a> {
+pub struct Classifier<'a, T = f32> {
     network: &'a dyn Network,
     inputs: usize,
     classes: usize,
-    dtype: DType,
     device: Device,
     batch: usize,
+    pixels: PhantomData<T>,
 }
 
 impl<'a> Classifier<'a> {
@@ -32,16 +34,19 @@ impl<'a> Classifier<'a> {
     /// # Errors
     /// When the network cannot take such images or has fewer than two outputs.
     pub fn new(network: &'a dyn Network, inputs: usize) -> Result<Self> {
-        Self::with_type(network, inputs, DType::F32, &Device::Cpu)
+        Self::on(network, inputs, &Device::Cpu)
     }
+}
 
-    /// As [`Classifier::new`], for parameters of another type or on another device.
+impl<'a, T: FloatDType> Classifier<'a, T> {
+    /// As [`Classifier::new`], for a network of another type (f64) or on another device.
     ///
     /// # Errors
     /// As [`Classifier::new`].
-    pub fn with_type(network: &'a dyn Network, inputs: usize, dtype: DType, device: &Device) -> Result<Self> {
-        let mut classifier = Self { network, inputs, classes: 0, dtype, device: device.clone(), batch: ROWS };
-        let blank = classifier.tensor(&vec![0f32; ROWS * inputs])?;
+    pub fn on(network: &'a dyn Network, inputs: usize, device: &Device) -> Result<Self> {
+        let mut classifier =
+            Self { network, inputs, classes: 0, device: device.clone(), batch: ROWS, pixels: PhantomData };
+        let blank = classifier.tensor(&vec![T::zero(); ROWS * inputs])?;
         let (rows, classes) = network.forward(&blank, Mode::Eval)?.dims2()?;
         if rows != ROWS || classes < 2 {
             bail!(
@@ -73,19 +78,14 @@ impl<'a> Classifier<'a> {
         self.batch
     }
 
-    /// The type in which the network computes.
-    pub fn dtype(&self) -> DType {
-        self.dtype
-    }
-
-    /// Logits of some images, in f64.
+    /// Logits of some images, in f64. Images of another type are rounded to that of the network.
     ///
     /// # Shapes
     /// - images: (images, inputs) -> (images, classes)
     ///
     /// # Errors
     /// When the network fails.
-    pub fn logits<T: WithDType>(&self, images: &[T]) -> Result<Vec<f64>> {
+    pub fn logits<I: WithDType>(&self, images: &[I]) -> Result<Vec<f64>> {
         let blocks = images.par_chunks(ROWS * self.inputs).map(|images| {
             let logits = self.network.forward(&self.tensor(&self.filled(images))?, Mode::Eval)?;
             Ok(in_double(&logits)?[..images.len() / self.inputs * self.classes].to_vec())
@@ -101,7 +101,7 @@ impl<'a> Classifier<'a> {
     ///
     /// # Errors
     /// When the network fails or has no gradient.
-    pub fn gradients(&self, images: &[f32], cotangents: &[f64]) -> Result<Vec<f32>> {
+    pub fn gradients(&self, images: &[T], cotangents: &[f64]) -> Result<Vec<T>> {
         let pieces = images.par_chunks(ROWS * self.inputs).zip(cotangents.par_chunks(ROWS * self.classes));
         let blocks = pieces.map(|(images, cotangents)| {
             let mut all = cotangents.to_vec();
@@ -110,7 +110,7 @@ impl<'a> Classifier<'a> {
             gradients.truncate(images.len());
             for (gradient, c) in gradients.chunks_exact_mut(self.inputs).zip(all.chunks_exact(self.classes)) {
                 let scale = largest(c);
-                gradient.iter_mut().for_each(|g| *g = (f64::from(*g) * scale) as f32);
+                gradient.iter_mut().for_each(|g| *g = T::from_f64(g.to_f64() * scale));
             }
             Ok(gradients)
         });
@@ -118,27 +118,26 @@ impl<'a> Classifier<'a> {
     }
 
     /// One pass of [`ROWS`] images.
-    pub(super) fn forward(&self, block: &[f32], want: Want) -> Result<Pass> {
-        let input = match (want, self.dtype) {
-            (Want::Logits, _) => None,
-            (Want::Gradients, DType::F32) => Some(Var::from_slice(block, (ROWS, self.inputs), &self.device)?),
-            (Want::Gradients, _) => Some(Var::from_tensor(&self.tensor(block)?)?),
+    pub(super) fn forward(&self, block: &[T], want: Want) -> Result<Pass<T>> {
+        let input = match want {
+            Want::Logits => None,
+            Want::Gradients => Some(Var::from_slice(block, (ROWS, self.inputs), &self.device)?),
         };
         let output = match &input {
             Some(input) => self.network.forward(input.as_tensor(), Mode::Eval)?,
             None => self.network.forward(&self.tensor(block)?, Mode::Eval)?,
         };
         let logits = in_double(&output)?;
-        Ok(Pass { input, output, logits, classes: self.classes })
+        Ok(Pass { input, output, logits, classes: self.classes, pixels: PhantomData })
     }
 
-    fn tensor<T: WithDType>(&self, images: &[T]) -> Result<Tensor> {
-        Tensor::from_slice(images, (ROWS, self.inputs), &self.device)?.to_dtype(self.dtype)
+    fn tensor<I: WithDType>(&self, images: &[I]) -> Result<Tensor> {
+        Tensor::from_slice(images, (ROWS, self.inputs), &self.device)?.to_dtype(T::DTYPE)
     }
 
-    fn filled<T: WithDType>(&self, images: &[T]) -> Vec<T> {
+    fn filled<I: WithDType>(&self, images: &[I]) -> Vec<I> {
         let mut block = images.to_vec();
-        block.resize(ROWS * self.inputs, T::zero());
+        block.resize(ROWS * self.inputs, I::zero());
         block
     }
 }
@@ -153,21 +152,22 @@ pub(super) enum Want {
 }
 
 /// A forward pass, ready to go back.
-pub(super) struct Pass {
+pub(super) struct Pass<T> {
     input: Option<Var>,
     output: Tensor,
     /// (ROWS, classes)
     pub logits: Vec<f64>,
     classes: usize,
+    pixels: PhantomData<T>,
 }
 
-impl Pass {
+impl<T: FloatDType> Pass<T> {
     /// Gradients of sum_k c_k z_k, each divided by the largest |c_k| of its row; 0 where c is 0. Attacks use directions,
     /// and the probabilities in c would leave the range of f32. Where the largest |c_k| is 1 this is the gradient.
     ///
     /// # Shapes
     /// - cotangents (c): (ROWS, classes) -> (ROWS, inputs)
-    pub fn backward(&self, cotangents: &[f64]) -> Result<Vec<f32>> {
+    pub fn backward(&self, cotangents: &[f64]) -> Result<Vec<T>> {
         let Some(input) = &self.input else { bail!("this pass was made for logits alone") };
         let mut scaled = cotangents.to_vec();
         for row in scaled.chunks_exact_mut(self.classes) {
@@ -180,9 +180,9 @@ impl Pass {
         let c = Tensor::from_vec(scaled, output.dims(), output.device())?.to_dtype(output.dtype())?;
         let gradients = (output * c)?.sum_all()?.backward()?;
         match gradients.get(input.as_tensor()) {
-            Some(gradient) => gradient.to_dtype(DType::F32)?.flatten_all()?.to_vec1(),
+            Some(gradient) => gradient.flatten_all()?.to_vec1(),
             // The network does not let a gradient through; that is a finding, not an error.
-            None => Ok(vec![0.0; input.elem_count()]),
+            None => Ok(vec![T::zero(); input.elem_count()]),
         }
     }
 }

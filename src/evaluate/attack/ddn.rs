@@ -22,7 +22,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Part by which the radius grows or shrinks.
 const GAMMA: f64 = 0.05;
@@ -61,12 +61,18 @@ impl Ddn {
     ///
     /// # Errors
     /// When there is no step, the loss needs more classes, or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat::l2(f64::MAX);
         check(threat, self.steps, 1)?;
         check_classes(Loss::away(self.objective), classifier)?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
-            let worst = example.image.iter().map(|x| f64::from(x.max(1.0 - x)).powi(2)).sum::<f64>().sqrt();
+            let worst =
+                example.image.iter().map(|x| x.to_f64().max((T::one() - *x).to_f64()).powi(2)).sum::<f64>().sqrt();
             let source = Source { seed, attack: "ddn", example: example.index };
             Sphere {
                 example,
@@ -83,8 +89,8 @@ impl Ddn {
     }
 }
 
-struct Sphere<'e> {
-    example: Example<'e>,
+struct Sphere<'e, T> {
+    example: Example<'e, T>,
     settings: Ddn,
     stream: Stream,
     /// The distance of the farthest corner of the box.
@@ -98,12 +104,12 @@ struct Sphere<'e> {
     made: usize,
 }
 
-impl Search for Sphere<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Sphere<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         point.copy_from_slice(self.example.image);
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if self.made == self.settings.steps {
             return Next::End;
         }
@@ -116,7 +122,7 @@ impl Search for Sphere<'_> {
         Next::Step
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.made == 0 {
             self.radius = match self.settings.radius {
                 Radius::FirstOrder => self.margin / length(gradients.get(1)).max(1e-12),
@@ -127,7 +133,7 @@ impl Search for Sphere<'_> {
         let mut random = Vec::new();
         let mut gradient = gradients.get(0);
         if is_zero(gradient) {
-            random.resize(gradient.len(), 0.0);
+            random.resize(gradient.len(), T::zero());
             direction(Norm::L2, &mut self.stream, &mut random);
             gradient = &random;
         }
@@ -137,11 +143,11 @@ impl Search for Sphere<'_> {
         self.radius = (self.radius * if self.broken { 1.0 - GAMMA } else { 1.0 + GAMMA }).min(self.worst);
         let image = self.example.image;
         for ((x, x0), g) in point.iter_mut().zip(image).zip(gradient) {
-            *x = (f64::from(*x) - f64::from(*x0) + scale * f64::from(*g)) as f32;
+            *x = T::from_f64(x.to_f64() - x0.to_f64() + scale * g.to_f64());
         }
         let onto_sphere = self.radius / length(point).max(1e-12);
         for (x, x0) in point.iter_mut().zip(image) {
-            *x = clip((f64::from(*x0) + onto_sphere * f64::from(*x)) as f32);
+            *x = clip(T::from_f64(x0.to_f64() + onto_sphere * x.to_f64()));
         }
         self.made += 1;
     }

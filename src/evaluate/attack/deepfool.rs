@@ -20,7 +20,7 @@ use super::pgd::check;
 use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Added to the distance of a boundary.
 const BEYOND: f64 = 1e-4;
@@ -50,7 +50,11 @@ impl DeepFool {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+    ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
         check(threat, self.steps, self.candidates)?;
         run(classifier, examples, Goal::nearest(threat, Stop::AtSuccess), |example| {
@@ -67,8 +71,8 @@ impl DeepFool {
     }
 }
 
-struct Fool<'e> {
-    example: Example<'e>,
+struct Fool<'e, T> {
+    example: Example<'e, T>,
     settings: DeepFool,
     losses: Vec<Loss>,
     /// f_j of the candidates.
@@ -78,12 +82,12 @@ struct Fool<'e> {
     made: usize,
 }
 
-impl Search for Fool<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Fool<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         point.copy_from_slice(self.example.image);
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if visit.broken || self.made == self.settings.steps {
             return Next::End;
         }
@@ -95,11 +99,11 @@ impl Search for Fool<'_> {
         Next::Step
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         let boundaries = self.differences.iter().enumerate().map(|(place, difference)| {
             let w = gradients.get(place);
             let size = match self.settings.norm {
-                Norm::Linf => w.iter().map(|w| f64::from(w.abs())).sum::<f64>(),
+                Norm::Linf => w.iter().map(|w| w.to_f64().abs()).sum::<f64>(),
                 Norm::L2 => length(w),
             };
             (difference.abs() / (size + GUARD), size, w)
@@ -108,15 +112,15 @@ impl Search for Fool<'_> {
             let distance = distance + BEYOND;
             for (r, w) in self.way.iter_mut().zip(w) {
                 *r += match self.settings.norm {
-                    Norm::Linf if *w == 0.0 => 0.0,
-                    Norm::Linf => distance * f64::from(w.signum()),
-                    Norm::L2 => distance / (size + GUARD) * f64::from(*w),
+                    Norm::Linf if *w == T::zero() => 0.0,
+                    Norm::Linf => distance * w.to_f64().signum(),
+                    Norm::L2 => distance / (size + GUARD) * w.to_f64(),
                 };
             }
         }
         let stretch = 1.0 + self.settings.overshoot;
         for ((x, x0), r) in point.iter_mut().zip(self.example.image).zip(&self.way) {
-            *x = clip((f64::from(*x0) + stretch * r) as f32);
+            *x = clip(T::from_f64(x0.to_f64() + stretch * r));
         }
         self.made += 1;
     }

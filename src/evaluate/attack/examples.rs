@@ -3,14 +3,14 @@
 use super::classifier::Classifier;
 use super::loss::margin;
 use super::threat::in_box;
-use candle_core::{Result, bail};
+use candle_core::{FloatDType, Result, bail};
 use std::collections::BTreeSet;
 
-/// A set of labelled images with their clean logits.
+/// A set of labelled images with their clean logits. Pixels are of the type in which the network computes.
 #[derive(Debug, Clone)]
-pub struct Examples {
+pub struct Examples<T = f32> {
     /// `[len, inputs]`
-    images: Vec<f32>,
+    images: Vec<T>,
     labels: Vec<usize>,
     /// Which image of the data set each of them is; keys the random numbers.
     indices: Vec<usize>,
@@ -20,18 +20,18 @@ pub struct Examples {
 
 /// One of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Example<'a> {
+pub struct Example<'a, T = f32> {
     /// Its place in the data set.
     pub index: usize,
     /// Its pixels, each in [0, 1].
-    pub image: &'a [f32],
+    pub image: &'a [T],
     /// Its true class.
     pub label: usize,
     /// What the network says of it before any attack.
     pub logits: &'a [f64],
 }
 
-impl Example<'_> {
+impl<T: FloatDType> Example<'_, T> {
     /// z_y less the largest other logit; see [`margin`].
     pub fn margin(&self) -> f64 {
         margin(self.logits, self.label)
@@ -48,7 +48,7 @@ impl Example<'_> {
     }
 }
 
-impl Examples {
+impl<T: FloatDType> Examples<T> {
     /// The images of a data set from its start, and their classes.
     ///
     /// # Shapes
@@ -56,7 +56,7 @@ impl Examples {
     ///
     /// # Errors
     /// When the images are not that many, a pixel is outside [0, 1], a label is no class, or the network fails.
-    pub fn new(classifier: &Classifier<'_>, images: Vec<f32>, labels: Vec<usize>) -> Result<Self> {
+    pub fn new(classifier: &Classifier<'_, T>, images: Vec<T>, labels: Vec<usize>) -> Result<Self> {
         let indices = (0..labels.len()).collect();
         Self::of_indices(classifier, images, labels, indices)
     }
@@ -67,8 +67,8 @@ impl Examples {
     /// # Errors
     /// As [`Examples::new`], and when an index occurs twice.
     pub fn of_indices(
-        classifier: &Classifier<'_>,
-        images: Vec<f32>,
+        classifier: &Classifier<'_, T>,
+        images: Vec<T>,
         labels: Vec<usize>,
         indices: Vec<usize>,
     ) -> Result<Self> {
@@ -100,7 +100,7 @@ impl Examples {
     }
 
     /// Pixels of all images, one image after the other.
-    pub fn images(&self) -> &[f32] {
+    pub fn images(&self) -> &[T] {
         &self.images
     }
 
@@ -108,7 +108,7 @@ impl Examples {
     ///
     /// # Panics
     /// When the place is not below [`Examples::len`].
-    pub fn get(&self, place: usize) -> Example<'_> {
+    pub fn get(&self, place: usize) -> Example<'_, T> {
         let (inputs, classes) = (self.images.len() / self.len(), self.logits.len() / self.len());
         Example {
             index: self.indices[place],
@@ -119,12 +119,12 @@ impl Examples {
     }
 
     /// All examples in order.
-    pub fn iter(&self) -> impl Iterator<Item = Example<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = Example<'_, T>> {
         (0..self.len()).map(|place| self.get(place))
     }
 
     /// The examples for which `keep` holds, with their indices.
-    pub fn filter(&self, keep: impl Fn(Example<'_>) -> bool) -> Self {
+    pub fn filter(&self, keep: impl Fn(Example<'_, T>) -> bool) -> Self {
         let mut kept = Self { images: vec![], labels: vec![], indices: vec![], logits: vec![] };
         for example in self.iter().filter(|example| keep(*example)) {
             kept.images.extend_from_slice(example.image);

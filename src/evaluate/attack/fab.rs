@@ -24,14 +24,14 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Distance, Threat};
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// How far a step goes beyond the plane.
-const OVERSHOOT: f32 = 1.05;
+const OVERSHOOT: f64 = 1.05;
 /// Largest weight of the step from the original.
 const LARGEST_BIAS: f64 = 0.1;
 /// How much of a successful perturbation is kept.
-const DRAW_BACK: f32 = 0.9;
+const DRAW_BACK: f64 = 0.9;
 
 /// Settings of FAB-T.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,7 +59,12 @@ impl Fab {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.steps, self.restarts.min(self.targets))?;
         run(classifier, examples, Goal::nearest(self.threat, self.stop), |example| {
             let targets = example.targets().into_iter().take(self.targets);
@@ -75,8 +80,8 @@ impl Fab {
                 phase: Phase::Begin,
                 excess: 0.0,
                 nearest: f64::INFINITY,
-                from_here: vec![0.0; example.image.len()],
-                from_original: vec![0.0; example.image.len()],
+                from_here: vec![T::zero(); example.image.len()],
+                from_original: vec![T::zero(); example.image.len()],
             }
         })
     }
@@ -94,8 +99,8 @@ enum Phase {
 }
 
 /// Runs of FAB on one example, one after the other.
-struct Approach<'e> {
-    example: Example<'e>,
+struct Approach<'e, T> {
+    example: Example<'e, T>,
     threat: Threat,
     steps: usize,
     /// Target and number of the restart.
@@ -108,31 +113,28 @@ struct Approach<'e> {
     excess: f64,
     /// Distance of the nearest misclassified point.
     nearest: f64,
-    from_here: Vec<f32>,
-    from_original: Vec<f32>,
+    from_here: Vec<T>,
+    from_original: Vec<T>,
 }
 
-impl Approach<'_> {
-    fn step(&mut self, point: &mut [f32], w: &[f32]) {
+impl<T: FloatDType> Approach<'_, T> {
+    fn step(&mut self, point: &mut [T], w: &[T]) {
         let (norm, x0) = (self.threat.norm, self.example.image);
-        let way: f64 = w
-            .iter()
-            .zip(point.iter().zip(x0))
-            .map(|(w, (x, x0))| f64::from(*w) * (f64::from(*x) - f64::from(*x0)))
-            .sum();
+        let way: f64 =
+            w.iter().zip(point.iter().zip(x0)).map(|(w, (x, x0))| w.to_f64() * (x.to_f64() - x0.to_f64())).sum();
         let d1 = step_to(norm, point, w, -self.excess, &mut self.from_here).max(1e-8);
         let d2 = step_to(norm, x0, w, way - self.excess, &mut self.from_original).max(1e-8);
-        let a = (d1 / (d1 + d2)).min(LARGEST_BIAS) as f32;
+        let (a, overshoot) = (T::from_f64((d1 / (d1 + d2)).min(LARGEST_BIAS)), T::from_f64(OVERSHOOT));
         let steps = self.from_here.iter().zip(&self.from_original);
         for ((x, x0), (d1, d2)) in point.iter_mut().zip(x0).zip(steps) {
-            *x = clip((1.0 - a) * (*x + OVERSHOOT * d1) + a * (x0 + OVERSHOOT * d2));
+            *x = clip((T::one() - a) * (*x + overshoot * *d1) + a * (*x0 + overshoot * *d2));
         }
         self.made += 1;
     }
 }
 
-impl Search for Approach<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Approach<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         let (_, restart) = self.runs[self.current];
         self.made = 0;
         if restart == 0 {
@@ -143,7 +145,7 @@ impl Search for Approach<'_> {
         }
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if visit.broken {
             let distance = Distance::between(self.example.image, visit.point).in_norm(self.threat.norm);
             self.nearest = self.nearest.min(distance);
@@ -165,12 +167,13 @@ impl Search for Approach<'_> {
         Next::Step
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         match self.phase {
             Phase::Begin => self.begin(point),
             Phase::Step => self.step(point, gradients.get(0)),
             Phase::DrawBack => {
-                point.iter_mut().zip(self.example.image).for_each(|(x, x0)| *x = x0 + DRAW_BACK * (*x - x0));
+                let kept = T::from_f64(DRAW_BACK);
+                point.iter_mut().zip(self.example.image).for_each(|(x, x0)| *x = *x0 + kept * (*x - *x0));
             }
         }
     }

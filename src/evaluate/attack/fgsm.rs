@@ -15,7 +15,7 @@ use super::outcome::Outcome;
 use super::pgd::{Pgd, Start, StepRule};
 use super::threat::Threat;
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Settings of the fast gradient sign method.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,12 @@ impl Fgsm {
     ///
     /// # Errors
     /// When eps is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         let step = Pgd {
             threat: self.threat,
             objective: Objective::CrossEntropy,

@@ -32,7 +32,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Distance, Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use std::f64::consts::PI;
 
 /// Part by which the radius shrinks or grows (c), at the start and at the end.
@@ -65,7 +65,12 @@ impl Fmn {
     ///
     /// # Errors
     /// When there is no step or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
         check(threat, self.steps, 1)?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
@@ -88,7 +93,7 @@ impl Fmn {
         })
     }
 
-    fn runs(&self, example: Example<'_>) -> Vec<Run> {
+    fn runs<T: FloatDType>(&self, example: Example<'_, T>) -> Vec<Run> {
         let away = Loss::away(Objective::Margin);
         let toward = example.targets().into_iter().take(self.targets);
         let toward = toward.map(|target| Loss::toward(Objective::Margin, target));
@@ -99,8 +104,8 @@ impl Fmn {
 }
 
 /// Runs of FMN on one example, one after the other.
-struct Pursuit<'e> {
-    example: Example<'e>,
+struct Pursuit<'e, T> {
+    example: Example<'e, T>,
     settings: Fmn,
     runs: Vec<Run>,
     source: Source,
@@ -122,7 +127,7 @@ struct Pursuit<'e> {
     nearest: f64,
 }
 
-impl Pursuit<'_> {
+impl<T: FloatDType> Pursuit<'_, T> {
     /// A number that falls from the first to the last over the steps of a run.
     fn cosine(&self, [first, last]: [f64; 2]) -> f64 {
         let progress = self.made as f64 / self.settings.steps as f64;
@@ -130,7 +135,7 @@ impl Pursuit<'_> {
     }
 
     /// The radius of the next ball.
-    fn resize(&mut self, point: &[f32], w: &[f32]) {
+    fn resize(&mut self, point: &[T], w: &[T]) {
         let rate = self.cosine(RATES);
         let distance = Distance::between(self.example.image, point).in_norm(self.settings.norm);
         if self.rise >= 0.0 {
@@ -145,8 +150,8 @@ impl Pursuit<'_> {
     }
 }
 
-impl Search for Pursuit<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         (self.made, self.begins, self.nearest_of_run) = (0, false, f64::INFINITY);
         self.stream = self.source.run(self.current);
         match self.runs[self.current].start {
@@ -160,7 +165,7 @@ impl Search for Pursuit<'_> {
         }
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if self.made == self.settings.steps {
             self.current += 1;
             self.begins = true;
@@ -172,7 +177,7 @@ impl Search for Pursuit<'_> {
         Next::Step
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.begins {
             return self.begin(point);
         }
@@ -185,22 +190,22 @@ impl Search for Pursuit<'_> {
             direction(Norm::L2, &mut self.stream, &mut w);
         }
         let step = self.cosine(STEPS) * self.first_order / length(&w).max(1e-12);
-        point.iter_mut().zip(&w).for_each(|(x, w)| *x = (f64::from(*x) + step * f64::from(*w)) as f32);
+        point.iter_mut().zip(&w).for_each(|(x, w)| *x = T::from_f64(x.to_f64() + step * w.to_f64()));
         project(Threat { norm: self.settings.norm, eps: self.radius }, self.example.image, point);
         self.made += 1;
     }
 }
 
 /// The gradient without what leads out of the box.
-fn inward(point: &[f32], gradient: &[f32]) -> Vec<f32> {
-    let leaves = |x: f32, w: f32| (x <= 0.0 && w < 0.0) || (x >= 1.0 && w > 0.0);
-    point.iter().zip(gradient).map(|(x, w)| if leaves(*x, *w) { 0.0 } else { *w }).collect()
+fn inward<T: FloatDType>(point: &[T], gradient: &[T]) -> Vec<T> {
+    let leaves = |x: T, w: T| (x <= T::zero() && w < T::zero()) || (x >= T::one() && w > T::zero());
+    point.iter().zip(gradient).map(|(x, w)| if leaves(*x, *w) { T::zero() } else { *w }).collect()
 }
 
 /// Size of a gradient in the norm dual to that of the ball.
-fn dual_size(norm: Norm, gradient: &[f32]) -> f64 {
+fn dual_size<T: FloatDType>(norm: Norm, gradient: &[T]) -> f64 {
     match norm {
-        Norm::Linf => gradient.iter().map(|w| f64::from(w.abs())).sum(),
+        Norm::Linf => gradient.iter().map(|w| w.to_f64().abs()).sum(),
         Norm::L2 => length(gradient),
     }
 }

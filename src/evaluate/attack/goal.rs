@@ -2,6 +2,7 @@
 
 use super::examples::Example;
 use super::threat::Threat;
+use candle_core::FloatDType;
 use serde::{Deserialize, Serialize};
 
 /// Which broken image is kept.
@@ -49,7 +50,7 @@ pub enum Target {
 
 impl Aim {
     /// The class to reach for an example; None for any but the label.
-    pub(super) fn target(self, example: &Example<'_>) -> Option<usize> {
+    pub(super) fn target<T: FloatDType>(self, example: &Example<'_, T>) -> Option<usize> {
         match self {
             Self::Away => None,
             Self::Toward(Target::Class(class)) => Some(class),

@@ -11,20 +11,21 @@
 //! Attack", 2020, Section 2.2, solve the same problem by sorting.
 
 use super::threat::Norm;
+use candle_core::FloatDType;
 
 /// Most passes of Newton's method; a handful is usual, and every pass is a valid under-estimate.
 const PASSES: usize = 100;
 
 /// Writes d to `step` and returns its size in the norm. Where the box ends before the plane, d goes as far as the box
 /// does.
-pub(super) fn step_to(norm: Norm, point: &[f32], normal: &[f32], rise: f64, step: &mut [f32]) -> f64 {
+pub(super) fn step_to<T: FloatDType>(norm: Norm, point: &[T], normal: &[T], rise: f64, step: &mut [T]) -> f64 {
     let sign = if rise < 0.0 { -1.0 } else { 1.0 };
     let level = level(norm, point, normal, rise.abs(), sign);
     let mut size = 0f64;
     for ((d, x), w) in step.iter_mut().zip(point).zip(normal) {
-        let Coordinate { weight, room, speed } = Coordinate::of(norm, *x, sign * f64::from(*w));
+        let Coordinate { weight, room, speed } = Coordinate::of(norm, x.to_f64(), sign * w.to_f64());
         let length = if weight == 0.0 { 0.0 } else { room.min(level * speed) };
-        *d = (length * sign * f64::from(*w).signum()) as f32;
+        *d = T::from_f64(length * sign * w.to_f64().signum());
         size = match norm {
             Norm::Linf => size.max(length),
             Norm::L2 => size + length * length,
@@ -37,13 +38,13 @@ pub(super) fn step_to(norm: Norm, point: &[f32], normal: &[f32], rise: f64, step
 }
 
 /// The t at which the change of w.x is as wanted; infinite where the box ends before.
-fn level(norm: Norm, point: &[f32], normal: &[f32], rise: f64, sign: f64) -> f64 {
+fn level<T: FloatDType>(norm: Norm, point: &[T], normal: &[T], rise: f64, sign: f64) -> f64 {
     let mut level = 0.0;
     for _ in 0..PASSES {
         // What coordinates at their wall contribute, and the slope of the others at t.
         let (mut settled, mut slope) = (0f64, 0f64);
         for (x, w) in point.iter().zip(normal) {
-            let Coordinate { weight, room, speed } = Coordinate::of(norm, *x, sign * f64::from(*w));
+            let Coordinate { weight, room, speed } = Coordinate::of(norm, x.to_f64(), sign * w.to_f64());
             let at_wall = room <= level * speed;
             settled += if at_wall { weight * room } else { 0.0 };
             slope += if at_wall { 0.0 } else { weight * speed };
@@ -72,9 +73,9 @@ struct Coordinate {
 
 impl Coordinate {
     #[inline(always)]
-    fn of(norm: Norm, x: f32, upwards: f64) -> Self {
+    fn of(norm: Norm, x: f64, upwards: f64) -> Self {
         let weight = upwards.abs();
-        let room = if upwards > 0.0 { 1.0 - f64::from(x) } else { f64::from(x) };
+        let room = if upwards > 0.0 { 1.0 - x } else { x };
         let speed = match norm {
             Norm::Linf => 1.0,
             Norm::L2 => weight,

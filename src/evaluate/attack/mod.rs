@@ -7,7 +7,9 @@
 //! - A classification is broken where the margin z_y - max z_j is 0 or below, or is not a finite number.
 //! - Every point counts that an attack evaluates, in all runs. What libraries judge by, the last iterate, is told beside
 //!   it ([`Outcome::broken_at_end`]).
-//! - Distances are measured in f64 on the f32 image, and compared with eps with a slack of 1e-6 ([`TOLERANCE`]).
+//! - Points are in the numbers in which the network computes, f32 or f64, from the image to what is told of an attack:
+//!   the point that was judged is the point that is kept.
+//! - Distances are measured in f64 on the pixels as they are, and compared with eps with a slack of 1e-6 ([`TOLERANCE`]).
 //! - Images that are classified wrong as they are count as broken at distance 0 and are not attacked.
 //! - Random numbers are keyed by seed, attack, the example's place in the data set, and run. What happens to an example
 //!   depends on nothing else: not on the other examples, on the batch, or on the number of threads.
@@ -83,7 +85,7 @@ pub use square::{Schedule, Square};
 pub use threat::{Distance, Norm, TOLERANCE, Threat, in_box};
 
 use crate::rng::Seed;
-use candle_core::{Result, bail};
+use candle_core::{FloatDType, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// The attacks by name, with the settings that are usual for them.
@@ -246,7 +248,12 @@ impl Attack {
     ///
     /// # Errors
     /// When the attack has a [`Attack::problem`], a setting is out of range, or the network fails.
-    pub fn run(self, classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        setting: &Setting,
+    ) -> Result<Vec<Outcome<T>>> {
         let &Setting { threat, image, seed, steps, restarts, targets, queries, stop } = setting;
         if let Some(problem) = self.problem(threat.norm, classifier.classes()) {
             bail!("{problem}");

@@ -14,7 +14,7 @@ use super::random::Source;
 use super::search::run;
 use super::threat::Threat;
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Settings of the multi-target attack.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,14 +43,24 @@ impl MultiTarget {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.steps, self.restarts.min(self.targets))?;
         run(classifier, examples, Goal::within(self.threat, self.stop), |example| {
             self.search(example, 0, Source { seed, attack: "mt-pgd", example: example.index })
         })
     }
 
-    pub(super) fn search<'e>(&self, example: Example<'e>, first: usize, source: Source) -> Ascent<'e> {
+    pub(super) fn search<'e, T: FloatDType>(
+        &self,
+        example: Example<'e, T>,
+        first: usize,
+        source: Source,
+    ) -> Ascent<'e, T> {
         let targets = example.targets().into_iter().take(self.targets);
         let runs = targets.flat_map(|target| {
             let loss = Loss::toward(Objective::Margin, target);

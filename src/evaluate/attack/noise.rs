@@ -11,7 +11,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// The distribution of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,12 @@ impl Noise {
     ///
     /// # Errors
     /// When a setting is out of range or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.draws, 1)?;
         let attack = match self.distribution {
             Distribution::Uniform => "noise-uniform",
@@ -64,17 +69,17 @@ impl Noise {
     }
 }
 
-struct Draws<'e> {
-    example: Example<'e>,
+struct Draws<'e, T> {
+    example: Example<'e, T>,
     settings: Noise,
     stream: Stream,
     drawn: usize,
 }
 
-impl Search for Draws<'_> {
+impl<T: FloatDType> Search<T> for Draws<'_, T> {
     const WANT: Want = Want::Logits;
 
-    fn begin(&mut self, point: &mut [f32]) {
+    fn begin(&mut self, point: &mut [T]) {
         let (threat, image) = (self.settings.threat, self.example.image);
         match self.settings.distribution {
             Distribution::Uniform => return inside(threat, &mut self.stream, image, point),
@@ -85,12 +90,12 @@ impl Search for Draws<'_> {
         shift(image, point);
     }
 
-    fn observe(&mut self, _visit: &Visit<'_>, _wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, _visit: &Visit<'_, T>, _wanted: &mut Vec<f64>) -> Next {
         self.drawn += 1;
         if self.drawn < self.settings.draws { Next::Restart } else { Next::End }
     }
 
-    fn advance(&mut self, _gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, _gradients: Gradients<'_, T>, point: &mut [T]) {
         self.begin(point);
     }
 }

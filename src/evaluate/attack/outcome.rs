@@ -1,6 +1,7 @@
 //! What an attack did to one example, over all points that it visited.
 
 use super::threat::{Distance, Norm, Threat};
+use candle_core::FloatDType;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,9 +32,9 @@ impl Break {
 
 /// An image on which the classification is broken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Adversarial {
-    /// Its pixels.
-    pub image: Vec<f32>,
+pub struct Adversarial<T = f32> {
+    /// Its pixels, as the network saw them.
+    pub image: Vec<T>,
     /// How far it is from the original.
     pub distance: Distance,
     /// The class of its largest logit, the first of equals.
@@ -55,9 +56,9 @@ pub struct Passes {
     pub backward: usize,
 }
 
-/// What an attack did to one example.
+/// What an attack did to one example. Images are in the numbers in which the network computes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct Outcome<T = f32> {
     /// The example's place in the data set.
     pub index: usize,
     /// Its class.
@@ -66,9 +67,9 @@ pub struct Outcome {
     /// adversarial one, at distance 0.
     pub clean_margin: f64,
     /// The broken image that was kept, the first or the nearest one. With [`super::Aim::Toward`] only images of the target's class count.
-    pub adversarial: Option<Adversarial>,
+    pub adversarial: Option<Adversarial<T>>,
     /// The last iterate of the last run: what libraries return.
-    pub last: Vec<f32>,
+    pub last: Vec<T>,
     /// Whether the last iterate of some run was broken and within the ball (anywhere, for attacks that have none): how
     /// libraries judge success. A run that ends with its first success ([`super::Stop::AtSuccess`]) has that as its last
     /// iterate.
@@ -83,7 +84,7 @@ pub struct Outcome {
     pub outside: usize,
 }
 
-impl Outcome {
+impl<T: FloatDType> Outcome<T> {
     /// Whether the classification is broken by the image as it is.
     pub fn is_clean_error(&self) -> bool {
         Break::of(self.clean_margin).is_some()
@@ -120,7 +121,7 @@ impl Outcome {
 ///
 /// The result is in the order of the first attack, whose examples are all there are; what later ones say of others is
 /// left out.
-pub fn worst_case(threat: Threat, attacks: &[&[Outcome]]) -> Vec<Outcome> {
+pub fn worst_case<T: FloatDType>(threat: Threat, attacks: &[&[Outcome<T>]]) -> Vec<Outcome<T>> {
     let Some((first, rest)) = attacks.split_first() else { return Vec::new() };
     let mut worst = first.to_vec();
     let places: BTreeMap<usize, usize> =
@@ -152,7 +153,7 @@ pub struct Counts {
 
 impl Counts {
     /// Counts what an attack did under a threat.
-    pub fn of(outcomes: &[Outcome], threat: Threat) -> Self {
+    pub fn of<T: FloatDType>(outcomes: &[Outcome<T>], threat: Threat) -> Self {
         let mut counts = Self { examples: outcomes.len(), ..Self::default() };
         for outcome in outcomes {
             counts.correct += usize::from(!outcome.is_clean_error());

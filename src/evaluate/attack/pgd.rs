@@ -19,7 +19,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::Threat;
 use crate::rng::{Seed, Stream};
-use candle_core::{Result, bail};
+use candle_core::{FloatDType, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// How long a step is.
@@ -99,17 +99,22 @@ impl Pgd {
     ///
     /// # Errors
     /// When a setting is out of range, the loss needs more classes, or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         self.run_as("pgd", classifier, examples, seed)
     }
 
-    pub(super) fn run_as(
+    pub(super) fn run_as<T: FloatDType>(
         &self,
         attack: &'static str,
-        classifier: &Classifier<'_>,
-        examples: &Examples,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
         seed: Seed,
-    ) -> Result<Vec<Outcome>> {
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.steps, self.restarts)?;
         let target = if self.aim == Aim::Away { None } else { Some(0) };
         check_classes(Loss { objective: self.objective, target }, classifier)?;
@@ -145,7 +150,7 @@ pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()>
     Ok(())
 }
 
-pub(super) fn check_classes(loss: Loss, classifier: &Classifier<'_>) -> Result<()> {
+pub(super) fn check_classes<T: FloatDType>(loss: Loss, classifier: &Classifier<'_, T>) -> Result<()> {
     let (fewest, classes) = (loss.fewest_classes(), classifier.classes());
     if classes < fewest {
         bail!("{:?} needs at least {fewest} classes, the network has {classes}; use the margin", loss.objective);
@@ -171,8 +176,8 @@ pub(super) struct Plan {
 }
 
 /// Runs of projected gradient ascent, one after the other.
-pub(super) struct Ascent<'e> {
-    example: Example<'e>,
+pub(super) struct Ascent<'e, T> {
+    example: Example<'e, T>,
     plan: Plan,
     step: f64,
     runs: Vec<Run>,
@@ -186,8 +191,8 @@ pub(super) struct Ascent<'e> {
     begins: bool,
 }
 
-impl<'e> Ascent<'e> {
-    pub fn new(example: Example<'e>, plan: Plan, runs: Vec<Run>, source: Source) -> Self {
+impl<'e, T: FloatDType> Ascent<'e, T> {
+    pub fn new(example: Example<'e, T>, plan: Plan, runs: Vec<Run>, source: Source) -> Self {
         let step = plan.step.length(plan.threat.eps, plan.steps);
         let stream = source.run(plan.first);
         Self { example, plan, step, runs, source, current: 0, stream, made: 0, begins: false }
@@ -199,8 +204,8 @@ impl<'e> Ascent<'e> {
     }
 }
 
-impl Search for Ascent<'_> {
-    fn begin(&mut self, point: &mut [f32]) {
+impl<T: FloatDType> Search<T> for Ascent<'_, T> {
+    fn begin(&mut self, point: &mut [T]) {
         (self.made, self.begins) = (0, false);
         self.stream = self.source.run(self.plan.first + self.current);
         match self.runs[self.current].start {
@@ -209,7 +214,7 @@ impl Search for Ascent<'_> {
         }
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if self.made < self.plan.steps {
             self.runs[self.current].loss.gradient(visit.logits, self.example.label, wanted);
             return Next::Step;
@@ -219,13 +224,13 @@ impl Search for Ascent<'_> {
         if self.current < self.runs.len() { Next::Restart } else { Next::End }
     }
 
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.begins {
             return self.begin(point);
         }
         let (threat, gradient) = (self.plan.threat, gradients.get(0));
         if is_zero(gradient) {
-            let mut random = vec![0.0; gradient.len()];
+            let mut random = vec![T::zero(); gradient.len()];
             direction(threat.norm, &mut self.stream, &mut random);
             ascend(threat.norm, point, &random, self.step);
         } else {

@@ -6,6 +6,7 @@
 use super::ball::{clip, length, size};
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
+use candle_core::FloatDType;
 
 /// Where an attack's random numbers come from.
 #[derive(Debug, Clone, Copy)]
@@ -25,28 +26,28 @@ impl Source {
 }
 
 /// A random sign.
-pub(super) fn sign(stream: &mut Stream) -> f32 {
-    if stream.uniform() < 0.5 { -1.0 } else { 1.0 }
+pub(super) fn sign<T: FloatDType>(stream: &mut Stream) -> T {
+    T::from_f64(if stream.uniform() < 0.5 { -1.0 } else { 1.0 })
 }
 
 /// Writes a uniformly distributed direction: random signs for Linf, standard normal numbers for L2.
-pub(super) fn direction(norm: Norm, stream: &mut Stream, vector: &mut [f32]) {
+pub(super) fn direction<T: FloatDType>(norm: Norm, stream: &mut Stream, vector: &mut [T]) {
     match norm {
         Norm::Linf => vector.iter_mut().for_each(|v| *v = sign(stream)),
-        Norm::L2 => vector.iter_mut().for_each(|v| *v = stream.normal() as f32),
+        Norm::L2 => vector.iter_mut().for_each(|v| *v = T::from_f64(stream.normal())),
     }
 }
 
 /// Writes a point distributed uniformly in the ball around the original, moved into the box.
-pub(super) fn inside(threat: Threat, stream: &mut Stream, original: &[f32], point: &mut [f32]) {
+pub(super) fn inside<T: FloatDType>(threat: Threat, stream: &mut Stream, original: &[T], point: &mut [T]) {
     match threat.norm {
-        Norm::Linf => point.iter_mut().for_each(|x| *x = ((2.0 * stream.uniform() - 1.0) * threat.eps) as f32),
+        Norm::Linf => point.iter_mut().for_each(|x| *x = T::from_f64((2.0 * stream.uniform() - 1.0) * threat.eps)),
         Norm::L2 => {
             // The first d coordinates of a point on the sphere in d + 2 dimensions are uniform in the ball of d.
             direction(threat.norm, stream, point);
             let (a, b) = (stream.normal(), stream.normal());
             let scale = threat.eps / length(point).hypot(a).hypot(b).max(1e-12);
-            point.iter_mut().for_each(|x| *x = (scale * f64::from(*x)) as f32);
+            point.iter_mut().for_each(|x| *x = T::from_f64(scale * x.to_f64()));
         }
     }
     shift(original, point);
@@ -54,9 +55,9 @@ pub(super) fn inside(threat: Threat, stream: &mut Stream, original: &[f32], poin
 
 /// Writes a point whose distance from the original is `threat.eps` before it is moved into the box: a uniform vector
 /// scaled by its largest entry, or a normal one by its length. The random start of AutoAttack.
-pub(super) fn at_rim(threat: Threat, stream: &mut Stream, original: &[f32], point: &mut [f32]) {
+pub(super) fn at_rim<T: FloatDType>(threat: Threat, stream: &mut Stream, original: &[T], point: &mut [T]) {
     match threat.norm {
-        Norm::Linf => point.iter_mut().for_each(|x| *x = (2.0 * stream.uniform() - 1.0) as f32),
+        Norm::Linf => point.iter_mut().for_each(|x| *x = T::from_f64(2.0 * stream.uniform() - 1.0)),
         Norm::L2 => direction(threat.norm, stream, point),
     }
     rescale(threat, point);
@@ -64,12 +65,12 @@ pub(super) fn at_rim(threat: Threat, stream: &mut Stream, original: &[f32], poin
 }
 
 /// Scales a vector to the size of the ball.
-pub(super) fn rescale(threat: Threat, vector: &mut [f32]) {
+pub(super) fn rescale<T: FloatDType>(threat: Threat, vector: &mut [T]) {
     let scale = threat.eps / size(threat.norm, vector).max(1e-12);
-    vector.iter_mut().for_each(|x| *x = (scale * f64::from(*x)) as f32);
+    vector.iter_mut().for_each(|x| *x = T::from_f64(scale * x.to_f64()));
 }
 
 /// Adds the original to a perturbation, in the box.
-pub(super) fn shift(original: &[f32], point: &mut [f32]) {
-    point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(x0 + *x));
+pub(super) fn shift<T: FloatDType>(original: &[T], point: &mut [T]) {
+    point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + *x));
 }

@@ -5,11 +5,12 @@ use super::goal::{Goal, Keep, Stop};
 use super::loss::{descending, margin};
 use super::outcome::{Adversarial, Break, Outcome, Passes};
 use super::threat::{Distance, in_box};
+use candle_core::FloatDType;
 
 /// What a search is told of the point it asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Visit<'a> {
-    pub point: &'a [f32],
+pub(super) struct Visit<'a, T> {
+    pub point: &'a [T],
     pub logits: &'a [f64],
     /// z_y less the largest other logit
     pub margin: f64,
@@ -18,17 +19,17 @@ pub(super) struct Visit<'a> {
 }
 
 /// What is known of one example so far.
-pub(super) struct Record<'a> {
-    example: Example<'a>,
+pub(super) struct Record<'a, T> {
+    example: Example<'a, T>,
     goal: Goal,
     target: Option<usize>,
     run: usize,
     broken_now: bool,
-    outcome: Outcome,
+    outcome: Outcome<T>,
 }
 
-impl<'a> Record<'a> {
-    pub fn new(example: Example<'a>, goal: Goal) -> Self {
+impl<'a, T: FloatDType> Record<'a, T> {
+    pub fn new(example: Example<'a, T>, goal: Goal) -> Self {
         let clean_margin = example.margin();
         let mut record = Self {
             example,
@@ -62,7 +63,7 @@ impl<'a> Record<'a> {
     }
 
     /// Judges a point.
-    pub fn visit<'v>(&mut self, point: &'v [f32], logits: &'v [f64]) -> Visit<'v> {
+    pub fn visit<'v>(&mut self, point: &'v [T], logits: &'v [f64]) -> Visit<'v, T> {
         self.outcome.passes.forward += 1;
         let margin = margin(logits, self.example.label);
         if margin < self.outcome.lowest_margin {
@@ -92,7 +93,7 @@ impl<'a> Record<'a> {
     }
 
     /// Whether nothing more is to be learnt: the goal is reached, or the logits are broken and lead nowhere.
-    pub fn is_settled(&self, visit: &Visit<'_>) -> bool {
+    pub fn is_settled(&self, visit: &Visit<'_, T>) -> bool {
         let reached = self.goal.stop == Stop::AtSuccess && self.outcome.breaks(self.goal.threat);
         reached || !visit.margin.is_finite()
     }
@@ -110,11 +111,11 @@ impl<'a> Record<'a> {
     }
 
     /// What happened, with the point visited last.
-    pub fn finish(self, last: &[f32]) -> Outcome {
+    pub fn finish(self, last: &[T]) -> Outcome<T> {
         Outcome { last: last.to_vec(), ..self.outcome }
     }
 
-    fn keep(&mut self, image: &[f32], logits: &[f64], margin: f64, cause: Break, distance: Distance) {
+    fn keep(&mut self, image: &[T], logits: &[f64], margin: f64, cause: Break, distance: Distance) {
         let (predicted, run) = (descending(logits)[0], self.run);
         self.outcome.adversarial = Some(Adversarial { image: image.to_vec(), distance, predicted, margin, cause, run });
     }

@@ -11,23 +11,23 @@ use super::examples::{Example, Examples};
 use super::goal::Goal;
 use super::outcome::Outcome;
 use super::record::{Record, Visit};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An attack on one example.
-pub(super) trait Search: Send {
+pub(super) trait Search<T>: Send {
     /// Whether it ever asks for gradients.
     const WANT: Want = Want::Gradients;
 
     /// Writes the first point. The slice keeps what is written between the calls.
-    fn begin(&mut self, point: &mut [f32]);
+    fn begin(&mut self, point: &mut [T]);
 
     /// Takes the logits at the point, and appends dl/dz of every l whose gradient it wants there to `wanted`.
-    fn observe(&mut self, visit: &Visit<'_>, wanted: &mut Vec<f64>) -> Next;
+    fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next;
 
     /// Takes the gradients that it asked for, and writes the next point over the last one.
-    fn advance(&mut self, gradients: Gradients<'_>, point: &mut [f32]);
+    fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]);
 }
 
 /// How a search goes on.
@@ -44,26 +44,26 @@ pub(super) enum Next {
 /// Gradients with respect to the image at one point, in the order in which they were asked for; each divided by the
 /// largest entry of its dl/dz, see [`super::classifier::Pass::backward`].
 #[derive(Clone, Copy)]
-pub(super) struct Gradients<'a> {
-    blocks: &'a [Vec<f32>],
+pub(super) struct Gradients<'a, T> {
+    blocks: &'a [Vec<T>],
     row: usize,
     inputs: usize,
 }
 
-impl<'a> Gradients<'a> {
+impl<'a, T> Gradients<'a, T> {
     /// The gradient asked for in a place, from 0.
-    pub fn get(&self, place: usize) -> &'a [f32] {
+    pub fn get(&self, place: usize) -> &'a [T] {
         &self.blocks[place][self.row * self.inputs..][..self.inputs]
     }
 }
 
 /// Makes a search for every example that is classified right, and tells what happened to all of them, in their order.
-pub(super) fn run<'e, S: Search>(
-    classifier: &Classifier<'_>,
-    examples: &'e Examples,
+pub(super) fn run<'e, T: FloatDType, S: Search<T>>(
+    classifier: &Classifier<'_, T>,
+    examples: &'e Examples<T>,
     goal: Goal,
-    make: impl Fn(Example<'e>) -> S + Sync,
-) -> Result<Vec<Outcome>> {
+    make: impl Fn(Example<'e, T>) -> S + Sync,
+) -> Result<Vec<Outcome<T>>> {
     let queue = Queue { examples, next: AtomicUsize::new(0) };
     let workers = rayon::current_num_threads().min(examples.len().div_ceil(classifier.batch()));
     let work = || Worker::new(classifier, &queue, goal, &make).work();
@@ -77,47 +77,47 @@ pub(super) fn run<'e, S: Search>(
 }
 
 /// The examples that nobody has taken yet.
-struct Queue<'e> {
-    examples: &'e Examples,
+struct Queue<'e, T> {
+    examples: &'e Examples<T>,
     next: AtomicUsize,
 }
 
-impl<'e> Queue<'e> {
-    fn take(&self) -> Option<(usize, Example<'e>)> {
+impl<'e, T: FloatDType> Queue<'e, T> {
+    fn take(&self) -> Option<(usize, Example<'e, T>)> {
         let place = self.next.fetch_add(1, Ordering::Relaxed);
         (place < self.examples.len()).then(|| (place, self.examples.get(place)))
     }
 }
 
 /// A search in its row.
-struct Lane<'e, S> {
+struct Lane<'e, T, S> {
     place: usize,
     search: S,
-    record: Record<'e>,
+    record: Record<'e, T>,
     /// dl/dz of what it asks for, one after the other.
     wanted: Vec<f64>,
 }
 
 /// A thread's block of rows.
-struct Worker<'w, 'e, S, F> {
-    classifier: &'w Classifier<'w>,
-    queue: &'w Queue<'e>,
+struct Worker<'w, 'e, T, S, F> {
+    classifier: &'w Classifier<'w, T>,
+    queue: &'w Queue<'e, T>,
     goal: Goal,
     make: &'w F,
-    lanes: Vec<Option<Lane<'e, S>>>,
+    lanes: Vec<Option<Lane<'e, T, S>>>,
     /// `[ROWS, inputs]`
-    points: Vec<f32>,
-    finished: Vec<(usize, Outcome)>,
+    points: Vec<T>,
+    finished: Vec<(usize, Outcome<T>)>,
 }
 
-impl<'w, 'e, S: Search, F: Fn(Example<'e>) -> S> Worker<'w, 'e, S, F> {
-    fn new(classifier: &'w Classifier<'w>, queue: &'w Queue<'e>, goal: Goal, make: &'w F) -> Self {
+impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w, 'e, T, S, F> {
+    fn new(classifier: &'w Classifier<'w, T>, queue: &'w Queue<'e, T>, goal: Goal, make: &'w F) -> Self {
         let lanes = (0..classifier.batch()).map(|_| None).collect();
-        let points = vec![0.0; super::classifier::ROWS * classifier.inputs()];
+        let points = vec![T::zero(); super::classifier::ROWS * classifier.inputs()];
         Self { classifier, queue, goal, make, lanes, points, finished: Vec::new() }
     }
 
-    fn work(mut self) -> Result<Vec<(usize, Outcome)>> {
+    fn work(mut self) -> Result<Vec<(usize, Outcome<T>)>> {
         loop {
             self.fill();
             if self.lanes.iter().all(Option::is_none) {
@@ -181,7 +181,7 @@ impl<'w, 'e, S: Search, F: Fn(Example<'e>) -> S> Worker<'w, 'e, S, F> {
         all
     }
 
-    fn advance(&mut self, blocks: &[Vec<f32>]) {
+    fn advance(&mut self, blocks: &[Vec<T>]) {
         let (inputs, classes) = (self.classifier.inputs(), self.classifier.classes());
         let points = self.points.chunks_exact_mut(inputs);
         for (row, (lane, point)) in self.lanes.iter_mut().zip(points).enumerate() {

@@ -20,7 +20,7 @@ use super::search::{Gradients, Next, Search, run};
 use super::shape::ImageShape;
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::{Result, bail};
+use candle_core::{FloatDType, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// Part of the image that the first squares cover.
@@ -66,7 +66,12 @@ impl Square {
     ///
     /// # Errors
     /// When a setting is out of range, the shape is not that of the images, or the network fails.
-    pub fn run(&self, classifier: &Classifier<'_>, examples: &Examples, seed: Seed) -> Result<Vec<Outcome>> {
+    pub fn run<T: FloatDType>(
+        &self,
+        classifier: &Classifier<'_, T>,
+        examples: &Examples<T>,
+        seed: Seed,
+    ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.queries, self.restarts)?;
         if self.image.pixels() != classifier.inputs() {
             bail!("images of {} pixels are not of shape {:?}", classifier.inputs(), self.image);
@@ -109,8 +114,8 @@ fn odd_side(side: usize, limit: usize) -> usize {
     if side <= limit { side } else { (limit - 1) | 1 }
 }
 
-struct Proposals<'e> {
-    example: Example<'e>,
+struct Proposals<'e, T> {
+    example: Example<'e, T>,
     settings: Square,
     source: Source,
     stream: Stream,
@@ -118,7 +123,7 @@ struct Proposals<'e> {
     current: usize,
     /// Points observed in it.
     asked: usize,
-    best: Vec<f32>,
+    best: Vec<T>,
     best_margin: f64,
     begins: bool,
 }
@@ -142,7 +147,7 @@ impl Window {
     }
 }
 
-impl Proposals<'_> {
+impl<T: FloatDType> Proposals<'_, T> {
     fn window(&mut self, side: usize) -> Window {
         let shape = self.settings.image;
         let row = self.stream.index(shape.height - side + 1);
@@ -150,11 +155,11 @@ impl Proposals<'_> {
     }
 
     /// Vertical stripes of +-eps.
-    fn stripes(&mut self, point: &mut [f32]) {
-        let (shape, eps) = (self.settings.image, self.settings.threat.eps as f32);
+    fn stripes(&mut self, point: &mut [T]) {
+        let (shape, eps) = (self.settings.image, T::from_f64(self.settings.threat.eps));
         for channel in 0..shape.channels {
             for column in 0..shape.width {
-                let change = eps * sign(&mut self.stream);
+                let change = eps * sign::<T>(&mut self.stream);
                 for row in 0..shape.height {
                     point[shape.place(channel, row, column)] = change;
                 }
@@ -164,18 +169,18 @@ impl Proposals<'_> {
     }
 
     /// A tiling of bumps of random signs, of length eps.
-    fn tiles(&mut self, point: &mut [f32]) {
+    fn tiles(&mut self, point: &mut [T]) {
         let shape = self.settings.image;
         let side = (shape.height / 5).clamp(1, shape.shorter_side());
-        point.fill(0.0);
+        point.fill(T::zero());
         let first = |length: usize| length % side / 2;
         for row in (first(shape.height)..=shape.height - side).step_by(side) {
             for column in (first(shape.width)..=shape.width - side).step_by(side) {
                 let bump = bump(side, &mut self.stream);
                 for channel in 0..shape.channels {
-                    let sign = sign(&mut self.stream);
+                    let sign: T = sign(&mut self.stream);
                     let places = Window { row, column, side }.places(shape, channel);
-                    places.zip(&bump).for_each(|(place, b)| point[place] = sign * *b as f32);
+                    places.zip(&bump).for_each(|(place, b)| point[place] = sign * T::from_f64(*b));
                 }
             }
         }
@@ -184,52 +189,52 @@ impl Proposals<'_> {
     }
 
     /// Sets a square to +-eps.
-    fn propose_linf(&mut self, point: &mut [f32]) {
-        let (shape, eps) = (self.settings.image, self.settings.threat.eps as f32);
+    fn propose_linf(&mut self, point: &mut [T]) {
+        let (shape, eps) = (self.settings.image, T::from_f64(self.settings.threat.eps));
         let side = self.settings.side(self.asked - 1);
         let window = self.window(side);
         point.copy_from_slice(&self.best);
         for channel in 0..shape.channels {
-            let change = eps * sign(&mut self.stream);
+            let change = eps * sign::<T>(&mut self.stream);
             window.places(shape, channel).for_each(|place| point[place] = clip(self.example.image[place] + change));
         }
     }
 
     /// Empties a window and puts its mass, and what the box took from the ball, into a bump in another.
-    fn propose_l2(&mut self, point: &mut [f32]) {
+    fn propose_l2(&mut self, point: &mut [T]) {
         let (shape, threat, image) = (self.settings.image, self.settings.threat, self.example.image);
         let side = self.settings.side(self.asked - 1);
         let (target, emptied) = (self.window(side), self.window(side));
         for ((d, x), x0) in point.iter_mut().zip(&self.best).zip(image) {
-            *d = x - x0;
+            *d = *x - *x0;
         }
         let free = (threat.eps.powi(2) - length(point).powi(2)).max(0.0) / shape.channels as f64;
         let bump = bump(side, &mut self.stream);
         let all = |window: Window| (0..shape.channels).flat_map(move |channel| window.places(shape, channel));
-        let old: Vec<f64> = all(target).map(|place| f64::from(point[place])).collect();
+        let old: Vec<f64> = all(target).map(|place| point[place].to_f64()).collect();
         // The target goes first, so that what both windows share is not counted twice.
-        all(target).for_each(|place| point[place] = 0.0);
-        let emptied_mass = all(emptied).map(|place| f64::from(point[place]).powi(2)).sum::<f64>();
-        all(emptied).for_each(|place| point[place] = 0.0);
+        all(target).for_each(|place| point[place] = T::zero());
+        let emptied_mass = all(emptied).map(|place| point[place].to_f64().powi(2)).sum::<f64>();
+        all(emptied).for_each(|place| point[place] = T::zero());
         let mass = old.iter().map(|d| d * d).sum::<f64>() + emptied_mass;
         for (channel, old) in old.chunks_exact(side * side).enumerate() {
-            let sign = f64::from(sign(&mut self.stream));
+            let sign: f64 = sign(&mut self.stream);
             let old_length = old.iter().map(|d| d * d).sum::<f64>().sqrt() + 1e-12;
             let new: Vec<f64> = bump.iter().zip(old).map(|(b, d)| sign * b + d / old_length).collect();
             let new_length = new.iter().map(|d| d * d).sum::<f64>().sqrt() + 1e-12;
             let scale = (free + mass).sqrt() / new_length;
             let places = target.places(shape, channel);
-            places.zip(new).for_each(|(place, d)| point[place] = (scale * d) as f32);
+            places.zip(new).for_each(|(place, d)| point[place] = T::from_f64(scale * d));
         }
         rescale(threat, point);
         shift(image, point);
     }
 }
 
-impl Search for Proposals<'_> {
+impl<T: FloatDType> Search<T> for Proposals<'_, T> {
     const WANT: Want = Want::Logits;
 
-    fn begin(&mut self, point: &mut [f32]) {
+    fn begin(&mut self, point: &mut [T]) {
         self.stream = self.source.run(self.current);
         (self.asked, self.best_margin, self.begins) = (0, f64::INFINITY, false);
         match self.settings.threat.norm {
@@ -238,7 +243,7 @@ impl Search for Proposals<'_> {
         }
     }
 
-    fn observe(&mut self, visit: &Visit<'_>, _wanted: &mut Vec<f64>) -> Next {
+    fn observe(&mut self, visit: &Visit<'_, T>, _wanted: &mut Vec<f64>) -> Next {
         if visit.margin < self.best_margin {
             self.best_margin = visit.margin;
             self.best.copy_from_slice(visit.point);
@@ -252,7 +257,7 @@ impl Search for Proposals<'_> {
         if self.current < self.settings.restarts { Next::Restart } else { Next::End }
     }
 
-    fn advance(&mut self, _gradients: Gradients<'_>, point: &mut [f32]) {
+    fn advance(&mut self, _gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.begins {
             return self.begin(point);
         }

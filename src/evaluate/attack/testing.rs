@@ -4,7 +4,7 @@ use super::{Classifier, Examples, Norm};
 use crate::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, Network};
 use crate::nn::Mode;
 use crate::rng::Seed;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, FloatDType, Result, Tensor};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// z = W x + b behind something that hides its gradient, or breaks it.
@@ -89,13 +89,13 @@ impl Network for Planted {
 }
 
 /// Images around the middle of the box, in uniform noise of that size.
-pub fn images(count: usize, inputs: usize, spread: f64) -> Vec<f32> {
+pub fn images<T: FloatDType>(count: usize, inputs: usize, spread: f64) -> Vec<T> {
     let mut stream = Seed(8).stream("images");
-    (0..count * inputs).map(|_| (0.5 + spread * (stream.uniform() - 0.5)) as f32).collect()
+    (0..count * inputs).map(|_| T::from_f64(0.5 + spread * (stream.uniform() - 0.5))).collect()
 }
 
 /// Examples that the network classifies right.
-pub fn right(classifier: &Classifier<'_>, images: Vec<f32>) -> Result<Examples> {
+pub fn right<T: FloatDType>(classifier: &Classifier<'_, T>, images: Vec<T>) -> Result<Examples<T>> {
     let logits = classifier.logits(&images)?;
     let labels = logits.chunks_exact(classifier.classes()).map(|z| super::loss::descending(z)[0]).collect();
     Examples::new(classifier, images, labels)

@@ -3,7 +3,7 @@
 use super::testing::{Mask, Planted, images, models, right};
 use super::*;
 use crate::model::Network;
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, FloatDType};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
@@ -18,7 +18,7 @@ fn attacks(norm: Norm) -> impl Iterator<Item = Attack> {
 }
 
 /// Balls in which an attack breaks some examples and leaves others: around half the distance that DeepFool finds.
-fn balls(classifier: &Classifier<'_>, examples: &Examples) -> Result<[Threat; 2]> {
+fn balls<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<[Threat; 2]> {
     let ball = |norm: Norm| -> Result<Threat> {
         let found = DeepFool::new(norm).run(classifier, examples)?;
         let mut distances: Vec<f64> = found.iter().map(|outcome| outcome.distance(norm)).collect();
@@ -138,6 +138,72 @@ fn no_attack_leaves_ball_or_box_and_none_beats_the_worst_case() -> Result<()> {
     Ok(())
 }
 
+/// Examples whose pixels are f32 numbers, so that what is finer comes from an attack.
+fn coarse(classifier: &Classifier<'_, f64>, count: usize) -> Result<Examples<f64>> {
+    right(classifier, images::<f32>(count, INPUTS, 1.0).into_iter().map(f64::from).collect())
+}
+
+#[test]
+fn in_f64_the_point_that_was_judged_is_the_point_that_is_kept() -> Result<()> {
+    let is_finer = |image: &[f64]| image.iter().any(|x| f64::from(*x as f32) != *x);
+    for model in models(INPUTS, 24, 5, DType::F64)? {
+        let classifier = Classifier::<f64>::on(model.frozen.as_ref(), INPUTS, &Device::Cpu)?;
+        let examples = coarse(&classifier, 40)?;
+        for threat in balls(&classifier, &examples)? {
+            let (mut kept, mut all) = (0, Vec::new());
+            for attack in attacks(threat.norm) {
+                all.push((attack.name(), attack.run(&classifier, &examples, &setting(threat))?));
+            }
+            let bisection = Bisection::new(Threat { eps: 4.0, ..threat });
+            all.push(("bisection", bisection.run(&classifier, &examples, &BTreeMap::new(), Seed(1))?));
+            let large = Threat { eps: 10.0 * threat.eps, ..threat };
+            let noise = Noise { draws: 3, ..Noise::new(large, Distribution::Sign) };
+            all.push(("noise", noise.run(&classifier, &examples, Seed(1))?));
+            for (name, outcomes) in all {
+                for (outcome, example) in outcomes.iter().zip(examples.iter()) {
+                    assert!(is_finer(&outcome.last) && in_box(&outcome.last), "{name} {threat:?}");
+                    let Some(found) = &outcome.adversarial else { continue };
+                    kept += 1;
+                    let judged = |image: &[f64]| Ok(margin(&classifier.logits(image)?, example.label));
+                    assert_eq!(judged(&found.image)?, found.margin, "{name} {threat:?}");
+                    assert_eq!(Distance::between(example.image, &found.image), found.distance, "{name} {threat:?}");
+                    let rounded: Vec<f64> = found.image.iter().map(|x| f64::from(*x as f32)).collect();
+                    let rounded: Result<f64> = judged(&rounded);
+                    assert_ne!(rounded?, found.margin, "{name} {threat:?}: an f32 image is another one");
+                }
+            }
+            assert!(kept > 100, "{threat:?}: {kept}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn in_f64_a_step_is_that_of_its_formula_and_in_f32_it_is_rounded() -> Result<()> {
+    let (eps, single, double) = (0.3, models(INPUTS, 24, 5, DType::F32)?, models(INPUTS, 24, 5, DType::F64)?);
+    for (single, double) in single.iter().zip(&double) {
+        let precise = Classifier::<f64>::on(double.frozen.as_ref(), INPUTS, &Device::Cpu)?;
+        let examples = coarse(&precise, 20)?;
+        let fine = Fgsm::new(Threat::l2(eps)).run(&precise, &examples, Seed(0))?;
+        let classifier = Classifier::new(single.frozen.as_ref(), INPUTS)?;
+        let labels = examples.iter().map(|example| example.label).collect();
+        let rounded = Examples::new(&classifier, images(20, INPUTS, 1.0), labels)?;
+        let rounded = Fgsm::new(Threat::l2(eps)).run(&classifier, &rounded, Seed(0))?;
+        for ((fine, rounded), example) in fine.iter().zip(&rounded).zip(examples.iter()) {
+            let mut c = Vec::new();
+            Loss::away(Objective::CrossEntropy).gradient(example.logits, example.label, &mut c);
+            let g = precise.gradients(example.image, &c)?;
+            let length = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+            let expected = example.image.iter().zip(&g).map(|(x, g)| (x + eps * g / length).clamp(0.0, 1.0));
+            let largest = |apart: f64, (a, b): (f64, &f64)| apart.max((a - b).abs());
+            assert!(expected.zip(&fine.last).fold(0.0, largest) < 1e-14);
+            let apart = rounded.last.iter().map(|x| f64::from(*x)).zip(&fine.last).fold(0.0, largest);
+            assert!((1e-9..1e-5).contains(&apart), "{apart}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn results_do_not_depend_on_batch_order_or_threads() -> Result<()> {
     let inputs = 196;
@@ -167,9 +233,14 @@ fn results_do_not_depend_on_batch_order_or_threads() -> Result<()> {
 
 #[test]
 fn rows_do_not_depend_on_their_company() -> Result<()> {
+    rows_alone_and_among_others::<f32>()?;
+    rows_alone_and_among_others::<f64>()
+}
+
+fn rows_alone_and_among_others<T: FloatDType + std::fmt::Debug>() -> Result<()> {
     let inputs = 784;
-    for model in models(inputs, 100, 10, DType::F32)? {
-        let classifier = Classifier::new(model.frozen.as_ref(), inputs)?;
+    for model in models(inputs, 100, 10, T::DTYPE)? {
+        let classifier = Classifier::<T>::on(model.frozen.as_ref(), inputs, &Device::Cpu)?;
         let all = images(300, inputs, 1.0);
         let (logits, ones) = (classifier.logits(&all)?, vec![1.0, -1.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]);
         let gradients = classifier.gradients(&all, &ones.repeat(300))?;
@@ -186,7 +257,7 @@ fn rows_do_not_depend_on_their_company() -> Result<()> {
 #[test]
 fn the_gradient_of_a_loss_is_that_of_central_differences() -> Result<()> {
     for model in models(12, 9, 5, DType::F64)? {
-        let classifier = Classifier::with_type(model.frozen.as_ref(), 12, DType::F64, &Device::Cpu)?;
+        let classifier = Classifier::<f64>::on(model.frozen.as_ref(), 12, &Device::Cpu)?;
         let image = images(1, 12, 0.6);
         let logits = classifier.logits(&image)?;
         for objective in [Objective::CrossEntropy, Objective::Margin, Objective::Dlr] {
@@ -196,12 +267,12 @@ fn the_gradient_of_a_loss_is_that_of_central_differences() -> Result<()> {
                 let gradient = classifier.gradients(&image, &c)?;
                 for (pixel, slope) in gradient.into_iter().enumerate() {
                     let at = |shift: f64| -> Result<f64> {
-                        let mut moved: Vec<f64> = image.iter().map(|x| f64::from(*x)).collect();
+                        let mut moved = image.clone();
                         moved[pixel] += shift;
                         Ok(loss.value(&classifier.logits(&moved)?, 1))
                     };
                     let difference = (at(1e-6)? - at(-1e-6)?) / 2e-6;
-                    let close = (difference - f64::from(slope)).abs() < 1e-5 * (1.0 + difference.abs());
+                    let close = (difference - slope).abs() < 1e-6 * (1.0 + difference.abs());
                     assert!(close, "{loss:?}: {difference} is not {slope}");
                 }
             }

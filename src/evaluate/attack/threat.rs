@@ -1,5 +1,6 @@
 //! What an attacker may do to an image: move it inside a ball around it, and inside the box [0, 1] of all images.
 
+use candle_core::FloatDType;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ impl Threat {
     }
 }
 
-/// How far an image is from its original, measured in f64 on the f32 pixels.
+/// How far an image is from its original, measured in f64 on the pixels as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Distance {
     /// Largest change of a pixel.
@@ -73,10 +74,10 @@ pub struct Distance {
 
 impl Distance {
     /// Measures the way from one image to another of the same size. A NaN pixel makes both norms NaN.
-    pub fn between(original: &[f32], image: &[f32]) -> Self {
+    pub fn between<T: FloatDType>(original: &[T], image: &[T]) -> Self {
         let (mut linf, mut square, mut l0) = (0f64, 0f64, 0);
         for (a, b) in original.iter().zip(image) {
-            let change = (f64::from(*b) - f64::from(*a)).abs();
+            let change = (b.to_f64() - a.to_f64()).abs();
             // max() passes over a NaN, which must not look like no change.
             linf = if change > linf || change.is_nan() { change } else { linf };
             square += change * change;
@@ -95,8 +96,8 @@ impl Distance {
 }
 
 /// Whether every pixel is in [0, 1].
-pub fn in_box(image: &[f32]) -> bool {
-    image.iter().all(|pixel| (0.0..=1.0).contains(pixel))
+pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
+    image.iter().all(|pixel| (T::zero()..=T::one()).contains(pixel))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{Check, NEGLIGIBLE, RESTARTS, accuracy};
 use crate::evaluate::attack::{Classifier, Examples, MultiTarget, Outcome, Pgd, Setting, Threat};
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use serde::Serialize;
 
 /// Part of its whole way that a mean margin may still fall when steps are doubled.
@@ -25,7 +25,11 @@ pub struct StepPoint {
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn step_curve(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<StepPoint>> {
+pub fn step_curve<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
+    setting: &Setting,
+) -> Result<Vec<StepPoint>> {
     let clean = examples.iter().map(|example| example.margin().max(0.0)).sum::<f64>() / examples.len().max(1) as f64;
     let mut curve = vec![StepPoint { steps: 0, accuracy: examples.accuracy(), mean_margin: clean }];
     for steps in STEPS {
@@ -54,7 +58,7 @@ pub fn steps_converge(curve: &[StepPoint]) -> Vec<Check> {
 }
 
 /// Robust accuracy after the first run, the first two, and so on, of an attack with that many restarts.
-pub fn restart_curve(outcomes: &[Outcome], threat: Threat) -> Vec<f64> {
+pub fn restart_curve<T: FloatDType>(outcomes: &[Outcome<T>], threat: Threat) -> Vec<f64> {
     let needed: Vec<Option<usize>> = outcomes
         .iter()
         .map(|outcome| outcome.adversarial.as_ref().filter(|_| outcome.breaks(threat)).map(|found| found.run))
@@ -67,7 +71,11 @@ pub fn restart_curve(outcomes: &[Outcome], threat: Threat) -> Vec<f64> {
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn eps_curve(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<(f64, f64)>> {
+pub fn eps_curve<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
+    setting: &Setting,
+) -> Result<Vec<(f64, f64)>> {
     let sizes = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0].map(|factor| factor * setting.threat.eps);
     let point = |eps: f64| {
         let threat = Threat { eps, ..setting.threat };

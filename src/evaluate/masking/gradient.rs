@@ -3,7 +3,7 @@
 use super::{Check, median, share};
 use crate::evaluate::attack::{Classifier, Example, Examples, Loss, Objective};
 use crate::rng::Seed;
-use candle_core::{DType, Result};
+use candle_core::{DType, FloatDType, Result};
 
 /// Shift of a pixel to either side, in f64 and in f32: small against the distance of kinks, large against rounding.
 const SHIFT: [f64; 2] = [1e-5, 1e-3];
@@ -18,7 +18,7 @@ const SATURATED: f64 = 0.5;
 ///
 /// # Errors
 /// When the network fails.
-pub fn gradient_norms(classifier: &Classifier<'_>, examples: &Examples) -> Result<Vec<f64>> {
+pub fn gradient_norms<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<Vec<f64>> {
     let right = examples.filter(|example| example.is_correct());
     let mut cotangents = Vec::new();
     for example in right.iter() {
@@ -30,7 +30,7 @@ pub fn gradient_norms(classifier: &Classifier<'_>, examples: &Examples) -> Resul
         }
     }
     let gradients = classifier.gradients(right.images(), &cotangents)?;
-    let norm = |gradient: &[f32]| gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+    let norm = |gradient: &[T]| gradient.iter().map(|g| g.to_f64().powi(2)).sum::<f64>().sqrt();
     Ok(gradients.chunks_exact(classifier.inputs()).map(norm).collect())
 }
 
@@ -39,7 +39,7 @@ pub fn gradient_norms(classifier: &Classifier<'_>, examples: &Examples) -> Resul
 ///
 /// # Errors
 /// When the network fails.
-pub fn gradients_vanish(classifier: &Classifier<'_>, examples: &Examples) -> Result<Check> {
+pub fn gradients_vanish<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<Check> {
     let norms = gradient_norms(classifier, examples)?;
     let zeros = norms.iter().filter(|norm| **norm == 0.0).count();
     Ok(Check::at_most("no gradient is exactly 0", share(zeros, norms.len()), 0.0))
@@ -47,8 +47,8 @@ pub fn gradients_vanish(classifier: &Classifier<'_>, examples: &Examples) -> Res
 
 /// Part of the examples classified right whose softmax is exactly 1 in f32: an attack that computes in f32 sees no
 /// gradient there.
-pub fn softmax_saturates(examples: &Examples) -> Check {
-    let saturated = |example: &Example<'_>| {
+pub fn softmax_saturates<T: FloatDType>(examples: &Examples<T>) -> Check {
+    let saturated = |example: &Example<'_, T>| {
         let others = (0..example.logits.len()).filter(|class| *class != example.label);
         let rest: f64 = others.map(|class| (example.logits[class] - example.logits[example.label]).exp()).sum();
         (1.0 / (1.0 + rest)) as f32 == 1.0
@@ -66,10 +66,10 @@ pub fn softmax_saturates(examples: &Examples) -> Check {
 ///
 /// # Errors
 /// When the network fails.
-pub fn gradients_match_differences(
-    classifier: &Classifier<'_>,
-    precise: &Classifier<'_>,
-    examples: &Examples,
+pub fn gradients_match_differences<T: FloatDType, P: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    precise: &Classifier<'_, P>,
+    examples: &Examples<T>,
     probes: usize,
 ) -> Result<Check> {
     let right = examples.filter(|example| example.is_correct());
@@ -84,15 +84,19 @@ pub fn gradients_match_differences(
 }
 
 /// 1 - cosine at one example; 0 if both vectors are 0, NaN if one is.
-fn deviation(classifier: &Classifier<'_>, precise: &Classifier<'_>, example: Example<'_>) -> Result<f64> {
-    let shift = if precise.dtype() == DType::F64 { SHIFT[0] } else { SHIFT[1] };
+fn deviation<T: FloatDType, P: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    precise: &Classifier<'_, P>,
+    example: Example<'_, T>,
+) -> Result<f64> {
+    let shift = if P::DTYPE == DType::F64 { SHIFT[0] } else { SHIFT[1] };
     let target = example.targets()[0];
     let loss = Loss::toward(Objective::Margin, target);
     let mut cotangent = Vec::new();
     loss.gradient(example.logits, example.label, &mut cotangent);
     let gradient = classifier.gradients(example.image, &cotangent)?;
 
-    let image: Vec<f64> = example.image.iter().map(|x| f64::from(*x)).collect();
+    let image: Vec<f64> = example.image.iter().map(|x| x.to_f64()).collect();
     let mut shifted = Vec::with_capacity(2 * image.len() * image.len());
     for pixel in 0..image.len() {
         for shift in [shift, -shift] {
@@ -107,7 +111,7 @@ fn deviation(classifier: &Classifier<'_>, precise: &Classifier<'_>, example: Exa
 
     let product =
         |a: &dyn Fn(usize) -> f64, b: &dyn Fn(usize) -> f64| (0..image.len()).map(|i| a(i) * b(i)).sum::<f64>();
-    let g = |i: usize| f64::from(gradient[i]);
+    let g = |i: usize| gradient[i].to_f64();
     let d = |i: usize| differences[i];
     let (gg, dd, gd) = (product(&g, &g), product(&d, &d), product(&g, &d));
     Ok(if gg == 0.0 && dd == 0.0 { 0.0 } else { 1.0 - gd / (gg * dd).sqrt() })

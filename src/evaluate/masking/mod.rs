@@ -21,7 +21,7 @@ use crate::evaluate::attack::{
     Attack, Classifier, Counts, DISTRIBUTIONS, Ddn, Examples, Fgsm, MultiTarget, Noise, Norm, Objective, Outcome, Pgd,
     Setting, Square, Start, Stop, Threat, worst_case,
 };
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl Check {
 
 /// The rows, and the curves and attacks behind some of them.
 #[derive(Debug, Clone)]
-pub struct Checklist {
+pub struct Checklist<T = f32> {
     /// All rows.
     pub rows: Vec<Check>,
     /// Accuracy against the number of steps.
@@ -66,21 +66,21 @@ pub struct Checklist {
     /// Robust accuracy after 1, 2, .. runs from random points.
     pub restarts: Vec<f64>,
     /// What the white-box attacks found.
-    pub white_box: Vec<Outcome>,
+    pub white_box: Vec<Outcome<T>>,
 }
 
 /// Makes the attacks and all rows but that of transfer, which needs a second network ([`transfer_adds_nothing`]).
 ///
-/// `precise` is the same network in f64, for the differences; without it they are taken in f32.
+/// `precise` is the same network in f64, for the differences; without it they are taken in its own numbers.
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn checklist(
-    classifier: &Classifier<'_>,
-    precise: Option<&Classifier<'_>>,
-    examples: &Examples,
+pub fn checklist<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    precise: Option<&Classifier<'_, f64>>,
+    examples: &Examples<T>,
     setting: &Setting,
-) -> Result<Checklist> {
+) -> Result<Checklist<T>> {
     let &Setting { threat, seed, .. } = setting;
     let single = Fgsm::new(threat).run(classifier, examples, seed)?;
     let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
@@ -100,12 +100,19 @@ pub fn checklist(
     rows.push(black_box_adds_nothing(&white, &square.run(classifier, examples, seed)?, threat));
     rows.push(gradients_vanish(classifier, examples)?);
     rows.push(softmax_saturates(examples));
-    rows.push(gradients_match_differences(classifier, precise.unwrap_or(classifier), examples, PROBES)?);
+    rows.push(match precise {
+        Some(precise) => gradients_match_differences(classifier, precise, examples, PROBES)?,
+        None => gradients_match_differences(classifier, classifier, examples, PROBES)?,
+    });
     Ok(Checklist { rows, steps, restarts: restart_curve(&restarted, threat), white_box: white })
 }
 
 /// The worst case of projected gradient descent from the image, on the cross-entropy and towards every wrong class.
-fn from_image(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<Outcome>> {
+fn from_image<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
+    setting: &Setting,
+) -> Result<Vec<Outcome<T>>> {
     let one = Setting { restarts: 1, stop: Stop::AtSuccess, ..*setting };
     let pgd = Attack::Pgd.run(classifier, examples, &one)?;
     let targets = Attack::MtPgd.run(classifier, examples, &one)?;
@@ -116,7 +123,7 @@ fn from_image(classifier: &Classifier<'_>, examples: &Examples, setting: &Settin
 ///
 /// # Errors
 /// When the network fails.
-pub fn deterministic(classifier: &Classifier<'_>, examples: &Examples) -> Result<Check> {
+pub fn deterministic<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<Check> {
     let [a, b] = [classifier.logits(examples.images())?, classifier.logits(examples.images())?];
     let differences = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
     // max() passes over a NaN.
@@ -125,7 +132,7 @@ pub fn deterministic(classifier: &Classifier<'_>, examples: &Examples) -> Result
 }
 
 /// Part of the examples whose outputs are all in [0, 1] and add up to 1, as probabilities do.
-pub fn returns_logits(examples: &Examples) -> Check {
+pub fn returns_logits<T: FloatDType>(examples: &Examples<T>) -> Check {
     let are_probabilities = |logits: &[f64]| {
         logits.iter().all(|z| (0.0..=1.0).contains(z)) && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-5
     };
@@ -134,17 +141,21 @@ pub fn returns_logits(examples: &Examples) -> Check {
 }
 
 /// Part of the examples that a single step broke and the iterative attacks did not.
-pub fn covers(iterative: &[Outcome], single: &[Outcome], threat: Threat) -> Check {
+pub fn covers<T: FloatDType>(iterative: &[Outcome<T>], single: &[Outcome<T>], threat: Threat) -> Check {
     Check::at_most("iterative attacks break what one step breaks", added(iterative, single, threat), NEGLIGIBLE)
 }
 
 /// Part of the examples that random noise broke and the white-box attacks did not.
-pub fn noise_adds_nothing(white_box: &[Outcome], noise: &[Outcome], threat: Threat) -> Check {
+pub fn noise_adds_nothing<T: FloatDType>(white_box: &[Outcome<T>], noise: &[Outcome<T>], threat: Threat) -> Check {
     Check::at_most("random noise breaks nothing that attacks missed", added(white_box, noise, threat), 0.0)
 }
 
 /// Part of the examples that an attack without gradients broke and the white-box attacks did not.
-pub fn black_box_adds_nothing(white_box: &[Outcome], black_box: &[Outcome], threat: Threat) -> Check {
+pub fn black_box_adds_nothing<T: FloatDType>(
+    white_box: &[Outcome<T>],
+    black_box: &[Outcome<T>],
+    threat: Threat,
+) -> Check {
     let name = "an attack without gradients adds nothing";
     Check::at_most(name, added(white_box, black_box, threat), NEGLIGIBLE)
 }
@@ -155,14 +166,14 @@ pub fn black_box_adds_nothing(white_box: &[Outcome], black_box: &[Outcome], thre
 ///
 /// # Errors
 /// When the network fails.
-pub fn transfer_adds_nothing(
-    classifier: &Classifier<'_>,
-    white_box: &[Outcome],
-    surrogate: &[Outcome],
+pub fn transfer_adds_nothing<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    white_box: &[Outcome<T>],
+    surrogate: &[Outcome<T>],
     threat: Threat,
 ) -> Result<Check> {
-    let made: Vec<&Outcome> = surrogate.iter().filter(|outcome| !outcome.last.is_empty()).collect();
-    let images: Vec<f32> = made.iter().flat_map(|outcome| outcome.last.iter().copied()).collect();
+    let made: Vec<&Outcome<T>> = surrogate.iter().filter(|outcome| !outcome.last.is_empty()).collect();
+    let images: Vec<T> = made.iter().flat_map(|outcome| outcome.last.iter().copied()).collect();
     let logits = classifier.logits(&images)?;
     let broken = by_index(white_box, threat);
     let fooled = made.iter().zip(logits.chunks_exact(classifier.classes())).filter(|(outcome, logits)| {
@@ -178,9 +189,14 @@ pub fn transfer_adds_nothing(
 /// An example whose nearest boundary is just inside the ball is broken by some random points and not by others, on any
 /// network; with one attack alone that is a few images in a thousand between ten runs and twenty. What may not grow with
 /// the number of restarts is the worst case, which is what is reported. [`restart_curve`] tells of the runs alone.
-pub fn restarts_converge(restarted: &[Outcome], others: &[Outcome], threat: Threat, half: usize) -> Check {
+pub fn restarts_converge<T: FloatDType>(
+    restarted: &[Outcome<T>],
+    others: &[Outcome<T>],
+    threat: Threat,
+    half: usize,
+) -> Check {
     let broken = by_index(others, threat);
-    let late = |outcome: &&Outcome| {
+    let late = |outcome: &&Outcome<T>| {
         let found = outcome.adversarial.as_ref().filter(|_| outcome.breaks(threat));
         found.is_some_and(|found| found.run >= half) && broken.get(&outcome.index) != Some(&true)
     };
@@ -194,9 +210,9 @@ pub fn restarts_converge(restarted: &[Outcome], others: &[Outcome], threat: Thre
 ///
 /// # Errors
 /// When the network fails.
-pub fn large_balls_break_all(
-    classifier: &Classifier<'_>,
-    examples: &Examples,
+pub fn large_balls_break_all<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
     setting: &Setting,
 ) -> Result<Vec<Check>> {
     let left = |eps: f64| {
@@ -223,7 +239,11 @@ pub fn large_balls_break_all(
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn noise(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting) -> Result<Vec<Outcome>> {
+pub fn noise<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
+    setting: &Setting,
+) -> Result<Vec<Outcome<T>>> {
     let runs = DISTRIBUTIONS
         .into_iter()
         .map(|distribution| Noise::new(setting.threat, distribution).run(classifier, examples, setting.seed));
@@ -232,17 +252,17 @@ pub fn noise(classifier: &Classifier<'_>, examples: &Examples, setting: &Setting
 }
 
 /// Part of the examples that `second` broke and `first` did not.
-fn added(first: &[Outcome], second: &[Outcome], threat: Threat) -> f64 {
+fn added<T: FloatDType>(first: &[Outcome<T>], second: &[Outcome<T>], threat: Threat) -> f64 {
     let broken = by_index(first, threat);
-    let missed = |outcome: &&Outcome| outcome.breaks(threat) && broken.get(&outcome.index) == Some(&false);
+    let missed = |outcome: &&Outcome<T>| outcome.breaks(threat) && broken.get(&outcome.index) == Some(&false);
     share(second.iter().filter(missed).count(), first.len())
 }
 
-fn by_index(outcomes: &[Outcome], threat: Threat) -> BTreeMap<usize, bool> {
+fn by_index<T: FloatDType>(outcomes: &[Outcome<T>], threat: Threat) -> BTreeMap<usize, bool> {
     outcomes.iter().map(|outcome| (outcome.index, outcome.breaks(threat))).collect()
 }
 
-fn accuracy(outcomes: &[Outcome], threat: Threat) -> f64 {
+fn accuracy<T: FloatDType>(outcomes: &[Outcome<T>], threat: Threat) -> f64 {
     Counts::of(outcomes, threat).robust_accuracy()
 }
 
@@ -257,7 +277,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Median over the first examples of the L2 distance to the nearest one of another class; infinite for one class.
-fn nearest_other(examples: &Examples) -> f64 {
+fn nearest_other<T: FloatDType>(examples: &Examples<T>) -> f64 {
     let some: Vec<_> = examples.iter().take(NEIGHBOURS).collect();
     let nearest = some.iter().map(|example| {
         let others = some.iter().filter(|other| other.label != example.label);

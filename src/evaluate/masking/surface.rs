@@ -2,7 +2,7 @@
 
 use crate::evaluate::attack::{Classifier, Example, Loss, Objective};
 use crate::rng::Seed;
-use candle_core::Result;
+use candle_core::{FloatDType, Result};
 
 /// Points along each side.
 const SIDE: usize = 21;
@@ -22,28 +22,33 @@ pub struct Surface {
 ///
 /// # Errors
 /// When the network fails.
-pub fn loss_surface(classifier: &Classifier<'_>, example: Example<'_>, eps: f64, seed: Seed) -> Result<Surface> {
+pub fn loss_surface<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    example: Example<'_, T>,
+    eps: f64,
+    seed: Seed,
+) -> Result<Surface> {
     let loss = Loss::away(Objective::CrossEntropy);
     let mut cotangent = Vec::new();
     loss.gradient(example.logits, example.label, &mut cotangent);
     let gradient = classifier.gradients(example.image, &cotangent)?;
     let mut stream = seed.stream(&format!("masking/surface/{}", example.index));
-    let random: Vec<f32> = example.image.iter().map(|_| if stream.uniform() < 0.5 { -1.0 } else { 1.0 }).collect();
-    let uphill: Vec<f32> = gradient.iter().map(|g| if *g == 0.0 { 0.0 } else { g.signum() }).collect();
+    let sign = |v: f64| T::from_f64(if v == 0.0 { 0.0 } else { v.signum() });
+    let random: Vec<T> = example.image.iter().map(|_| sign(if stream.uniform() < 0.5 { -1.0 } else { 1.0 })).collect();
+    let uphill: Vec<T> = gradient.iter().map(|g| sign(g.to_f64())).collect();
     let half = (SIDE / 2) as f64;
     let coordinates: Vec<f64> = (0..SIDE).map(|place| (place as f64 - half) / half * eps).collect();
 
     let mut points = Vec::with_capacity(SIDE * SIDE * example.image.len());
     for a in &coordinates {
         for b in &coordinates {
-            let directions = uphill.iter().zip(&random).map(|(u, r)| *a as f32 * u + *b as f32 * r);
-            points.extend(example.image.iter().zip(directions).map(|(x, d)| x + d));
+            let directions = uphill.iter().zip(&random).map(|(u, r)| T::from_f64(*a) * *u + T::from_f64(*b) * *r);
+            points.extend(example.image.iter().zip(directions).map(|(x, d)| *x + d));
         }
     }
     let logits = classifier.logits(&points)?;
     let values: Vec<f64> = logits.chunks_exact(classifier.classes()).map(|z| loss.value(z, example.label)).collect();
-    let slope =
-        |direction: &[f32]| gradient.iter().zip(direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum::<f64>();
+    let slope = |direction: &[T]| gradient.iter().zip(direction).map(|(g, d)| g.to_f64() * d.to_f64()).sum::<f64>();
     let (up, aside) = (slope(&uphill), slope(&random));
     let clean = loss.value(example.logits, example.label);
     let plane = coordinates.iter().flat_map(|a| coordinates.iter().map(move |b| clean + a * up + b * aside));

@@ -19,7 +19,7 @@ use crate::record::{Ending, EvaluationRow, Store};
 use crate::rng::Seed;
 use crate::train::Control;
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, FloatDType, Tensor};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -67,11 +67,43 @@ impl Runner for Attacker<'_> {
                 return Ok(Some(AttackRecord::empty(ending(parameters, Some(step)))));
             }
         };
-        let precise = match spec.precision {
-            Precision::F32 => None,
-            Precision::F64 => Some(self.precise(spec, &model, device)?),
-        };
-        let classifier = self.classifier(precise.as_ref().unwrap_or(&model), spec.precision, device)?;
+        let ending = ending(model.parameters.count(), None);
+        match spec.precision {
+            Precision::F32 => self.attack::<f32>(spec, &model, &model, ending, device, tick),
+            Precision::F64 => {
+                let precise = self.precise(spec, &model, device)?;
+                self.attack::<f64>(spec, &model, &precise, ending, device, tick)
+            }
+        }
+    }
+}
+
+/// Random test images; fewer of them are always the first of more, so that networks have images in common.
+fn attacked(of: usize, count: usize) -> Vec<usize> {
+    let mut rows = Seed(0).stream("attacked").permutation(of);
+    rows.truncate(count);
+    rows
+}
+
+/// A network to attack, or why there is none.
+enum Loaded {
+    Model(Box<Model>),
+    Diverged { parameters: usize, step: usize },
+}
+
+impl Attacker<'_> {
+    /// The stages of a run on `subject`: the trained model in the numbers of the attack.
+    fn attack<T: FloatDType>(
+        &self,
+        spec: &AttackSpec,
+        model: &Model,
+        subject: &Model,
+        ending: Ending,
+        device: &Device,
+        tick: &mut Tick<'_>,
+    ) -> Result<Option<AttackRecord>> {
+        let classifier = Classifier::<T>::on(subject.frozen.as_ref(), self.data.test.features(), device)?;
+        let classifier = classifier.with_batch(self.batch);
         let examples = self.examples(spec, &classifier)?;
         let mut run = Run {
             spec,
@@ -83,7 +115,7 @@ impl Runner for Attacker<'_> {
         };
         run.clean();
         if let Some(export) = self.export {
-            run.export_network(&model, export)?;
+            run.export_network(model, export)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
         let stages = spec.attacks.len() + 4;
@@ -110,17 +142,17 @@ impl Runner for Attacker<'_> {
         if !go_on("certificates") {
             return Ok(None);
         }
-        let certificates = if spec.certify { Some(run.certify(&model, &self.data.test, device)?) } else { None };
+        let certificates = if spec.certify { Some(run.certify(model, &self.data.test, device)?) } else { None };
         if !go_on("checklist") {
             return Ok(None);
         }
-        let Findings { checks, effort } = self.checklist(spec, &model, &run, device)?;
+        let Findings { checks, effort } = self.checklist(spec, model, &run, device)?;
         let images = run.shown(self.data.test.len())?;
         if let Some(export) = self.export {
             run.export_results(certificates.as_ref(), export)?;
         }
         Ok(Some(AttackRecord {
-            ending: ending(model.parameters.count(), None),
+            ending,
             examples: run.ledger.rows(certificates.as_ref()),
             evaluations: run.evaluations,
             checks,
@@ -128,22 +160,7 @@ impl Runner for Attacker<'_> {
             images,
         }))
     }
-}
 
-/// Random test images; fewer of them are always the first of more, so that networks have images in common.
-fn attacked(of: usize, count: usize) -> Vec<usize> {
-    let mut rows = Seed(0).stream("attacked").permutation(of);
-    rows.truncate(count);
-    rows
-}
-
-/// A network to attack, or why there is none.
-enum Loaded {
-    Model(Box<Model>),
-    Diverged { parameters: usize, step: usize },
-}
-
-impl Attacker<'_> {
     fn load(&self, spec: &AttackSpec, device: &Device) -> Result<Loaded> {
         let model = spec.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
         let path = match &spec.weights {
@@ -176,60 +193,60 @@ impl Attacker<'_> {
         Ok(precise)
     }
 
-    fn classifier<'m>(&self, model: &'m Model, precision: Precision, device: &Device) -> Result<Classifier<'m>> {
-        let network = model.frozen.as_ref();
-        let classifier = Classifier::with_type(network, self.data.test.features(), precision.dtype(), device)?;
-        Ok(classifier.with_batch(self.batch))
-    }
-
     /// The images that are attacked: the same for every network and seed, so that networks can be compared in pairs.
-    fn examples(&self, spec: &AttackSpec, classifier: &Classifier<'_>) -> Result<Examples> {
+    fn examples<T: FloatDType>(&self, spec: &AttackSpec, classifier: &Classifier<'_, T>) -> Result<Examples<T>> {
         let test = &self.data.test;
         let mut rows = attacked(test.len(), spec.images);
         rows.sort_unstable();
-        let images = test.inputs(&rows, &Device::Cpu)?.flatten_all()?.to_vec1()?;
+        let images = test.inputs(&rows, &Device::Cpu)?.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1()?;
         let labels = rows.iter().map(|row| usize::from(test.labels[*row])).collect();
         Ok(Examples::of_indices(classifier, images, labels, rows)?)
     }
 
-    fn checklist(&self, spec: &AttackSpec, model: &Model, run: &Run<'_>, device: &Device) -> Result<Findings> {
+    fn checklist<T: FloatDType>(
+        &self,
+        spec: &AttackSpec,
+        model: &Model,
+        run: &Run<'_, T>,
+        device: &Device,
+    ) -> Result<Findings> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
         let chosen: BTreeSet<usize> = attacked(self.data.test.len(), spec.checklist_images).into_iter().collect();
         let examples = run.examples.filter(|example| chosen.contains(&example.index));
         let precise = self.precise(spec, model, device)?;
         let mut surrogates = Vec::new();
         for training in &spec.surrogates {
-            surrogates.extend(self.surrogate(training, device)?.map(|model| (training.arm.clone(), model)));
+            surrogates.extend(self.surrogate(training, T::DTYPE, device)?.map(|model| (training.arm.clone(), model)));
         }
         let setting = run.setting(*eps);
         let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples };
         checklist::make(&subject, &setting, &surrogates, device)
     }
 
-    /// Another trained network; None if its training diverged.
-    fn surrogate(&self, training: &TrainingSpec, device: &Device) -> Result<Option<Model>> {
+    /// Another trained network, in numbers of that type; None if its training diverged.
+    fn surrogate(&self, training: &TrainingSpec, dtype: DType, device: &Device) -> Result<Option<Model>> {
         let run = self.store.find(training)?;
         let run = run.with_context(|| format!("{} of seed {} is not trained", training.arm, training.seed.0))?;
         if run.manifest.diverged_at_step.is_some() {
             return Ok(None);
         }
-        let model = training.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
+        let model = training.model.build_as(dtype, self.data.test.features(), CLASSES, Seed(0), device)?;
         weights::load(&model.parameters, weights::read(&run.directory.join("weights.safetensors"))?)?;
         Ok(Some(model))
     }
 }
 
 /// The stages of a run, and what they have found so far.
-pub(super) struct Run<'r> {
+pub(super) struct Run<'r, T> {
     pub(super) spec: &'r AttackSpec,
-    pub(super) classifier: &'r Classifier<'r>,
-    pub(super) examples: &'r Examples,
-    pub(super) ledger: Ledger,
+    pub(super) classifier: &'r Classifier<'r, T>,
+    pub(super) examples: &'r Examples<T>,
+    pub(super) ledger: Ledger<T>,
     evaluations: Vec<EvaluationRow>,
     export: Option<&'r Export>,
 }
 
-impl Run<'_> {
+impl<T: FloatDType> Run<'_, T> {
     fn threat(&self, eps: f64) -> Threat {
         Threat { norm: self.spec.norm, eps }
     }
@@ -315,7 +332,7 @@ impl Run<'_> {
     }
 
     /// Mean passes through the network for each image.
-    fn passes(&mut self, attack: &str, eps: Option<f64>, outcomes: &[Outcome]) {
+    fn passes(&mut self, attack: &str, eps: Option<f64>, outcomes: &[Outcome<T>]) {
         let n = outcomes.len().max(1) as f64;
         let forward = outcomes.iter().map(|outcome| outcome.passes.forward).sum::<usize>() as f64 / n;
         let backward = outcomes.iter().map(|outcome| outcome.passes.backward).sum::<usize>() as f64 / n;
@@ -441,7 +458,7 @@ impl Run<'_> {
         }
         let count = places.len();
         let numbers = Tensor::from_vec(numbers, (count, 3), &Device::Cpu)?;
-        let pixels = |values: Vec<f32>| Tensor::from_vec(values, (count, self.classifier.inputs()), &Device::Cpu);
+        let pixels = |values: Vec<T>| Tensor::from_vec(values, (count, self.classifier.inputs()), &Device::Cpu);
         // Of each image: its place in the test set, and the network's confidence in its answer before and after.
         Ok(vec![("numbers".into(), numbers), ("clean".into(), pixels(clean)?), ("nearest".into(), pixels(nearest)?)])
     }

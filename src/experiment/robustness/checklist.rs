@@ -5,7 +5,7 @@ use crate::evaluate::masking::{self, Check, Checklist};
 use crate::model::Model;
 use crate::record::robustness::{CheckRow, EffortRow};
 use anyhow::Result;
-use candle_core::{DType, Device};
+use candle_core::{Device, FloatDType};
 
 /// What the checklist found.
 #[derive(Debug, Default)]
@@ -15,22 +15,23 @@ pub(super) struct Findings {
 }
 
 /// The network under suspicion, and the images.
-pub(super) struct Subject<'s> {
-    pub classifier: &'s Classifier<'s>,
+pub(super) struct Subject<'s, T> {
+    pub classifier: &'s Classifier<'s, T>,
     /// The same network in f64.
     pub precise: &'s Model,
-    pub examples: &'s Examples,
+    pub examples: &'s Examples<T>,
 }
 
-/// Makes all rows; `surrogates` are other networks by name, whose adversarial images are shown to this one.
-pub(super) fn make(
-    subject: &Subject<'_>,
+/// Makes all rows; `surrogates` are other networks by name, in the same numbers, whose adversarial images are shown to
+/// this one.
+pub(super) fn make<T: FloatDType>(
+    subject: &Subject<'_, T>,
     setting: &Setting,
     surrogates: &[(String, Model)],
     device: &Device,
 ) -> Result<Findings> {
     let Subject { classifier, precise, examples } = *subject;
-    let precise = Classifier::with_type(precise.frozen.as_ref(), classifier.inputs(), DType::F64, device)?;
+    let precise = Classifier::<f64>::on(precise.frozen.as_ref(), classifier.inputs(), device)?;
     let setting = Setting { stop: Stop::AtSuccess, ..*setting };
     let list = masking::checklist(classifier, Some(&precise), examples, &setting)?;
     let mut rows: Vec<(String, Check)> = list.rows.iter().map(|check| (check.name.to_string(), *check)).collect();
@@ -53,7 +54,7 @@ pub(super) fn make(
     Ok(Findings { checks: rows.into_iter().map(row).collect(), effort: effort(&list, norm, epsilon, n) })
 }
 
-fn effort(list: &Checklist, norm: &str, epsilon: f64, n: usize) -> Vec<EffortRow> {
+fn effort<T>(list: &Checklist<T>, norm: &str, epsilon: f64, n: usize) -> Vec<EffortRow> {
     let row = |kind: &str, amount, accuracy, mean_margin| EffortRow {
         kind: kind.into(),
         amount,
@@ -69,14 +70,14 @@ fn effort(list: &Checklist, norm: &str, epsilon: f64, n: usize) -> Vec<EffortRow
 }
 
 /// The strongest of the cheap attacks on another network, on the same images.
-fn transferred(
+fn transferred<T: FloatDType>(
     model: &Model,
-    examples: &Examples,
-    classifier: &Classifier<'_>,
+    examples: &Examples<T>,
+    classifier: &Classifier<'_, T>,
     setting: &Setting,
     device: &Device,
-) -> Result<Vec<Outcome>> {
-    let other = Classifier::with_type(model.frozen.as_ref(), classifier.inputs(), DType::F32, device)?;
+) -> Result<Vec<Outcome<T>>> {
+    let other = Classifier::<T>::on(model.frozen.as_ref(), classifier.inputs(), device)?;
     let other = other.with_batch(classifier.batch());
     let (labels, indices) = examples.iter().map(|example| (example.label, example.index)).unzip();
     let examples = Examples::of_indices(&other, examples.images().to_vec(), labels, indices)?;

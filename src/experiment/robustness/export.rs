@@ -7,7 +7,7 @@ use crate::evaluate::attack::{Attack, Example, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
 use crate::model::Model;
 use anyhow::{Context, Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, FloatDType, Tensor};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -60,18 +60,18 @@ impl Export {
 }
 
 /// What a run gives to an export.
-impl Run<'_> {
+impl<T: FloatDType> Run<'_, T> {
     /// What names begin with in an export.
     fn name(&self) -> String {
         format!("{}/seed{}/{}", self.spec.arm, self.spec.seed.0, self.spec.norm.name())
     }
 
-    fn tensor(&self, pixels: Vec<f32>) -> Result<Tensor> {
+    fn tensor(&self, pixels: Vec<T>) -> Result<Tensor> {
         Ok(Tensor::from_vec(pixels, (self.examples.len(), self.classifier.inputs()), &Device::Cpu)?)
     }
 
     pub(super) fn export_network(&self, model: &Model, export: &Export) -> Result<()> {
-        let numbers = |of: fn(&Example<'_>) -> i64| -> Result<Tensor> {
+        let numbers = |of: fn(&Example<'_, T>) -> i64| -> Result<Tensor> {
             let values: Vec<i64> = self.examples.iter().map(|example| of(&example)).collect();
             Ok(Tensor::new(values, &Device::Cpu)?)
         };
@@ -80,13 +80,10 @@ impl Run<'_> {
             ("labels".into(), numbers(|example| example.label as i64)?),
             ("indices".into(), numbers(|example| example.index as i64)?),
             ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
-            (
-                "settings/bits".into(),
-                Tensor::new(&[8 * self.spec.precision.dtype().size_in_bytes() as i64], &Device::Cpu)?,
-            ),
+            ("settings/bits".into(), Tensor::new(&[8 * T::DTYPE.size_in_bytes() as i64], &Device::Cpu)?),
         ]);
         let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
-        let logits: Vec<f32> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| *z as f32)).collect();
+        let logits: Vec<T> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| T::from_f64(*z))).collect();
         export.add([(
             format!("{network}/logits"),
             Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?,
@@ -99,7 +96,7 @@ impl Run<'_> {
     }
 
     /// The last iterates of an attack in a ball.
-    pub(super) fn export_last(&self, attack: Attack, eps: f64, outcomes: &[Outcome], export: &Export) -> Result<()> {
+    pub(super) fn export_last(&self, attack: Attack, eps: f64, outcomes: &[Outcome<T>], export: &Export) -> Result<()> {
         let images = self.examples.iter().zip(outcomes).flat_map(|(example, made)| last(example.image, made));
         let name = format!("{}/{}/eps{eps}/last", self.name(), attack.name());
         export.add([(name, self.tensor(images.collect())?)]);
@@ -107,9 +104,9 @@ impl Run<'_> {
     }
 
     pub(super) fn export_results(&self, certificates: Option<&Certificates>, export: &Export) -> Result<()> {
-        let choose = |within: f64| -> Vec<f32> {
+        let choose = |within: f64| -> Vec<T> {
             let entries = self.examples.iter().zip(self.ledger.entries());
-            let image = |(example, entry): (Example<'_>, &Entry)| {
+            let image = |(example, entry): (Example<'_, T>, &Entry<T>)| {
                 let inside = entry.distance <= within + TOLERANCE;
                 entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
             };
@@ -132,7 +129,7 @@ impl Run<'_> {
 }
 
 /// The last iterate of an attack; the image itself where none was needed.
-fn last(image: &[f32], outcome: &Outcome) -> Vec<f32> {
+fn last<T: FloatDType>(image: &[T], outcome: &Outcome<T>) -> Vec<T> {
     let made = !outcome.is_clean_error() && !outcome.last.is_empty();
     if made { outcome.last.clone() } else { image.to_vec() }
 }

@@ -4,6 +4,7 @@ use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, TOLER
 use crate::evaluate::certificate::Certificates;
 use crate::record::robustness::{ATTACKS, ExampleRow};
 use anyhow::{Context, Result};
+use candle_core::FloatDType;
 use std::collections::BTreeMap;
 
 /// Whoever finds misclassified images, as a column of `per_example.csv`.
@@ -30,14 +31,14 @@ impl Finder {
 }
 
 /// All images of a run.
-pub(super) struct Ledger {
+pub(super) struct Ledger<T> {
     norm: Norm,
-    entries: Vec<Entry>,
+    entries: Vec<Entry<T>>,
     places: BTreeMap<usize, usize>,
 }
 
 /// One image.
-pub(super) struct Entry {
+pub(super) struct Entry<T> {
     pub index: usize,
     label: usize,
     pub prediction: usize,
@@ -51,12 +52,12 @@ pub(super) struct Entry {
     /// The smallest L2 distance of a misclassified image, which need not be that of the nearest one in another norm.
     pub distance_l2: f64,
     /// The nearest misclassified image.
-    pub image: Option<Vec<f32>>,
+    pub image: Option<Vec<T>>,
 }
 
-impl Ledger {
-    pub fn new(examples: &Examples, norm: Norm) -> Self {
-        let entry = |example: crate::evaluate::attack::Example<'_>| {
+impl<T: FloatDType> Ledger<T> {
+    pub fn new(examples: &Examples<T>, norm: Norm) -> Self {
+        let entry = |example: crate::evaluate::attack::Example<'_, T>| {
             let wrong = !example.is_correct();
             let distance = if wrong { 0.0 } else { f64::INFINITY };
             Entry {
@@ -73,12 +74,12 @@ impl Ledger {
                 image: None,
             }
         };
-        let entries: Vec<Entry> = examples.iter().map(entry).collect();
+        let entries: Vec<Entry<T>> = examples.iter().map(entry).collect();
         let places = entries.iter().enumerate().map(|(place, entry)| (entry.index, place)).collect();
         Self { norm, entries, places }
     }
 
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Entry<T>] {
         &self.entries
     }
 
@@ -88,7 +89,7 @@ impl Ledger {
     }
 
     /// Takes in what an attack found.
-    pub fn absorb(&mut self, finder: Finder, outcomes: &[Outcome]) -> Result<()> {
+    pub fn absorb(&mut self, finder: Finder, outcomes: &[Outcome<T>]) -> Result<()> {
         let column = finder.column()?;
         for outcome in outcomes {
             let Some(entry) = self.places.get(&outcome.index).map(|place| &mut self.entries[*place]) else { continue };
@@ -116,13 +117,13 @@ impl Ledger {
     /// The same for one attack alone.
     pub fn robust_against(&self, finder: Finder, eps: f64) -> Result<usize> {
         let column = finder.column()?;
-        let left = |entry: &&Entry| entry.found[column].is_none_or(|distance| distance > eps + TOLERANCE);
+        let left = |entry: &&Entry<T>| entry.found[column].is_none_or(|distance| distance > eps + TOLERANCE);
         Ok(self.entries.iter().filter(left).count())
     }
 
     pub fn rows(&self, certificates: Option<&Certificates>) -> Vec<ExampleRow> {
         let norm = self.norm.name();
-        let row = |(place, entry): (usize, &Entry)| {
+        let row = |(place, entry): (usize, &Entry<T>)| {
             let radii = certificates.map(|certificates| certificates.images[place].radii);
             let row = ExampleRow {
                 index: entry.index,
@@ -159,7 +160,7 @@ impl Ledger {
 }
 
 /// The logits' softmax at an image, in the class given.
-pub(super) fn confidence(classifier: &Classifier<'_>, image: &[f32], class: usize) -> Result<f64> {
+pub(super) fn confidence<T: FloatDType>(classifier: &Classifier<'_, T>, image: &[T], class: usize) -> Result<f64> {
     let logits = classifier.logits(image)?;
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|z| (z - largest).exp()).sum();

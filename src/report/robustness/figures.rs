@@ -14,7 +14,7 @@ use crate::record::statistics::Sample;
 use crate::record::{FinishedRun, Store};
 use crate::report::drawn::{self, Drawn};
 use anyhow::{Context, Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 
 /// Pixels of an image: an L2 radius covers a ball in Linf that is smaller by the square root of this.
@@ -298,11 +298,9 @@ impl Shown {
         let tensors: HashMap<String, Tensor> = candle_core::safetensors::load(&path, &Device::Cpu)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let tensor = |name: &str| tensors.get(name).with_context(|| format!("{} lacks {name}", path.display()));
-        Ok(Self {
-            numbers: tensor("numbers")?.to_vec2()?,
-            clean: tensor("clean")?.to_vec2()?,
-            nearest: tensor("nearest")?.to_vec2()?,
-        })
+        // Attacks in f64 keep images in f64.
+        let pixels = |name: &str| -> Result<Vec<Vec<f32>>> { Ok(tensor(name)?.to_dtype(DType::F32)?.to_vec2()?) };
+        Ok(Self { numbers: tensor("numbers")?.to_vec2()?, clean: pixels("clean")?, nearest: pixels("nearest")? })
     }
 
     fn example<'e>(&self, place: usize, examples: &'e [ExampleRow]) -> Result<&'e ExampleRow> {
