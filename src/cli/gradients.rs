@@ -108,7 +108,8 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let scheduler = workplace.scheduler(stop);
     // Times are taken alone: beside other runs they would be those of a busy machine.
     let alone = Scheduler { jobs: 1, ..workplace.scheduler(stop) };
-    let mut finished = Finished { probes: alone.run(&Prober, &runs.timings, &progress())?.finished, ..Finished::default() };
+    let mut finished =
+        Finished { probes: alone.run(&Prober, &runs.timings, &progress())?.finished, ..Finished::default() };
     finished.probes.extend(scheduler.run(&Prober, &runs.probes, &progress())?.finished);
     finished.selections = scheduler.run(&Checkerboard, &runs.selections, &progress())?.finished;
     let finals = chosen(&runs.selections, &finished.selections)?;

@@ -68,9 +68,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
     for name in Name::value_variants().iter().filter(wanted) {
         let exit = match name {
             Name::Checkerboard => checkerboard::execute(&checkerboard, &arguments.running, arguments.strict, &stop)?,
-            Name::Gradients => {
-                gradients::execute(&defaults(profile), &arguments.running, arguments.strict, &stop)?
-            }
+            Name::Gradients => gradients::execute(&defaults(profile), &arguments.running, arguments.strict, &stop)?,
             Name::MnistAttack => {
                 let how = mnist_attack::How::of(&arguments.running, arguments.strict);
                 mnist_attack::execute(&mnist, &how, &stop)?

@@ -151,7 +151,8 @@ pub(super) fn power_axis(least: f64, most: f64) -> Axis {
     let pad = 0.04 * (high - low).max(1.0);
     let (low, high) = (low - pad, high + pad);
     let apart = step(high - low, 5.0).max(1.0);
-    let power = |power: f64| (10f64.powf(power), format!("1e{}", power.round()).replace('-', "\u{2212}"));
+    let label = |power: f64| if power.round() == 0.0 { "1".into() } else { format!("1e{}", power.round()) };
+    let power = |power: f64| (10f64.powf(power), label(power).replace('-', "\u{2212}"));
     let ticks = multiples(low, high, apart).map(power).collect();
     Axis { low: 10f64.powf(low), high: 10f64.powf(high), ticks, scale: Scale::Logarithmic }
 }

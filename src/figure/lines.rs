@@ -9,7 +9,7 @@ use super::legend::Sign;
 use super::marks::mark;
 use super::sheet::{MARGIN, Plan, Sheet};
 use super::text::text_width;
-use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, SOFT_INK, Stroke, THIN};
+use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, SOFT_INK, Stroke};
 use super::{Image, labelled_arms};
 
 /// What an axis shows, and how.
@@ -90,6 +90,8 @@ pub struct LinePanel {
 
 /// Room between a plot and its neighbour.
 const GAP: f64 = 44.0;
+/// Diameter of a dot.
+const DOT: f64 = 11.0;
 /// Marks on a line.
 const MARKS: usize = 12;
 
@@ -247,7 +249,7 @@ fn draw_panel(
             }
             Drawing::Dashed => canvas.stroke(&points, Stroke::Dashed, LINE, style.color),
             Drawing::Dotted => canvas.stroke(&points, Stroke::Dotted, LINE, style.color),
-            Drawing::Dots => points.iter().for_each(|&point| canvas.line(point, point, 2.0 * THIN, style.color, 0.55)),
+            Drawing::Dots => points.iter().for_each(|&point| canvas.line(point, point, DOT, style.color, 0.6)),
         }
         if let (Some(text), Some(point)) = (&series.ending, points.last()) {
             labels.push(EndLabel { y: point.1, lines: vec![text.clone()], color: style.color });

@@ -29,8 +29,8 @@ pub use confusion::confusion_matrix;
 pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
-pub use lines::{AxisScale, Drawing, LinePanel, LineSeries, Quantity as LineQuantity, line_panels};
 pub use learning::{Course, CoursePanel, Quantity, learning_curves};
+pub use lines::{AxisScale, Drawing, LinePanel, LineSeries, Quantity as LineQuantity, line_panels};
 pub use parameters::{Mark, MarkPanel, accuracy_against_parameters};
 pub use robustness::{
     Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Outcome, RobustnessPanel, Role,

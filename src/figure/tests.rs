@@ -253,3 +253,35 @@ fn realistic_charts_are_drawn() -> Result<()> {
     accuracy_against_parameters("Accuracy against size", &sizes)?.save(&path("sizes-2.png"))?;
     accuracy_against_parameters("Accuracy against size", &sizes[..1])?.save(&path("sizes-1.png"))
 }
+
+fn line(arm: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
+    LineSeries { arm: arm.into(), label: arm.into(), drawing, points, band: Vec::new(), ending: None }
+}
+
+fn lines(series: Vec<LineSeries>) -> Vec<LinePanel> {
+    let x = LineQuantity::new("number of layers", AxisScale::Log);
+    let y = LineQuantity::new("gradient", AxisScale::Log);
+    vec![LinePanel { title: "One".into(), x, y, series, level: Some((1.0, "level".into())) }]
+}
+
+#[test]
+fn lines_reach_over_hundreds_of_powers_of_ten() {
+    let points = vec![(10.0, 1e-5), (100.0, 1e-80), (1000.0, 1e-150)];
+    let drawings = [Drawing::Marked, Drawing::Line, Drawing::Dashed, Drawing::Dotted, Drawing::Dots];
+    let series = drawings.into_iter().map(|drawing| line("fcnet", drawing, points.clone())).collect();
+    let image = line_panels("Gradients", &lines(series), &[(Drawing::Dashed, "a bound")]).unwrap();
+    assert!(image.width > 1000 && image.pixels.iter().any(|&value| value < 100));
+}
+
+#[test]
+fn lines_that_an_axis_cannot_show_are_refused() {
+    let told = |points: Vec<(f64, f64)>| {
+        let panels = lines(vec![line("fcnet", Drawing::Marked, points)]);
+        line_panels("Gradients", &panels, &[]).map_or_else(|error| error.to_string(), |_| "no error".into())
+    };
+    assert!(told(vec![(1.0, 0.0)]).contains("0 cannot be shown as \"gradient\""));
+    assert!(told(vec![(1.0, f64::NAN)]).contains("NaN cannot be shown"));
+    assert!(told(vec![(2.0, 1.0), (1.0, 1.0)]).contains("do not go on to the right"));
+    assert!(told(Vec::new()).contains("no point to draw"));
+    assert_eq!(told(vec![(1.0, 1.0)]), "no error");
+}

@@ -19,6 +19,8 @@ pub use pass_through::PassThrough;
 pub use resnet::ResNetConfig;
 
 use crate::nn::{Mode, Parameters, Scope};
+
+pub use crate::nn::{Activation, DenseInit};
 use crate::rng::Seed;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::Module;

@@ -77,6 +77,11 @@ impl Dense {
         &self.bias
     }
 
+    /// act
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// The same function of constants of another type.
     pub fn constant(&self, dtype: DType) -> Result<Self> {
         let [weight, bias] = [&self.weight, &self.bias].map(|tensor| tensor.detach().to_dtype(dtype));

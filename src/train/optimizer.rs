@@ -1,8 +1,8 @@
 //! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU.
 
-use crate::nn::{Parameters, Role};
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::optimizer as kernel;
+use crate::nn::{Parameters, Role};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use serde::{Deserialize, Serialize};
@@ -300,7 +300,8 @@ mod tests {
                 for step in 1..=5 {
                     let gradient = tensor(&[0.3 * f64::from(step), -0.1, 2.0])?;
                     let rate = |pace: &f64| Rule::at(&config, step, 0.05 * pace);
-                    let rules: Vec<Rule> = if paces.is_empty() { vec![rate(&1.0)] } else { paces.iter().map(rate).collect() };
+                    let rules: Vec<Rule> =
+                        if paces.is_empty() { vec![rate(&1.0)] } else { paces.iter().map(rate).collect() };
                     slot.step(&rules, &gradient)?;
                     step_composed(&rules, &composed, &gradient, &first, &second)?;
                 }

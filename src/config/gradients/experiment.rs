@@ -6,7 +6,7 @@ use crate::config::arms::{check_names, check_seeds};
 use crate::config::file::DataFile;
 use crate::config::{Phase, RunSpec};
 use crate::data::checkerboard::{Board, SplitSource};
-use crate::model::{ModelConfig, Size};
+use crate::model::{Activation, DenseInit, FcNetConfig, ModelConfig, Size};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, bail, ensure};
@@ -42,6 +42,43 @@ pub struct Arm {
     pub name: String,
     /// Name on charts.
     pub label: String,
+    /// What kind of network it is.
+    pub family: Family,
+}
+
+/// Networks that are drawn together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Dense layers.
+    Dense {
+        /// What follows every layer.
+        activation: &'static str,
+        /// How the weights start.
+        init: &'static str,
+    },
+    /// Han-layers, or residual blocks.
+    Other,
+}
+
+impl Family {
+    /// The activations of dense networks, in the order in which they are drawn.
+    pub const ACTIVATIONS: [&'static str; 3] = ["ReLU", "|.|", "tanh"];
+
+    fn of(model: &ModelConfig) -> Self {
+        let ModelConfig::Fcnet(FcNetConfig { activation, init, .. }) = model else { return Self::Other };
+        let activation = match activation {
+            Activation::Identity => "nothing",
+            Activation::Relu => Self::ACTIVATIONS[0],
+            Activation::Abs => Self::ACTIVATIONS[1],
+            Activation::Tanh => Self::ACTIVATIONS[2],
+        };
+        let init = match init {
+            DenseInit::KaimingNormal => "Kaiming",
+            DenseInit::XavierNormal => "Xavier",
+            DenseInit::Orthogonal => "orthogonal",
+        };
+        Self::Dense { activation, init }
+    }
 }
 
 /// Everything to be run.
@@ -83,6 +120,13 @@ impl Claims {
     /// The file that it was made from, profile and flags applied.
     pub fn file(&self) -> &ClaimsFile {
         &self.file
+    }
+
+    /// Part of the board's points whose class is 0: what answering 0 everywhere scores.
+    pub fn zeros(&self) -> f64 {
+        let board = self.file.board();
+        let zeros = (0..board.points()).filter(|point| board.label(*point) == 0).count();
+        zeros as f64 / board.points() as f64
     }
 
     /// Every run.
@@ -159,7 +203,7 @@ impl Claims {
     }
 
     fn course(&self, arm: &ArmFile) -> Probe {
-        let (file, size) = (&self.file, arm.model.size());
+        let file = &self.file;
         Probe::Course(Box::new(Course {
             moments: file.course.moments.clone(),
             samples: file.norms.samples,
@@ -168,7 +212,7 @@ impl Claims {
             steps: file.lipschitz.steps,
             board: file.board(),
             split: file.split(),
-            model: resized(&arm.model, size.width, size.depth),
+            model: arm.model.clone(),
             fit: FitConfig {
                 // Every hundredth is a moment at which gradients may be followed.
                 report_every: (file.course.iterations / 100).max(1),
@@ -296,7 +340,11 @@ impl ClaimsFile {
             }
             ensure!(arm.seeds != Some(0), "{key}: seeds is 0; use at least 1");
         }
-        let arms = self.arm.iter().map(|arm| Arm { name: arm.name.clone(), label: arm.label.clone() }).collect();
+        let arms = self
+            .arm
+            .iter()
+            .map(|arm| Arm { name: arm.name.clone(), label: arm.label.clone(), family: Family::of(&arm.model) })
+            .collect();
         let claims = Claims {
             name: name.clone(),
             title: self.experiment.title.clone(),

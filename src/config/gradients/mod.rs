@@ -4,8 +4,10 @@ mod experiment;
 mod file;
 mod flags;
 mod probe;
+#[cfg(test)]
+mod tests;
 
-pub use experiment::{Arm, Claims, Runs, layers_of};
+pub use experiment::{Arm, Claims, Family, Runs, layers_of};
 pub use file::{ClaimsFile, Extreme, Limit, Part};
 pub use flags::Flags;
 pub use probe::{Course, Probe, ProbeSpec};

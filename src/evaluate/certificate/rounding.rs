@@ -15,8 +15,8 @@
 //! kernels in [`crate::nn::kernels::han`] normalise in f64, whatever the type.
 
 use crate::model::Layer;
-use crate::nn::Dense;
-use candle_core::{DType, Result, Tensor};
+use crate::nn::{Activation, Dense};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// What a program computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,9 @@ impl LayerError {
     pub fn of_hidden(layer: &Layer, gain: f64, precision: Precision) -> Result<Self> {
         match layer {
             Layer::Dense(dense) => {
+                if dense.activation() == Activation::Tanh {
+                    bail!("a network with tanh has no certificate: how far a program's tanh is off is not known");
+                }
                 let (outputs, inputs) = dense.weight().dims2()?;
                 let gamma = precision.gamma(inputs + 2);
                 Ok(Self {

@@ -97,6 +97,7 @@ pub(super) fn stretch_row(
     let Found { largest, at_random } = ascent.search(&function, inputs, &mut stream, device)?;
     Ok(StretchRow {
         arm: spec.arm.clone(),
+        point: spec.point(),
         seed: spec.seed.0,
         depth,
         state: state.into(),

@@ -70,6 +70,9 @@ pub struct FlowRow {
 pub struct StretchRow {
     /// Which network.
     pub arm: String,
+    /// What was measured: stretch-depth and a number for an untrained network with as many inputs as it is wide, course
+    /// for one of the plane, in training.
+    pub point: String,
     /// Seed.
     pub seed: u64,
     /// Number of layers that its name on charts counts.

@@ -153,7 +153,8 @@ pub fn accuracies(claims: &Claims, finals: &[FinishedRun<RunSpec>]) -> Result<Ve
         let (name, depth, seed) = repetition(&run.spec);
         let Some(arm) = claims.arms.iter().position(|arm| arm.name == name) else { continue };
         let parameters = run.manifest.parameters;
-        let entry = all.entry((arm, depth)).or_insert_with(|| Accuracies { arm: name, depth, parameters, seeds: Vec::new() });
+        let entry =
+            all.entry((arm, depth)).or_insert_with(|| Accuracies { arm: name, depth, parameters, seeds: Vec::new() });
         let learning_rate = run.spec.fit.learning_rate;
         entry.seeds.push(DepthScore { seed, accuracy: accuracy(run, "test")?, learning_rate });
     }
@@ -259,7 +260,9 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             }
         }
     }
-    for row in finished.rows::<StretchRow>("stretch.csv")? {
+    // The start of a training is an untrained network too, of other inputs: it is on the chart alone.
+    let is_told = |row: &StretchRow| row.point != "course" || row.state == "trained";
+    for row in finished.rows::<StretchRow>("stretch.csv")?.into_iter().filter(is_told) {
         let of = |metric: &str| ClaimRow {
             state: Some(row.state.clone()),
             depth: Some(row.depth),

@@ -66,7 +66,7 @@ fn jacobian(results: &Results<'_>) -> Result<Image> {
     ];
     let panels: Vec<LinePanel> = panels.into_iter().filter(|panel| !panel.series.is_empty()).collect();
     let notes = [
-        (Drawing::Dots, "J: Jacobian of one Han-layer; 0 would be orthogonal up to the last digit"),
+        (Drawing::Dots, "J: Jacobian of one Han-layer; what is exactly 0 lies at the lower edge"),
         (Drawing::Dots, "at z = 0 the layer has no derivative, and |.| gets slope 0: one direction is lost"),
     ];
     line_panels("How far the Jacobian of a Han-layer is from orthogonal", &panels, &notes)
@@ -87,9 +87,10 @@ fn singular_values(results: &Results<'_>) -> Result<Image> {
             for arm in &results.claims.arms {
                 let of: Vec<&ExtentRow> =
                     rows.iter().filter(|row| row.arm == arm.name && row.to == to && row.state == state).collect();
-                for (drawing, value) in
-                    [(Drawing::Line, &(|row: &ExtentRow| row.most) as &dyn Fn(&ExtentRow) -> f64), (Drawing::Dashed, &|row: &ExtentRow| row.least)]
-                {
+                for (drawing, value) in [
+                    (Drawing::Line, &(|row: &ExtentRow| row.most) as &dyn Fn(&ExtentRow) -> f64),
+                    (Drawing::Dashed, &|row: &ExtentRow| row.least),
+                ] {
                     let points = distribution(of.iter().map(|row| value(row).max(SMALLEST)).collect());
                     if !points.is_empty() {
                         let (name, label, band) = (arm.name.clone(), arm.label.clone(), Vec::new());
@@ -144,15 +145,12 @@ fn depth(results: &Results<'_>) -> Result<Image> {
         ending: all.last().map(|(_, sample)| format!("{:.1} %", 100.0 * sample.median)),
     };
     let file = results.claims.file();
-    let crate::config::DataFile::Checkerboard(board) = &file.data;
-    let board = crate::data::checkerboard::Board { side: board.side, cells: board.cells };
-    let zeros = (0..board.points()).filter(|point| board.label(*point) == 0).count() as f64 / board.points() as f64;
     let panel = LinePanel {
         title: format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size),
         x: LineQuantity::new("number of layers (log scale)", AxisScale::Log),
         y: LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent),
         series: arms.iter().map(series).collect(),
-        level: Some((zeros, "answering class 0 everywhere".into())),
+        level: Some((results.claims.zeros(), "answering class 0 everywhere".into())),
     };
     let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
     line_panels("Checkerboard accuracy against depth", &[panel], &notes)
@@ -165,7 +163,9 @@ fn cost(results: &Results<'_>) -> Result<Image> {
     let layers = [("han", "hannet", "Han-layer"), ("dense", "fcnet", "dense layer")];
     let of = |layer: &str, pass: &str, single: bool, point: &dyn Fn(&CostRow) -> (f64, f64)| -> Vec<(f64, f64)> {
         let rows = rows.iter().filter(|row| row.layer == layer && row.pass == pass);
-        let rows = rows.filter(|row| if single { row.depth == 1 && file.widths.contains(&row.width) } else { row.width == file.depth_width });
+        let rows = rows.filter(|row| {
+            if single { row.depth == 1 && file.widths.contains(&row.width) } else { row.width == file.depth_width }
+        });
         let mut points: Vec<(f64, f64)> = rows.map(point).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         points.dedup_by(|a, b| a.0 == b.0);
@@ -185,7 +185,9 @@ fn cost(results: &Results<'_>) -> Result<Image> {
         line(arm, label, of(layer, "training", true, &|row| (row.width as f64, row.parameters as f64)), None)
     });
     panels.push(panel("Parameters of one layer", width(), "parameters (log scale)", parameters.into()));
-    for (pass, title) in [("forward", "Time of one layer, forward"), ("training", "Time of one layer, forward and backward")] {
+    for (pass, title) in
+        [("forward", "Time of one layer, forward"), ("training", "Time of one layer, forward and backward")]
+    {
         let mut series = Vec::new();
         for ((layer, arm, label), power) in layers.into_iter().zip([1, 2]) {
             let points = of(layer, pass, true, &|row| (row.width as f64, 1e6 * row.seconds));
@@ -206,11 +208,21 @@ fn cost(results: &Results<'_>) -> Result<Image> {
     let deep: Vec<LineSeries> = deep.into_iter().filter(|series| series.points.len() > 1).collect();
     if !deep.is_empty() {
         let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);
-        panels.push(panel(&title, LineQuantity::new("number of layers (log scale)", AxisScale::Log), "microseconds (log scale)", deep));
+        panels.push(panel(
+            &title,
+            LineQuantity::new("number of layers (log scale)", AxisScale::Log),
+            "microseconds (log scale)",
+            deep,
+        ));
     }
     let threads = results.finished.probes.first().map_or(1, |run| run.manifest.environment.threads);
-    let title = format!("What a layer costs: {} samples a pass, {threads} thread{}", file.batch, if threads == 1 { "" } else { "s" });
-    let note = format!("in proportion to d (Han) and to d² (dense); exponents are fitted from d = {}", file.fitted_from);
+    let title = format!(
+        "What a layer costs: {} samples a pass, {threads} thread{}",
+        file.batch,
+        if threads == 1 { "" } else { "s" }
+    );
+    let note =
+        format!("in proportion to d (Han) and to d² (dense); exponents are fitted from d = {}", file.fitted_from);
     line_panels(&title, &panels, &[(Drawing::Dotted, note.as_str())])
 }
 
@@ -225,9 +237,7 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
     let file = results.claims.file();
     let mut panels = Vec::new();
     let y = || LineQuantity::new("‖f(x) − f(y)‖ / ‖x − y‖ (log scale)".replace('‖', "|"), AxisScale::Log);
-    // A measurement of an untrained network stands alone; a training's start comes with its end.
-    let courses = |row: &StretchRow| rows.iter().any(|other| other.state == "trained" && same_network(row, other));
-    let alone: Vec<&StretchRow> = rows.iter().filter(|row| row.state == "start" && !courses(row)).collect();
+    let (trained, alone): (Vec<&StretchRow>, Vec<&StretchRow>) = rows.iter().partition(|row| row.point == "course");
     let series = curves(results, &alone, |row| row.depth as f64);
     if !series.is_empty() {
         panels.push(LinePanel {
@@ -238,7 +248,6 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
             level: Some((1.0, "1: no two points move apart".into())),
         });
     }
-    let trained: Vec<&StretchRow> = rows.iter().filter(|row| courses(row) || row.state == "trained").collect();
     let series = curves(results, &trained, |row| if row.state == "trained" { 1.0 } else { 0.0 });
     if !series.is_empty() {
         let of_arm = |arm: &&crate::config::gradients::Arm| file.arm.iter().find(|a| a.name == arm.name && a.course);
@@ -262,10 +271,6 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
     line_panels("How far apart the hidden layers can move two points", &panels, &notes)
 }
 
-fn same_network(a: &StretchRow, b: &StretchRow) -> bool {
-    (&a.arm, a.depth, a.seed) == (&b.arm, b.depth, b.seed)
-}
-
 /// Found ratios and products of norms of every network, medians over seeds.
 fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -> f64) -> Vec<LineSeries> {
     let mut series = Vec::new();
@@ -280,10 +285,9 @@ fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -
             let of = |(place, values): (u64, Vec<f64>)| Some((f64::from_bits(place), Sample::of(&values)?.median));
             values.into_iter().filter_map(of).collect()
         };
-        for (drawing, points) in [
-            (Drawing::Marked, median(&|row| Some(row.found))),
-            (Drawing::Dashed, median(&|row| row.product_of_norms)),
-        ] {
+        for (drawing, points) in
+            [(Drawing::Marked, median(&|row| Some(row.found))), (Drawing::Dashed, median(&|row| row.product_of_norms))]
+        {
             if !points.is_empty() {
                 let (name, label, band) = (arm.name.clone(), arm.label.clone(), Vec::new());
                 series.push(LineSeries { arm: name, label, drawing, points, band, ending: None });

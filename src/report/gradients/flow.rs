@@ -1,9 +1,8 @@
 //! The charts of gradients from layer to layer.
 
 use super::Results;
+use crate::config::gradients::Family;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
-use crate::model::ModelConfig;
-use crate::nn::Activation;
 use crate::record::gradients::FlowRow;
 use crate::record::statistics::Sample;
 use anyhow::{Result, ensure};
@@ -21,8 +20,8 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
     ensure!(!rows.is_empty(), "no gradient has been followed at the start");
     let mut panels = Vec::new();
     for deep in [false, true] {
-        for (activation, name) in [(Activation::Relu, "ReLU"), (Activation::Abs, "|.|"), (Activation::Tanh, "tanh")] {
-            let series: Vec<LineSeries> = arms(results, activation)
+        for name in Family::ACTIVATIONS {
+            let series: Vec<LineSeries> = arms(results, name)
                 .into_iter()
                 .filter_map(|(arm, key, label)| {
                     let of_arm: Vec<&FlowRow> = rows.iter().copied().filter(|row| row.arm == arm).collect();
@@ -37,12 +36,25 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
                 continue;
             }
             let (title, x) = if deep {
-                (format!("FCNet with {name}: first layer, all depths"), LineQuantity::new("number of layers (log scale)", AxisScale::Log))
+                (
+                    format!("FCNet with {name}: first layer, all depths"),
+                    LineQuantity::new("number of layers (log scale)", AxisScale::Log),
+                )
             } else {
-                (format!("FCNet with {name}: {shown} layers"), LineQuantity::new("hidden layer, from the input", AxisScale::Count))
+                (
+                    format!("FCNet with {name}: {shown} layers"),
+                    LineQuantity::new("hidden layer, from the input", AxisScale::Count),
+                )
             };
-            let y = if deep { "gradient at the first / at the last layer" } else { "gradient / that at the last layer" };
-            panels.push(LinePanel { title, x, y: LineQuantity::new(y, AxisScale::Log), series, level: Some((1.0, String::new())) });
+            let y =
+                if deep { "gradient at the first / at the last layer" } else { "gradient / that at the last layer" };
+            panels.push(LinePanel {
+                title,
+                x,
+                y: LineQuantity::new(y, AxisScale::Log),
+                series,
+                level: Some((1.0, String::new())),
+            });
         }
     }
     let title = "Length of the loss's gradient in untrained networks, against depth";
@@ -50,24 +62,17 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
     line_panels(title, &panels, &notes)
 }
 
-/// The networks of a panel: its dense ones under the name of their initialisation, the others in every panel.
-fn arms(results: &Results<'_>, activation: Activation) -> Vec<(String, String, String)> {
-    let of_panel = results.claims.file().arm.iter().filter_map(|arm| match &arm.model {
-        ModelConfig::Fcnet(config) if config.activation == activation => {
-            let key = format!("{:?}", config.init).to_lowercase().replace("normal", "");
-            let label = match key.as_str() {
-                "kaiming" => "FCNet, Kaiming",
-                "xavier" => "FCNet, Xavier",
-                _ => "FCNet, orthogonal",
-            };
-            // The paper's network keeps its colour.
-            let key = if key == "kaiming" { "fcnet".into() } else { key };
-            Some((arm.name.clone(), key, label.to_string()))
+/// The networks of a panel, with the names under which they are drawn: its dense ones by their initialisation, so that
+/// each has one colour in all panels, and the others in every panel.
+fn arms(results: &Results<'_>, panel: &str) -> Vec<(String, String, String)> {
+    let of_panel = results.claims.arms.iter().filter_map(|arm| match arm.family {
+        Family::Dense { activation, init } if activation == panel => {
+            // The paper's baseline keeps its colour.
+            let key = if init == "Kaiming" { "fcnet" } else { init };
+            Some((arm.name.clone(), key.to_string(), format!("FCNet, {init}")))
         }
-        ModelConfig::Fcnet(_) | ModelConfig::BoundedFcnet(_) => None,
-        ModelConfig::Hannet(_) | ModelConfig::Certified(_) | ModelConfig::Resnet(_) => {
-            Some((arm.name.clone(), arm.name.clone(), arm.label.clone()))
-        }
+        Family::Dense { .. } => None,
+        Family::Other => Some((arm.name.clone(), arm.name.clone(), arm.label.clone())),
     });
     of_panel.collect()
 }

@@ -17,10 +17,19 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     }
     text += &verdict::markdown(verdicts);
     for (part, heading) in [
-        (Part::Jacobian, "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the plane to the last hidden state and to the outputs, over points of the board and seeds."),
-        (Part::Norms, "**Gradients.** Length at the first hidden layer over that at the last, the smallest and the largest of every seed's samples."),
+        (
+            Part::Jacobian,
+            "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the plane to the last hidden state and to the outputs, over points of the board and seeds.",
+        ),
+        (
+            Part::Norms,
+            "**Gradients.** Length at the first hidden layer over that at the last, the smallest and the largest of every seed's samples.",
+        ),
         (Part::Cost, "**Cost.** Exponent k of time = a d^k."),
-        (Part::Lipschitz, "**Lipschitz constant of the hidden layers.** Largest ratio that gradient ascent found, and the product of spectral norms that bounds it."),
+        (
+            Part::Lipschitz,
+            "**Lipschitz constant of the hidden layers.** Largest ratio that gradient ascent found, and the product of spectral norms that bounds it.",
+        ),
     ] {
         table(&mut text, heading, results.rows.iter().filter(|row| row.part == part).collect(), results);
     }
@@ -72,7 +81,18 @@ fn depth(text: &mut String, results: &Results<'_>) {
          rates. A ResNet of n layers has n / 2 blocks.\n",
         file.iterations, file.batch_size
     );
-    let columns = ["network", "layers", "parameters", "seeds", "diverged", "test accuracy", "median", "worst", "best", "rates chosen"];
+    let columns = [
+        "network",
+        "layers",
+        "parameters",
+        "seeds",
+        "diverged",
+        "test accuracy",
+        "median",
+        "worst",
+        "best",
+        "rates chosen",
+    ];
     let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
     for scores in &results.accuracies {
         let sample = scores.sample();

@@ -1,0 +1,182 @@
+//! `han-exp gradients` as a user meets it: the real program in a home of its own.
+
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use sandbox::{Sandbox, files, over};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything, as small as it goes.
+const TINY: &[&str] = &["gradients", "--quiet", "--device", "cpu", "--profile", "smoke", "--iterations", "20"];
+
+fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    over(TINY, arguments)
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn header(path: &Path) -> String {
+    text(path).lines().next().unwrap_or_default().to_string()
+}
+
+/// All files but those that hold wall-clock times.
+fn timeless(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = files(root);
+    files.retain(|path, _| !path.to_string_lossy().contains("cost"));
+    // Exponents of times are rows of the table.
+    files.retain(|path, _| !path.ends_with("tables/gradients.csv"));
+    files
+}
+
+const CHARTS: [&str; 7] = ["jacobian", "singular-values", "norms", "norms-training", "depth", "cost", "lipschitz"];
+
+#[test]
+fn every_part_leaves_its_files_charts_and_rows() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.stdout(&tiny(&[]));
+    for words in
+        ["Han-layer: deviation, f64", "gradient ratio", "test accuracy", "exponent of training time", "ratio found"]
+    {
+        assert!(told.contains(words), "{words} is missing in\n{told}");
+    }
+    let out = sandbox.path("results");
+    for chart in CHARTS {
+        assert!(out.join(format!("figures/gradients-{chart}.png")).exists(), "{chart} is missing");
+    }
+    assert!(!text(&out.join("README.md")).contains("is not drawn"));
+    let run = |arm: &str, point: &str| sandbox.runs("results", &format!("gradients/{arm}"), point)[0].clone();
+    let csv = |arm: &str, point: &str, file: &str| header(&run(arm, point).join(file));
+    insta::assert_snapshot!(header(&out.join("tables/gradients.csv")), @"experiment,part,arm,metric,state,precision,depth,n,diverged,mean,std,min,median,max");
+    insta::assert_snapshot!(header(&out.join("tables/gradients-cost.csv")), @"layer,width,depth,batch,pass,parameters,seconds,seconds_median,rounds");
+    insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length");
+    insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least");
+    insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most");
+    insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,product_of_norms");
+    // 20 layers in two precisions; 27 distances from the kink, 0 among them, five layers each, fewer of them in f32.
+    let jacobians = text(&run("layer-han", "layers").join("jacobian.csv"));
+    assert_eq!(jacobians.lines().skip(1).filter(|line| line.contains(",f64,")).count(), 20 + 27 * 5);
+    // Every layer of ten, in two precisions.
+    assert_eq!(text(&run("fcnet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 20);
+
+    // Nothing is made again, and the report is redrawn to the byte.
+    let before = files(&out);
+    sandbox.command(&tiny(&[])).assert().success();
+    fs::remove_dir_all(out.join("figures")).expect("figures to remove");
+    sandbox.stdout(&["report"]);
+    assert_eq!(before, files(&out));
+}
+
+#[test]
+fn jobs_and_threads_change_nothing_but_times() {
+    let sandbox = Sandbox::new();
+    let run = |out: &str, jobs: &str, threads: &str| -> BTreeMap<PathBuf, Vec<u8>> {
+        let arguments = tiny(&["--part", "jacobian,norms,depth,lipschitz", "--out", out, "--jobs", jobs]);
+        sandbox.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
+        timeless(&sandbox.path(out))
+    };
+    let expected = run("a", "1", "1");
+    assert!(expected.len() > 60, "only {} files", expected.len());
+    assert!(expected == run("b", "2", "1"), "jobs change something");
+    assert!(expected == run("c", "1", "3"), "threads change something");
+}
+
+#[test]
+fn a_part_alone_makes_its_runs_and_charts_alone() {
+    let sandbox = Sandbox::new();
+    for (part, charts) in [
+        ("jacobian", &["jacobian", "singular-values"][..]),
+        ("norms", &["norms", "norms-training"]),
+        ("depth", &["depth"]),
+        ("cost", &["cost"]),
+        ("lipschitz", &["lipschitz"]),
+    ] {
+        sandbox.stdout(&tiny(&["--part", part, "--out", part]));
+        for chart in CHARTS {
+            let there = sandbox.path(part).join(format!("figures/gradients-{chart}.png")).exists();
+            assert_eq!(there, charts.contains(&chart), "{part}: {chart}");
+        }
+    }
+    // A width and a depth of one's own, for all networks.
+    let told = sandbox.stdout(&tiny(&["--part", "norms", "--width", "12", "--max-depth", "7", "--out", "small"]));
+    assert!(told.contains("HanNet: gradient ratio, 7 layers, start, f64"), "{told}");
+    assert!(!sandbox.runs("small", "gradients/hannet", "start-depth7-").is_empty());
+    assert!(sandbox.runs("small", "gradients/hannet", "start-depth10-").is_empty());
+}
+
+#[test]
+fn a_killed_command_goes_on_where_it_was() {
+    let sandbox = Sandbox::new();
+    let parts = ["--part", "jacobian,norms,depth,lipschitz"];
+    sandbox.stdout(&tiny(&[&parts[..], &["--out", "whole"]].concat()));
+    let arguments = tiny(&[&parts[..], &["--out", "cut"]].concat());
+    for milliseconds in [150, 400, 700] {
+        sandbox.kill_after(milliseconds, &arguments);
+    }
+    sandbox.stdout(&arguments);
+    assert!(timeless(&sandbox.path("whole")) == timeless(&sandbox.path("cut")));
+}
+
+#[test]
+fn a_measurement_is_made_again_from_its_configuration() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(&tiny(&["--part", "lipschitz,norms", "--models", "hannet"]));
+    let before = files(&sandbox.path("results"));
+    for point in ["course", "start-depth10-", "stretch-depth10-"] {
+        let run = sandbox.runs("results", "gradients/hannet", point)[0].clone();
+        fs::remove_file(run.join("flow.csv")).ok();
+        sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--device", "cpu"]);
+    }
+    assert!(before == files(&sandbox.path("results")), "a run differs");
+}
+
+#[test]
+fn the_plan_says_what_follows_from_what() {
+    let sandbox = Sandbox::new();
+    let told =
+        sandbox.stdout(&["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"]);
+    assert!(told.contains("0 measurements, 6 trainings that choose a learning rate, and 2 at the rates"), "{told}");
+    let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
+    assert!(told.contains("1 measurements, 0 trainings"), "{told}");
+}
+
+#[test]
+fn mistakes_are_told_before_any_work() {
+    let sandbox = Sandbox::new();
+    for (arguments, words) in [
+        (&["--part", "speed"][..], "jacobian, norms, depth, cost, lipschitz"),
+        (&["--models", "transformer"], "--models transformer: use one or more of hannet, hannet-passing"),
+        (&["--models", "fcnet-tanh", "--part", "depth"], "no network takes part in"),
+        (&["--width", "0"], "use a positive number"),
+        (&["--max-depth", "x"], "use a positive number"),
+        (&["--max-depth", "20000"], "depth is 20000; use 1 to 10000"),
+        (&["--seeds", "0"], "use a positive number"),
+        (&["--experiment", "none.toml"], "none.toml"),
+        (&["--profile", "fast"], "smoke"),
+    ] {
+        let told = sandbox.error(&tiny(arguments));
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+    assert!(!sandbox.path("results").exists(), "a mistake has left something");
+    let file = sandbox.path("mine.toml");
+    let own = |from: &str, to: &str| {
+        let original = include_str!("../experiments/gradients.toml");
+        let changed = original.replacen(from, to, 1);
+        assert_ne!(original, changed, "{from} is not in the file");
+        fs::write(&file, changed).expect("a file");
+        sandbox.error(&tiny(&["--experiment", "mine.toml"]))
+    };
+    for (from, to, words) in [
+        ("shown_depth = 100", "shown_depth = 99", "norms.shown_depth is 99"),
+        ("narrowest = 2", "narowest = 2", "narowest"),
+        ("moments = [0.0, 0.1, 0.5, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
+        ("rest = 0.3", "rest = 4.0", "use 0 <= rest <= offset"),
+        ("at_most = 1e-12", "", "lacks at_least and at_most"),
+    ] {
+        let told = own(from, to);
+        assert!(told.contains(words), "{told}");
+    }
+}
