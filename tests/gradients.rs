@@ -55,12 +55,14 @@ fn every_part_leaves_its_files_charts_and_rows() {
     insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length");
     insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least");
     insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most");
+    insta::assert_snapshot!(csv("hannet-passing", "neighbours-depth10-", "neighbours.csv"), @"arm,seed,depth,pairs,cosine");
     insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,product_of_norms");
     // 20 layers in two precisions; 27 distances from the kink, 0 among them, five layers each, fewer of them in f32.
     let jacobians = text(&run("layer-han", "layers").join("jacobian.csv"));
     assert_eq!(jacobians.lines().skip(1).filter(|line| line.contains(",f64,")).count(), 20 + 27 * 5);
-    // Every layer of ten, in two precisions.
-    assert_eq!(text(&run("fcnet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 20);
+    // Every layer of ten; of a HanNet in both precisions.
+    assert_eq!(text(&run("fcnet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 10);
+    assert_eq!(text(&run("hannet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 20);
 
     // Nothing is made again, and the report is redrawn to the byte.
     let before = files(&out);
@@ -138,7 +140,7 @@ fn the_plan_says_what_follows_from_what() {
     let sandbox = Sandbox::new();
     let told =
         sandbox.stdout(&["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"]);
-    assert!(told.contains("0 measurements, 6 trainings that choose a learning rate, and 2 at the rates"), "{told}");
+    assert!(told.contains("2 measurements, 6 trainings that choose a learning rate, and 2 at the rates"), "{told}");
     let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
     assert!(told.contains("1 measurements, 0 trainings"), "{told}");
 }

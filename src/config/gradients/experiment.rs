@@ -157,6 +157,10 @@ impl Claims {
                 runs.probes.extend(stretches.flat_map(|probe| of_seeds(&arm.name, &probe)));
             }
             if takes_part(Part::Depth) {
+                if !matches!(arm.model, ModelConfig::Resnet(_)) {
+                    let neighbours = self.depths(arm).map(|depth| self.neighbours(arm, depth));
+                    runs.probes.extend(neighbours.flat_map(|probe| of_seeds(&arm.name, &probe)));
+                }
                 runs.selections.extend(self.selections(arm, device));
             }
         }
@@ -197,6 +201,15 @@ impl Claims {
         }
     }
 
+    fn neighbours(&self, arm: &ArmFile, depth: usize) -> Probe {
+        Probe::Neighbours {
+            board: self.file.board(),
+            model: resized(&arm.model, arm.model.size().width, depth),
+            depth,
+            pairs: self.file.course.points,
+        }
+    }
+
     fn stretch(&self, arm: &ArmFile, depth: usize) -> Probe {
         let file = &self.file.lipschitz;
         Probe::Stretch { model: resized(&arm.model, file.width, depth), depth, pairs: file.pairs, steps: file.steps }
@@ -221,6 +234,12 @@ impl Claims {
         }))
     }
 
+    /// The depths at which a network is trained.
+    fn depths(&self, arm: &ArmFile) -> impl Iterator<Item = usize> {
+        let deepest = arm.deepest;
+        self.file.depth.depths.iter().copied().filter(move |depth| deepest.is_none_or(|deepest| *depth <= deepest))
+    }
+
     /// The training on all training points at the rate that a selection has shown to be the best.
     pub fn final_training(chosen: &RunSpec) -> RunSpec {
         RunSpec { phase: Phase::Full, ..chosen.clone() }
@@ -230,10 +249,9 @@ impl Claims {
     fn selections(&self, arm: &ArmFile, device: &str) -> Vec<RunSpec> {
         let file = &self.file;
         let DataFile::Checkerboard(board) = &file.data;
-        let depths = file.depth.depths.iter().filter(|depth| arm.deepest.is_none_or(|deepest| **depth <= deepest));
         let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
         let mut runs = Vec::new();
-        for depth in depths {
+        for depth in self.depths(arm) {
             for &learning_rate in &arm.learning_rates {
                 runs.extend(self.seeds(seeds).map(|seed| RunSpec {
                     experiment: self.name.clone(),
@@ -245,7 +263,7 @@ impl Claims {
                     validation_fraction: board.validation_fraction,
                     board: board.board(),
                     split: file.split(),
-                    model: resized(&arm.model, arm.model.size().width, *depth),
+                    model: resized(&arm.model, arm.model.size().width, depth),
                     fit: fit(&file.depth, file.depth.iterations, learning_rate),
                 }));
             }

@@ -50,6 +50,17 @@ pub enum Probe {
         /// Points of the board.
         samples: usize,
     },
+    /// Whether neighbouring points of the board have like gradients in an untrained network.
+    Neighbours {
+        /// The board.
+        board: Board,
+        /// The network, without batch norm.
+        model: ModelConfig,
+        /// Number of layers that its name on charts counts.
+        depth: usize,
+        /// Pairs of points.
+        pairs: usize,
+    },
     /// A network through a training on the checkerboard.
     Course(Box<Course>),
     /// The Lipschitz constant of the hidden layers of an untrained network, from below.
@@ -124,6 +135,9 @@ impl Probe {
             Self::Start { board, model, samples, .. } => {
                 at_least_one(&[*samples]).or_else(|| board.problem()).or_else(|| model.problem())
             }
+            Self::Neighbours { board, model, pairs, .. } => {
+                at_least_one(&[*pairs]).or_else(|| board.problem()).or_else(|| model.problem())
+            }
             Self::Course(course) => course.problem(),
             Self::Stretch { model, pairs, .. } => at_least_one(&[*pairs]).or_else(|| model.problem()),
             Self::Cost { widths, batch, rounds, depths, depth_width } => at_least_one(widths)
@@ -159,6 +173,7 @@ impl Spec for ProbeSpec {
         match &self.probe {
             Probe::Layers { .. } => "layers".into(),
             Probe::Start { depth, .. } => format!("start-depth{depth}"),
+            Probe::Neighbours { depth, .. } => format!("neighbours-depth{depth}"),
             Probe::Course(_) => "course".into(),
             Probe::Stretch { depth, .. } => format!("stretch-depth{depth}"),
             Probe::Cost { .. } => "cost".into(),
@@ -172,7 +187,7 @@ impl Spec for ProbeSpec {
     fn steps(&self) -> usize {
         match &self.probe {
             Probe::Layers { layers, .. } => *layers,
-            Probe::Start { .. } => 1,
+            Probe::Start { .. } | Probe::Neighbours { .. } => 1,
             Probe::Course(course) => course.fit.iterations,
             Probe::Stretch { .. } => 1,
             Probe::Cost { rounds, .. } => *rounds,
@@ -183,6 +198,7 @@ impl Spec for ProbeSpec {
         match &self.probe {
             Probe::Layers { layers, widest, .. } => layers * widest * widest / 16,
             Probe::Start { model, samples, .. } => model.cost() * samples,
+            Probe::Neighbours { model, pairs, .. } => model.cost() * pairs,
             Probe::Course(course) => course.model.cost() * course.fit.iterations,
             Probe::Stretch { model, pairs, steps, .. } => model.cost() * pairs * steps / 50,
             Probe::Cost { .. } => usize::MAX,

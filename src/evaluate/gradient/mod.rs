@@ -7,9 +7,11 @@
 mod flow;
 mod jacobian;
 mod layers;
+mod neighbours;
 mod stretch;
 
 pub use flow::{Flow, gradient_norms};
 pub use jacobian::{Extent, deviation, extents, of_one_point};
 pub use layers::{KinkedLayer, RandomLayer};
+pub use neighbours::mean_cosine;
 pub use stretch::{Ascent, Found};

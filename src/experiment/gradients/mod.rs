@@ -33,6 +33,9 @@ impl Runner for Prober {
             Probe::Start { board, model, depth, samples } => {
                 Some(start::flow(spec, board, model, *depth, *samples, device)?)
             }
+            &Probe::Neighbours { ref board, ref model, depth, pairs } => {
+                Some(start::neighbours(spec, board, model, depth, pairs, device)?)
+            }
             Probe::Course(course) => return course::run(spec, course, device, tick),
             &Probe::Stretch { ref model, depth, pairs, steps } => {
                 Some(start::stretch(spec, model, depth, crate::evaluate::gradient::Ascent { pairs, steps }, device)?)

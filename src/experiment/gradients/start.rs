@@ -6,15 +6,16 @@ use crate::config::gradients::ProbeSpec;
 use crate::data::Points;
 use crate::data::checkerboard::Board;
 use crate::evaluate::certificate::spectral::upper_bound;
-use crate::evaluate::gradient::{Ascent, Flow, Found, gradient_norms};
+use crate::evaluate::gradient::{Ascent, Flow, Found, gradient_norms, mean_cosine};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
 use crate::model::{Layer, Model, ModelConfig};
 use crate::nn::Mode;
-use crate::record::gradients::{FlowRow, Rows, StretchRow};
+use crate::record::gradients::{FlowRow, NeighbourRow, Rows, StretchRow};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 
-/// Gradients of the loss on points of the board, in both precisions.
+/// Gradients of the loss on points of the board, in f64; of HanNets in f32 as well, where dense networks' gradients leave
+/// the range of numbers.
 pub(super) fn flow(
     spec: &ProbeSpec,
     board: &Board,
@@ -25,7 +26,8 @@ pub(super) fn flow(
 ) -> Result<Measured> {
     let (_, points) = points(board, samples, spec.seed, "norms/points", device)?;
     let (mut rows, mut parameters) = (Vec::new(), 0);
-    for dtype in [DType::F64, DType::F32] {
+    let is_han = matches!(config, ModelConfig::Hannet(_) | ModelConfig::Certified(_));
+    for dtype in [DType::F64].into_iter().chain(is_han.then_some(DType::F32)) {
         let model = config.build_as(dtype, INPUTS, OUTPUTS, spec.seed, device)?;
         parameters = model.parameters.count();
         rows.extend(flow_rows(spec, &model, &points, depth, 0.0, dtype)?);
@@ -63,6 +65,28 @@ pub(super) fn flow_rows(
         most: Some(flow.most).filter(|ratio| ratio.is_finite()),
     };
     Ok(flows.into_iter().enumerate().map(row).collect())
+}
+
+/// Likeness of the gradients at points of the board and at their right neighbours.
+pub(super) fn neighbours(
+    spec: &ProbeSpec,
+    board: &Board,
+    config: &ModelConfig,
+    depth: usize,
+    pairs: usize,
+    device: &Device,
+) -> Result<Measured> {
+    // The points of the last column have no neighbour on the right.
+    let mut places = spec.seed.stream("depth/neighbours").permutation(board.points());
+    places.retain(|place| board.place(*place).1 + 1 < board.side);
+    places.truncate(pairs);
+    let beside: Vec<usize> = places.iter().map(|place| place + 1).collect();
+    let [here, there] = [&places, &beside].map(|places| board.select(places, device)?.inputs.to_dtype(DType::F64));
+    let model = config.build_as(DType::F64, INPUTS, OUTPUTS, spec.seed, device)?;
+    let cosine = mean_cosine(&|xs| model.frozen.forward(xs, Mode::Eval), &here?, &there?)?;
+    let row = NeighbourRow { arm: spec.arm.clone(), seed: spec.seed.0, depth, pairs: places.len(), cosine };
+    let rows = Rows { neighbours: vec![row], ..Rows::default() };
+    Ok(Measured { headline: format!("mean cosine {cosine:.3}"), parameters: model.parameters.count(), rows })
 }
 
 /// The largest ratio that is found for the hidden layers of a network that has as many inputs as it is wide.

@@ -6,6 +6,6 @@ mod run;
 mod summary;
 
 pub use exponent::exponent;
-pub use rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
+pub use rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 pub use run::{ProbeRecord, Rows};
 pub use summary::{Accuracies, ClaimRow, DepthScore, Finished, accuracies, chosen, claim_rows};

@@ -65,6 +65,21 @@ pub struct FlowRow {
     pub most: Option<f64>,
 }
 
+/// `neighbours.csv`: how alike an untrained network's gradients are at neighbouring points of the board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourRow {
+    /// Which network.
+    pub arm: String,
+    /// Seed.
+    pub seed: u64,
+    /// Number of layers that its name on charts counts.
+    pub depth: usize,
+    /// Pairs of points, one step of the grid apart.
+    pub pairs: usize,
+    /// Mean cosine between the gradients of the mean output by the point.
+    pub cosine: f64,
+}
+
 /// `stretch.csv`: the Lipschitz constant of the hidden layers, from below and from above.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StretchRow {

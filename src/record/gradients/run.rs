@@ -1,6 +1,6 @@
 //! What a measurement leaves.
 
-use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
+use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 use crate::record::rows::EpochRow;
 use crate::record::run_dir::{Ending, Record, write_rows};
 use anyhow::Result;
@@ -28,6 +28,8 @@ pub struct Rows {
     pub extents: Vec<ExtentRow>,
     /// `flow.csv`
     pub flow: Vec<FlowRow>,
+    /// `neighbours.csv`
+    pub neighbours: Vec<NeighbourRow>,
     /// `stretch.csv`
     pub stretch: Vec<StretchRow>,
     /// `cost.csv`
@@ -48,6 +50,7 @@ impl Record for ProbeRecord {
         write_rows(&directory.join("jacobian.csv"), &self.rows.jacobian)?;
         write_rows(&directory.join("extents.csv"), &self.rows.extents)?;
         write_rows(&directory.join("flow.csv"), &self.rows.flow)?;
+        write_rows(&directory.join("neighbours.csv"), &self.rows.neighbours)?;
         write_rows(&directory.join("stretch.csv"), &self.rows.stretch)?;
         write_rows(&directory.join("cost.csv"), &self.rows.cost)
     }

@@ -1,7 +1,7 @@
 //! One table over all measurements, and accuracy against depth.
 
 use super::exponent;
-use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, StretchRow};
+use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 use crate::config::RunSpec;
 use crate::config::gradients::{Claims, Part, ProbeSpec, layers_of};
 use crate::record::statistics::Sample;
@@ -247,6 +247,14 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
         let depth = Some(scores.depth);
         let at = ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") };
         scores.seeds.iter().filter_map(|score| score.accuracy).for_each(|value| values.add(at.clone(), value));
+    }
+    for row in finished.rows::<NeighbourRow>("neighbours.csv")? {
+        let at = ClaimRow {
+            state: Some("start".into()),
+            depth: Some(row.depth),
+            ..key(Part::Depth, &row.arm, "cosine_of_neighbours")
+        };
+        values.add(at, row.cosine);
     }
     let fitted_from = claims.file().cost.fitted_from;
     let costs: Vec<CostRow> = finished.rows("cost.csv")?;

@@ -4,7 +4,7 @@ use super::{Results, flow};
 use crate::config::gradients::layers_of;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
 use crate::record::Store;
-use crate::record::gradients::{Accuracies, CostRow, ExtentRow, JacobianRow, StretchRow, exponent};
+use crate::record::gradients::{Accuracies, CostRow, ExtentRow, JacobianRow, NeighbourRow, StretchRow, exponent};
 use crate::record::statistics::Sample;
 use crate::report::drawn::{self, Drawn};
 use anyhow::{Result, ensure};
@@ -152,8 +152,35 @@ fn depth(results: &Results<'_>) -> Result<Image> {
         series: arms.iter().map(series).collect(),
         level: Some((results.claims.zeros(), "answering class 0 everywhere".into())),
     };
+    let mut panels = vec![panel];
+    panels.extend(likeness(results)?);
     let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
-    line_panels("Checkerboard accuracy against depth", &[panel], &notes)
+    line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
+}
+
+/// Mean cosines of neighbouring gradients against depth; None where nobody has measured any above 0.
+fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
+    let rows: Vec<NeighbourRow> = results.finished.rows("neighbours.csv")?;
+    let mut series = Vec::new();
+    for arm in &results.claims.arms {
+        let mut depths: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.arm == arm.name && row.cosine.is_finite()) {
+            depths.entry(row.depth).or_default().push(row.cosine.max(0.0));
+        }
+        let median = |(depth, cosines): (usize, Vec<f64>)| Some((depth as f64, Sample::of(&cosines)?.median));
+        let points: Vec<(f64, f64)> = depths.into_iter().filter_map(median).collect();
+        if !points.is_empty() {
+            let (name, label, drawing) = (arm.name.clone(), arm.label.clone(), Drawing::Marked);
+            series.push(LineSeries { arm: name, label, drawing, points, band: Vec::new(), ending: None });
+        }
+    }
+    Ok((!series.is_empty()).then(|| LinePanel {
+        title: "Untrained: is the slope the same one grid step away?".into(),
+        x: LineQuantity::new("number of layers (log scale)", AxisScale::Log),
+        y: LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Linear),
+        series,
+        level: None,
+    }))
 }
 
 fn cost(results: &Results<'_>) -> Result<Image> {
