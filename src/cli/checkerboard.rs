@@ -1,7 +1,7 @@
 //! `han-exp checkerboard`
 
-use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
-use crate::config::{ExperimentFile, Overrides, ProfileName};
+use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
+use crate::config::{ExperimentFile, Overrides};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
 use crate::report::{self, Remembered};
@@ -13,26 +13,11 @@ use std::sync::atomic::AtomicBool;
 /// Compiled in, so that the binary works anywhere.
 pub(super) const EXPERIMENT: &str = include_str!("../../experiments/checkerboard.toml");
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    pub(super) setting: Setting,
-    #[command(flatten)]
-    pub(super) running: Running,
-    /// Exit with code 3 when an expectation of the experiment file is missed
-    #[arg(long)]
-    strict: bool,
-}
-
 /// What to run: the experiment file, a profile, and flags over both.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Setting {
-    /// How much to run
-    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
-    pub(super) profile: ProfileName,
-    /// Read another experiment file than the one compiled in
-    #[arg(long, value_name = "FILE")]
-    experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
     /// Networks to compare: hannet, fcnet, resnet
     #[arg(long, value_delimiter = ',', value_name = "MODEL,..")]
     models: Option<Vec<String>>,
@@ -74,7 +59,7 @@ pub(super) struct Setting {
 impl Setting {
     /// The file with profile and flags applied.
     pub(super) fn resolve(&self) -> Result<ExperimentFile> {
-        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "checkerboard")?;
+        let (text, origin) = self.chosen.text(EXPERIMENT, "checkerboard")?;
         let overrides = Overrides {
             models: self.models.clone(),
             recipes: self.recipe.clone(),
@@ -89,11 +74,11 @@ impl Setting {
             train_fraction: self.train_fraction,
             split_file: self.split_file.clone(),
         };
-        ExperimentFile::parse(&text, &origin)?.with_profile(self.profile)?.with_overrides(&overrides)
+        ExperimentFile::parse(&text, &origin)?.with_profile(self.chosen.profile)?.with_overrides(&overrides)
     }
 }
 
-pub(super) fn run(arguments: Arguments) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments<Setting>) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
     execute(&arguments.setting, &arguments.running, arguments.strict, &stop)
 }

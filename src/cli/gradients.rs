@@ -1,7 +1,6 @@
 //! `han-exp gradients`
 
-use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
-use crate::config::ProfileName;
+use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
 use crate::config::gradients::{Claims, ClaimsFile, Flags, Part, Runs};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::gradients::Prober;
@@ -11,32 +10,16 @@ use crate::record::gradients::{Finished, chosen};
 use crate::report::{self, Remembered};
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Compiled in, so that the binary works anywhere.
 pub(super) const EXPERIMENT: &str = include_str!("../../experiments/gradients.toml");
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    pub(super) setting: Setting,
-    #[command(flatten)]
-    pub(super) running: Running,
-    /// Exit with code 3 when an expectation of the experiment file is missed
-    #[arg(long)]
-    strict: bool,
-}
-
 /// What to run: the experiment file, a profile, and flags over both.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Setting {
-    /// How much to run
-    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
-    pub(super) profile: ProfileName,
-    /// Read another experiment file than the one compiled in
-    #[arg(long, value_name = "FILE")]
-    experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
     /// Only these claims
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,..")]
     part: Option<Vec<Part>>,
@@ -70,7 +53,7 @@ fn positive(text: &str) -> Result<usize, String> {
 impl Setting {
     /// The file with profile and flags applied.
     pub(super) fn resolve(&self) -> Result<ClaimsFile> {
-        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "gradients")?;
+        let (text, origin) = self.chosen.text(EXPERIMENT, "gradients")?;
         let flags = Flags {
             parts: self.part.clone(),
             models: self.models.clone(),
@@ -80,7 +63,7 @@ impl Setting {
             seeds: self.seeds,
             first_seed: self.first_seed,
         };
-        ClaimsFile::parse(&text, &origin)?.with_profile(self.profile)?.with_flags(&flags)
+        ClaimsFile::parse(&text, &origin)?.with_profile(self.chosen.profile)?.with_flags(&flags)
     }
 
     /// Checks everything, and lists the runs.
@@ -91,7 +74,7 @@ impl Setting {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments<Setting>) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
     execute(&arguments.setting, &arguments.running, arguments.strict, &stop)
 }

@@ -1,8 +1,7 @@
 //! `han-exp mixer`
 
 use super::data::ImageSource;
-use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
-use crate::config::ProfileName;
+use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
 use crate::config::image::{Blocks, Comparison, Flags, ImageFile, ImageSpec};
 use crate::data::images::{self, ImageData};
 use crate::data::{augment::Augment, source::Dataset};
@@ -11,32 +10,16 @@ use crate::experiment::progress::Progress;
 use crate::report::{self, Remembered};
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Compiled in, so that the binary works anywhere.
 pub(super) const EXPERIMENT: &str = include_str!("../../experiments/mixer.toml");
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    pub(super) setting: Setting,
-    #[command(flatten)]
-    pub(super) running: Running,
-    /// Exit with code 3 when an expectation of the experiment file is missed
-    #[arg(long)]
-    strict: bool,
-}
-
 /// What to run: the experiment file, a profile, and flags over both.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Setting {
-    /// How much to run; paper is for a GPU
-    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
-    pub(super) profile: ProfileName,
-    /// Read another experiment file than the one compiled in
-    #[arg(long, value_name = "FILE")]
-    experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
     /// Networks to compare: mixer-4, mixer-4-han-12, mixer-8, resnet32
     #[arg(long, value_delimiter = ',', value_name = "ARM,..")]
     arms: Option<Vec<String>>,
@@ -101,7 +84,7 @@ impl Setting {
 
     /// The file with profile and flags applied.
     fn resolve(&self) -> Result<ImageFile> {
-        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "mixer")?;
+        let (text, origin) = self.chosen.text(EXPERIMENT, "mixer")?;
         let flags = Flags {
             dataset: self.dataset,
             channels: self.channels,
@@ -115,7 +98,7 @@ impl Setting {
             seeds: self.seeds,
             first_seed: self.first_seed,
         };
-        ImageFile::parse(&text, &origin)?.with_profile(self.profile, self.arms.as_deref())?.with_flags(&flags)
+        ImageFile::parse(&text, &origin)?.with_profile(self.chosen.profile, self.arms.as_deref())?.with_flags(&flags)
     }
 
     /// Checks everything, finds the images, and lists the runs.
@@ -128,7 +111,7 @@ impl Setting {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
+pub(super) fn run(arguments: &Arguments<Setting>) -> Result<Exit> {
     let stop = stop_on_interrupt()?;
     execute(&arguments.setting, &arguments.running, arguments.strict, &stop)
 }

@@ -1,8 +1,7 @@
 //! `han-exp mnist-attack`
 
 use super::data::ImageSource;
-use super::{Exit, Running, Workplace, ending, experiment_text, stop_on_interrupt, tell};
-use crate::config::ProfileName;
+use super::{Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
 use crate::config::robustness::{
     AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
 };
@@ -43,12 +42,8 @@ pub(super) struct Arguments {
 /// What to run: the experiment file, a profile, and flags over both.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Setting {
-    /// How much to run
-    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
-    pub(super) profile: ProfileName,
-    /// Read another experiment file than the one compiled in
-    #[arg(long, value_name = "FILE")]
-    experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) chosen: Chosen,
     /// Networks: hannet, fcnet, certified and others of the experiment file
     #[arg(long, value_delimiter = ',', value_name = "MODEL,..")]
     models: Option<Vec<String>>,
@@ -147,7 +142,7 @@ impl Setting {
 
     /// The file with profile and flags applied.
     fn resolve(&self) -> Result<RobustnessFile> {
-        let (text, origin) = experiment_text(self.experiment.as_deref(), EXPERIMENT, "mnist-attack")?;
+        let (text, origin) = self.chosen.text(EXPERIMENT, "mnist-attack")?;
         let flags = Flags {
             width: self.width.clone(),
             depth: self.depth.clone(),
@@ -167,7 +162,7 @@ impl Setting {
             queries: self.queries,
         };
         let file = RobustnessFile::parse(&text, &origin)?;
-        file.with_profile(self.profile, self.models.as_deref())?.with_flags(&flags)
+        file.with_profile(self.chosen.profile, self.models.as_deref())?.with_flags(&flags)
     }
 
     /// Checks everything, finds the images, and lists the runs.

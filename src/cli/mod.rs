@@ -11,6 +11,7 @@ mod report;
 mod reproduce;
 mod rerun;
 
+use crate::config::ProfileName;
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::experiment::scheduler::Scheduler;
 use crate::record::{Environment, ResultsLock, Store};
@@ -18,7 +19,7 @@ use crate::report::Report;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,13 +35,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Generalization on a checkerboard: HanNet against dense networks
-    Checkerboard(checkerboard::Arguments),
+    Checkerboard(Arguments<checkerboard::Setting>),
     /// Attack and certify classifiers of MNIST: HanNet against dense networks
     MnistAttack(mnist_attack::Arguments),
     /// Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet
-    Mixer(mixer::Arguments),
+    Mixer(Arguments<mixer::Setting>),
     /// The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant
-    Gradients(gradients::Arguments),
+    Gradients(Arguments<gradients::Setting>),
     /// Run every experiment, then write the report
     Reproduce(reproduce::Arguments),
     /// List the runs that an experiment would make
@@ -53,6 +54,38 @@ enum Command {
     Rerun(rerun::Arguments),
     /// The image data sets: what is on this machine, fetching, verifying
     Data(data::Arguments),
+}
+
+/// What an experiment's command takes.
+#[derive(Debug, Args)]
+struct Arguments<S: Args> {
+    #[command(flatten)]
+    setting: S,
+    #[command(flatten)]
+    running: Running,
+    /// Exit with code 3 when an expectation of the experiment file is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Which experiment, and how much of it.
+#[derive(Debug, Clone, Args)]
+struct Chosen {
+    /// How much to run
+    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
+    profile: ProfileName,
+    /// Read another experiment file than the one compiled in
+    #[arg(long, value_name = "FILE")]
+    experiment: Option<PathBuf>,
+}
+
+impl Chosen {
+    /// The text of the experiment file and its name in messages: the user's, or else the one that is compiled in.
+    fn text(&self, compiled_in: &str, name: &str) -> Result<(String, String)> {
+        let Some(path) = &self.experiment else { return Ok((compiled_in.into(), format!("experiments/{name}.toml"))) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("--experiment {}", path.display()))?;
+        Ok((text, path.display().to_string()))
+    }
 }
 
 /// How to run, whatever is run.
@@ -114,7 +147,7 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> Result<Exit> {
         match self.command {
-            Command::Checkerboard(arguments) => checkerboard::run(arguments),
+            Command::Checkerboard(arguments) => checkerboard::run(&arguments),
             Command::MnistAttack(arguments) => mnist_attack::run(arguments),
             Command::Mixer(arguments) => mixer::run(&arguments),
             Command::Gradients(arguments) => gradients::run(&arguments),
@@ -191,13 +224,6 @@ fn ending(done: usize, planned: usize, report: &Report, strict: bool) -> Exit {
         return Exit::Interrupted;
     }
     if strict && report.missed > 0 { Exit::Missed } else { Exit::Success }
-}
-
-/// The text of an experiment file and its name in messages: the user's, or else the one that is compiled in.
-fn experiment_text(path: Option<&Path>, compiled_in: &str, name: &str) -> Result<(String, String)> {
-    let Some(path) = path else { return Ok((compiled_in.into(), format!("experiments/{name}.toml"))) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("--experiment {}", path.display()))?;
-    Ok((text, path.display().to_string()))
 }
 
 /// Prints a command's answer. A reader that has seen enough and closes the pipe is no error.

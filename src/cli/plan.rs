@@ -38,7 +38,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
                     experiment.title,
                     experiment.claim,
                     lines.len(),
-                    setting.profile
+                    setting.chosen.profile
                 ),
                 lines,
             )
@@ -49,14 +49,14 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
             let attacks = attacks.iter().map(attack).collect::<Result<Vec<_>>>()?;
             let runs = format!("{} trainings and {} attack runs", trainings.len(), attacks.len());
             (
-                format!("{}: {}\n{runs}, profile {}", experiment.title, experiment.claim, setting.profile),
+                format!("{}: {}\n{runs}, profile {}", experiment.title, experiment.claim, setting.chosen.profile),
                 [trainings, attacks].concat(),
             )
         }
         Planned::Mixer(setting) => {
             let mixer::Plan { experiment, runs, .. } = setting.plan("cpu")?;
             let lines = runs.iter().map(|run| image_training(run, &experiment)).collect::<Result<Vec<_>>>()?;
-            let (title, claim, profile) = (&experiment.title, &experiment.claim, setting.profile);
+            let (title, claim, profile) = (&experiment.title, &experiment.claim, setting.chosen.profile);
             (format!("{title}: {claim}\n{} trainings, profile {profile}", lines.len()), lines)
         }
         Planned::Gradients(setting) => {
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
                 trainings.len(),
                 runs.final_trainings()
             );
-            let (title, claim, profile) = (&claims.title, &claims.claim, setting.profile);
+            let (title, claim, profile) = (&claims.title, &claims.claim, setting.chosen.profile);
             (format!("{title}: {claim}\n{counts}, profile {profile}"), [probes, trainings].concat())
         }
     };

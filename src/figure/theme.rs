@@ -182,9 +182,9 @@ pub(super) fn attack_style(number: usize) -> AttackStyle {
 fn fixed(name: &str) -> Option<ArmStyle> {
     match name {
         "hannet" | "mixer-4-han-12" => Some(ArmStyle { color: BLUE, marker: Marker::Disc }),
-        "fcnet" | "mixer-4" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
-        "resnet" | "resnet32" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
-        "certified" | "mixer-8" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
+        "fcnet" | "fcnet-30" | "mixer-4" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
+        "resnet" | "resnet-30" | "resnet32" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
+        "certified" | "hannet-passing" | "mixer-8" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
         _ => None,
     }
 }
