@@ -56,7 +56,7 @@ fn every_part_leaves_its_files_charts_and_rows() {
     insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least");
     insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most");
     insta::assert_snapshot!(csv("hannet-passing", "neighbours-depth10-", "neighbours.csv"), @"arm,seed,depth,pairs,cosine");
-    insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,product_of_norms");
+    insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,log10_of_norms");
     // 20 layers in two precisions; 27 distances from the kink, 0 among them, five layers each, fewer of them in f32.
     let jacobians = text(&run("layer-han", "layers").join("jacobian.csv"));
     assert_eq!(jacobians.lines().skip(1).filter(|line| line.contains(",f64,")).count(), 20 + 27 * 5);
@@ -174,7 +174,7 @@ fn mistakes_are_told_before_any_work() {
     for (from, to, words) in [
         ("shown_depth = 100", "shown_depth = 99", "norms.shown_depth is 99"),
         ("narrowest = 2", "narowest = 2", "narowest"),
-        ("moments = [0.0, 0.1, 0.5, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
+        ("moments = [0.0, 0.1, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
         ("rest = 0.3", "rest = 4.0", "use 0 <= rest <= offset"),
         ("at_most = 1e-12", "", "lacks at_least and at_most"),
     ] {

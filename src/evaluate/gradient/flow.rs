@@ -43,10 +43,19 @@ pub fn gradient_norms(
     for (part, state) in parts.iter().zip(&states).skip(1).rev() {
         let state = Var::from_tensor(state)?;
         cotangents = gradient(&part(&state, mode)?, &cotangents, &state)?.detach();
-        lengths.push(cotangents.to_dtype(DType::F64)?.sqr()?.sum(D::Minus1)?.sqrt()?.to_vec1::<f64>()?);
+        lengths.push(row_lengths(&cotangents)?);
     }
     let last = lengths.first().cloned().unwrap_or_default();
     Ok(lengths.iter().rev().map(|lengths| Flow::of(lengths, &last)).collect())
+}
+
+/// Lengths of the rows, of entries whose squares may be out of the range of f64.
+fn row_lengths(rows: &Tensor) -> Result<Vec<f64>> {
+    let rows = rows.to_dtype(DType::F64)?;
+    let largest = rows.abs()?.max_keepdim(D::Minus1)?;
+    let scale = (&largest + largest.eq(0.0)?.to_dtype(DType::F64)?)?; // 1 for a row of zeros
+    let lengths = rows.broadcast_div(&scale)?.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
+    (lengths * scale)?.flatten_all()?.to_vec1()
 }
 
 impl Flow {
@@ -100,6 +109,15 @@ mod tests {
         let whole = gradient(&output, &output.ones_like()?, &hidden)?;
         let expected = (whole.sqr()?.sum_all()?.to_scalar::<f64>()? / 3.0).sqrt();
         assert!((flows[0].norm - expected).abs() < 1e-14 * expected);
+        Ok(())
+    }
+
+    #[test]
+    fn lengths_are_told_where_their_squares_could_not_be() -> Result<()> {
+        let rows = Tensor::new(&[[3e200f64, 4e200], [3e-200, 4e-200], [0.0, 0.0]], &Device::Cpu)?;
+        let lengths = row_lengths(&rows)?;
+        assert!((lengths[0] / 5e200 - 1.0).abs() < 1e-12 && (lengths[1] / 5e-200 - 1.0).abs() < 1e-12);
+        assert_eq!(lengths[2], 0.0);
         Ok(())
     }
 

@@ -48,8 +48,13 @@ pub(super) fn flow_rows(
 ) -> Result<Vec<FlowRow>> {
     let (xs, ys) = (points.inputs.to_dtype(dtype)?, points.targets.to_dtype(dtype)?);
     let parts = model.frozen.parts()?;
-    // Of the squared error; a factor changes no ratio.
-    let flows = gradient_norms(&parts, &xs, Mode::Train, |outputs| outputs - &ys)?;
+    // Of the squared error, but for a factor that brings its largest entry to 1: networks may answer with 1e150.
+    let of_loss = |outputs: &Tensor| -> candle_core::Result<Tensor> {
+        let error = (outputs - &ys)?;
+        let largest = error.abs()?.flatten_all()?.max(0)?.reshape((1, 1))?;
+        error.broadcast_div(&largest)
+    };
+    let flows = gradient_norms(&parts, &xs, Mode::Train, of_loss)?;
     // A part of a ResNet is its stem or a block of two layers.
     let layers = if model.frozen.chain().is_ok() { 1 } else { 2 };
     let row = |(place, flow): (usize, Flow)| FlowRow {
@@ -127,19 +132,19 @@ pub(super) fn stretch_row(
         state: state.into(),
         found: largest,
         at_random,
-        product_of_norms: product_of_norms(model)?,
+        log10_of_norms: log10_of_norms(model)?,
     })
 }
 
-/// The product of the spectral norms of the hidden layers, those of Han-layers being 1: what bounds the Lipschitz
+/// Of the product of the spectral norms of the hidden layers, those of Han-layers being 1: what bounds the Lipschitz
 /// constant of a chain of layers. None for other networks.
-fn product_of_norms(model: &Model) -> Result<Option<f64>> {
+fn log10_of_norms(model: &Model) -> Result<Option<f64>> {
     let Ok(chain) = model.frozen.chain() else { return Ok(None) };
-    let mut product = 1.0;
+    let mut sum = 0.0;
     for layer in chain.hidden(DType::F64)? {
         if let Layer::Dense(dense) = layer {
-            product *= upper_bound(dense.weight())?;
+            sum += upper_bound(dense.weight())?.log10();
         }
     }
-    Ok(Some(product))
+    Ok(Some(sum))
 }

@@ -57,7 +57,8 @@ pub struct FlowRow {
     pub precision: String,
     /// Hidden layer, from 1; of a ResNet, the last layer of the stem or of a block.
     pub layer: usize,
-    /// Root mean square over the samples of the length of the loss's gradient by the layer's output.
+    /// Root mean square over the samples of the length of the loss's gradient by the layer's output, but for a factor
+    /// that is the same for all layers.
     pub norm: f64,
     /// The smallest ratio of a sample's length to that at the last hidden layer.
     pub least: Option<f64>,
@@ -98,8 +99,9 @@ pub struct StretchRow {
     pub found: f64,
     /// The largest one of the pairs that it began with.
     pub at_random: f64,
-    /// Product of the spectral norms of the layers; none where there are skip connections and batch norm.
-    pub product_of_norms: Option<f64>,
+    /// Decimal logarithm of the product of the layers' spectral norms, which may leave the range of numbers; none where
+    /// there are skip connections and batch norm.
+    pub log10_of_norms: Option<f64>,
 }
 
 /// `cost.csv`: parameters and wall-clock time.

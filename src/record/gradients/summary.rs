@@ -277,8 +277,8 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             ..key(Part::Lipschitz, &row.arm, metric)
         };
         values.add(of("ratio_found"), row.found);
-        if let Some(product) = row.product_of_norms {
-            values.add(of("product_of_norms"), product);
+        if let Some(norms) = row.log10_of_norms {
+            values.add(of("log10_of_product_of_norms"), norms);
         }
     }
     Ok(values.rows())

@@ -293,10 +293,13 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
     ensure!(!panels.is_empty(), "no network with a Lipschitz constant");
     let notes = [
         (Drawing::Marked, "largest ratio that gradient ascent found, median seed"),
-        (Drawing::Dashed, "product of the layers' spectral norms, which it cannot pass"),
+        (Drawing::Dashed, "product of the layers' spectral norms, which it cannot pass; drawn up to 1e15"),
     ];
     line_panels("How far apart the hidden layers can move two points", &panels, &notes)
 }
+
+/// Products of norms beyond are drawn there: those of deep dense networks would leave no room for all else.
+const LARGEST: f64 = 1e15;
 
 /// Found ratios and products of norms of every network, medians over seeds.
 fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -> f64) -> Vec<LineSeries> {
@@ -312,9 +315,10 @@ fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -
             let of = |(place, values): (u64, Vec<f64>)| Some((f64::from_bits(place), Sample::of(&values)?.median));
             values.into_iter().filter_map(of).collect()
         };
-        for (drawing, points) in
-            [(Drawing::Marked, median(&|row| Some(row.found))), (Drawing::Dashed, median(&|row| row.product_of_norms))]
-        {
+        for (drawing, points) in [
+            (Drawing::Marked, median(&|row| Some(row.found))),
+            (Drawing::Dashed, median(&|row| row.log10_of_norms.map(|log10| 10f64.powf(log10).min(LARGEST)))),
+        ] {
             if !points.is_empty() {
                 let (name, label, band) = (arm.name.clone(), arm.label.clone(), Vec::new());
                 series.push(LineSeries { arm: name, label, drawing, points, band, ending: None });
