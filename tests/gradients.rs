@@ -23,15 +23,6 @@ fn header(path: &Path) -> String {
     text(path).lines().next().unwrap_or_default().to_string()
 }
 
-/// All files but those that hold wall-clock times.
-fn timeless(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = files(root);
-    files.retain(|path, _| !path.to_string_lossy().contains("cost"));
-    // Exponents of times are rows of the table.
-    files.retain(|path, _| !path.ends_with("tables/gradients.csv"));
-    files
-}
-
 const CHARTS: [&str; 7] = ["jacobian", "singular-values", "norms", "norms-training", "depth", "cost", "lipschitz"];
 
 #[test]
@@ -78,7 +69,7 @@ fn jobs_and_threads_change_nothing_but_times() {
     let run = |out: &str, jobs: &str, threads: &str| -> BTreeMap<PathBuf, Vec<u8>> {
         let arguments = tiny(&["--part", "jacobian,norms,depth,lipschitz", "--out", out, "--jobs", jobs]);
         sandbox.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
-        timeless(&sandbox.path(out))
+        files(&sandbox.path(out))
     };
     let expected = run("a", "1", "1");
     assert!(expected.len() > 60, "only {} files", expected.len());
@@ -101,10 +92,12 @@ fn a_part_alone_makes_its_runs_and_charts_alone() {
             let there = sandbox.path(part).join(format!("figures/gradients-{chart}.png")).exists();
             assert_eq!(there, charts.contains(&chart), "{part}: {chart}");
         }
+        let rows = text(&sandbox.path(part).join("tables/gradients.csv"));
+        assert!(rows.lines().skip(1).all(|row| row.starts_with(&format!("gradients,{part},"))), "{rows}");
     }
     // A width and a depth of one's own, for all networks.
     let told = sandbox.stdout(&tiny(&["--part", "norms", "--width", "12", "--max-depth", "7", "--out", "small"]));
-    assert!(told.contains("HanNet: gradient ratio, 7 layers, start, f64"), "{told}");
+    assert!(told.contains("HanNet: largest gradient ratio, 7 layers, start, f64"), "{told}");
     assert!(!sandbox.runs("small", "gradients/hannet", "start-depth7-").is_empty());
     assert!(sandbox.runs("small", "gradients/hannet", "start-depth10-").is_empty());
 }
@@ -119,7 +112,7 @@ fn a_killed_command_goes_on_where_it_was() {
         sandbox.kill_after(milliseconds, &arguments);
     }
     sandbox.stdout(&arguments);
-    assert!(timeless(&sandbox.path("whole")) == timeless(&sandbox.path("cut")));
+    assert!(files(&sandbox.path("whole")) == files(&sandbox.path("cut")));
 }
 
 #[test]
@@ -177,6 +170,8 @@ fn mistakes_are_told_before_any_work() {
         ("moments = [0.0, 0.1, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
         ("rest = 0.3", "rest = 4.0", "use 0 <= rest <= offset"),
         ("at_most = 1e-12", "", "lacks at_least and at_most"),
+        ("arm = \"layer-dense\"", "arm = \"layer-cheap\"", "unknown arm \"layer-cheap\""),
+        ("moments = [0.0, 0.1, 1.0]", "moments = [0.0, 0.105]", "use hundredths"),
     ] {
         let told = own(from, to);
         assert!(told.contains(words), "{told}");

@@ -28,7 +28,7 @@ pub enum Link {
 /// A single layer of a chain.
 #[derive(Debug, Clone)]
 pub enum Layer {
-    /// act(x W^T + b) with |.|, ReLU or nothing, each 1-Lipschitz.
+    /// act(x W^T + b) with |.|, ReLU, tanh or nothing, each 1-Lipschitz.
     Dense(Dense),
     /// A Han-layer, 1-Lipschitz.
     Han(HanLayer),

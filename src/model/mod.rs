@@ -39,8 +39,9 @@ pub trait Network: Sync {
     /// - xs: (batch, inputs), or for images (batch, height, width, channels) -> (batch, outputs)
     fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor>;
 
-    /// The network cut between its hidden layers, as constants: every part but the last makes a hidden state, the last
-    /// one the outputs. One after the other they are [`Network::forward`].
+    /// The network cut between its hidden layers: every part but the last makes a hidden state, the last one the outputs.
+    /// One after the other they are [`Network::forward`]. Take them from [`Model::frozen`], whose parameters are constants;
+    /// running statistics are updated in [`Mode::Train`] as ever.
     fn parts(&self) -> Result<Vec<Part<'_>>> {
         let constant = |layer: Layer| -> Part<'_> { Box::new(move |xs, _| layer.forward(xs)) };
         let chain = self.chain()?;

@@ -10,7 +10,7 @@
 //!   folds, as a layer of the paper does, but for `rest`.
 //! - All directions have entries that add up to 0. Their reflections leave the vector (1, .., 1) where it is, so that the
 //!   offset stays an offset through the whole group.
-//! - The passing layers of a group learn, together, at the rate of one layer.
+//! - The passing layers of a group learn, together, at the rate of one layer: directions and biases alike.
 
 use crate::nn::{HanInit, Init};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassThrough {
-    /// Number of layers that fold at the start; with no more layers than that, all of them do.
+    /// Number of layers that fold at the start, of every run of Han-layers without a dense layer between them; with no
+    /// more layers than that, all of them do.
     pub folding: usize,
     /// How far the entries of a passing layer are lifted: several times the size of an entry.
     pub offset: f64,

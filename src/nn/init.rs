@@ -91,11 +91,16 @@ fn normal(variance: f64, len: usize, stream: &mut Stream) -> Vec<f64> {
 
 /// A vector of that length, uniform among those whose entries add up to 0: a unit vector without its mean, scaled.
 fn balanced(len: usize, length: f64, stream: &mut Stream) -> Vec<f64> {
-    let vector = unit_vector(len, stream);
-    let mean = vector.iter().sum::<f64>() / len as f64;
-    let rest: Vec<f64> = vector.into_iter().map(|x| x - mean).collect();
-    let norm = rest.iter().map(|x| x * x).sum::<f64>().sqrt();
-    rest.into_iter().map(|x| length * x / norm).collect()
+    loop {
+        let vector = unit_vector(len, stream);
+        let mean = vector.iter().sum::<f64>() / len as f64;
+        let rest: Vec<f64> = vector.into_iter().map(|x| x - mean).collect();
+        let norm = rest.iter().map(|x| x * x).sum::<f64>().sqrt();
+        // A single entry leaves nothing, however often it is drawn.
+        if norm > 1e-6 || len < 2 {
+            return rest.into_iter().map(|x| length * x / norm).collect();
+        }
+    }
 }
 
 /// A vector uniform on the unit sphere: a normal vector, scaled.

@@ -149,17 +149,17 @@ impl Claims {
             }
             let takes_part = |part: Part| wants(part) && arm.parts.contains(&part);
             if takes_part(Part::Norms) {
-                let starts = self.file.norms.depths.iter().map(|depth| self.start(arm, *depth));
-                runs.probes.extend(starts.flat_map(|probe| of_seeds(&arm.name, &probe)));
+                let starts = of_depths(arm, self.file.norms.width, &self.file.norms.depths);
+                runs.probes.extend(starts.flat_map(|model| of_seeds(&arm.name, &self.start(model))));
             }
             if takes_part(Part::Lipschitz) {
-                let stretches = self.file.lipschitz.depths.iter().map(|depth| self.stretch(arm, *depth));
-                runs.probes.extend(stretches.flat_map(|probe| of_seeds(&arm.name, &probe)));
+                let stretches = of_depths(arm, self.file.lipschitz.width, &self.file.lipschitz.depths);
+                runs.probes.extend(stretches.flat_map(|model| of_seeds(&arm.name, &self.stretch(model))));
             }
             if takes_part(Part::Depth) {
                 if !matches!(arm.model, ModelConfig::Resnet(_)) {
-                    let neighbours = self.depths(arm).map(|depth| self.neighbours(arm, depth));
-                    runs.probes.extend(neighbours.flat_map(|probe| of_seeds(&arm.name, &probe)));
+                    let trained = self.trained(arm).map(|model| self.neighbours(model));
+                    runs.probes.extend(trained.flat_map(|probe| of_seeds(&arm.name, &probe)));
                 }
                 runs.selections.extend(self.selections(arm, device));
             }
@@ -191,28 +191,18 @@ impl Claims {
         }
     }
 
-    fn start(&self, arm: &ArmFile, depth: usize) -> Probe {
-        let file = &self.file.norms;
-        Probe::Start {
-            board: self.file.board(),
-            model: resized(&arm.model, file.width, depth),
-            depth,
-            samples: file.samples,
-        }
+    fn start(&self, model: ModelConfig) -> Probe {
+        let (depth, samples) = (layers_of(&model), self.file.norms.samples);
+        Probe::Start { board: self.file.board(), model, depth, samples }
     }
 
-    fn neighbours(&self, arm: &ArmFile, depth: usize) -> Probe {
-        Probe::Neighbours {
-            board: self.file.board(),
-            model: resized(&arm.model, arm.model.size().width, depth),
-            depth,
-            pairs: self.file.course.points,
-        }
+    fn neighbours(&self, model: ModelConfig) -> Probe {
+        Probe::Neighbours { board: self.file.board(), depth: layers_of(&model), model, pairs: self.file.course.points }
     }
 
-    fn stretch(&self, arm: &ArmFile, depth: usize) -> Probe {
+    fn stretch(&self, model: ModelConfig) -> Probe {
         let file = &self.file.lipschitz;
-        Probe::Stretch { model: resized(&arm.model, file.width, depth), depth, pairs: file.pairs, steps: file.steps }
+        Probe::Stretch { depth: layers_of(&model), model, pairs: file.pairs, steps: file.steps }
     }
 
     fn course(&self, arm: &ArmFile) -> Probe {
@@ -234,10 +224,11 @@ impl Claims {
         }))
     }
 
-    /// The depths at which a network is trained.
-    fn depths(&self, arm: &ArmFile) -> impl Iterator<Item = usize> {
+    /// The networks of an arm that are trained, one for each depth.
+    fn trained(&self, arm: &ArmFile) -> impl Iterator<Item = ModelConfig> {
         let deepest = arm.deepest;
-        self.file.depth.depths.iter().copied().filter(move |depth| deepest.is_none_or(|deepest| *depth <= deepest))
+        let models = of_depths(arm, arm.model.size().width, &self.file.depth.depths);
+        models.filter(move |model| deepest.is_none_or(|deepest| layers_of(model) <= deepest))
     }
 
     /// The training on all training points at the rate that a selection has shown to be the best.
@@ -251,7 +242,7 @@ impl Claims {
         let DataFile::Checkerboard(board) = &file.data;
         let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
         let mut runs = Vec::new();
-        for depth in self.depths(arm) {
+        for model in self.trained(arm) {
             for &learning_rate in &arm.learning_rates {
                 runs.extend(self.seeds(seeds).map(|seed| RunSpec {
                     experiment: self.name.clone(),
@@ -263,7 +254,7 @@ impl Claims {
                     validation_fraction: board.validation_fraction,
                     board: board.board(),
                     split: file.split(),
-                    model: resized(&arm.model, arm.model.size().width, depth),
+                    model: model.clone(),
                     fit: fit(&file.depth, file.depth.iterations, learning_rate),
                 }));
             }
@@ -272,8 +263,16 @@ impl Claims {
     }
 }
 
+/// The networks of an arm at several depths; two depths at which it is the same network (a ResNet has layers by twos) are
+/// one.
+fn of_depths(arm: &ArmFile, width: usize, depths: &[usize]) -> impl Iterator<Item = ModelConfig> {
+    let mut models: Vec<ModelConfig> = depths.iter().map(|depth| resized(&arm.model, width, *depth)).collect();
+    models.dedup();
+    models.into_iter()
+}
+
 /// A network of that width and number of layers. Every block of a ResNet has two.
-fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelConfig {
+pub(super) fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelConfig {
     let mut model = model.clone();
     let depth = if matches!(model, ModelConfig::Resnet(_)) { (depth / 2).max(1) } else { depth };
     model.resize(Size { width, depth });
@@ -349,6 +348,10 @@ impl ClaimsFile {
             iterations >= 100 && iterations.is_multiple_of(100),
             "{name}: course.iterations is {iterations}; use a multiple of 100, moments are hundredths of it"
         );
+        let is_hundredth = |moment: &f64| ((100.0 * moment).round() - 100.0 * moment).abs() < 1e-9;
+        if let Some(moment) = self.course.moments.iter().find(|moment| !is_hundredth(moment)) {
+            bail!("{name}: course.moments has {moment}; use hundredths of the training");
+        }
         for arm in &self.arm {
             let (key, rates) = (format!("{name}: arm {}", arm.name), &arm.learning_rates);
             let trained = arm.course || arm.parts.contains(&Part::Depth);

@@ -204,6 +204,9 @@ pub struct Limit {
     pub arm: String,
     /// What is measured.
     pub metric: String,
+    /// start or trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// f32 or f64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
@@ -273,6 +276,9 @@ pub struct ProfileFile {
 }
 
 impl ClaimsFile {
+    /// What stands in the table beside networks: single layers.
+    pub const LAYERS: [&str; 2] = ["layer-han", "layer-dense"];
+
     /// Parses a file; `origin` names it in messages.
     ///
     /// # Errors
@@ -280,7 +286,11 @@ impl ClaimsFile {
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
         for expect in &file.expect {
-            let Limit { metric, at_least, at_most, .. } = expect;
+            let Limit { arm, metric, at_least, at_most, .. } = expect;
+            // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
+            if !Self::LAYERS.contains(&arm.as_str()) && file.arm.iter().all(|other| other.name != *arm) {
+                bail!("{origin}: expect names the unknown arm {arm:?}");
+            }
             if at_least.is_none() && at_most.is_none() {
                 bail!("{origin}: an expectation of {metric} lacks at_least and at_most");
             }

@@ -1,5 +1,6 @@
 //! Flags that change what the experiment file says.
 
+use super::experiment::{layers_of, resized};
 use super::file::{ClaimsFile, Part};
 use crate::config::arms;
 use anyhow::Result;
@@ -54,8 +55,7 @@ impl ClaimsFile {
             }
             self.norms.shown_depth = self.norms.shown_depth.min(most);
             for arm in &mut self.arm {
-                let size = arm.model.size();
-                arm.model.resize(crate::model::Size { depth: size.depth.min(most), ..size });
+                arm.model = resized(&arm.model, arm.model.size().width, layers_of(&arm.model).min(most));
                 arm.deepest = arm.deepest.map(|deepest| deepest.min(most));
             }
         }
@@ -71,7 +71,7 @@ impl ClaimsFile {
         let changed = flags.width.is_some() || flags.max_depth.is_some() || flags.iterations.is_some();
         let (parts, arms) = (&self.parts, &self.arm);
         let measured = |part: Part, name: &str| {
-            parts.contains(&part) && (name.starts_with("layer-") || arms.iter().any(|arm| arm.name == name))
+            parts.contains(&part) && (ClaimsFile::LAYERS.contains(&name) || arms.iter().any(|arm| arm.name == name))
         };
         self.expect.retain(|expect| !changed && measured(expect.part, &expect.arm));
         Ok(self)

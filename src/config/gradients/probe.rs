@@ -132,6 +132,7 @@ impl Probe {
         match self {
             &Self::Layers { layers, narrowest, widest, kinks } => at_least_one(&[layers, narrowest, kinks])
                 .or_else(|| (narrowest > widest).then(|| format!("narrowest is {narrowest}, widest is {widest}"))),
+            Self::Start { samples: 1, .. } => Some("a gradient needs 2 samples or more, batch norm a spread".into()),
             Self::Start { board, model, samples, .. } => {
                 at_least_one(&[*samples]).or_else(|| board.problem()).or_else(|| model.problem())
             }
@@ -149,7 +150,8 @@ impl Probe {
 
 impl Course {
     fn problem(&self) -> Option<String> {
-        let ordered = self.moments.is_sorted() && self.moments.iter().all(|moment| (0.0..=1.0).contains(moment));
+        let ordered =
+            self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(|moment| (0.0..=1.0).contains(moment));
         if self.moments.is_empty() || !ordered {
             return Some(format!("moments is {:?}; use growing parts of a training, from 0 to 1", self.moments));
         }

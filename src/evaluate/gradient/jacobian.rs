@@ -51,28 +51,32 @@ pub fn extents(function: &dyn Fn(&Tensor) -> Result<Tensor>, points: &Tensor) ->
     let input = Var::from_tensor(points)?;
     let output = function(&input)?;
     let (points, outputs) = output.dims2()?;
-    // J^T J of every point, as (a, b; b, c)
-    let mut grams = vec![[0.0; 3]; points];
+    // The two columns of J, for every point
+    let mut columns = vec![[const { Vec::new() }; 2]; points];
     for place in 0..outputs {
         let ones = Tensor::ones((points, 1), output.dtype(), output.device())?;
         let cotangents = ones.pad_with_zeros(1, place, outputs - place - 1)?;
         let rows: Vec<Vec<f64>> = gradient(&output, &cotangents, &input)?.to_dtype(DType::F64)?.to_vec2()?;
-        for (gram, row) in grams.iter_mut().zip(rows) {
-            gram[0] += row[0] * row[0];
-            gram[1] += row[0] * row[1];
-            gram[2] += row[1] * row[1];
+        for (columns, row) in columns.iter_mut().zip(rows) {
+            columns.iter_mut().zip(row).for_each(|(column, entry)| column.push(entry));
         }
     }
-    Ok(grams.into_iter().map(Extent::of_gram).collect())
+    Ok(columns.iter().map(Extent::of_columns).collect())
 }
 
 impl Extent {
-    fn of_gram([a, b, c]: [f64; 3]) -> Self {
-        let (middle, reach) = ((a + c) / 2.0, ((a - c) / 2.0).hypot(b));
-        let most = middle + reach;
-        // The product of the eigenvalues: middle - reach would lose the smaller one to rounding.
-        let least = if most > 0.0 { (a * c - b * b).max(0.0) / most } else { 0.0 };
-        Self { most: most.sqrt(), least: least.sqrt() }
+    fn of_columns([first, second]: &[Vec<f64>; 2]) -> Self {
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let (a, b, c) = (dot(first, first), dot(first, second), dot(second, second));
+        let most = ((a + c) / 2.0 + ((a - c) / 2.0).hypot(b)).sqrt();
+        // The product of both is the area that the columns span. From the longer column and what is left of the shorter one
+        // beside it: a c - b^2 would lose a small area to rounding.
+        let (long, short, length) = if a >= c { (first, second, a) } else { (second, first, c) };
+        if length == 0.0 {
+            return Self { most: 0.0, least: 0.0 };
+        }
+        let rest: Vec<f64> = short.iter().zip(long).map(|(s, l)| s - b / length * l).collect();
+        Self { most, least: (length * dot(&rest, &rest)).sqrt() / most }
     }
 }
 
@@ -90,6 +94,9 @@ mod tests {
         // Singular values of [[1, 2], [3, -4], [0.5, 0]]: their squares add up to 30.25, their product is det(J^T J).
         let extent = extents(&function, &point.unsqueeze(0)?)?[0];
         let (sum, product) = (extent.most.powi(2) + extent.least.powi(2), (extent.most * extent.least).powi(2));
+        let flat = Tensor::new(&[[1f64, 2.0], [1.0, 2.0 + 1e-12]], &Device::Cpu)?;
+        let least = extents(&|xs| xs.matmul(&flat.t()?), &point.unsqueeze(0)?)?[0].least;
+        assert!((least / (1e-12 / 10f64.sqrt()) - 1.0).abs() < 1e-3, "{least}");
         assert!((sum - 30.25).abs() < 1e-12 && (product - (10.25 * 20.0 - 100.0)).abs() < 1e-10, "{extent:?}");
         Ok(())
     }

@@ -13,5 +13,5 @@ mod stretch;
 pub use flow::{Flow, gradient_norms};
 pub use jacobian::{Extent, deviation, extents, of_one_point};
 pub use layers::{KinkedLayer, RandomLayer};
-pub use neighbours::mean_cosine;
+pub use neighbours::{Likeness, likeness};
 pub use stretch::{Ascent, Found};

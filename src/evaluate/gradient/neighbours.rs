@@ -3,13 +3,26 @@
 use super::jacobian::gradient;
 use candle_core::{D, DType, Result, Tensor, Var};
 
-/// The mean cosine between the gradient of the mean output at a point and that at its neighbour: near 1 for a function
-/// that is smooth at that distance, near 0 for one that is noise (the shattered gradients of Balduzzi et al. 2017, "The
-/// Shattered Gradients Problem", Section 2). Pairs with a gradient of 0 do not count; NaN if none is left.
+/// How alike gradients are at points and at their neighbours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likeness {
+    /// The mean cosine between the gradient of the mean output at a point and that at its neighbour: near 1 for a function
+    /// that is smooth at that distance, near 0 for one that is noise. None without a pair.
+    pub cosine: Option<f64>,
+    /// Pairs of gradients that are not 0.
+    pub pairs: usize,
+}
+
+/// The likeness of a function's gradients at neighbouring points (the shattered gradients of Balduzzi et al. 2017, "The
+/// Shattered Gradients Problem", Section 2).
 ///
 /// # Shapes
 /// - points, neighbours: (pairs, inputs)
-pub fn mean_cosine(function: &dyn Fn(&Tensor) -> Result<Tensor>, points: &Tensor, neighbours: &Tensor) -> Result<f64> {
+pub fn likeness(
+    function: &dyn Fn(&Tensor) -> Result<Tensor>,
+    points: &Tensor,
+    neighbours: &Tensor,
+) -> Result<Likeness> {
     let slopes = |at: &Tensor| -> Result<Tensor> {
         let input = Var::from_tensor(at)?;
         let output = function(&input)?;
@@ -20,7 +33,8 @@ pub fn mean_cosine(function: &dyn Fn(&Tensor) -> Result<Tensor>, points: &Tensor
     let products = (here * there)?.sum(D::Minus1)?.to_vec1::<f64>()?;
     let cosines: Vec<f64> =
         products.iter().zip(&lengths).filter(|(_, length)| **length > 0.0).map(|(p, length)| p / length).collect();
-    Ok(cosines.iter().sum::<f64>() / cosines.len() as f64)
+    let pairs = cosines.len();
+    Ok(Likeness { cosine: (pairs > 0).then(|| cosines.iter().sum::<f64>() / pairs as f64), pairs })
 }
 
 #[cfg(test)]
@@ -38,11 +52,15 @@ mod tests {
         let points = Tensor::from_vec(entries, (100, 2), &Device::Cpu)?;
         let neighbours = (&points + 0.025)?;
         let plane = |xs: &Tensor| xs.affine(3.0, 1.0);
-        assert!((mean_cosine(&plane, &points, &neighbours)? - 1.0).abs() < 1e-12);
+        let flat = likeness(&plane, &points, &neighbours)?;
+        assert!(flat.pairs == 100 && flat.cosine.is_some_and(|cosine| (cosine - 1.0).abs() < 1e-12), "{flat:?}");
+        let constant = |xs: &Tensor| xs.affine(0.0, 1.0);
+        assert_eq!(likeness(&constant, &points, &neighbours)?, Likeness { cosine: None, pairs: 0 });
         let cosine = |depth: usize| -> Result<f64> {
             let config = ModelConfig::Hannet(HanNetConfig::new(30, depth, vec![1, 2, depth]));
             let model = config.build_as(DType::F64, 2, 2, Seed(2), &Device::Cpu)?;
-            mean_cosine(&|xs| model.frozen.forward(xs, Mode::Eval), &points, &neighbours)
+            let found = likeness(&|xs| model.frozen.forward(xs, Mode::Eval), &points, &neighbours)?;
+            Ok(found.cosine.unwrap_or(f64::NAN))
         };
         let (shallow, deep) = (cosine(5)?, cosine(300)?);
         assert!(shallow > 0.5 && deep < 0.5 * shallow, "{shallow} and {deep}");

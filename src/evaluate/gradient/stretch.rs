@@ -16,12 +16,15 @@ pub struct Ascent {
 /// What the search found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
-    /// The largest ratio over all pairs and steps, that of a Lipschitz constant from below.
-    pub largest: f64,
+    /// The largest ratio over all pairs and steps: the Lipschitz constant from below. None if no images were further apart
+    /// than rounding puts them.
+    pub largest: Option<f64>,
     /// The largest ratio of the pairs as they were drawn.
-    pub at_random: f64,
+    pub at_random: Option<f64>,
 }
 
+/// Images nearer to each other than this part of their length may be so by rounding: they have no ratio.
+const ROUNDING: f64 = 1e-11;
 /// Length of the first step, as a part of the distance of the pair; it falls to a hundredth of that.
 const STEP: f64 = 0.3;
 
@@ -42,14 +45,19 @@ impl Ascent {
         let scales: Vec<f64> = (0..self.pairs).map(|_| 10f64.powf(4.0 * stream.uniform() - 3.0)).collect();
         let away = unit(&self.normal(inputs, 1.0, stream, device)?)?;
         let mut y = (&x + away.broadcast_mul(&Tensor::new(scales, device)?.unsqueeze(1)?)?)?;
-        let (mut largest, mut at_random) = (0.0, 0.0);
+        let (mut largest, mut at_random) = (None, None);
         for step in 0..=self.steps {
             let (from, to) = (Var::from_tensor(&x)?, Var::from_tensor(&y)?);
             let apart = length(&(from.as_tensor() - to.as_tensor())?)?;
-            let ratio = length(&(function(&from)? - function(&to)?)?)?.div(&apart)?;
-            let values = ratio.detach().flatten_all()?.to_vec1::<f64>()?;
-            // A pair that has met, or whose images are the same, has no ratio.
-            largest = values.into_iter().filter(|value| value.is_finite()).fold(largest, f64::max);
+            let (image, other) = (function(&from)?, function(&to)?);
+            let images_apart = length(&(&image - &other)?)?;
+            let ratio = images_apart.div(&apart)?;
+            let in_numbers = |tensor: &Tensor| tensor.detach().flatten_all()?.to_vec1::<f64>();
+            let told = in_numbers(&images_apart)?.into_iter().zip(in_numbers(&length(&image)?)?);
+            let told = told.zip(in_numbers(&ratio)?).filter(|((apart, size), _)| *apart > ROUNDING * size);
+            // A pair that has met has no ratio either.
+            let values = told.map(|(_, ratio)| ratio).filter(|ratio| ratio.is_finite());
+            largest = values.fold(largest, |largest: Option<f64>, value| Some(largest.map_or(value, |l| l.max(value))));
             if step == 0 {
                 at_random = largest;
             }
@@ -102,7 +110,8 @@ mod tests {
         let matrix = Tensor::new(&[[3f64, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.1]], &Device::Cpu)?;
         let ascent = Ascent { pairs: 8, steps: 200 };
         let found = ascent.search(&|xs| xs.matmul(&matrix), 3, &mut Seed(1).stream("test"), &Device::Cpu)?;
-        assert!(found.largest <= 3.0 + 1e-9 && found.largest > 2.999 && found.at_random < found.largest, "{found:?}");
+        let largest = found.largest.unwrap_or(f64::NAN);
+        assert!(largest <= 3.0 + 1e-9 && largest > 2.999 && found.at_random < found.largest, "{found:?}");
         Ok(())
     }
 
@@ -113,7 +122,15 @@ mod tests {
         let layer = Dense::new(weight, Tensor::new(&[0f64], &Device::Cpu)?, Activation::Relu)?;
         let ascent = Ascent { pairs: 16, steps: 50 };
         let found = ascent.search(&|xs| layer.forward(xs), 1, &mut Seed(2).stream("test"), &Device::Cpu)?;
-        assert!((found.largest - 10.0).abs() < 1e-9, "{found:?}");
+        assert!(found.largest.is_some_and(|largest| (largest - 10.0).abs() < 1e-9), "{found:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn rounding_is_no_distance() -> Result<()> {
+        let found = Ascent { pairs: 8, steps: 20 };
+        let found = found.search(&|xs| xs.affine(1e-18, 1.0), 3, &mut Seed(3).stream("test"), &Device::Cpu)?;
+        assert_eq!(found, Found { largest: None, at_random: None });
         Ok(())
     }
 }

@@ -35,7 +35,8 @@ const SHORTEST: Duration = Duration::from_millis(4);
 pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Measured>> {
     let mut subjects = Vec::new();
     let singles = plan.widths.iter().map(|width| (*width, 1));
-    let stacks = plan.depths.iter().filter(|depth| **depth > 1).map(|depth| (plan.width, *depth));
+    let timed = |depth: &usize| *depth == 1 && plan.widths.contains(&plan.width);
+    let stacks = plan.depths.iter().filter(|depth| !timed(depth)).map(|depth| (plan.width, *depth));
     for (width, depth) in singles.chain(stacks) {
         for kind in [Kind::Han, Kind::Dense] {
             subjects.push(Subject::new(kind, width, depth, plan.batch, device)?);

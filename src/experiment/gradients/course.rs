@@ -1,7 +1,7 @@
 //! A network through a training on the checkerboard.
 
 use super::start::{flow_rows, stretch_row};
-use super::{hidden, in_double, points};
+use super::{hidden, in_double, points, settle};
 use crate::config::gradients::{Course, ProbeSpec, layers_of};
 use crate::data::Points;
 use crate::data::checkerboard::Split;
@@ -17,9 +17,6 @@ use crate::record::{EpochRow, RunOutcome};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
-
-/// Passes over the samples that bring the running statistics of an untrained batch norm to those of the data.
-const SETTLING: usize = 100;
 
 /// Trains, and measures at the start, on the way, and at the end; None if it was stopped.
 pub(super) fn run(
@@ -86,10 +83,7 @@ impl Watch<'_> {
         let (spec, course) = (self.spec, self.course);
         let twin = in_double(&course.model, model, INPUTS, OUTPUTS, self.device)?;
         if state == "start" {
-            let samples = self.samples.inputs.to_dtype(DType::F64)?;
-            for _ in 0..SETTLING {
-                twin.frozen.forward(&samples, Mode::Train)?;
-            }
+            settle(&twin, &self.samples.inputs.to_dtype(DType::F64)?)?;
         }
         let (places, points) = points(&course.board, course.points, spec.seed, "jacobian/points", self.device)?;
         let xs = points.inputs.to_dtype(DType::F64)?;

@@ -9,7 +9,8 @@ use crate::train::Control;
 use anyhow::Result;
 use candle_core::{DType, Device};
 
-/// The least power of two at which z is put: below, b + z is no f64 number.
+/// The least power of two at which z is put. Points and directions are multiples of 2^-13 below 8, so that sums with z are
+/// exact in f64, with some room.
 const NEAREST: i32 = -36;
 /// The same in f32.
 const NEAREST_SINGLE: i32 = -9;

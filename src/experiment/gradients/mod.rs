@@ -81,6 +81,18 @@ fn in_double(config: &ModelConfig, model: &Model, inputs: usize, outputs: usize,
     Ok(twin)
 }
 
+/// Passes over the samples that bring running statistics to those of the data.
+const SETTLING: usize = 100;
+
+/// Brings the running statistics of an untrained network's batch norm to those of some points: as they start, batch norm
+/// would change nothing. Networks without it stay as they are.
+fn settle(model: &Model, points: &Tensor) -> candle_core::Result<()> {
+    if model.frozen.chain().is_ok() {
+        return Ok(());
+    }
+    (0..SETTLING).try_for_each(|_| model.frozen.forward(points, Mode::Train).map(drop))
+}
+
 /// The parts from the input to the last hidden state, one after the other.
 fn hidden(parts: &[Part<'_>], xs: &Tensor) -> candle_core::Result<Tensor> {
     let body = &parts[..parts.len() - 1];

@@ -1,12 +1,12 @@
 //! Untrained networks: the gradient's length from layer to layer, and the Lipschitz constant from below.
 
-use super::{Measured, hidden, points};
+use super::{Measured, hidden, points, settle};
 use crate::config::Spec;
 use crate::config::gradients::ProbeSpec;
 use crate::data::Points;
 use crate::data::checkerboard::Board;
 use crate::evaluate::certificate::spectral::upper_bound;
-use crate::evaluate::gradient::{Ascent, Flow, Found, gradient_norms, mean_cosine};
+use crate::evaluate::gradient::{Ascent, Flow, Found, Likeness, gradient_norms, likeness};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
 use crate::model::{Layer, Model, ModelConfig};
 use crate::nn::Mode;
@@ -88,11 +88,15 @@ pub(super) fn neighbours(
     let beside: Vec<usize> = places.iter().map(|place| place + 1).collect();
     let [here, there] = [&places, &beside].map(|places| board.select(places, device)?.inputs.to_dtype(DType::F64));
     let model = config.build_as(DType::F64, INPUTS, OUTPUTS, spec.seed, device)?;
-    let cosine = mean_cosine(&|xs| model.frozen.forward(xs, Mode::Eval), &here?, &there?)?;
-    let row = NeighbourRow { arm: spec.arm.clone(), seed: spec.seed.0, depth, pairs: places.len(), cosine };
+    let Likeness { cosine, pairs } = likeness(&|xs| model.frozen.forward(xs, Mode::Eval), &here?, &there?)?;
+    let row = NeighbourRow { arm: spec.arm.clone(), seed: spec.seed.0, depth, pairs, cosine };
     let rows = Rows { neighbours: vec![row], ..Rows::default() };
-    Ok(Measured { headline: format!("mean cosine {cosine:.3}"), parameters: model.parameters.count(), rows })
+    let headline = format!("mean cosine {:.3}", cosine.unwrap_or(f64::NAN));
+    Ok(Measured { headline, parameters: model.parameters.count(), rows })
 }
+
+/// Standard normal points to which batch norm is settled.
+const SETTLED: usize = 64;
 
 /// The largest ratio that is found for the hidden layers of a network that has as many inputs as it is wide.
 pub(super) fn stretch(
@@ -104,8 +108,11 @@ pub(super) fn stretch(
 ) -> Result<Measured> {
     let width = config.size().width;
     let model = config.build_as(DType::F64, width, OUTPUTS, spec.seed, device)?;
+    let mut stream = spec.seed.stream("lipschitz/settling");
+    let entries: Vec<f64> = (0..SETTLED * width).map(|_| stream.normal()).collect();
+    settle(&model, &Tensor::from_vec(entries, (SETTLED, width), device)?)?;
     let row = stretch_row(spec, &model, width, depth, "start", ascent, device)?;
-    let headline = format!("largest ratio {:.3e}", row.found);
+    let headline = row.found.map_or("no ratio above rounding".into(), |found| format!("largest ratio {found:.3e}"));
     let parameters = model.parameters.count();
     Ok(Measured { headline, parameters, rows: Rows { stretch: vec![row], ..Rows::default() } })
 }

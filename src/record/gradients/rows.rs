@@ -75,10 +75,10 @@ pub struct NeighbourRow {
     pub seed: u64,
     /// Number of layers that its name on charts counts.
     pub depth: usize,
-    /// Pairs of points, one step of the grid apart.
+    /// Pairs of points, one step of the grid apart, at which neither gradient is 0.
     pub pairs: usize,
-    /// Mean cosine between the gradients of the mean output by the point.
-    pub cosine: f64,
+    /// Mean cosine between the gradients of the mean output by the point; none without a pair.
+    pub cosine: Option<f64>,
 }
 
 /// `stretch.csv`: the Lipschitz constant of the hidden layers, from below and from above.
@@ -95,10 +95,10 @@ pub struct StretchRow {
     pub depth: usize,
     /// start or trained.
     pub state: String,
-    /// The largest ||f(x) - f(y)|| / ||x - y|| that gradient ascent found.
-    pub found: f64,
+    /// The largest ||f(x) - f(y)|| / ||x - y|| that gradient ascent found; none where all differences were rounding.
+    pub found: Option<f64>,
     /// The largest one of the pairs that it began with.
-    pub at_random: f64,
+    pub at_random: Option<f64>,
     /// Decimal logarithm of the product of the layers' spectral norms, which may leave the range of numbers; none where
     /// there are skip connections and batch norm.
     pub log10_of_norms: Option<f64>,

@@ -65,6 +65,12 @@ impl Finished {
         self.len() == 0
     }
 
+    /// Trainings that were followed and diverged: they have no measurements at their end.
+    fn diverged_courses(&self, arm: &str) -> usize {
+        let diverged = |run: &&FinishedRun<ProbeSpec>| run.spec.arm == arm && run.manifest.diverged_at_step.is_some();
+        self.probes.iter().filter(diverged).count()
+    }
+
     /// The rows of a file of all measurements that have it.
     ///
     /// # Errors
@@ -236,10 +242,13 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             state,
             precision: Some(row.precision.clone()),
             depth: Some(row.depth),
-            ..key(Part::Norms, &row.arm, "gradient_ratio")
+            ..key(Part::Norms, &row.arm, "")
         };
-        for ratio in [row.least, row.most].into_iter().flatten() {
-            values.add(of_moment.clone(), ratio);
+        for (what, ratio) in [("smallest", row.least), ("largest", row.most)] {
+            let metric = format!("{what}_gradient_ratio");
+            if let Some(ratio) = ratio {
+                values.add(ClaimRow { metric, ..of_moment.clone() }, ratio);
+            }
         }
     }
     for scores in accuracies(claims, &finished.finals)? {
@@ -254,14 +263,17 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             depth: Some(row.depth),
             ..key(Part::Depth, &row.arm, "cosine_of_neighbours")
         };
-        values.add(at, row.cosine);
+        if let Some(cosine) = row.cosine {
+            values.add(at, cosine);
+        }
     }
     let fitted_from = claims.file().cost.fitted_from;
     let costs: Vec<CostRow> = finished.rows("cost.csv")?;
     for layer in ["han", "dense"] {
         for pass in ["forward", "training"] {
             let of = costs.iter().filter(|row| row.layer == layer && row.pass == pass && row.depth == 1);
-            let points = of.filter(|row| row.width >= fitted_from).map(|row| (row.width as f64, row.seconds));
+            let of = of.filter(|row| row.width >= fitted_from && claims.file().cost.widths.contains(&row.width));
+            let points = of.map(|row| (row.width as f64, row.seconds));
             if let Some(exponent) = exponent(&points.collect::<Vec<_>>()) {
                 let metric = format!("exponent_of_{pass}_time");
                 values.add(key(Part::Cost, &format!("layer-{layer}"), &metric), exponent);
@@ -276,10 +288,18 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             depth: Some(row.depth),
             ..key(Part::Lipschitz, &row.arm, metric)
         };
-        values.add(of("ratio_found"), row.found);
+        if let Some(found) = row.found {
+            values.add(of("ratio_found"), found);
+        }
         if let Some(norms) = row.log10_of_norms {
             values.add(of("log10_of_product_of_norms"), norms);
         }
     }
-    Ok(values.rows())
+    // A training serves several parts: what of it belongs to others is not told.
+    let mut rows = values.rows();
+    rows.retain(|row| claims.parts.contains(&row.part));
+    for row in rows.iter_mut().filter(|row| row.state.as_deref() == Some("trained")) {
+        row.diverged = finished.diverged_courses(&row.arm);
+    }
+    Ok(rows)
 }

@@ -46,7 +46,7 @@ fn jacobian(results: &Results<'_>) -> Result<Image> {
     };
     let random = |row: &JacobianRow| row.z.is_none().then_some(row.width as f64);
     let near = |row: &JacobianRow| row.z.map(|z| if z == 0.0 { AT_KINK } else { z.abs() });
-    let y = LineQuantity::new("largest entry of |J\u{1d40}J − I| (log scale)".replace('\u{1d40}', "'"), AxisScale::Log);
+    let y = LineQuantity::new("largest entry of |J'J − I| (log scale)", AxisScale::Log);
     let layers = rows.iter().filter(|row| row.z.is_none() && row.precision == "f64").count();
     let panels = [
         LinePanel {
@@ -164,8 +164,8 @@ fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
     let mut series = Vec::new();
     for arm in &results.claims.arms {
         let mut depths: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.arm == arm.name && row.cosine.is_finite()) {
-            depths.entry(row.depth).or_default().push(row.cosine.max(0.0));
+        for row in rows.iter().filter(|row| row.arm == arm.name) {
+            depths.entry(row.depth).or_default().extend(row.cosine.map(|cosine| cosine.max(0.0)));
         }
         let median = |(depth, cosines): (usize, Vec<f64>)| Some((depth as f64, Sample::of(&cosines)?.median));
         let points: Vec<(f64, f64)> = depths.into_iter().filter_map(median).collect();
@@ -263,7 +263,7 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
     ensure!(!rows.is_empty(), "no Lipschitz constant has been searched for");
     let file = results.claims.file();
     let mut panels = Vec::new();
-    let y = || LineQuantity::new("‖f(x) − f(y)‖ / ‖x − y‖ (log scale)".replace('‖', "|"), AxisScale::Log);
+    let y = || LineQuantity::new("|f(x) − f(y)| / |x − y| (log scale)", AxisScale::Log);
     let (trained, alone): (Vec<&StretchRow>, Vec<&StretchRow>) = rows.iter().partition(|row| row.point == "course");
     let series = curves(results, &alone, |row| row.depth as f64);
     if !series.is_empty() {
@@ -316,7 +316,7 @@ fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -
             values.into_iter().filter_map(of).collect()
         };
         for (drawing, points) in [
-            (Drawing::Marked, median(&|row| Some(row.found))),
+            (Drawing::Marked, median(&|row| row.found)),
             (Drawing::Dashed, median(&|row| row.log10_of_norms.map(|log10| 10f64.powf(log10).min(LARGEST)))),
         ] {
             if !points.is_empty() {

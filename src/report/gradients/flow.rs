@@ -8,7 +8,7 @@ use crate::record::statistics::Sample;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 
-/// Ratios beyond these have left what any floating-point number would hold; they are drawn at the edge.
+/// Ratios beyond this and its inverse are drawn there.
 const EDGE: f64 = 1e-200;
 
 /// Untrained networks: layer by layer at one depth, and first layer against last over the depths, a panel for each
@@ -27,8 +27,8 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
                     let of_arm: Vec<&FlowRow> = rows.iter().copied().filter(|row| row.arm == arm).collect();
                     let points = if deep { over_depths(&of_arm) } else { over_layers(&of_arm, shown) };
                     let drawing = if deep { Drawing::Marked } else { Drawing::Line };
-                    let ending = points.first().filter(|_| !deep).or(points.last()).map(|(_, ratio)| power(*ratio));
-                    let (ending, band) = (ending.filter(|_| deep), Vec::new());
+                    let ending = points.last().filter(|_| deep).map(|(_, ratio)| power(*ratio));
+                    let band = Vec::new();
                     (!points.is_empty()).then_some(LineSeries { arm: key, label, drawing, points, band, ending })
                 })
                 .collect();

@@ -71,12 +71,15 @@ fn verdicts(results: &Results<'_>) -> Vec<Verdict> {
 }
 
 fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
-    let Limit { part, arm, metric, precision, depth, statistic, at_least, at_most } = limit;
-    let row = results.rows.iter().find(|row| {
+    let Limit { part, arm, metric, state, precision, depth, statistic, at_least, at_most } = limit;
+    let mut fitting = results.rows.iter().filter(|row| {
         (row.part, row.arm.as_str(), row.metric.as_str()) == (*part, arm.as_str(), metric.as_str())
+            && (state.is_none() || row.state == *state)
             && (precision.is_none() || row.precision == *precision)
             && (depth.is_none() || row.depth == *depth)
     });
+    // An expectation that fits several rows says nothing of any.
+    let row = fitting.next().filter(|_| fitting.next().is_none());
     let value = row.map(|row| match statistic {
         Extreme::Max => row.max,
         Extreme::Median => row.median,
@@ -97,10 +100,10 @@ fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
     match (at_least, at_most) {
         (Some(least), Some(most)) => text += &format!(" is from {least} to {most}"),
         (Some(least), None) => text += &format!(" is at least {least}"),
-        (None, Some(most)) => text += &format!(" is at most {most:e}"),
+        (None, Some(most)) => text += &format!(" is at most {}", number(*most)),
         (None, None) => {}
     }
-    let found = value.map_or("no value".into(), number);
+    let found = value.map_or("no single value".into(), number);
     let verdict = if met { "met" } else { "MISSED" };
     Verdict { text: format!("{text}: measured {found}: {verdict}"), met }
 }
