@@ -10,7 +10,7 @@
 //!   folds, as a layer of the paper does, but for `rest`.
 //! - All directions have entries that add up to 0. Their reflections leave the vector (1, .., 1) where it is, so that the
 //!   offset stays an offset through the whole group.
-//! - The passing layers of a group learn, together, at the rate of one layer: directions and biases alike.
+//! - The passing layers of a group learn, together, about as fast as one layer.
 
 use crate::nn::{HanInit, Init};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub struct PassThrough {
     pub offset: f64,
     /// The part of it that a folding layer leaves: fewer of its entries are negative.
     pub rest: f64,
+    /// How fast the passing layers of a group learn, together, over the rate of one layer: directions and biases alike.
+    pub pace: f64,
     /// |u| of the passing layers. A step of the optimizer turns a direction by its own length over this, so long ones
     /// keep almost still.
     pub length: f64,
@@ -33,15 +35,17 @@ pub struct PassThrough {
 
 impl PassThrough {
     pub(super) fn problem(&self, width: usize) -> Option<String> {
-        let &Self { folding, offset, rest, length } = self;
+        let &Self { folding, offset, rest, pace, length } = self;
         if folding == 0 {
             return Some("pass_through.folding is 0; use at least 1".into());
         }
         if !(offset.is_finite() && (0.0..=offset).contains(&rest)) {
             return Some(format!("pass_through has offset {offset} and rest {rest}; use 0 <= rest <= offset"));
         }
-        if !(length.is_finite() && length > 0.0) {
-            return Some(format!("pass_through.length is {length}; use a positive number"));
+        if !(length.is_finite() && length > 0.0 && pace.is_finite() && pace >= 0.0) {
+            return Some(format!(
+                "pass_through has length {length} and pace {pace}; use a length and a pace of 0 or more"
+            ));
         }
         (width < 2).then(|| format!("pass_through needs directions of two entries, the width is {width}"))
     }
@@ -59,7 +63,7 @@ impl PassThrough {
     }
 
     fn layer(&self, width: usize, group: usize, place: usize, size: usize) -> HanInit {
-        let &Self { offset, rest, length, .. } = self;
+        let &Self { offset, rest, pace, length, .. } = self;
         let HanInit { bias: usual, .. } = HanInit::usual(width);
         let Init::Uniform { bound } = usual else { return HanInit::usual(width) };
         let (first, last) = (place == 0, place + 1 == size);
@@ -71,7 +75,7 @@ impl PassThrough {
             (false, false) => Init::Zeros,
             (false, true) => Init::UniformAround { center: rest - offset, bound },
         };
-        let pace = if last { 1.0 } else { 1.0 / (size - 1) as f64 };
+        let pace = if last { 1.0 } else { pace / (size - 1) as f64 };
         let length = if last { 1.0 } else { length };
         HanInit { direction: Init::BalancedRows { length }, bias, pace }
     }
