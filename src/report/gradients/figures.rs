@@ -283,8 +283,8 @@ fn lipschitz(results: &Results<'_>) -> Result<Image> {
             Some(format!("{} {} x {}", arm.label, layers_of(&file.model), file.model.size().width))
         });
         panels.push(LinePanel {
-            title: format!("Trained on the checkerboard: {}", sizes.collect::<Vec<_>>().join(", ")),
-            x: LineQuantity::new("0: at the start    1: at the end of the training", AxisScale::Count),
+            title: format!("Trained: {}", sizes.collect::<Vec<_>>().join(", ")),
+            x: LineQuantity::new("part of the training that is done (0: the start)", AxisScale::Linear),
             y: y(),
             series,
             level: Some((1.0, "1: no two points move apart".into())),
