@@ -8,6 +8,31 @@ use crate::report::verdict::{self, Verdict};
 use crate::report::{provenance, spread};
 use std::fmt::Write;
 
+/// What a table of each part begins with.
+const PARTS: [(Part, &str); 5] = [
+    (
+        Part::Jacobian,
+        "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the \
+         plane to the last hidden state and to the outputs, over points of the board and seeds.",
+    ),
+    (
+        Part::Norms,
+        "**Gradients.** Length at the first hidden layer over that at the last; of the samples of every seed the smallest and \
+         the largest ratio.",
+    ),
+    (Part::Cost, "**Cost.** Exponent k of time = a d^k."),
+    (
+        Part::Lipschitz,
+        "**Lipschitz constant of the hidden layers.** Largest ratio that gradient ascent found, and the product of spectral \
+         norms that bounds it.",
+    ),
+    (
+        Part::Depth,
+        "**Neighbours.** Mean cosine between the gradients of untrained networks at points of the board that are one grid step \
+         apart.",
+    ),
+];
+
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -16,22 +41,10 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
         let _ = writeln!(text, "**{missing}**; numbers are over those.\n");
     }
     text += &verdict::markdown(verdicts);
-    for (part, heading) in [
-        (
-            Part::Jacobian,
-            "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the plane to the last hidden state and to the outputs, over points of the board and seeds.",
-        ),
-        (
-            Part::Norms,
-            "**Gradients.** Length at the first hidden layer over that at the last, the smallest and the largest of every seed's samples.",
-        ),
-        (Part::Cost, "**Cost.** Exponent k of time = a d^k."),
-        (
-            Part::Lipschitz,
-            "**Lipschitz constant of the hidden layers.** Largest ratio that gradient ascent found, and the product of spectral norms that bounds it.",
-        ),
-    ] {
-        table(&mut text, heading, results.rows.iter().filter(|row| row.part == part).collect(), results);
+    for (part, heading) in PARTS {
+        // Accuracies have a table of their own.
+        let of_part = results.rows.iter().filter(|row| row.part == part && row.metric != "test_accuracy");
+        table(&mut text, heading, of_part.collect(), results);
     }
     depth(&mut text, results);
     text += &drawn::markdown(drawn);
@@ -63,9 +76,14 @@ fn table(text: &mut String, heading: &str, rows: Vec<&ClaimRow>, results: &Resul
             number(row.median),
             number(row.max),
         ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+        let _ = writeln!(text, "| {} |", cells.map(escaped).join(" | "));
     }
     let _ = writeln!(text);
+}
+
+/// The text of a cell: a bar would end it.
+fn escaped(cell: String) -> String {
+    cell.replace('|', "\\|")
 }
 
 /// Accuracy against depth.
@@ -112,7 +130,7 @@ fn depth(text: &mut String, results: &Results<'_>) {
             percent(sample.map(|s| s.max)),
             rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
         ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+        let _ = writeln!(text, "| {} |", cells.map(escaped).join(" | "));
     }
     let _ = writeln!(text);
 }

@@ -90,7 +90,10 @@ fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
     let met = value.is_some_and(|value| {
         whole && at_least.is_none_or(|least| value >= least) && at_most.is_none_or(|most| value <= most)
     });
-    let mut text = format!("{} {} of {}", statistic, metric.replace('_', " "), results.label(arm));
+    let metric = metric.replace('_', " ");
+    // "largest largest gradient ratio" says nothing that "largest gradient ratio" does not.
+    let what = if metric.starts_with(&statistic.to_string()) { metric } else { format!("{statistic} {metric}") };
+    let mut text = format!("{what} of {}", results.label(arm));
     if let Some(depth) = depth {
         text += &format!(" with {depth} layers");
     }
