@@ -1,5 +1,6 @@
 //! Jacobians, assembled from backward passes.
 
+use super::RowFunction;
 use candle_core::{D, DType, Result, Tensor, Var};
 
 /// The exact Jacobian of a function at one point, from a single backward pass: the point stands in as many rows as the
@@ -7,7 +8,7 @@ use candle_core::{D, DType, Result, Tensor, Var};
 ///
 /// # Shapes
 /// - point: (inputs) -> (outputs, inputs)
-pub fn of_one_point(function: &dyn Fn(&Tensor) -> Result<Tensor>, point: &Tensor, outputs: usize) -> Result<Tensor> {
+pub fn of_one_point(function: &RowFunction<'_>, point: &Tensor, outputs: usize) -> Result<Tensor> {
     let rows = Var::from_tensor(&point.unsqueeze(0)?.repeat((outputs, 1))?)?;
     let identity = Tensor::eye(outputs, point.dtype(), point.device())?;
     gradient(&function(&rows)?, &identity, &rows)
@@ -47,7 +48,7 @@ pub struct Extent {
 ///
 /// # Shapes
 /// - points: (points, 2)
-pub fn extents(function: &dyn Fn(&Tensor) -> Result<Tensor>, points: &Tensor) -> Result<Vec<Extent>> {
+pub fn extents(function: &RowFunction<'_>, points: &Tensor) -> Result<Vec<Extent>> {
     let input = Var::from_tensor(points)?;
     let output = function(&input)?;
     let (points, outputs) = output.dims2()?;

@@ -10,6 +10,11 @@ mod layers;
 mod neighbours;
 mod stretch;
 
+use candle_core::{Result, Tensor};
+
+/// A function of a batch that treats every row by itself.
+pub type RowFunction<'f> = dyn Fn(&Tensor) -> Result<Tensor> + 'f;
+
 pub use flow::{Flow, gradient_norms};
 pub use jacobian::{Extent, deviation, extents, of_one_point};
 pub use layers::{KinkedLayer, RandomLayer};

@@ -1,5 +1,6 @@
 //! Whether a network's slope at a point says anything about its slope nearby.
 
+use super::RowFunction;
 use super::jacobian::gradient;
 use candle_core::{D, DType, Result, Tensor, Var};
 
@@ -18,11 +19,7 @@ pub struct Likeness {
 ///
 /// # Shapes
 /// - points, neighbours: (pairs, inputs)
-pub fn likeness(
-    function: &dyn Fn(&Tensor) -> Result<Tensor>,
-    points: &Tensor,
-    neighbours: &Tensor,
-) -> Result<Likeness> {
+pub fn likeness(function: &RowFunction<'_>, points: &Tensor, neighbours: &Tensor) -> Result<Likeness> {
     let slopes = |at: &Tensor| -> Result<Tensor> {
         let input = Var::from_tensor(at)?;
         let output = function(&input)?;

@@ -1,6 +1,7 @@
 //! The largest ||f(x) - f(y)|| / ||x - y|| that gradient ascent finds: a lower bound of the Lipschitz constant, to be held
 //! against an upper one.
 
+use super::RowFunction;
 use crate::rng::Stream;
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 
@@ -36,7 +37,7 @@ impl Ascent {
     /// `function` is of f64 and treats every row by itself.
     pub fn search(
         &self,
-        function: &dyn Fn(&Tensor) -> Result<Tensor>,
+        function: &RowFunction<'_>,
         inputs: usize,
         stream: &mut Stream,
         device: &Device,

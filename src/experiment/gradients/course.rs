@@ -6,7 +6,7 @@ use crate::config::gradients::{Course, ProbeSpec, layers_of};
 use crate::data::Points;
 use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::score;
-use crate::evaluate::gradient::{Ascent, Extent, extents};
+use crate::evaluate::gradient::{Ascent, Extent, RowFunction, extents};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
 use crate::experiment::scheduler::Tick;
 use crate::experiment::training::{self, epoch_row};
@@ -90,8 +90,7 @@ impl Watch<'_> {
         let parts = twin.frozen.parts()?;
         let to_outputs = |xs: &Tensor| twin.frozen.forward(xs, Mode::Eval);
         let to_hidden = |xs: &Tensor| hidden(&parts, xs);
-        let functions: [(&str, &dyn Fn(&Tensor) -> candle_core::Result<Tensor>); 2] =
-            [("hidden", &to_hidden), ("outputs", &to_outputs)];
+        let functions: [(&str, &RowFunction<'_>); 2] = [("hidden", &to_hidden), ("outputs", &to_outputs)];
         for (to, function) in functions {
             let row = |(place, extent): (&usize, Extent)| {
                 let (row, column) = course.board.place(*place);
