@@ -279,7 +279,7 @@ pub(super) fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelC
     model
 }
 
-/// Number of layers of a network, as [`resized`] counts them.
+/// Number of layers of a network; every block of a ResNet has two.
 pub fn layers_of(model: &ModelConfig) -> usize {
     model.size().depth * if matches!(model, ModelConfig::Resnet(_)) { 2 } else { 1 }
 }
