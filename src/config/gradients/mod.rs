@@ -1,5 +1,6 @@
 //! From the experiment file of the layer's own claims to a checked list of measurements and trainings.
 
+mod check;
 mod experiment;
 mod file;
 mod flags;
