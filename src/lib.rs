@@ -16,6 +16,7 @@
 //! | --- | --- |
 //! | [`rng`] | one seed, named streams |
 //! | [`device`] | where tensors live |
+//! | [`files`], [`console`] | reading and writing that fails cleanly |
 //! | [`nn`] | the layer, its kernels, and the other parts that candle lacks |
 //! | [`data`] | data sets, where they come from, and their splits |
 //! | [`model`] | HanNet, FCNet, ResNet; reading foreign weights |
@@ -49,11 +50,13 @@
 
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod data;
 pub mod device;
 pub mod evaluate;
 pub mod experiment;
 pub mod figure;
+pub mod files;
 pub mod model;
 pub mod nn;
 pub mod record;

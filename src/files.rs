@@ -1,0 +1,147 @@
+//! Files on disk: regular ones only are read, and what is written appears whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+/// As [`File::open`], and when the path is a directory, a FIFO, a socket or a device: reading some of these never ends.
+pub fn open(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
+/// Reads a whole regular file.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a whole regular file of UTF-8 text.
+///
+/// # Errors
+/// As [`open`], and when the bytes are not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Reads to the end of a stream, or fails once it has given more than `limit` bytes: a few compressed bytes may stand
+/// for any number of others.
+///
+/// # Errors
+/// As the reader, and when there are more bytes.
+pub fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it holds more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file: a temporary file beside it receives the bytes, is synced and renamed, so that a kill or a full disk
+/// leaves what was there before.
+///
+/// # Errors
+/// As the writes.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, |temporary| File::create(temporary)?.write_all(bytes))
+}
+
+/// [`write`] for writers that want a path: `fill` writes the file at the path that it gets.
+///
+/// # Errors
+/// As `fill`, and the renaming's as the same type.
+pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    let parent = parent(path);
+    // The name ends as the wanted one does: writers of images choose the format by it.
+    let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
+    let temporary = tempfile::Builder::new().prefix(".partial-").suffix(&end).tempfile_in(parent)?.into_temp_path();
+    fill(&temporary)?;
+    allow_others_to_read(&temporary)?;
+    File::open(&temporary)?.sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    sync_directory(parent)?;
+    Ok(())
+}
+
+/// Makes renames and removals in a directory last through a power cut.
+///
+/// # Errors
+/// When the directory cannot be opened.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        // Some file systems cannot sync a directory; there is nothing else to do.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+/// The directory in which a path lies.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Temporary files are their owner's alone; results have the rights of other new files.
+#[cfg(unix)]
+pub(crate) fn allow_others_to_read(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let rights = if path.is_dir() { 0o755 } else { 0o644 };
+    fs::set_permissions(path, fs::Permissions::from_mode(rights))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn allow_others_to_read(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let refused = open(directory.path()).expect_err("a directory");
+        assert_eq!(refused.to_string(), "it is a directory");
+        #[cfg(target_os = "linux")]
+        assert_eq!(open(Path::new("/dev/zero")).expect_err("a device").to_string(), "it is not a regular file");
+    }
+
+    #[test]
+    fn a_stream_that_gives_more_than_the_limit_is_refused() {
+        assert_eq!(read_at_most(&[1_u8, 2, 3][..], 3).expect("three bytes"), [1, 2, 3]);
+        assert!(read_at_most(&[1_u8, 2, 3, 4][..], 3).is_err());
+        assert!(read_at_most(io::repeat(0), 1 << 16).is_err());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("table.csv");
+        write(&path, b"old").expect("a first write");
+        let failed = write_with(&path, |temporary| {
+            fs::write(temporary, b"ha")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(read(&path).expect("the old file"), b"old");
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
+        write(&path, b"new").expect("a second write");
+        assert_eq!(read_text(&path).expect("the new file"), "new");
+    }
+}
