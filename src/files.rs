@@ -70,9 +70,13 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     let parent = parent(path);
     // The name ends as the wanted one does: writers of images choose the format by it.
     let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
-    let temporary = tempfile::Builder::new().prefix(".partial-").suffix(&end).tempfile_in(parent)?.into_temp_path();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".partial-").suffix(&end);
+    if let Some(rights) = rights(0o666) {
+        builder.permissions(rights);
+    }
+    let temporary = builder.tempfile_in(parent)?.into_temp_path();
     fill(&temporary)?;
-    allow_others_to_read(&temporary)?;
     File::open(&temporary)?.sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;
     sync_directory(parent)?;
@@ -96,17 +100,16 @@ pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Temporary files are their owner's alone; results have the rights of other new files.
+/// Temporary files are their owner's alone by default; results have the rights of other new files, less the umask.
 #[cfg(unix)]
-pub(crate) fn allow_others_to_read(path: &Path) -> io::Result<()> {
+pub(crate) fn rights(mode: u32) -> Option<fs::Permissions> {
     use std::os::unix::fs::PermissionsExt;
-    let rights = if path.is_dir() { 0o755 } else { 0o644 };
-    fs::set_permissions(path, fs::Permissions::from_mode(rights))
+    Some(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn allow_others_to_read(_path: &Path) -> io::Result<()> {
-    Ok(())
+pub(crate) fn rights(_mode: u32) -> Option<fs::Permissions> {
+    None
 }
 
 #[cfg(test)]
