@@ -1,20 +1,33 @@
-//! What the program says. A reader that went away must neither stop work nor pass for success.
+//! What the program says. A reader that went away does not stop work; output that is lost does not pass for success.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something that the user asked for could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line to standard error. If nobody can read it, the work goes on.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Writes a command's answer to standard output. A reader that has seen enough and closes the pipe is no error.
-///
-/// # Errors
-/// When the output cannot be written for another reason, such as a full device.
-pub fn answer(text: &str) -> io::Result<()> {
+/// Writes a command's answer to standard output. A reader that has seen enough and closes the pipe is no error; any
+/// other failure, such as a full device, is one at the end ([`something_was_lost`]).
+pub fn answer(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => lost(&format!("cannot write the answer: {error}")),
+        _ => {}
     }
+}
+
+/// Reports output that could not be written while the rest goes on.
+pub fn lost(what: &str) {
+    LOST.store(true, Ordering::Relaxed);
+    note(&format!("error: {what}"));
+}
+
+/// Whether [`lost`] was called: the program then ends with exit code 1.
+pub fn something_was_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }

@@ -1,5 +1,6 @@
 //! Files on disk: regular ones only are read, and what is written appears whole or not at all.
 
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -81,6 +82,32 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     temporary.persist(path).map_err(|error| error.error)?;
     sync_directory(parent)?;
     Ok(())
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(Sha256::digest(bytes).as_ref())
+}
+
+/// Size in bytes and SHA-256 of a regular file, read piece by piece.
+///
+/// # Errors
+/// As [`open`].
+pub fn measure(path: &Path) -> io::Result<(u64, String)> {
+    let (mut file, mut digest, mut bytes) = (open(path)?, Sha256::new(), 0);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok((bytes, hexadecimal(digest.finalize().as_ref())));
+        }
+        digest.update(&piece[..read]);
+        bytes += read as u64;
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes renames and removals in a directory last through a power cut.

@@ -2,6 +2,8 @@
 
 use clap::Parser;
 use han_exp::cli::{Cli, Exit};
+use han_exp::console::{note, something_was_lost};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Training allocates and frees the same tensors in every step. The system allocator hands large ones back to the
@@ -10,14 +12,28 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return print(&usage),
+    };
     set_threads(cli.threads_per_run());
-    match cli.run() {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+    let exit = cli.run().unwrap_or_else(|error| {
+        note(&format!("error: {}", one_line(&error)));
+        Exit::Failure
+    });
+    let exit = if exit == Exit::Success && something_was_lost() { Exit::Failure } else { exit };
+    exit.into()
+}
+
+/// Help and version go to standard output, mistakes to standard error.
+fn print(usage: &clap::Error) -> ExitCode {
+    match usage.print() {
+        Err(error) if !usage.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            note(&format!("error: cannot write the help: {error}"));
             Exit::Failure.into()
         }
+        // Nobody may be there to read about a mistake; the exit code says it as well.
+        _ => u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let store = &workplace.store;
     Remembered::Checkerboard { device: kind, experiment: Box::new(file) }.save(store)?;
     let batch = workplace.scheduler(stop).run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
-    let report = report::checkerboard::write(store, &experiment, &batch.finished)?;
+    let report = report::checkerboard::write(store, &experiment, plan.len(), &batch.finished)?;
     tell(&report.text);
     Ok(ending(batch.finished.len(), plan.len(), &report, strict))
 }

@@ -98,7 +98,7 @@ impl Place {
     fn options(&self) -> Options {
         let variable = || std::env::var_os("HAN_EXP_DATA").filter(|value| !value.is_empty()).map(PathBuf::from);
         let directory = self.data_dir.clone().or_else(variable);
-        let tell = |line: &str| eprintln!("{line}");
+        let tell = |line: &str| crate::console::note(line);
         Options { directory, network: Network::Forbidden, tell, ..Options::default() }
     }
 }

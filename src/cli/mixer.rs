@@ -105,7 +105,7 @@ impl Setting {
     pub(super) fn plan(&self, device: &str) -> Result<Plan> {
         let experiment = self.resolve()?.check()?;
         let data = images::load(experiment.dataset, &self.source.options())?;
-        let set = experiment.image_set(data.is_sample());
+        let set = experiment.image_set(data.is_sample(), data.hash());
         let runs = experiment.runs(&set, data.train.len(), device)?;
         Ok(Plan { experiment, data, runs })
     }

@@ -169,7 +169,7 @@ impl Setting {
     pub(super) fn plan(&self, device: &str) -> Result<Plan> {
         let experiment = self.resolve()?.check()?;
         let data = images::load(experiment.dataset, &self.source.options())?;
-        let set = experiment.image_set(data.is_sample());
+        let set = experiment.image_set(data.is_sample(), data.hash());
         let all = experiment.trainings(&set, data.train.len(), device)?;
         let mut attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
         attacks.iter_mut().for_each(|attack| attack.precision = self.precision);

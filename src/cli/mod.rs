@@ -12,13 +12,14 @@ mod reproduce;
 mod rerun;
 
 use crate::config::ProfileName;
+use crate::console::{answer as tell, note};
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::experiment::scheduler::Scheduler;
+use crate::files;
 use crate::record::{Environment, ResultsLock, Store};
 use crate::report::Report;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ impl Chosen {
     /// The text of the experiment file and its name in messages: the user's, or else the one that is compiled in.
     fn text(&self, compiled_in: &str, name: &str) -> Result<(String, String)> {
         let Some(path) = &self.experiment else { return Ok((compiled_in.into(), format!("experiments/{name}.toml"))) };
-        let text = std::fs::read_to_string(path).with_context(|| format!("--experiment {}", path.display()))?;
+        let text = files::read_text(path).with_context(|| format!("--experiment {}", path.display()))?;
         Ok((text, path.display().to_string()))
     }
 }
@@ -179,8 +180,8 @@ impl Running {
     /// Opens the device, and tells what it could not be.
     fn open_device(&self) -> Result<ChosenDevice> {
         let device = self.device.open()?;
-        if let Some(note) = &device.note {
-            eprintln!("note: {note}");
+        if let Some(text) = &device.note {
+            note(&format!("note: {text}"));
         }
         Ok(device)
     }
@@ -220,15 +221,12 @@ impl<'r> Workplace<'r> {
 /// How a command ends that has made so many runs of those planned and reported on them.
 fn ending(done: usize, planned: usize, report: &Report, strict: bool) -> Exit {
     if done < planned {
-        eprintln!("interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there");
+        note(&format!(
+            "interrupted: {done} of {planned} runs are finished and kept; the same command goes on from there"
+        ));
         return Exit::Interrupted;
     }
     if strict && report.missed > 0 { Exit::Missed } else { Exit::Success }
-}
-
-/// Prints a command's answer. A reader that has seen enough and closes the pipe is no error.
-fn tell(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
@@ -239,7 +237,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
-        eprintln!("stopping; finished runs are kept (Ctrl-C again to stop at once)");
+        note("stopping; finished runs are kept (Ctrl-C again to stop at once)");
     })?;
     Ok(stop)
 }

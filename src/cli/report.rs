@@ -1,11 +1,15 @@
 //! `han-exp report`
 
 use super::{Exit, tell};
+use crate::console::note;
 use crate::record::Store;
-use crate::report;
+use crate::report::{self, Redrawn};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
+
+/// Missing runs that are named.
+const NAMED: usize = 5;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -14,11 +18,37 @@ pub(super) struct Arguments {
     out: PathBuf,
 }
 
+/// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
+    let mut exit = Exit::Success;
     for name in report::remembered(&store)? {
-        let report = report::redraw(&store, &name)?;
-        tell(&report.text);
+        match redraw(&store, &name) {
+            Ok(Redrawn { report, absent, .. }) if absent.is_empty() => tell(&report.text),
+            Ok(Redrawn { report, planned, absent }) => {
+                tell(&report.text);
+                let (missing, more) = (absent.len(), absent.len().saturating_sub(NAMED));
+                note(&format!("error: {name}: {missing} of {planned} runs are not there; its command makes them"));
+                absent.iter().take(NAMED).for_each(|run| note(&format!("  {run}")));
+                if more > 0 {
+                    note(&format!("  and {more} more"));
+                }
+                exit = Exit::Failure;
+            }
+            Err(error) => {
+                note(&format!("error: {name}: {error:#}"));
+                exit = Exit::Failure;
+            }
+        }
     }
-    Ok(Exit::Success)
+    Ok(exit)
+}
+
+/// What a kill has left is settled first, unless a command is running that may be about to do it itself.
+fn redraw(store: &Store, name: &str) -> Result<Redrawn> {
+    let lock = store.lock(name).ok();
+    if lock.is_some() {
+        store.clean(name)?;
+    }
+    report::redraw(store, name)
 }

@@ -4,7 +4,7 @@ use super::data::ImageSource;
 use super::{Exit, stop_on_interrupt, tell};
 use crate::config::gradients::ProbeSpec;
 use crate::config::image::ImageSpec;
-use crate::config::robustness::{AttackSpec, TrainingSpec};
+use crate::config::robustness::{AttackSpec, ImageSet, TrainingSpec};
 use crate::config::{RunSpec, Spec};
 use crate::data::source::Dataset;
 use crate::data::{self, images::ImageData};
@@ -16,6 +16,7 @@ use crate::experiment::image;
 use crate::experiment::progress::Progress;
 use crate::experiment::robustness::{Attacker, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
+use crate::files;
 use crate::record::{Environment, Store};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -41,6 +42,14 @@ struct Needed {
     dataset: Dataset,
     /// The data set's name, or `sample`.
     name: &'static str,
+    /// SHA-256 of pixels and labels.
+    sha256: String,
+}
+
+impl From<&ImageSet> for Needed {
+    fn from(set: &ImageSet) -> Self {
+        Self { dataset: set.dataset, name: set.name(), sha256: set.sha256.clone() }
+    }
 }
 
 /// The kinds of runs, told apart by what only one of them has.
@@ -104,9 +113,11 @@ impl Kind {
     fn images(&self) -> Option<Needed> {
         match self {
             Self::Checkerboard(_) | Self::Probe(_) => None,
-            Self::Training(TrainingSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
-            Self::Attack(spec) => Some(Needed { dataset: spec.data.dataset, name: spec.data.name() }),
-            Self::Image(ImageSpec { data, .. }) => Some(Needed { dataset: data.dataset, name: data.name() }),
+            Self::Training(TrainingSpec { data, .. }) => Some(data.into()),
+            Self::Attack(spec) => Some((&spec.data).into()),
+            Self::Image(ImageSpec { data, .. }) => {
+                Some(Needed { dataset: data.dataset, name: data.name(), sha256: data.sha256.clone() })
+            }
         }
     }
 }
@@ -114,7 +125,7 @@ impl Kind {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let path = if arguments.run.is_dir() { arguments.run.join("config.toml") } else { arguments.run.clone() };
     let name = path.display();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
+    let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
     let run = Kind::parse(&text).with_context(|| name.to_string())?;
     if let Some(problem) = run.problem() {
         bail!("{name}: {problem}");
@@ -126,6 +137,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
     let store = Store::new(&arguments.out);
     let _lock = store.lock(run.experiment())?;
+    store.clean(run.experiment())?;
     let stop = stop_on_interrupt()?;
     let environment = Environment::here(format!("{:?}", device.device.location()), 1);
     let (store, environment, device, stop) = (&store, &environment, &device.device, &stop);
@@ -150,11 +162,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
 /// The images that a run was made on, and their hash.
 fn images(needed: Needed, arguments: &Arguments) -> Result<(ImageData, String)> {
-    let Needed { dataset, name } = needed;
+    let Needed { dataset, name, sha256 } = needed;
     let data = data::images::load(dataset, &arguments.source.options())?;
     let found = data.name();
     ensure!(found == name, "the run was made on {name}, here is {found}; see `han-exp data status`");
     let hash = data.hash();
+    // Runs of versions before 0.6.0 do not say what they were made on.
+    let same = sha256.is_empty() || hash == sha256;
+    ensure!(same, "the run was made on other images of {name}: their SHA-256 is {sha256}, here it is {hash}");
     Ok((data, hash))
 }
 

@@ -1,9 +1,9 @@
 //! What every run has, whatever it computes.
 
+use crate::files;
 use crate::rng::Seed;
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// One run, fully determined: the same specification gives the same bytes.
@@ -31,6 +31,12 @@ pub trait Spec: Clone + Serialize + Send + Sync {
         self.clone()
     }
 
+    /// Files of other runs that this one reads, below the results directory. What they hold is part of the run's
+    /// identity: where it has changed, the run is made again.
+    fn inputs(&self) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
     /// Where the run is kept, below the results directory. The hash keeps other widths, lengths and splits apart.
     fn directory(&self) -> Result<PathBuf> {
         let name = format!("{}-seed{}-{}", self.point(), self.seed().0, &self.hash()?[..8]);
@@ -39,9 +45,8 @@ pub trait Spec: Clone + Serialize + Send + Sync {
 
     /// SHA-256 of everything that the result depends on, the version of this program included.
     fn hash(&self) -> Result<String> {
-        let text = self.essence().to_toml()?;
-        let digest = Sha256::new().chain_update(env!("CARGO_PKG_VERSION")).chain_update(text).finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let text = format!("{}{}", env!("CARGO_PKG_VERSION"), self.essence().to_toml()?);
+        Ok(files::sha256(text.as_bytes()))
     }
 
     /// As text; `config.toml` in its directory.

@@ -4,14 +4,14 @@ use super::scheduler::{Runner, Tick};
 use super::training::{self, epoch_row};
 use crate::config::{Phase, RunSpec, Spec};
 use crate::data::Points;
-use crate::data::checkerboard::Split;
+use crate::data::checkerboard::{Board, Split};
 use crate::evaluate::accuracy::{Score, class, outputs, score};
+use crate::files;
 use crate::model::Model;
 use crate::record::{EpochRow, EvaluationRow, PredictionRow, RunOutcome, RunRecord, TestCurveRow};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
-use sha2::{Digest, Sha256};
 
 /// Inputs of the network: the two coordinates.
 pub const INPUTS: usize = 2;
@@ -38,7 +38,7 @@ fn run(spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Ru
     let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
     let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
     let (epochs, test_curve) = (watch.epochs, watch.test_curve);
-    let Some(ending) = training::ending(outcome, &model, data_hash(spec, &parts.split), started) else {
+    let Some(ending) = training::ending(outcome, &model, data_hash(&spec.board, &parts.split), started) else {
         return Ok(None);
     };
     let finished = ending.outcome() == RunOutcome::Finished;
@@ -146,16 +146,17 @@ fn predictions(spec: &RunSpec, split: &Split, model: &Model, device: &Device) ->
         .collect())
 }
 
-fn data_hash(spec: &RunSpec, split: &Split) -> String {
-    let mut hasher = Sha256::new();
+/// SHA-256 of coordinates, labels and split.
+pub(super) fn data_hash(board: &Board, split: &Split) -> String {
+    let mut bytes = Vec::new();
     for (name, points) in [("train", &split.train), ("test", &split.test)] {
-        hasher.update(name);
+        bytes.extend_from_slice(name.as_bytes());
         for &point in points {
-            let (row, column) = spec.board.place(point);
-            hasher.update(spec.board.coordinate(row).to_le_bytes());
-            hasher.update(spec.board.coordinate(column).to_le_bytes());
-            hasher.update([spec.board.label(point)]);
+            let (row, column) = board.place(point);
+            bytes.extend(board.coordinate(row).to_le_bytes());
+            bytes.extend(board.coordinate(column).to_le_bytes());
+            bytes.push(board.label(point));
         }
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    files::sha256(&bytes)
 }

@@ -1,7 +1,9 @@
-//! Bars on a terminal, plain lines elsewhere, nothing with `--quiet`. Everything goes to standard error.
+//! Bars on a terminal that can redraw, plain lines elsewhere, nothing with `--quiet`. Everything goes to standard error.
 
 use crate::config::Spec;
+use crate::console::note;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +28,7 @@ impl Progress {
     pub fn new(quiet: bool) -> Self {
         let style = if quiet {
             Style::Quiet
-        } else if std::io::stderr().is_terminal() {
+        } else if std::io::stderr().is_terminal() && redraws(std::env::var_os("TERM").as_deref()) {
             let bars = MultiProgress::new();
             let overall = bars.add(ProgressBar::no_length());
             overall.set_style(style("{bar:30} {pos}/{len} runs, {elapsed_precise} elapsed, {eta_precise} left"));
@@ -44,15 +46,20 @@ impl Progress {
             Style::Bars { overall, .. } => {
                 overall.set_length(missing as u64);
                 overall.enable_steady_tick(std::time::Duration::from_secs(1));
-                if found > 0 {
-                    overall
-                        .println(format!("{found} of {planned} runs are finished already; --force makes them again"));
-                }
-            }
-            Style::Lines if found > 0 => {
-                eprintln!("{found} of {planned} runs are finished already; --force makes them again");
             }
             Style::Lines | Style::Quiet => {}
+        }
+        if found > 0 {
+            self.say(&format!("{found} of {planned} runs are finished already; --force makes them again"));
+        }
+    }
+
+    /// A line above the bars.
+    fn say(&self, line: &str) {
+        match &self.style {
+            Style::Bars { overall, .. } => overall.println(line),
+            Style::Lines => note(line),
+            Style::Quiet => {}
         }
     }
 
@@ -77,6 +84,11 @@ impl Progress {
         };
         RunProgress { progress: self, name, slow: spec.steps() <= 100, bar }
     }
+}
+
+/// Whether a terminal of that kind can go back to a line that it has written.
+fn redraws(kind: Option<&OsStr>) -> bool {
+    kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb") || cfg!(windows)
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -111,14 +123,12 @@ impl RunProgress<'_> {
         let done = self.progress.done.fetch_add(1, Ordering::Relaxed) + 1;
         let total = self.progress.total.load(Ordering::Relaxed);
         let line = format!("[{done}/{total}] {}: {headline} in {seconds:.1} s", self.name);
-        match (&self.progress.style, self.bar) {
-            (Style::Bars { overall, .. }, Some(bar)) => {
-                bar.finish_and_clear();
-                overall.println(line);
-                overall.inc(1);
-            }
-            (Style::Lines, _) => eprintln!("{line}"),
-            _ => {}
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+        self.progress.say(&line);
+        if let Style::Bars { overall, .. } = &self.progress.style {
+            overall.inc(1);
         }
     }
 }

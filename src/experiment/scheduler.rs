@@ -2,7 +2,8 @@
 
 use super::progress::{Progress, RunProgress};
 use crate::config::Spec;
-use crate::record::{Environment, FinishedRun, Record, Store};
+use crate::console::note;
+use crate::record::{Environment, FinishedRun, Record, Search, Store};
 use crate::train::Control;
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -57,8 +58,7 @@ impl Scheduler<'_> {
     /// # Errors
     /// The first error of any run; the others then stop.
     pub fn run<R: Runner>(&self, runner: &R, plan: &[R::Spec], progress: &Progress) -> Result<Batch<R::Spec>> {
-        let mut results: Vec<Option<FinishedRun<R::Spec>>> =
-            plan.iter().map(|spec| if self.force { Ok(None) } else { self.store.find(spec) }).collect::<Result<_>>()?;
+        let mut results = plan.iter().map(|spec| self.kept(spec)).collect::<Result<Vec<_>>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
         // Longest first, so that no thread is left alone with a long run at the end.
         queue.sort_by_key(|index| std::cmp::Reverse(plan[*index].cost()));
@@ -87,9 +87,14 @@ impl Scheduler<'_> {
                 }
             }
         };
-        std::thread::scope(|scope| -> Result<()> {
-            for _ in 0..self.jobs.min(queue.len()) {
-                std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
+        std::thread::scope(|scope| {
+            for started in 0..self.jobs.min(queue.len()) {
+                match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work) {
+                    Ok(_) => {}
+                    // Those that run already make all runs, only later.
+                    Err(_) if started > 0 => break,
+                    Err(error) => return Err(error).context("cannot start a thread"),
+                }
             }
             Ok(())
         })?;
@@ -102,6 +107,18 @@ impl Scheduler<'_> {
         }
         let finished: Vec<_> = results.into_iter().flatten().collect();
         Ok(Batch { interrupted: finished.len() < plan.len(), finished })
+    }
+
+    /// The finished run of a specification, unless all are to be made again. One that was damaged is made again as well.
+    fn kept<S: Spec>(&self, spec: &S) -> Result<Option<FinishedRun<S>>> {
+        if self.force {
+            return Ok(None);
+        }
+        let found = self.store.find(spec)?;
+        if let Search::Damaged(what) = &found {
+            note(&format!("warning: {what}; the run is made again"));
+        }
+        Ok(found.finished())
     }
 
     fn run_one<R: Runner>(

@@ -1,9 +1,18 @@
-//! `manifest.json`: where a run comes from, how it ended and how long it took.
+//! `manifest.json`: where a run comes from, what it left, how it ended and how long it took.
 
+use super::inventory::Inventory;
+use crate::files;
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "manifest.json";
 
 /// Version of the files in a run directory; raised when their columns change.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +58,8 @@ pub struct Manifest {
     pub config_hash: String,
     /// SHA-256 of the data: coordinates, labels and split of a board, or images and labels.
     pub data_hash: String,
+    /// SHA-256 of the files of other runs that it has read, by their place below the results directory.
+    pub inputs: BTreeMap<PathBuf, String>,
     /// Trained scalars of the network.
     pub parameters: usize,
     /// How it ended.
@@ -66,13 +77,73 @@ pub struct Manifest {
     pub epoch_seconds: Option<f64>,
     /// Program and machine.
     pub environment: Environment,
+    /// What every other file in the directory holds.
+    pub files: Inventory,
+    /// SHA-256 of this file with nothing between these quotation marks.
+    pub seal: String,
+}
+
+/// What is found where a manifest should be.
+pub(super) enum Reading {
+    Whole(Manifest),
+    Missing,
+    /// It was written by a version with other files.
+    OtherVersion,
+    /// It is not what was written.
+    Damaged,
+}
+
+impl Manifest {
+    /// Reads the manifest of a run directory.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub(super) fn read(directory: &Path) -> Result<Reading> {
+        /// The part that all versions have.
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema_version: u32,
+        }
+        let path = directory.join(NAME);
+        let bytes = match files::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+                return Ok(Reading::Missing);
+            }
+            Err(error) => bail!("cannot read {}: {error}", path.display()),
+        };
+        let version = serde_json::from_slice(&bytes).map(|Versioned { schema_version }| schema_version);
+        if version.is_ok_and(|version| version != SCHEMA_VERSION) {
+            return Ok(Reading::OtherVersion);
+        }
+        let text = String::from_utf8(bytes).ok();
+        let whole = text.and_then(|text| {
+            let manifest: Self = serde_json::from_str(&text).ok()?;
+            let unsealed = text.replacen(&manifest.seal, "", 1);
+            (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
+        });
+        Ok(whole.map_or(Reading::Damaged, Reading::Whole))
+    }
+
+    /// Writes the manifest of a run directory, and syncs it to the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        let unsealed = Self { seal: String::new(), ..self.clone() };
+        let hash = files::sha256((serde_json::to_string_pretty(&unsealed)? + "\n").as_bytes());
+        let sealed = Self { seal: hash, ..unsealed };
+        let path = directory.join(NAME);
+        fs::write(&path, serde_json::to_string_pretty(&sealed)? + "\n")?;
+        Ok(fs::File::open(&path)?.sync_all()?)
+    }
 }
 
 impl Environment {
     /// Describes this program and this machine.
     pub fn here(device: String, jobs: usize) -> Self {
         Self {
-            command_line: std::env::args().collect(),
+            command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             version: env!("CARGO_PKG_VERSION").into(),
             git_commit: env!("HAN_EXP_GIT_COMMIT").into(),
             rustc: env!("HAN_EXP_RUSTC").into(),

@@ -3,6 +3,7 @@
 mod checkerboard;
 pub mod gradients;
 pub mod image;
+mod inventory;
 mod manifest;
 pub mod proportion;
 pub mod robustness;
@@ -10,11 +11,14 @@ mod rows;
 mod run_dir;
 pub mod scores;
 pub mod statistics;
+mod store;
 mod table;
 
 pub use checkerboard::RunRecord;
+pub use inventory::{Contents, Inventory};
 pub use manifest::{Environment, Manifest, RunOutcome};
 pub use rows::{EpochRow, EvaluationRow, PredictionRow, TestCurveRow};
-pub(crate) use run_dir::write_rows;
-pub use run_dir::{Ending, FinishedRun, Record, ResultsLock, Store};
+pub(crate) use run_dir::csv;
+pub use run_dir::{Ending, FinishedRun, Record};
+pub use store::{ResultsLock, Search, Store};
 pub use table::{Protocol, SeedValue, Summary, TableRow, summarise};

@@ -1,6 +1,8 @@
 //! Charts on disk, and the reasons why some are not there.
 
+use crate::console;
 use crate::figure::Image;
+use crate::files;
 use crate::record::Store;
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -24,7 +26,12 @@ pub(super) fn save(
     let drawn = charts.into_iter().map(|(title, name, image)| {
         let file = format!("{experiment}-{name}.png");
         let path = directory.join(&file);
-        let result = image.and_then(|image| image.save(&path)).map_err(|reason| {
+        let written = image.map(|image| {
+            files::write_with(&path, |temporary| image.save(temporary)).inspect_err(|reason| {
+                console::lost(&format!("cannot write {}: {reason:#}", path.display()));
+            })
+        });
+        let result = written.and_then(|written| written).map_err(|reason| {
             // A chart of an earlier command would be taken for one of this.
             let _ = fs::remove_file(&path);
             format!("{reason:#}")

@@ -13,11 +13,13 @@ use crate::config::image::{ImageFile, ImageSpec};
 use crate::config::robustness::{AttackSpec, RobustnessFile, TrainingSpec};
 use crate::config::{ExperimentFile, Spec};
 use crate::record::gradients::{Finished, chosen};
-use crate::record::{FinishedRun, Store, statistics::Sample};
-use anyhow::{Context, Result, ensure};
+use crate::record::{FinishedRun, Search, Store, statistics::Sample};
+use crate::{console, files};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 
 /// What a command tells at its end.
 #[derive(Debug)]
@@ -26,6 +28,17 @@ pub struct Report {
     pub text: String,
     /// Expectations that were missed.
     pub missed: usize,
+}
+
+/// What [`redraw`] made.
+#[derive(Debug)]
+pub struct Redrawn {
+    /// The report.
+    pub report: Report,
+    /// Runs that the experiment asks for.
+    pub planned: usize,
+    /// Those of them that are not there, by directory, with what is wrong of one that is damaged.
+    pub absent: Vec<String>,
 }
 
 /// What `han-exp report` needs to know of the last command of an experiment.
@@ -74,31 +87,21 @@ impl Remembered {
         }
     }
 
-    fn path(store: &Store, name: &str) -> PathBuf {
-        store.root().join("runs").join(name).join("experiment.toml")
-    }
-
     /// Notes it in the store, so that [`redraw`] finds its runs.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, store: &Store) -> Result<()> {
-        let path = Self::path(store, self.name());
-        fs::write(&path, toml::to_string(self)?).with_context(|| format!("cannot write {}", path.display()))
+        write(&store.remembers(self.name()), toml::to_string(self)?.as_bytes())
     }
 }
 
 /// Names of the experiments that the store holds.
+///
+/// # Errors
+/// When there is none.
 pub fn remembered(store: &Store) -> Result<Vec<String>> {
-    let runs = store.root().join("runs");
-    let mut names: Vec<String> = fs::read_dir(&runs)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.path().join("experiment.toml").exists())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
+    let names = store.experiments()?;
     let root = store.root().display();
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out");
     Ok(names)
@@ -108,73 +111,113 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When it has no finished run, or a file is damaged.
-pub fn redraw(store: &Store, name: &str) -> Result<Report> {
-    let path = Remembered::path(store, name);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+pub fn redraw(store: &Store, name: &str) -> Result<Redrawn> {
+    let path = store.remembers(name);
+    let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let root = store.root().display();
     let nothing = || format!("{root} has no run of {name} as it was set up last; nothing is redrawn");
-    match toml::from_str(&text).with_context(|| path.display().to_string())? {
+    let mut search = Searching { store, planned: 0, absent: Vec::new() };
+    let report = match toml::from_str(&text).with_context(|| path.display().to_string())? {
         Remembered::Checkerboard { device, experiment } => {
             let experiment = experiment.check()?;
-            let runs = finished(store, &experiment.runs(&device))?;
+            let runs = search.finished(&experiment.runs(&device))?;
             ensure!(!runs.is_empty(), nothing());
-            checkerboard::write(store, &experiment, &runs)
+            checkerboard::write(store, &experiment, search.planned, &runs)
         }
         Remembered::Robustness { experiment, trainings, attacks } => {
             let experiment = experiment.check()?;
-            let planned = trainings.len() + attacks.len();
-            let (trainings, attacks) = (finished(store, &trainings)?, finished(store, &attacks)?);
+            let (trainings, attacks) = (search.finished(&trainings)?, search.finished(&attacks)?);
             ensure!(!attacks.is_empty(), nothing());
-            robustness::write(store, &experiment, planned, &trainings, &attacks)
+            robustness::write(store, &experiment, search.planned, &trainings, &attacks)
         }
         Remembered::Image { experiment, runs } => {
             let experiment = experiment.check()?;
-            let found = finished(store, &runs)?;
+            let found = search.finished(&runs)?;
             ensure!(!found.is_empty(), nothing());
             image::write(store, &experiment, runs.len(), &found)
         }
         Remembered::Claims { device, experiment } => {
             let claims = experiment.check()?;
             let runs = claims.runs(&device);
-            let mut probes = finished(store, &runs.timings)?;
-            probes.extend(finished(store, &runs.probes)?);
-            let selections = finished(store, &runs.selections)?;
-            let finals = finished(store, &chosen(&runs.selections, &selections)?)?;
+            let mut probes = search.finished(&runs.timings)?;
+            probes.extend(search.finished(&runs.probes)?);
+            let selections = search.finished(&runs.selections)?;
+            let finals = search.finished(&chosen(&runs.selections, &selections)?)?;
             let found = Finished { probes, selections, finals };
             ensure!(!found.is_empty(), nothing());
+            search.planned = runs.len();
             gradients::write(store, &claims, &runs, &found)
         }
-    }
+    }?;
+    Ok(Redrawn { report, planned: search.planned, absent: search.absent })
 }
 
-/// Those of the runs that are on disk.
-fn finished<S: Spec>(store: &Store, specs: &[S]) -> Result<Vec<FinishedRun<S>>> {
-    let found = specs.iter().map(|spec| store.find(spec)).collect::<Result<Vec<_>>>()?;
-    Ok(found.into_iter().flatten().collect())
+/// Looks for the runs of an experiment, and notes those that are not there.
+struct Searching<'s> {
+    store: &'s Store,
+    planned: usize,
+    absent: Vec<String>,
+}
+
+impl Searching<'_> {
+    /// Those of the runs that are on disk.
+    fn finished<S: Spec>(&mut self, specs: &[S]) -> Result<Vec<FinishedRun<S>>> {
+        self.planned += specs.len();
+        let mut found = Vec::with_capacity(specs.len());
+        for spec in specs {
+            match self.store.find(spec)? {
+                Search::Finished(run) => found.push(*run),
+                Search::Damaged(what) => self.absent.push(what),
+                Search::Missing => {
+                    let directory = self.store.root().join(spec.directory()?);
+                    self.absent.push(format!("{} is missing", directory.display()));
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Writes `tables/<name>.csv`.
 fn write_table<Row: Serialize>(store: &Store, name: &str, rows: &[Row]) -> Result<()> {
     let tables = store.root().join("tables");
     fs::create_dir_all(&tables).with_context(|| format!("--out: cannot make {}", tables.display()))?;
-    crate::record::write_rows(&tables.join(format!("{name}.csv")), rows)
+    let path = tables.join(format!("{name}.csv"));
+    if !rows.is_empty() {
+        return write(&path, &crate::record::csv(rows)?);
+    }
+    // Readers take a file without a header for damaged, and one of earlier rows for this.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => bail!("cannot remove {}: {error}", path.display()),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes the section of an experiment, and puts the sections of all experiments into `README.md`.
 fn write_section(store: &Store, name: &str, section: &str) -> Result<()> {
-    let path = store.root().join("tables").join(format!("{name}.md"));
-    fs::write(&path, section).with_context(|| format!("cannot write {}", path.display()))?;
+    let tables = store.root().join("tables");
+    write(&tables.join(format!("{name}.md")), section.as_bytes())?;
     let mut text =
         "# Results\n\nWritten by `han-exp`; `han-exp report` writes it anew from the CSV files.\n".to_string();
-    let mut sections: Vec<_> = fs::read_dir(store.root().join("tables"))?.flatten().map(|entry| entry.path()).collect();
+    let mut sections: Vec<_> = fs::read_dir(&tables)?.flatten().map(|entry| entry.path()).collect();
     sections.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     sections.sort();
-    for section in sections {
-        text += "\n";
-        text += &fs::read_to_string(&section).with_context(|| format!("cannot read {}", section.display()))?;
+    for path in sections {
+        match files::read_text(&path) {
+            Ok(section) => text += &format!("\n{section}"),
+            Err(error) => console::note(&format!("warning: {} is left out: {error}", path.display())),
+        }
     }
-    let path = store.root().join("README.md");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    write(&store.root().join("README.md"), text.as_bytes())
+}
+
+/// How many of the planned runs are finished; None if all are.
+fn missing(finished: usize, planned: usize) -> Option<String> {
+    (finished < planned).then(|| format!("{finished} of {planned} runs are finished"))
 }
 
 /// The probability of a test; what is too small for a floating-point number is not nothing.

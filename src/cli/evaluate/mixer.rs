@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     weights::load(&model.parameters, tensors).with_context(|| format!("--weights {name}"))?;
     ensure!(model.parameters.all_finite()?, "--weights {name}: a weight is not a finite number");
 
-    let test = Parts::test(&experiment.image_set(data.is_sample()), &data, &device);
+    let test = Parts::test(&experiment.image_set(data.is_sample(), data.hash()), &data, &device);
     let score = score(model.frozen.as_ref(), &test)?;
     tell(&format!(
         "{name}: {}, {} parameters, data {}\ntest  top-1 {:6.2} %   top-5 {:6.2} %   cross-entropy {:.6}   {} images\n",

@@ -59,11 +59,12 @@ impl Comparison {
     }
 
     /// Whether the sample inside the program stands in for the data set.
-    pub fn image_set(&self, sample: bool) -> ImageSet {
+    pub fn image_set(&self, sample: bool, sha256: String) -> ImageSet {
         let data = &self.file.data;
         ImageSet {
             dataset: self.dataset,
             sample,
+            sha256,
             validation_images: data.validation_images,
             train_limit: data.train_limit,
             test_limit: data.test_limit,

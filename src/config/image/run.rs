@@ -24,6 +24,9 @@ pub struct ImageSet {
     /// Most test images, the same ones for every network and seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_limit: Option<usize>,
+    /// SHA-256 of pixels and labels, in hexadecimal: not every data set is pinned, and two directories may differ.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
 }
 
 impl ImageSet {

@@ -36,7 +36,7 @@ fn every_profile_can_run() -> Result<()> {
         let experiment = with(profile, None, &Flags::default())?;
         for sample in [false, true] {
             let images = if sample { 800 } else { 50_000 };
-            let runs = experiment.runs(&experiment.image_set(sample), images, "cpu")?;
+            let runs = experiment.runs(&experiment.image_set(sample, String::new()), images, "cpu")?;
             assert!(!runs.is_empty() && runs.iter().all(|run| run.problem().is_none()), "{profile}");
         }
     }
@@ -46,7 +46,7 @@ fn every_profile_can_run() -> Result<()> {
 #[test]
 fn the_paper_profile_is_the_papers_protocol() -> Result<()> {
     let experiment = with(ProfileName::Paper, None, &Flags::default())?;
-    let runs = experiment.runs(&experiment.image_set(false), 50_000, "cuda")?;
+    let runs = experiment.runs(&experiment.image_set(false, String::new()), 50_000, "cuda")?;
     assert_eq!(runs.len(), 12);
     for run in &runs {
         let fit = &run.fit;
@@ -102,7 +102,7 @@ fn expectations_are_for_their_profile_and_the_files_own_setting() -> Result<()> 
 fn limits_and_validation_images_leave_the_rest_for_training() -> Result<()> {
     let text = FILE.replace("validation_images = 0", "validation_images = 5000");
     let experiment = ImageFile::parse(&text, "file")?.with_profile(ProfileName::Quick, None)?.check()?;
-    let set = experiment.image_set(false);
+    let set = experiment.image_set(false, String::new());
     assert_eq!(set.cut(50_000), (45_000, 5_000));
     assert_eq!(ImageSet { train_limit: Some(6_000), ..set.clone() }.cut(50_000), (1_000, 5_000));
     assert_eq!(experiment.runs(&set, 50_000, "cpu")?[0].fit.report_every, 351);

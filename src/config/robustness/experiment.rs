@@ -76,8 +76,9 @@ impl Robustness {
     }
 
     /// Whether the sample inside the program stands in for the data set.
-    pub fn image_set(&self, sample: bool) -> ImageSet {
-        ImageSet { dataset: self.dataset, sample, validation_fraction: self.file.data.validation_fraction }
+    pub fn image_set(&self, sample: bool, sha256: String) -> ImageSet {
+        let validation_fraction = self.file.data.validation_fraction;
+        ImageSet { dataset: self.dataset, sample, validation_fraction, sha256 }
     }
 
     /// The seeds of an arm's repetitions.

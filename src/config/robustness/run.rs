@@ -7,6 +7,7 @@ use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -20,6 +21,9 @@ pub struct ImageSet {
     pub sample: bool,
     /// Part of the training images that is kept for validation.
     pub validation_fraction: f64,
+    /// SHA-256 of pixels and labels, in hexadecimal: not every data set is pinned, and two directories may differ.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
 }
 
 impl ImageSet {
@@ -215,6 +219,16 @@ fn plain(names: &[&str]) -> Option<String> {
         .then(|| "experiment and arm are names of letters, digits, - and _".into())
 }
 
+impl TrainingSpec {
+    /// Where the weights are that it leaves, below the results directory.
+    ///
+    /// # Errors
+    /// When the specification cannot be written as TOML.
+    pub fn weights(&self) -> Result<PathBuf> {
+        Ok(self.directory()?.join("weights.safetensors"))
+    }
+}
+
 impl Spec for TrainingSpec {
     fn experiment(&self) -> &str {
         &self.experiment
@@ -265,6 +279,15 @@ impl Spec for AttackSpec {
 
     fn cost(&self) -> usize {
         (self.model.size().width * 784 + self.model.cost()) * self.images
+    }
+
+    /// The weights of the attacked network and of those that the checklist compares with.
+    fn inputs(&self) -> Result<Vec<PathBuf>> {
+        let own = match &self.weights {
+            WeightsSource::Trained(training) => Some(training.as_ref()),
+            WeightsSource::File { .. } => None,
+        };
+        own.into_iter().chain(&self.surrogates).map(TrainingSpec::weights).collect()
     }
 
     fn essence(&self) -> Self {

@@ -12,7 +12,7 @@ fn quick(flags: &Flags) -> Result<Robustness> {
 }
 
 fn whole() -> ImageSet {
-    ImageSet { dataset: Dataset::Mnist, sample: false, validation_fraction: 1.0 / 6.0 }
+    ImageSet { dataset: Dataset::Mnist, sample: false, validation_fraction: 1.0 / 6.0, sha256: String::new() }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::data::Points;
 use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::score;
 use crate::evaluate::gradient::{Ascent, Extent, RowFunction, extents};
-use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
+use crate::experiment::checkerboard::{INPUTS, OUTPUTS, data_hash};
 use crate::experiment::scheduler::Tick;
 use crate::experiment::training::{self, epoch_row};
 use crate::model::Model;
@@ -40,7 +40,9 @@ pub(super) fn run(
     if let Some(error) = watch.failed {
         return Err(error);
     }
-    let Some(ending) = training::ending(outcome, &model, String::new(), started) else { return Ok(None) };
+    let Some(ending) = training::ending(outcome, &model, data_hash(&course.board, &split), started) else {
+        return Ok(None);
+    };
     let mut headline = String::new();
     if ending.outcome() == RunOutcome::Finished {
         watch.whole(&model, "trained")?;

@@ -171,7 +171,7 @@ impl Attacker<'_> {
                 path.clone()
             }
             WeightsSource::Trained(training) => {
-                let run = self.store.find(training.as_ref())?;
+                let run = self.store.find(training.as_ref())?.finished();
                 let run = run.with_context(|| {
                     format!("the network of {} is not trained; run the experiment's command", training.arm)
                 })?;
@@ -225,7 +225,7 @@ impl Attacker<'_> {
 
     /// Another trained network, in numbers of that type; None if its training diverged.
     fn surrogate(&self, training: &TrainingSpec, dtype: DType, device: &Device) -> Result<Option<Model>> {
-        let run = self.store.find(training)?;
+        let run = self.store.find(training)?.finished();
         let run = run.with_context(|| format!("{} of seed {} is not trained", training.arm, training.seed.0))?;
         if run.manifest.diverged_at_step.is_some() {
             return Ok(None);

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 pub(super) fn render(
     experiment: &Experiment,
+    missing: Option<&str>,
     runs: &[FinishedRun],
     summaries: &[Summary],
     verdicts: &[Verdict],
@@ -17,6 +18,9 @@ pub(super) fn render(
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "## {}\n\nClaim: {}\n", experiment.title, experiment.claim);
+    if let Some(missing) = missing {
+        let _ = writeln!(text, "**{missing}**; means are over those.\n");
+    }
     for protocol in [Protocol::HeldOut, Protocol::BestOnTest] {
         let _ = writeln!(text, "{}\n", explanation(protocol));
         table(&mut text, experiment, summaries, protocol);

@@ -10,16 +10,23 @@ use crate::config::{Expectation, Experiment, Phase, Statistic};
 use crate::record::{FinishedRun, Store, Summary, TableRow, summarise};
 use anyhow::Result;
 
-/// Writes tables, figures and Markdown.
-pub fn write(store: &Store, experiment: &Experiment, runs: &[FinishedRun]) -> Result<Report> {
+/// Writes tables, figures and Markdown. `planned` is the number of runs that there should be: expectations are judged
+/// when all are there.
+///
+/// # Errors
+/// When a file of a run is missing or damaged, or nothing can be written.
+pub fn write(store: &Store, experiment: &Experiment, planned: usize, runs: &[FinishedRun]) -> Result<Report> {
     let summaries = summarise(experiment, runs)?;
     let rows: Vec<TableRow> = summaries.iter().map(|summary| TableRow::of(experiment, summary)).collect();
     super::write_table(store, &experiment.name, &rows)?;
     let drawn = figures::draw(store, experiment, runs, &summaries)?;
-    let verdicts = verdicts(experiment, &summaries);
-    super::write_section(store, &experiment.name, &markdown::render(experiment, runs, &summaries, &verdicts, &drawn))?;
+    let missing = super::missing(runs.len(), planned);
+    let verdicts = if missing.is_some() { Vec::new() } else { verdicts(experiment, &summaries) };
+    let section = markdown::render(experiment, missing.as_deref(), runs, &summaries, &verdicts, &drawn);
+    super::write_section(store, &experiment.name, &section)?;
     let missed = verdicts.iter().filter(|verdict| !verdict.met).count();
-    Ok(Report { text: terminal::render(store, &summaries, experiment, &verdicts, &drawn), missed })
+    let text = terminal::render(store, &summaries, experiment, missing.as_deref(), &verdicts, &drawn);
+    Ok(Report { text, missed })
 }
 
 fn verdicts(experiment: &Experiment, summaries: &[Summary]) -> Vec<Verdict> {

@@ -11,6 +11,7 @@ pub(super) fn render(
     store: &Store,
     summaries: &[Summary],
     experiment: &Experiment,
+    missing: Option<&str>,
     verdicts: &[Verdict],
     drawn: &[Drawn],
 ) -> String {
@@ -52,6 +53,9 @@ pub(super) fn render(
     }
     if summaries.is_empty() {
         let _ = writeln!(text, "no seed has all of its runs yet");
+    }
+    if let Some(missing) = missing {
+        let _ = writeln!(text, "{missing}; means are over those");
     }
     for verdict in verdicts {
         let _ = writeln!(text, "{}", verdict.text);

@@ -35,8 +35,7 @@ impl Results<'_> {
 
     /// How many runs are finished; nothing if all are.
     fn missing(&self) -> Option<String> {
-        let finished = self.finished.len();
-        (finished < self.planned).then(|| format!("{finished} of {} runs are finished", self.planned))
+        super::missing(self.finished.len(), self.planned)
     }
 }
 

@@ -38,8 +38,7 @@ impl Results<'_> {
 
     /// How many runs are finished; nothing if all are.
     fn missing(&self) -> Option<String> {
-        let finished = self.runs.len();
-        (finished < self.planned).then(|| format!("{finished} of {} runs are finished", self.planned))
+        super::missing(self.runs.len(), self.planned)
     }
 
     /// The name of a network on charts.

@@ -31,8 +31,7 @@ impl Results<'_> {
 
     /// How many runs are finished; nothing if all are.
     fn missing(&self) -> Option<String> {
-        let finished = self.trainings.len() + self.attacks.len();
-        (finished < self.planned).then(|| format!("{finished} of {} runs are finished", self.planned))
+        super::missing(self.trainings.len() + self.attacks.len(), self.planned)
     }
 
     /// The name of a network on charts.
