@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 const PARTIAL: &str = ".partial-";
 const REPLACED: &str = ".replaced-";
+const LOCK: &str = ".lock";
 const EXPERIMENT: &str = "experiment.toml";
 
 /// A results directory.
@@ -69,7 +70,7 @@ impl Store {
     pub fn lock(&self, experiment: &str) -> Result<ResultsLock> {
         let directory = self.root.join("runs").join(experiment);
         fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;
-        let path = directory.join(".lock");
+        let path = directory.join(LOCK);
         // Whatever lies there is neither cut nor followed.
         match fs::symlink_metadata(&path) {
             Ok(found) if !found.is_file() => bail!("--out: {} is not a regular file; remove it", path.display()),
@@ -186,7 +187,24 @@ impl Store {
                 settle(&run).with_context(|| format!("cannot tidy up {}", run.display()))?;
             }
         }
+        if !self.others_write(experiment)? {
+            for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures")] {
+                for file in entries(&shared)? {
+                    settle(&file).with_context(|| format!("cannot tidy up {}", file.display()))?;
+                }
+            }
+        }
         Ok(())
+    }
+
+    /// Whether another experiment is locked: its command may be about to rename a file in a directory of all.
+    fn others_write(&self, experiment: &str) -> Result<bool> {
+        let held = |directory: &PathBuf| {
+            let lock = File::open(directory.join(LOCK)).map(|lock| lock.try_lock());
+            matches!(lock, Ok(Err(fs::TryLockError::WouldBlock)))
+        };
+        let others = entries(&self.root.join("runs"))?;
+        Ok(others.iter().filter(|directory| name_of(directory) != experiment).any(held))
     }
 
     /// Names of the experiments that the store remembers.

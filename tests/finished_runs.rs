@@ -1,0 +1,427 @@
+//! A finished run counts as long as it is what was saved: whatever is killed, lost, cut or changed.
+
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use han_exp::config::gradients::ProbeSpec;
+use han_exp::config::image::ImageSpec;
+use han_exp::config::robustness::{AttackSpec, TrainingSpec};
+use han_exp::config::{RunSpec, Spec};
+use han_exp::record::{Search, Store};
+use sandbox::{Sandbox, failure, files, text};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Two runs of a second each, the smallest of each experiment.
+const CHECKERBOARD: &[&str] = &[
+    "checkerboard",
+    "--profile",
+    "smoke",
+    "--models",
+    "hannet",
+    "--recipe",
+    "tuned",
+    "--iterations",
+    "8",
+    "--width",
+    "8",
+    "--depth",
+    "4",
+    "--seeds",
+    "1",
+    "--learning-rates",
+    "0.01",
+    "--device",
+    "cpu",
+    "--jobs",
+    "1",
+];
+const GRADIENTS: &[&str] = &["gradients", "--device", "cpu", "--profile", "smoke", "--iterations", "20"];
+const MIXER: &[&str] = &[
+    "mixer",
+    "--offline",
+    "--profile",
+    "smoke",
+    "--channels",
+    "8",
+    "--train-limit",
+    "60",
+    "--batch-size",
+    "20",
+    "--seeds",
+    "1",
+    "--epochs",
+    "1",
+    "--device",
+    "cpu",
+];
+const MNIST_ATTACK: &[&str] = &[
+    "mnist-attack",
+    "--offline",
+    "--profile",
+    "smoke",
+    "--width",
+    "16,fcnet=16",
+    "--depth",
+    "4,fcnet=2",
+    "--n",
+    "10",
+    "--steps",
+    "3",
+    "--queries",
+    "10",
+    "--sweep",
+    "off",
+    "--eps",
+    "0.1",
+    "--attacks",
+    "pgd",
+    "--checklist",
+    "5",
+    "--device",
+    "cpu",
+];
+
+/// A run that a test has found on disk, of any kind.
+enum Run {
+    Checkerboard(RunSpec),
+    Probe(ProbeSpec),
+    Image(ImageSpec),
+    Training(TrainingSpec),
+    Attack(Box<AttackSpec>),
+}
+
+/// What a store says of a run: whether it is finished, or what is damaged.
+#[derive(Debug, PartialEq)]
+enum State {
+    Finished,
+    Missing,
+    Damaged(String),
+}
+
+impl Run {
+    /// The kind of a run shows in what only one of them has.
+    fn read(directory: &Path) -> Self {
+        let config = fs::read_to_string(directory.join("config.toml")).expect("a configuration");
+        fn parse<S: serde::de::DeserializeOwned>(config: &str) -> S {
+            toml::from_str(config).expect("a specification")
+        }
+        let table: toml::Table = parse(&config);
+        let has = |key: &str| table.contains_key(key);
+        if has("board") {
+            Self::Checkerboard(parse(&config))
+        } else if has("probe") {
+            Self::Probe(parse(&config))
+        } else if has("weights") {
+            Self::Attack(parse(&config))
+        } else if has("augment") {
+            Self::Image(parse(&config))
+        } else {
+            Self::Training(parse(&config))
+        }
+    }
+
+    fn state(&self, store: &Store) -> State {
+        fn of<S: Spec>(store: &Store, spec: &S) -> State {
+            match store.find(spec).expect("a readable store") {
+                Search::Finished(_) => State::Finished,
+                Search::Missing => State::Missing,
+                Search::Damaged(what) => State::Damaged(what),
+            }
+        }
+        match self {
+            Self::Checkerboard(spec) => of(store, spec),
+            Self::Probe(spec) => of(store, spec),
+            Self::Image(spec) => of(store, spec),
+            Self::Training(spec) => of(store, spec),
+            Self::Attack(spec) => of(store, spec.as_ref()),
+        }
+    }
+}
+
+/// Every run directory of a results directory.
+fn directories(out: &Path) -> Vec<PathBuf> {
+    let below = |directory: PathBuf| fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut runs: Vec<PathBuf> = below(out.join("runs"))
+        .filter(|path| path.is_dir())
+        .flat_map(below)
+        .filter(|path| path.is_dir())
+        .flat_map(below)
+        .collect();
+    runs.sort();
+    runs
+}
+
+const DAMAGES: [&str; 4] = ["missing", "empty", "truncated", "one bit"];
+
+fn damage(path: &Path, how: &str) {
+    let mut bytes = fs::read(path).expect("a file of a run");
+    match how {
+        "missing" => return fs::remove_file(path).expect("it can be removed"),
+        "empty" => bytes.clear(),
+        "truncated" => bytes.truncate(bytes.len() - 1),
+        _ => {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+    }
+    fs::write(path, bytes).expect("it can be written");
+}
+
+/// Damages each file of each run of an experiment in each way, one at a time.
+fn no_damaged_run_counts(command: &[&str]) {
+    let sandbox = Sandbox::new();
+    sandbox.command(command).assert().success();
+    let out = sandbox.path("results");
+    let store = Store::new(&out);
+    let mut tried = 0;
+    for directory in directories(&out) {
+        let run = Run::read(&directory);
+        assert_eq!(run.state(&store), State::Finished, "{}", directory.display());
+        for entry in fs::read_dir(&directory).expect("a run").flatten() {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let whole = fs::read(&path).expect("a file of a run");
+            for how in DAMAGES {
+                damage(&path, how);
+                match run.state(&store) {
+                    State::Finished => panic!("{} counts, {how}", path.display()),
+                    State::Missing => assert!(name == "manifest.json", "{}, {how}: not named", path.display()),
+                    State::Damaged(what) => {
+                        let named = what.contains(&name) && what.contains(&*directory.to_string_lossy());
+                        assert!(named, "{}, {how}: {what}", path.display());
+                    }
+                }
+                tried += 1;
+                fs::write(&path, &whole).expect("it can be restored");
+            }
+        }
+        assert_eq!(run.state(&store), State::Finished, "{} is not restored", directory.display());
+    }
+    assert!(tried > 0, "no run was found");
+}
+
+#[test]
+fn no_damaged_run_of_the_checkerboard_counts() {
+    no_damaged_run_counts(CHECKERBOARD);
+}
+
+#[test]
+fn no_damaged_run_of_gradients_counts() {
+    no_damaged_run_counts(GRADIENTS);
+}
+
+#[test]
+fn no_damaged_run_of_the_mixer_counts() {
+    no_damaged_run_counts(MIXER);
+}
+
+#[test]
+fn no_damaged_run_of_mnist_attack_counts() {
+    no_damaged_run_counts(MNIST_ATTACK);
+}
+
+/// Damages a file of every run, asks for a report, and lets the command mend them.
+fn damaged_runs_are_reported_and_made_again(command: &[&str]) {
+    let sandbox = Sandbox::new();
+    sandbox.command(command).assert().success();
+    let out = sandbox.path("results");
+    let before = files(&out);
+    let runs = directories(&out);
+    for (place, directory) in runs.iter().enumerate() {
+        let mut names: Vec<_> = fs::read_dir(directory).expect("a run").flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        damage(&names[place % names.len()], DAMAGES[place % DAMAGES.len()]);
+    }
+    let told = failure(&mut sandbox.command(&["report"]));
+    assert!(told.contains("error: "), "{told}");
+    let again = sandbox.command(command).assert().success();
+    let told = text(&again.get_output().stderr);
+    assert!(told.contains("the run is made again") && !told.contains("finished already"), "{told}");
+    assert!(before == files(&out), "a file is not what it was");
+}
+
+#[test]
+fn damaged_runs_of_the_checkerboard_are_reported_and_made_again() {
+    damaged_runs_are_reported_and_made_again(CHECKERBOARD);
+}
+
+#[test]
+fn damaged_runs_of_mnist_attack_are_reported_and_made_again() {
+    damaged_runs_are_reported_and_made_again(MNIST_ATTACK);
+}
+
+#[test]
+fn a_report_of_some_of_the_runs_says_so_and_fails() {
+    let sandbox = Sandbox::new();
+    sandbox.command(CHECKERBOARD).assert().success();
+    let out = sandbox.path("results");
+    let lost = directories(&out).pop().expect("a run");
+    fs::remove_dir_all(&lost).expect("it can be removed");
+    let report = sandbox.command(&["report"]).assert().code(1);
+    let told = text(&report.get_output().stderr);
+    let name = lost.file_name().expect("a name").to_string_lossy();
+    assert!(told.contains("checkerboard: 1 of 2 runs are not there") && told.contains(&*name), "{told}");
+    let readme = fs::read_to_string(out.join("README.md")).expect("a report");
+    assert!(readme.contains("1 of 2 runs are finished"), "{readme}");
+}
+
+#[test]
+fn an_experiment_that_cannot_be_redrawn_does_not_keep_back_the_others() {
+    let sandbox = Sandbox::new();
+    sandbox.command(CHECKERBOARD).assert().success();
+    let out = sandbox.path("results");
+    let table = out.join("tables/checkerboard.csv");
+    let before = fs::read(&table).expect("a table");
+    for (name, contents) in [("empty", ""), ("another", "no = toml ["), ("aaa", "\u{0}")] {
+        fs::create_dir_all(out.join("runs").join(name)).expect("a directory");
+        fs::write(out.join("runs").join(name).join("experiment.toml"), contents).expect("a file");
+    }
+    fs::write(out.join("runs/checkerboard/hannet/notes.txt"), "a user's").expect("a file");
+    fs::write(out.join("runs/checkerboard/notes.txt"), "a user's").expect("a file");
+    fs::create_dir(out.join("tables/directory.md")).expect("a directory");
+    fs::write(out.join("tables/binary.md"), [0xff, 0xfe]).expect("a file");
+    fs::remove_file(&table).expect("it can be removed");
+    let told = failure(sandbox.command(&["report"]).args(["--out", "results"]));
+    for name in ["error: aaa: ", "error: another: ", "error: empty: ", "directory.md", "binary.md"] {
+        assert!(told.contains(name), "{name} is not in\n{told}");
+    }
+    assert!(!told.contains("checkerboard: "), "{told}");
+    assert_eq!(fs::read(&table).expect("the table is there again"), before);
+    assert!(out.join("runs/checkerboard/hannet/notes.txt").exists());
+}
+
+#[test]
+fn attacks_follow_the_weights_that_they_attacked() {
+    let sandbox = Sandbox::new();
+    sandbox.command(MNIST_ATTACK).assert().success();
+    let out = sandbox.path("results");
+    let store = Store::new(&out);
+    let before = files(&out);
+    // Other weights under the same configuration: another processor, another commit.
+    let training = sandbox.runs("results", "mnist-attack/hannet", "training")[0].clone();
+    let other = sandbox.runs("results", "mnist-attack/hannet", "attack-l2")[0].clone();
+    assert_eq!(Run::read(&other).state(&store), State::Finished);
+    let manifest = fs::read_to_string(training.join("manifest.json")).expect("a manifest");
+    let weights = fs::read(training.join("weights.safetensors")).expect("weights");
+    let hash = han_exp::files::sha256(&weights);
+    reseal(&training, &manifest.replace(&hash, &han_exp::files::sha256(b"other weights")));
+    assert_eq!(Run::read(&other).state(&store), State::Missing);
+    // The training no longer is what its manifest says either: both are made again.
+    sandbox.command(MNIST_ATTACK).assert().success();
+    assert!(before == files(&out), "a file is not what it was");
+    assert_eq!(Run::read(&other).state(&store), State::Finished);
+}
+
+/// Writes a manifest with a seal that fits.
+fn reseal(run: &Path, manifest: &str) {
+    let (head, tail) = manifest.rsplit_once("\"seal\": \"").expect("a seal");
+    let unsealed = format!("{head}\"seal\": \"{}", &tail[64..]);
+    let sealed = format!("{head}\"seal\": \"{}{}", han_exp::files::sha256(unsealed.as_bytes()), &tail[64..]);
+    fs::write(run.join("manifest.json"), sealed).expect("it can be written");
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_refused_and_its_target_left_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.command(CHECKERBOARD).assert().success();
+    let (lock, target) = (sandbox.path("results/runs/checkerboard/.lock"), sandbox.path("thesis.txt"));
+    fs::write(&target, "four years of work").expect("a file");
+    fs::remove_file(&lock).expect("a lock");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&target, &lock).expect("a link");
+    #[cfg(unix)]
+    assert!(sandbox.error(CHECKERBOARD).contains(".lock is not a regular file; remove it"));
+    assert_eq!(fs::read_to_string(&target).expect("the file"), "four years of work");
+}
+
+#[cfg(target_os = "linux")]
+mod kills {
+    use super::*;
+    use std::process::Command;
+
+    /// The library that kills.
+    fn shim(sandbox: &Sandbox) -> PathBuf {
+        let library = sandbox.path("kill_at.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kill/kill_at.c");
+        let mut compiler = Command::new("cc");
+        let compiled = compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+        assert!(compiled.expect("a C compiler").success());
+        library
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("a directory");
+        for entry in fs::read_dir(from).expect("a directory").flatten() {
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(&from, &to).expect("a copy")) }
+        }
+    }
+
+    /// Kills a command at each of its operations on files. After each kill `kept` runs at least must be whole, or as many
+    /// as the command had reported; every few kills the experiment's command must bring back every byte.
+    fn nothing_finished_is_lost(command: &[&str], from_finished: bool) {
+        let sandbox = Sandbox::new();
+        let shim = shim(&sandbox);
+        let whole = sandbox.path("whole");
+        sandbox.command(CHECKERBOARD).args(["--out", "whole"]).assert().success();
+        let runs: Vec<Run> = directories(&whole).iter().map(|directory| Run::read(directory)).collect();
+        let (before, out) = (files(&whole), sandbox.path("results"));
+        let mut kills = 0;
+        for at in 1.. {
+            let _ = fs::remove_dir_all(&out);
+            if from_finished {
+                copy(&whole, &out);
+            }
+            let ended = sandbox
+                .command(command)
+                .args(["--out", "results"])
+                .env("LD_PRELOAD", &shim)
+                .env("KILL_AT", at.to_string())
+                .output();
+            let ended = ended.expect("the program");
+            if ended.status.code().is_some() {
+                assert!(ended.status.success(), "{}", text(&ended.stderr));
+                break;
+            }
+            kills += 1;
+            let reported = text(&ended.stderr).lines().filter(|line| line.starts_with('[')).count();
+            let store = Store::new(&out);
+            if out.exists() {
+                let lock = store.lock("checkerboard").expect("the lock of a dead process is free");
+                store.clean("checkerboard").expect("it can be settled");
+                drop(lock);
+            }
+            let states: Vec<State> = runs.iter().map(|run| run.state(&store)).collect();
+            let finished = states.iter().filter(|state| **state == State::Finished).count();
+            let kept = if from_finished { runs.len() } else { reported };
+            assert!(finished >= kept, "killed at {at}: {finished} of {kept} runs are left: {states:?}");
+            assert!(!states.iter().any(|state| matches!(state, State::Damaged(_))), "killed at {at}: {states:?}");
+            if at % 16 == 0 {
+                sandbox.command(CHECKERBOARD).assert().success();
+                assert!(before == files(&out), "killed at {at}: a file is not what it was");
+            }
+        }
+        assert!(kills >= 20, "only {kills} operations were seen");
+        println!("{kills} kills of {command:?}");
+    }
+
+    #[test]
+    fn a_first_run_that_is_killed_loses_nothing_that_it_has_reported() {
+        nothing_finished_is_lost(CHECKERBOARD, false);
+    }
+
+    #[test]
+    fn a_forced_run_that_is_killed_loses_nothing() {
+        nothing_finished_is_lost(&[CHECKERBOARD, &["--force"]].concat(), true);
+    }
+
+    #[test]
+    fn a_rerun_that_is_killed_loses_nothing() {
+        let sandbox = Sandbox::new();
+        sandbox.command(CHECKERBOARD).assert().success();
+        let run = directories(&sandbox.path("results")).pop().expect("a run");
+        let config = run.join("config.toml");
+        let config = config.to_str().expect("a path in UTF-8");
+        nothing_finished_is_lost(&["rerun", config, "--device", "cpu"], true);
+    }
+}
