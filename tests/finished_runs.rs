@@ -353,7 +353,11 @@ mod kills {
         fs::create_dir_all(to).expect("a directory");
         for entry in fs::read_dir(from).expect("a directory").flatten() {
             let (from, to) = (entry.path(), to.join(entry.file_name()));
-            if from.is_dir() { copy(&from, &to) } else { drop(fs::copy(&from, &to).expect("a copy")) }
+            if from.is_dir() {
+                copy(&from, &to);
+            } else {
+                fs::copy(&from, &to).expect("a copy");
+            }
         }
     }
 

@@ -34,7 +34,7 @@ impl Sandbox {
         Command::from_std(self.process(arguments))
     }
 
-    fn process(&self, arguments: &[&str]) -> std::process::Command {
+    pub fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(self.0.path()).args(arguments);
         for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
