@@ -63,3 +63,4 @@ pub mod record;
 pub mod report;
 pub mod rng;
 pub mod train;
+mod zipped;

@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("device", &[]),
     ("files", &[]),
     ("console", &[]),
+    ("zipped", &[]),
     ("figure", &[]),
     ("nn", &["rng"]),
     ("data", &["rng"]),
@@ -40,7 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that everybody may use.
-const EVERYBODY: &[&str] = &["files", "console"];
+const EVERYBODY: &[&str] = &["files", "console", "zipped"];
 
 fn source_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a source directory").flatten().map(|entry| entry.path());

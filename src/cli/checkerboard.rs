@@ -51,8 +51,9 @@ pub(super) struct Setting {
     /// Part of the points that is for training
     #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
     train_fraction: Option<f64>,
-    /// Use this split (CSV: split,row,column,label) for every seed instead of a random one for each
-    #[arg(long, value_name = "FILE", conflicts_with = "train_fraction")]
+    /// Use this split for every seed instead of a random one for each: a CSV file (split,row,column,label), or the
+    /// authors' directory with trainset.txt and testset.txt
+    #[arg(long, value_name = "PATH", conflicts_with = "train_fraction")]
     split_file: Option<PathBuf>,
 }
 

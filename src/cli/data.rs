@@ -55,7 +55,7 @@ struct Place {
 pub(super) struct ImageSource {
     #[command(flatten)]
     place: Place,
-    /// Ask no network for data; what is on this machine has to do
+    /// Work offline, using only local data; so does the variable HF_HUB_OFFLINE=1
     #[arg(long)]
     offline: bool,
 }
@@ -106,9 +106,15 @@ impl Place {
 impl ImageSource {
     /// For [`images::load`]; what is found and what fails is told on standard error.
     pub(super) fn options(&self) -> Options {
-        let network = if self.offline { Network::Forbidden } else { Network::Allowed };
+        let network = if self.offline || hub_is_offline() { Network::Forbidden } else { Network::Allowed };
         Options { network, ..self.place.options() }
     }
+}
+
+/// Whether the hub's own variable forbids the network, in the values that the hub's client takes for yes.
+fn hub_is_offline() -> bool {
+    let value = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
+    ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
@@ -147,6 +153,7 @@ fn verify(selection: &Selection) -> Result<Exit> {
         }
     }
     match wrong.first() {
+        None if all == 0 => bail!("nothing was verified: none of these data sets is there"),
         Some(first) => bail!("{} of {all} parts are wrong, the first: {first}", wrong.len()),
         None => Ok(Exit::Success),
     }

@@ -3,7 +3,8 @@
 use super::arms::{check_names, check_seeds};
 use super::file::{DataFile, Expectation, ExperimentFile};
 use super::run::{Phase, RunSpec};
-use crate::data::checkerboard::{Board, Split, SplitSource, file_hash};
+use crate::data::checkerboard::{Board, Split, SplitSource};
+use crate::data::split_file;
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, OptimizerConfig, Sampling, ScheduleConfig};
@@ -151,7 +152,7 @@ impl ExperimentFile {
             None => SplitSource::Seeded { train_fraction: data.train_fraction },
             Some(path) => {
                 Split::read(path, &board)?;
-                SplitSource::File { path: path.clone(), sha256: file_hash(path)? }
+                SplitSource::File { path: path.clone(), sha256: split_file::hash(path)? }
             }
         };
         for (key, value) in [

@@ -2,13 +2,12 @@
 //!
 //! The paper's board has 12 x 12 cells of 6 x 6 points, centred on an 81 x 81 grid; the points around it are class 0.
 
-use super::Points;
+use super::{Points, split_file};
 use crate::rng::Seed;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Shape of the board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,9 +113,16 @@ impl Split {
     /// The split of a run.
     pub fn of(source: &SplitSource, board: &Board, seed: Seed) -> Result<Self> {
         match source {
-            SplitSource::Seeded { train_fraction } => Ok(Self::seeded(board, *train_fraction, seed)),
+            SplitSource::Seeded { train_fraction } => {
+                let split = Self::seeded(board, *train_fraction, seed);
+                let (train, points) = (split.train.len(), board.points());
+                // One to train on, one to validate on.
+                let enough = train >= 2;
+                ensure!(enough, "train_fraction is {train_fraction}, {train} of {points} points; use more for training");
+                Ok(split)
+            }
             SplitSource::File { path, sha256 } => {
-                let found = file_hash(path)?;
+                let found = split_file::hash(path)?;
                 ensure!(&found == sha256, "{}: the split file changed since the run was planned", path.display());
                 Self::read(path, board)
             }
@@ -133,55 +139,11 @@ impl Split {
         rest.sort_unstable();
         (rest, order)
     }
-
-    /// Reads a split file and holds its labels against the board.
-    ///
-    /// # Errors
-    /// With file and line, when a row cannot be read, lies outside the grid, comes twice or contradicts the board.
-    pub fn read(path: &Path, board: &Board) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Row {
-            split: String,
-            row: usize,
-            column: usize,
-            label: u8,
-        }
-        let name = path.display();
-        let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot open the split file {name}"))?;
-        let mut split = Self { train: Vec::new(), test: Vec::new() };
-        let mut seen = vec![false; board.points()];
-        for (index, row) in reader.deserialize::<Row>().enumerate() {
-            let line = index + 2;
-            let row = row.with_context(|| format!("{name}: needs the columns split, row, column, label"))?;
-            let (side, cells) = (board.side, board.cells);
-            ensure!(row.row < side && row.column < side, "{name}, line {line}: point outside the {side} x {side} grid");
-            let point = row.row * side + row.column;
-            ensure!(!seen[point], "{name}, line {line}: point ({}, {}) comes twice", row.row, row.column);
-            seen[point] = true;
-            if board.label(point) != row.label {
-                bail!("{name}, line {line}: label {} contradicts a board of {cells} cells; check --cells", row.label);
-            }
-            match row.split.as_str() {
-                "train" => split.train.push(point),
-                "test" => split.test.push(point),
-                other => bail!("{name}, line {line}: split is {other:?}; use train or test"),
-            }
-        }
-        ensure!(split.train.len() >= 2 && !split.test.is_empty(), "{name}: needs training points and test points");
-        split.train.sort_unstable();
-        split.test.sort_unstable();
-        Ok(split)
-    }
 }
 
-/// SHA-256 of a file, in hexadecimal.
-pub fn file_hash(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
+/// So many of the points, at least one, and not all.
 fn count(points: usize, fraction: f64) -> usize {
-    ((points as f64 * fraction).round() as usize).clamp(1, points - 1)
+    ((points as f64 * fraction).round() as usize).max(1).min(points.saturating_sub(1))
 }
 
 #[cfg(test)]

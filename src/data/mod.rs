@@ -4,6 +4,7 @@ pub mod augment;
 pub mod checkerboard;
 pub mod images;
 pub mod source;
+pub mod split_file;
 
 use candle_core::{Result, Tensor};
 

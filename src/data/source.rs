@@ -2,11 +2,11 @@
 
 mod pin;
 
+pub use crate::files::sha256;
 pub use pin::{Pin, Proof};
 
 use pin::{CIFAR10, CIFAR10_SAMPLE, FASHION_MNIST, MNIST, MNIST_SAMPLE};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// Pixels along an edge of an image of MNIST or Fashion-MNIST.
@@ -84,6 +84,8 @@ pub enum Part {
 pub struct HubFiles {
     /// Owner of the repository.
     pub owner: &'static str,
+    /// Owner under the repository's other name: before or after it was moved.
+    pub other_owner: &'static str,
     /// Its name.
     pub name: &'static str,
     /// Training and test file within it.
@@ -192,22 +194,26 @@ impl Dataset {
         match self {
             Self::Mnist => Some(HubFiles {
                 owner: "ylecun",
+                other_owner: "",
                 name: "mnist",
                 files: ["mnist/train/0000.parquet", "mnist/test/0000.parquet"],
             }),
             Self::FashionMnist => Some(HubFiles {
                 owner: "zalando-datasets",
+                other_owner: "",
                 name: "fashion_mnist",
                 files: ["fashion_mnist/train/0000.parquet", "fashion_mnist/test/0000.parquet"],
             }),
             // Under its old name without an owner, since candle-datasets asks so.
             Self::Cifar10 => Some(HubFiles {
                 owner: "",
+                other_owner: "uoft-cs",
                 name: "cifar10",
                 files: ["plain_text/train/0000.parquet", "plain_text/test/0000.parquet"],
             }),
             Self::Cifar100 => Some(HubFiles {
                 owner: "uoft-cs",
+                other_owner: "",
                 name: "cifar100",
                 files: ["cifar100/train/0000.parquet", "cifar100/test/0000.parquet"],
             }),
@@ -270,11 +276,6 @@ impl Part {
             Self::TestImages | Self::TestLabels => true,
         }
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The binary files of CIFAR and STL-10: each image is a plane of red, one of green and one of blue.
 
 use super::memory::check;
-use super::{Dataset, Images, Shape};
+use super::{Dataset, Images, Part, Shape, archive};
 use anyhow::{Context, Result, ensure};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In which order the pixels of a plane come.
@@ -25,8 +24,8 @@ pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf]) -> Result<Images> 
     let labels = if dataset == Dataset::Cifar100 { 2 } else { 1 };
     for path in files {
         let name = path.display();
-        let bytes = contents(path)?;
         let row = labels + images.features();
+        let bytes = archive::read(path, most(dataset) * row)?;
         let whole = bytes.len().is_multiple_of(row);
         ensure!(whole, "{name}: {} bytes are not rows of {row}; the file is cut short", bytes.len());
         let mut batch = Images::empty(images.shape);
@@ -46,18 +45,24 @@ pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf]) -> Result<Images> 
 /// With the file, when one cannot be read, is cut short or has a label that is no class.
 pub(super) fn read_stl(dataset: Dataset, pixels: &Path, labels: &Path) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
-    let (bytes, size) = (contents(pixels)?, images.features());
+    let size = images.features();
+    let bytes = archive::read(pixels, most(dataset) * size)?;
     let whole = bytes.len().is_multiple_of(size);
     ensure!(whole, "{}: {} bytes are not images of {size}; the file is cut short", pixels.display(), bytes.len());
     for planes in bytes.chunks_exact(size) {
         interleave(planes, images.shape, Order::Columns, &mut images.pixels);
     }
-    for (row, label) in contents(labels)?.into_iter().enumerate() {
+    for (row, label) in archive::read(labels, most(dataset))?.into_iter().enumerate() {
         ensure!(label > 0, "{}: label {row} is 0; the first class is 1", labels.display());
         images.labels.push(u16::from(label) - 1);
     }
     check(dataset, &images).with_context(|| format!("{} with {}", pixels.display(), labels.display()))?;
     Ok(images)
+}
+
+/// The most images that a file may hold: twice as many as the larger part of the published set.
+fn most(dataset: Dataset) -> usize {
+    2 * Part::ALL.map(|part| dataset.pin(part).count).into_iter().fold(0, usize::max)
 }
 
 /// Puts the planes of an image together: its rows, the channels of a pixel side by side.
@@ -72,10 +77,6 @@ pub(super) fn interleave(planes: &[u8], shape: Shape, order: Order, pixels: &mut
             pixels.extend((0..channels).map(|channel| planes[channel * height * width + place]));
         }
     }
-}
-
-fn contents(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

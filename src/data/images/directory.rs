@@ -2,8 +2,8 @@
 
 use super::layout::{Layout, Whole, roots, wanted};
 use super::{Dataset, ImageData, Origin, Part, decode};
+use crate::files;
 use anyhow::{Context, Result, bail, ensure};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Reads the data set from the user's directory, or from the directory in it that is named after the data set.
@@ -56,7 +56,7 @@ pub(super) fn read_part(dataset: Dataset, root: &Path, part: Part) -> Result<Vec
             root.join(part.file_name()).display()
         )
     })?;
-    let contents = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let contents = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     decode(dataset, part, dataset.pin(part), &contents).with_context(|| wrong(dataset, part, &path))
 }
 
@@ -72,11 +72,13 @@ pub(super) fn has_all(root: &Path) -> bool {
     Part::ALL.iter().all(|part| file(root, *part).is_some())
 }
 
-/// The IDX file of a part, if there is one.
+/// The IDX file of a part, if there is one: under its usual name or with a dot for the first hyphen of its end, plain or
+/// gzip.
 pub(super) fn file(root: &Path, part: Part) -> Option<PathBuf> {
-    let plain = root.join(part.file_name());
-    let zipped = root.join(format!("{}.gz", part.file_name()));
-    [plain, zipped].into_iter().find(|path| path.is_file())
+    let usual = part.file_name();
+    let names = [usual.to_string(), usual.replace("-idx", ".idx")];
+    let names = names.into_iter().flat_map(|name| [name.clone(), name + ".gz"]);
+    names.map(|name| root.join(name)).find(|path| path.exists())
 }
 
 fn wrong(dataset: Dataset, part: Part, path: &Path) -> String {

@@ -28,7 +28,10 @@ const DOWNLOAD: Duration = Duration::from_secs(600);
 /// Reads the hub's snapshot on this machine, or else asks the network if it may.
 pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
     let Some(hub) = dataset.hub() else { return Ok(None) };
-    if snapshot(dataset)?.is_none() {
+    if local(hub, REVISION, hub.files.map(String::from))?.is_none() {
+        if let Some(files) = snapshot(dataset)? {
+            return directory::read_whole(&Whole::parquet(dataset, files), Origin::Hub).map(Some);
+        }
         if network == Network::Forbidden {
             return Ok(None);
         }
@@ -37,12 +40,29 @@ pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageDat
     within(DOWNLOAD, move || load(dataset, hub)).map(Some)
 }
 
-/// Training and test file of the hub's snapshot on this machine.
+/// Training and test file of the hub's snapshot on this machine: as candle-datasets downloads them, or as other programs
+/// do, which ask for the files as they were uploaded, and under the repository's other name.
 pub(super) fn snapshot(dataset: Dataset) -> Result<Option<[PathBuf; 2]>> {
     let Some(hub) = dataset.hub() else { return Ok(None) };
+    let configuration = hub.files[0].split('/').next().unwrap_or_default();
+    let uploaded = ["train", "test"].map(|split| format!("{configuration}/{split}-00000-of-00001.parquet"));
+    for owner in [hub.owner, hub.other_owner] {
+        let repository = HubFiles { owner, ..hub };
+        let copies = [(REVISION, hub.files.map(String::from)), ("main", uploaded.clone())];
+        for (revision, files) in copies {
+            if let Some(found) = local(repository, revision, files)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Files of a revision, if they are on this machine.
+fn local(hub: HubFiles, revision: &str, files: [String; 2]) -> Result<Option<[PathBuf; 2]>> {
     let repository = repository(hub)?;
-    let [train, test] = hub.files.map(|file| {
-        let download = repository.download_file().filename(file).revision(REVISION).local_files_only(true);
+    let [train, test] = files.map(|file| {
+        let download = repository.download_file().filename(file).revision(revision).local_files_only(true);
         match download.send() {
             Ok(path) => Ok(Some(path)),
             Err(HFError::LocalEntryNotFound { .. }) => Ok(None),

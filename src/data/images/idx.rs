@@ -1,13 +1,15 @@
 //! IDX, the format in which MNIST was published: a header of big-endian numbers, then the bytes of an array, row-major.
 
+use crate::files;
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use std::borrow::Cow;
-use std::io::Read;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The code of unsigned bytes, the only kind of number read here.
 const UNSIGNED_BYTES: u8 = 0x08;
+/// Bytes of a header with as many axes as there can be.
+const LONGEST_HEADER: usize = 4 + 4 * 255;
 
 /// An array of unsigned bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +21,13 @@ pub struct Array {
 }
 
 impl Array {
-    /// Reads the contents of an IDX file, plain or gzip.
+    /// Reads the contents of an IDX file, plain or gzip, of an array with at most `most` bytes.
     ///
     /// # Errors
-    /// When it is no IDX file of unsigned bytes, is cut short, goes on after its end, or cannot be decompressed.
-    pub fn decode(file: &[u8]) -> Result<Self> {
-        let file = if file.starts_with(&GZIP) { Cow::Owned(decompress(file)?) } else { Cow::Borrowed(file) };
+    /// When it is no IDX file of unsigned bytes, is cut short, goes on after its end, is larger, or cannot be decompressed.
+    pub fn decode(file: &[u8], most: usize) -> Result<Self> {
+        let most = LONGEST_HEADER.saturating_add(most);
+        let file = if file.starts_with(&GZIP) { Cow::Owned(decompress(file, most)?) } else { Cow::Borrowed(file) };
         let Some((&[zero, also_zero, kind, axes], rest)) = file.split_first_chunk::<4>() else {
             bail!("has {} bytes, too few for an IDX header; the file is cut short", file.len());
         };
@@ -63,9 +66,13 @@ impl Array {
     }
 }
 
-fn decompress(file: &[u8]) -> Result<Vec<u8>> {
+/// One gzip member after the other. Zeros may follow the last: tapes and block devices fill up with them.
+fn decompress(mut file: &[u8], most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    MultiGzDecoder::new(file).read_to_end(&mut bytes).context("cannot be decompressed; the file is damaged")?;
+    while file.iter().any(|byte| *byte != 0) {
+        let member = files::read_at_most(GzDecoder::new(&mut file), most.saturating_sub(bytes.len()));
+        bytes.extend(member.context("cannot be decompressed; the file is damaged")?);
+    }
     Ok(bytes)
 }
 
@@ -89,14 +96,26 @@ mod tests {
     fn plain_and_gzip_files_are_read_alike() {
         let file = small().encode();
         assert_eq!(file[..8], [0, 0, 8, 3, 0, 0, 0, 3]);
-        assert_eq!(Array::decode(&file).expect("a plain file"), small());
-        assert_eq!(Array::decode(&gzip(&file)).expect("a gzip file"), small());
+        assert_eq!(Array::decode(&file, 12).expect("a plain file"), small());
+        assert_eq!(Array::decode(&gzip(&file), 12).expect("a gzip file"), small());
+    }
+
+    #[test]
+    fn gzip_files_may_have_several_members_and_end_in_zeros_but_not_be_larger_than_allowed() {
+        let file = small().encode();
+        let (first, second) = file.split_at(7);
+        let members = [gzip(first), gzip(second), vec![0; 600]].concat();
+        assert_eq!(Array::decode(&members, 12).expect("two members"), small());
+        let garbage = [gzip(&file), vec![0, 0, 1]].concat();
+        assert!(Array::decode(&garbage, 12).is_err());
+        let bomb = gzip(&vec![0; 1 << 22]);
+        assert!(format!("{:#}", Array::decode(&bomb, 12).expect_err("a bomb")).contains("it holds more than"));
     }
 
     #[test]
     fn damaged_files_are_told() {
         let file = small().encode();
-        let told = |bytes: &[u8]| format!("{:#}", Array::decode(bytes).expect_err("a damaged file"));
+        let told = |bytes: &[u8]| format!("{:#}", Array::decode(bytes, 12).expect_err("a damaged file"));
         for cut in [0, 3, 10, 16, file.len() - 1] {
             assert!(told(&file[..cut]).contains("cut short"), "{cut}: {}", told(&file[..cut]));
         }

@@ -1,6 +1,6 @@
 //! How a directory holds a data set: which files, and how to read them.
 
-use super::{Dataset, Images, Part, binary, npz, parquet};
+use super::{Dataset, Images, Part, archive, binary, npz, parquet};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
@@ -57,14 +57,17 @@ impl Whole {
             }
         };
         let of_hub = dataset.hub().into_iter().flat_map(|hub| {
-            let usual = ["{}/0000.parquet", "{}-00000-of-00001.parquet"];
+            // As converted and as uploaded, with or without the directory of the configuration.
+            let configuration = hub.files[0].split('/').next().unwrap_or_default();
+            let usual = ["{}/0000.parquet", "{}-00000-of-00001.parquet", "data/{}-00000-of-00001.parquet"].map(String::from);
+            let usual = usual.into_iter().chain([format!("{configuration}/{{}}-00000-of-00001.parquet")]);
             let usual = usual.map(|pattern| ["train", "test"].map(|split| pattern.replace("{}", split)));
             [hub.files.map(String::from)].into_iter().chain(usual).map(|files| files.map(|file| vec![file]))
         });
         let of_hub = of_hub.map(|files| (Format::Parquet, files));
         published.into_iter().chain(of_hub).find_map(|(format, names)| {
             let mut files = names.map(|names| names.iter().map(|name| root.join(name)).collect::<Vec<_>>());
-            let present = files.iter().flatten().any(|file| file.exists());
+            let present = files.iter().flatten().any(|file| archive::exists(file));
             if dataset.pin(Part::TrainImages).sha256.is_none() {
                 // What has no hash need not be whole; of a split that has no file the first one is told as missing.
                 files.iter_mut().for_each(keep_present);
@@ -103,24 +106,28 @@ impl Whole {
 }
 
 fn keep_present(files: &mut Vec<PathBuf>) {
-    if files.iter().any(|file| file.exists()) {
-        files.retain(|file| file.exists());
+    if files.iter().any(|file| archive::exists(file)) {
+        files.retain(|file| archive::exists(file));
     } else {
         files.truncate(1);
     }
 }
 
-/// Directories within the user's in which a data set may lie: those of its name, and those of its published archive.
+/// Directories within the user's in which a data set may lie: those of its name, and those of its published archive, or
+/// that archive itself.
 pub(super) fn roots(dataset: Dataset, directory: &Path) -> Vec<PathBuf> {
-    let archive = match dataset {
-        Dataset::Mnist | Dataset::FashionMnist | Dataset::Imagenet32 => None,
-        Dataset::Cifar10 => Some("cifar-10-batches-bin"),
-        Dataset::Cifar100 => Some("cifar-100-binary"),
-        Dataset::Stl10 => Some("stl10_binary"),
+    let published: &[&str] = match dataset {
+        // As torchvision puts them.
+        Dataset::Mnist => &["MNIST/raw", "raw"],
+        Dataset::FashionMnist => &["FashionMNIST/raw", "raw"],
+        Dataset::Imagenet32 => &[],
+        Dataset::Cifar10 => &["cifar-10-batches-bin", "cifar-10-binary.tar.gz"],
+        Dataset::Cifar100 => &["cifar-100-binary", "cifar-100-binary.tar.gz"],
+        Dataset::Stl10 => &["stl10_binary", "stl10_binary.tar.gz"],
     };
     // The hub calls the directory of Fashion-MNIST fashion_mnist.
     let named = [directory.join(dataset.name()), directory.join(dataset.name().replace('-', "_")), directory.into()];
-    named.into_iter().flat_map(|root| archive.map(|archive| root.join(archive)).into_iter().chain([root])).collect()
+    named.into_iter().flat_map(|root| published.iter().map(|name| root.join(name)).chain([root.clone()]).collect::<Vec<_>>()).collect()
 }
 
 /// The files to put into a directory, in words.

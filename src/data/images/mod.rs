@@ -12,6 +12,7 @@
 //! Whatever the place, the decoded bytes are held against the hashes in [`source`](crate::data::source), and are upright,
 //! row by row, channels last. Data sets without hashes are told to be [unpinned](Proof::Unpinned).
 
+mod archive;
 mod binary;
 mod cache;
 mod directory;
@@ -21,8 +22,10 @@ pub mod idx;
 mod layout;
 mod memory;
 mod npm;
+mod npy;
 mod npz;
 mod parquet;
+mod png;
 pub mod sample;
 mod survey;
 
@@ -190,7 +193,8 @@ fn debian(dataset: Dataset) -> Option<&'static Path> {
 
 fn nowhere(dataset: Dataset) -> String {
     let fetch = match dataset {
-        Dataset::Mnist | Dataset::Cifar10 | Dataset::Cifar100 => "run `han-exp data fetch` with a network, or ",
+        Dataset::Mnist | Dataset::Cifar10 => "run `han-exp data fetch` with a network, or ",
+        Dataset::Cifar100 => "run `han-exp data fetch --dataset cifar100` with a network, or ",
         Dataset::FashionMnist => "run `han-exp data fetch` with a network, install Debian's dataset-fashion-mnist, or ",
         Dataset::Stl10 | Dataset::Imagenet32 => "",
     };
@@ -202,7 +206,9 @@ fn nowhere(dataset: Dataset) -> String {
 
 /// A part out of the contents of an IDX file.
 fn decode(dataset: Dataset, part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
-    let array = idx::Array::decode(file)?;
+    // Without a pin there may be more images than were published, but not any number.
+    let most = dataset.dimensions(part, pin.count).iter().product::<usize>() * if pin.sha256.is_some() { 1 } else { 4 };
+    let array = idx::Array::decode(file, most)?;
     let axes = dataset.dimensions(part, pin.count).len();
     let found = array.dimensions.len();
     ensure!(

