@@ -4,6 +4,7 @@ pub mod checkerboard;
 mod drawn;
 pub mod gradients;
 pub mod image;
+mod markdown;
 mod provenance;
 pub mod robustness;
 mod verdict;

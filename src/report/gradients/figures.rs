@@ -138,7 +138,7 @@ fn depth(results: &Results<'_>) -> Result<Image> {
     }
     let series = |(arm, all): &(&str, Vec<(&Accuracies, Sample)>)| LineSeries {
         arm: (*arm).to_string(),
-        label: results.label(arm),
+        label: results.label(arm) + &without_a_point(results, arm),
         drawing: Drawing::Marked,
         points: all.iter().map(|(scores, sample)| (scores.depth as f64, sample.median)).collect(),
         band: all.iter().map(|(scores, sample)| (scores.depth as f64, sample.min, sample.max)).collect(),
@@ -153,9 +153,17 @@ fn depth(results: &Results<'_>) -> Result<Image> {
         level: Some((results.claims.zeros(), "answering class 0 everywhere".into())),
     };
     let mut panels = vec![panel];
+    panels.retain(|panel| !panel.series.is_empty());
     panels.extend(likeness(results)?);
     let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
     line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
+}
+
+/// The depths at which every seed of a network diverged, for the legend: they have no point on the line.
+fn without_a_point(results: &Results<'_>, arm: &str) -> String {
+    let of_arm = results.accuracies.iter().filter(|scores| scores.arm == arm && scores.sample().is_none());
+    let depths: Vec<String> = of_arm.map(|scores| scores.depth.to_string()).collect();
+    if depths.is_empty() { String::new() } else { format!(" (diverged with {} layers)", depths.join(", ")) }
 }
 
 /// Mean cosines of neighbouring gradients against depth; None where nobody has measured any above 0.
