@@ -1,10 +1,12 @@
 //! What an experiment file says.
 
 use super::arms::{self, Named};
+use super::limits::check_fraction;
+use super::text;
 use crate::data::checkerboard::Board;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,6 +58,14 @@ pub struct Heading {
 pub enum DataFile {
     /// Two classes on a grid.
     Checkerboard(CheckerboardFile),
+}
+
+impl DataFile {
+    /// The same without a fixed split.
+    pub(super) fn with_seeded_split(&self) -> Self {
+        let Self::Checkerboard(file) = self;
+        Self::Checkerboard(CheckerboardFile { split_file: None, ..file.clone() })
+    }
 }
 
 /// `[data.checkerboard]`
@@ -225,7 +235,8 @@ impl Named for RecipeFile {
 impl ExperimentFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
+        file.check_figures(origin)?;
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         for expect in &file.expect {
             let known =
@@ -241,6 +252,20 @@ impl ExperimentFile {
             bail!("{origin}: learning_rates names the unknown arm {unknown:?}");
         }
         Ok(file)
+    }
+
+    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
+    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
+        for arm in &self.arm {
+            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
+        }
+        for Expectation { arm, protocol, value, tolerance, .. } in &self.expect {
+            let known = ["held_out", "best_on_test"].contains(&protocol.as_str());
+            ensure!(known, "{origin}: expect.protocol is {protocol:?}; use held_out or best_on_test");
+            check_fraction(origin, &format!("expect of {arm}: value"), Some(*value))?;
+            check_fraction(origin, &format!("expect of {arm}: tolerance"), Some(*tolerance))?;
+        }
+        Ok(())
     }
 
     /// Applies a profile and drops the others.

@@ -301,7 +301,7 @@ impl ClaimsFile {
         file.board()
     }
 
-    fn split(&self) -> SplitSource {
+    pub(super) fn split(&self) -> SplitSource {
         let DataFile::Checkerboard(file) = &self.data;
         SplitSource::Seeded { train_fraction: file.train_fraction }
     }

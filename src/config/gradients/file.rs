@@ -2,9 +2,10 @@
 
 use crate::config::arms::Named;
 use crate::config::file::{DataFile, Heading, ProfileName};
+use crate::config::text;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,25 @@ pub enum Part {
 impl Part {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Jacobian, Self::Norms, Self::Depth, Self::Cost, Self::Lipschitz];
+
+    /// What its rows of the table measure.
+    pub fn metrics(self) -> &'static [&'static str] {
+        match self {
+            Self::Jacobian => &[
+                "deviation",
+                "deviation_near_kink",
+                "deviation_at_kink",
+                "largest_singular_value_to_hidden",
+                "smallest_singular_value_to_hidden",
+                "largest_singular_value_to_outputs",
+                "smallest_singular_value_to_outputs",
+            ],
+            Self::Norms => &["smallest_gradient_ratio", "largest_gradient_ratio"],
+            Self::Depth => &["test_accuracy", "cosine_of_neighbours"],
+            Self::Cost => &["exponent_of_forward_time", "exponent_of_training_time"],
+            Self::Lipschitz => &["ratio_found", "log10_of_product_of_norms"],
+        }
+    }
 }
 
 /// `[jacobian]`
@@ -223,6 +243,26 @@ pub struct Limit {
     pub at_most: Option<f64>,
 }
 
+impl Limit {
+    /// Why no row of the table can be meant, if so: it would be missed whatever is measured.
+    pub(super) fn problem(&self) -> Option<String> {
+        let metrics = self.part.metrics();
+        if !metrics.contains(&self.metric.as_str()) {
+            return Some(format!("has the metric {:?}; use one of {}", self.metric, metrics.join(", ")));
+        }
+        for (key, word, known) in
+            [("state", &self.state, ["start", "trained"]), ("precision", &self.precision, ["f32", "f64"])]
+        {
+            if let Some(word) = word.as_ref().filter(|word| !known.contains(&word.as_str())) {
+                return Some(format!("has the {key} {word:?}; use one of {}", known.join(", ")));
+            }
+        }
+        let finite = self.at_least.into_iter().chain(self.at_most).all(f64::is_finite);
+        let (least, most) = (self.at_least.unwrap_or(f64::MIN), self.at_most.unwrap_or(f64::MAX));
+        (!finite || least > most).then(|| format!("is from {least} to {most}; use finite numbers in growing order"))
+    }
+}
+
 /// One number for many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -284,9 +324,12 @@ impl ClaimsFile {
     /// # Errors
     /// With the line of what is unknown or missing.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
         for expect in &file.expect {
             let Limit { arm, metric, at_least, at_most, .. } = expect;
+            if let Some(problem) = expect.problem() {
+                bail!("{origin}: an expectation of {arm} {problem}");
+            }
             // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
             if !Self::LAYERS.contains(&arm.as_str()) && file.arm.iter().all(|other| other.name != *arm) {
                 bail!("{origin}: expect names the unknown arm {arm:?}");
@@ -307,6 +350,11 @@ impl ClaimsFile {
         let Some(profile) = profiles.remove(&name) else {
             bail!("{}: there is no [profile.{name}]", self.experiment.name);
         };
+        // Expectations are for runs of full length.
+        let differs = |length: Option<usize>, own: usize| length.is_some_and(|length| length != own);
+        let another_length = differs(profile.iterations, self.depth.iterations)
+            || differs(profile.course_iterations, self.course.iterations)
+            || differs(profile.lipschitz_steps, self.lipschitz.steps);
         replace(&mut self.seeds, profile.seeds);
         replace(&mut self.jacobian.layers, profile.layers);
         replace(&mut self.jacobian.widest, profile.widest);
@@ -328,7 +376,7 @@ impl ClaimsFile {
         for (arm, rates) in profile.learning_rates {
             self.arm_mut(&arm)?.learning_rates = rates;
         }
-        if profile.no_expectations {
+        if profile.no_expectations || another_length {
             self.expect.clear();
         }
         Ok(self)

@@ -4,6 +4,8 @@ use super::file::{ArmFile, RecipeFile, Requirement, RobustnessFile, ThreatFile};
 use super::overrides::WeightsFile;
 use super::run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
 use crate::config::arms::{check_names, check_seeds};
+use crate::config::limits::{MOST, MOST_EPOCHS, MOST_STEPS, check_count, number, rate_cure};
+use crate::config::text::check_labels;
 use crate::data::source::{self, Dataset};
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
@@ -83,6 +85,19 @@ impl Robustness {
     /// The seeds of an arm's repetitions.
     pub fn seeds(&self, arm: &Arm) -> std::ops::Range<u64> {
         self.file.first_seed..self.file.first_seed + arm.seeds as u64
+    }
+
+    /// What is possible and hardly meant, each in a sentence.
+    pub fn warnings(&self) -> Vec<String> {
+        let of_linf = self.threats.iter().filter(|threat| threat.norm == Norm::Linf);
+        let beyond = of_linf.flat_map(|threat| threat.eps.iter().chain(&threat.sweep)).find(|eps| **eps > 1.0);
+        let told = |eps: &f64| {
+            format!(
+                "eps is {eps} in linf: pixels are from 0 to 1, so every image lies in a ball of that size; for {eps} of \
+                 256 levels of grey use --eps {eps}/255"
+            )
+        };
+        beyond.map(told).into_iter().collect()
     }
 
     /// Every training, in the order of arms and seeds. `train_images` is their number, validation included.
@@ -212,6 +227,8 @@ impl Robustness {
                 _ => bail!("--weights {}: say which model it is of, MODEL=FILE with one of {known}", path.display()),
             };
             ensure!(given.iter().all(|(other, _)| other != &name), "--weights: {name} is given twice");
+            let told = "use a path in UTF-8: every run notes it down";
+            ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
             let bytes = std::fs::read(path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
             given.push((name, WeightsSource::File { path: path.clone(), sha256: source::sha256(&bytes) }));
         }
@@ -240,16 +257,20 @@ impl RobustnessFile {
         let name = &self.experiment.name;
         check_names(name, &self.arm)?;
         check_names(name, &self.recipe)?;
+        self.experiment.check()?;
+        check_labels(name, "arm", self.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        self.check_figures(name)?;
         let Effort { steps, restarts, targets, queries } = self.attack.effort;
-        for (key, value) in [
-            ("train.report_every", self.train.report_every),
-            ("attack.images", self.attack.images),
-            ("attack.effort.steps", steps),
-            ("attack.effort.restarts", restarts),
-            ("attack.effort.targets", targets),
-            ("attack.effort.queries", queries),
+        for (key, value, most) in [
+            ("train.report_every", self.train.report_every, MOST_STEPS),
+            ("attack.images", self.attack.images, MOST),
+            ("attack.checklist_images", self.attack.checklist_images.max(1), MOST),
+            ("attack.effort.steps", steps, MOST_STEPS),
+            ("attack.effort.restarts", restarts, MOST),
+            ("attack.effort.targets", targets, MOST),
+            ("attack.effort.queries", queries, MOST),
         ] {
-            ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
+            check_count(name, key, value, most)?;
         }
         check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
         let dataset = self.data.dataset;
@@ -260,7 +281,7 @@ impl RobustnessFile {
         let matched = self.train.matched_accuracy.get(&self.data.dataset).copied();
         let needs_match = self.arm.iter().any(|arm| arm.matched);
         ensure!(
-            !needs_match || matched.is_some_and(|accuracy| accuracy > 0.0 && accuracy <= 1.0),
+            !needs_match || matched.is_some(),
             "{name}: train.matched_accuracy has no fraction for {}",
             self.data.dataset
         );
@@ -331,10 +352,11 @@ impl RobustnessFile {
         let recipe = self.recipe.iter().find(|recipe| recipe.name == arm.recipe);
         let recipe = recipe.with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?.clone();
         let RecipeFile { epochs, batch_size, learning_rate, .. } = recipe;
-        ensure!(epochs >= 1, "{key}: epochs is {epochs}; use at least 1");
+        check_count(&key, "epochs", epochs, MOST_EPOCHS)?;
         ensure!(batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
-        let fits = learning_rate > 0.0 && learning_rate.is_finite();
-        ensure!(fits, "{key}: learning_rate is {learning_rate}; use a positive number");
+        if let Some(cure) = rate_cure(learning_rate) {
+            bail!("{key}: learning_rate is {}; {cure}", number(learning_rate));
+        }
         if let Some(problem) =
             recipe.optimizer.problem().or_else(|| recipe.schedule.problem()).or_else(|| recipe.loss.problem())
         {
@@ -344,7 +366,7 @@ impl RobustnessFile {
         if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
             bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");
         }
-        ensure!(arm.images != Some(0), "{key}: images is 0; use at least 1");
+        check_count(&key, "images", arm.images.unwrap_or(1), MOST)?;
         let seeds = arm.seeds.unwrap_or(self.seeds).min(self.seeds);
         ensure!(seeds >= 1, "{key}: seeds is 0; use at least 1");
         Ok(Arm {

@@ -1,13 +1,15 @@
 //! What the experiment file of a robustness experiment says.
 
 use super::run::{Effort, Stopping};
-use crate::config::arms::{self, Named};
+use crate::config::arms::{self, Named, check_other};
 use crate::config::file::{Heading, ProfileName, Statistic};
+use crate::config::limits::check_fraction;
+use crate::config::text;
 use crate::data::source::Dataset;
-use crate::evaluate::attack::{Attack, Norm};
+use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -214,7 +216,8 @@ impl Named for RecipeFile {
 impl RobustnessFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
+        file.check_figures(origin)?;
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         let known = |name: &String| file.arm.iter().any(|arm| &arm.name == name);
         for expect in &file.expect {
@@ -227,6 +230,13 @@ impl RobustnessFile {
             let sized = expect.norm.is_some() && expect.eps.is_some();
             if expect.metric != Metric::CleanAccuracy && !sized {
                 bail!("{origin}: an expectation of {} lacks norm or eps", expect.arm);
+            }
+            // No worst case is known of other balls.
+            let made = |threat: &ThreatFile| {
+                expect.norm == Some(threat.norm) && expect.eps.is_some_and(|eps| threat.eps.contains(&eps))
+            };
+            if expect.metric == Metric::RobustAccuracy && !file.threat.iter().any(made) {
+                bail!("{origin}: an expectation of {} is about a ball that is in no [[threat]]", expect.arm);
             }
             if expect.at_least.is_none() && expect.above.is_none() {
                 bail!("{origin}: an expectation of {} lacks at_least and above", expect.arm);
@@ -241,6 +251,26 @@ impl RobustnessFile {
             }
         }
         Ok(file)
+    }
+
+    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
+    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
+        for (dataset, accuracy) in &self.train.matched_accuracy {
+            let fits = *accuracy > 0.0 && *accuracy <= 1.0;
+            ensure!(fits, "{origin}: train.matched_accuracy of {dataset} is {accuracy}; use a fraction above 0");
+        }
+        for arm in &self.arm {
+            check_other(origin, &arm.name, "compared_to", arm.compared_to.as_deref())?;
+        }
+        for Requirement { arm, norm, eps, at_least, above, .. } in &self.expect {
+            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
+            check_other(origin, arm, "above", above.as_deref())?;
+            let threat = norm.zip(*eps).map(|(norm, eps)| Threat { norm, eps });
+            if let Some(problem) = threat.and_then(Threat::problem) {
+                bail!("{origin}: expect of {arm}: {problem}");
+            }
+        }
+        Ok(())
     }
 
     /// Applies a profile and drops the others. The profile's choice of networks counts unless others are named.

@@ -12,5 +12,5 @@ mod tests;
 
 pub use experiment::{Arm, Robustness, validation_images};
 pub use file::{Metric, Requirement, RobustnessFile};
-pub use overrides::{Flags, Sizes, WeightsFile};
+pub use overrides::{Flags, Sizes, WeightsFile, size};
 pub use run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
