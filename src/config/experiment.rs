@@ -2,7 +2,7 @@
 
 use super::arms::{check_names, check_seeds};
 use super::file::{DataFile, Expectation, ExperimentFile};
-use super::limits::{MOST_STEPS, check_count, number, rate_cure};
+use super::limits::{MOST_STEPS, check_count, check_fraction, number, rate_cure};
 use super::run::{Phase, RunSpec};
 use super::text::check_labels;
 use crate::data::checkerboard::{Board, Split, SplitSource, file_hash};
@@ -201,6 +201,20 @@ impl ExperimentFile {
             batch_size,
             report_every: self.train.report_every,
         })
+    }
+
+    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
+    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
+        for arm in &self.arm {
+            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
+        }
+        for Expectation { arm, protocol, value, tolerance, .. } in &self.expect {
+            let known = ["held_out", "best_on_test"].contains(&protocol.as_str());
+            ensure!(known, "{origin}: expect.protocol is {protocol:?}; use held_out or best_on_test");
+            check_fraction(origin, &format!("expect of {arm}: value"), Some(*value))?;
+            check_fraction(origin, &format!("expect of {arm}: tolerance"), Some(*tolerance))?;
+        }
+        Ok(())
     }
 
     fn checked_arms(&self, comparable: bool) -> Result<Vec<Arm>> {

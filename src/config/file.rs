@@ -1,12 +1,11 @@
 //! What an experiment file says.
 
 use super::arms::{self, Named};
-use super::limits::check_fraction;
 use super::text;
 use crate::data::checkerboard::Board;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -252,20 +251,6 @@ impl ExperimentFile {
             bail!("{origin}: learning_rates names the unknown arm {unknown:?}");
         }
         Ok(file)
-    }
-
-    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
-    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
-        for arm in &self.arm {
-            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
-        }
-        for Expectation { arm, protocol, value, tolerance, .. } in &self.expect {
-            let known = ["held_out", "best_on_test"].contains(&protocol.as_str());
-            ensure!(known, "{origin}: expect.protocol is {protocol:?}; use held_out or best_on_test");
-            check_fraction(origin, &format!("expect of {arm}: value"), Some(*value))?;
-            check_fraction(origin, &format!("expect of {arm}: tolerance"), Some(*tolerance))?;
-        }
-        Ok(())
     }
 
     /// Applies a profile and drops the others.

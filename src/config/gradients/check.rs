@@ -1,7 +1,8 @@
 //! From what the file says to what can run.
 
+use super::claim::Part;
 use super::experiment::{Arm, Claims, Family};
-use super::file::{ClaimsFile, Part};
+use super::file::ClaimsFile;
 use crate::config::arms::{check_names, check_seeds};
 use crate::config::file::DataFile;
 use crate::config::limits::{MOST, MOST_STEPS, check_count, number, rate_cure};

@@ -1,7 +1,8 @@
 //! Flags that change what the experiment file says.
 
+use super::claim::Part;
 use super::experiment::{layers_of, resized};
-use super::file::{ClaimsFile, Part};
+use super::file::ClaimsFile;
 use crate::config::arms;
 use anyhow::Result;
 

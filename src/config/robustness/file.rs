@@ -1,15 +1,14 @@
 //! What the experiment file of a robustness experiment says.
 
 use super::run::{Effort, Stopping};
-use crate::config::arms::{self, Named, check_other};
+use crate::config::arms::{self, Named};
 use crate::config::file::{Heading, ProfileName, Statistic};
-use crate::config::limits::check_fraction;
 use crate::config::text;
 use crate::data::source::Dataset;
-use crate::evaluate::attack::{Attack, Norm, Threat};
+use crate::evaluate::attack::{Attack, Norm};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -251,26 +250,6 @@ impl RobustnessFile {
             }
         }
         Ok(file)
-    }
-
-    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
-    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
-        for (dataset, accuracy) in &self.train.matched_accuracy {
-            let fits = *accuracy > 0.0 && *accuracy <= 1.0;
-            ensure!(fits, "{origin}: train.matched_accuracy of {dataset} is {accuracy}; use a fraction above 0");
-        }
-        for arm in &self.arm {
-            check_other(origin, &arm.name, "compared_to", arm.compared_to.as_deref())?;
-        }
-        for Requirement { arm, norm, eps, at_least, above, .. } in &self.expect {
-            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
-            check_other(origin, arm, "above", above.as_deref())?;
-            let threat = norm.zip(*eps).map(|(norm, eps)| Threat { norm, eps });
-            if let Some(problem) = threat.and_then(Threat::problem) {
-                bail!("{origin}: expect of {arm}: {problem}");
-            }
-        }
-        Ok(())
     }
 
     /// Applies a profile and drops the others. The profile's choice of networks counts unless others are named.

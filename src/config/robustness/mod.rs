@@ -3,6 +3,7 @@
 //! [`RobustnessFile`] is what the file says, a profile and flags applied; [`RobustnessFile::check`] turns it into a
 //! [`Robustness`], the only type that can run.
 
+mod check;
 mod experiment;
 mod file;
 mod overrides;

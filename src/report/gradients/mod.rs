@@ -1,5 +1,6 @@
 //! Tables, figures and Markdown of the measurements of the layer's claims.
 
+mod depth;
 mod figures;
 mod flow;
 mod markdown;
