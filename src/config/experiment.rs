@@ -181,9 +181,12 @@ impl ExperimentFile {
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
         check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
+        let mut arms = self.checked_arms()?;
         // The paper's figures are for a training set of its size, whichever points are in it.
         let usual = Split::seeded(&board, data.train_fraction, Seed(0)).train.len();
-        let arms = self.checked_arms(points.train.len() == usual)?;
+        if points.train.len() != usual {
+            arms.iter_mut().for_each(|arm| arm.paper = None);
+        }
         let recipes = self.checked_recipes(&arms)?;
         Ok(Experiment {
             name: self.experiment.name,
@@ -217,7 +220,7 @@ impl ExperimentFile {
         Ok(())
     }
 
-    fn checked_arms(&self, comparable: bool) -> Result<Vec<Arm>> {
+    fn checked_arms(&self) -> Result<Vec<Arm>> {
         let name = &self.experiment.name;
         ensure!(!self.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         let mut arms: Vec<Arm> = Vec::new();
@@ -231,7 +234,7 @@ impl ExperimentFile {
                 name: arm.name.clone(),
                 label: arm.label.clone(),
                 seeds,
-                paper: arm.paper.filter(|_| comparable),
+                paper: arm.paper,
                 model: arm.model.clone(),
             });
         }

@@ -143,3 +143,12 @@ fn the_longest_names_that_are_accepted_make_paths_that_fit() -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_no_run_could_note_down_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::path::PathBuf::from(std::ffi::OsStr::from_bytes(b"split-\xff.csv"));
+    let told = with(&Overrides { split_file: Some(path), ..Overrides::default() }).expect_err("no UTF-8");
+    assert!(told.to_string().contains("use a path in UTF-8"), "{told}");
+}

@@ -115,6 +115,14 @@ fn a_network_from_a_file_needs_no_training() -> Result<()> {
         .map(|training| training.arm.as_str())
         .collect();
     assert_eq!(used, ["fcnet"; 3]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let path = directory.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+        let weights = [WeightsFile { arm: Some("hannet".into()), path }];
+        let told = experiment.attacks(&trainings, &weights, &whole(), 10_000, "cpu").expect_err("no UTF-8");
+        assert!(told.to_string().contains("use a path in UTF-8: every run notes it down"), "{told}");
+    }
     Ok(())
 }
 
