@@ -51,6 +51,42 @@ fn write_parts(directory: &Path) {
 }
 
 #[test]
+fn files_are_found_under_every_usual_name() {
+    let sandbox = Sandbox::new();
+    for place in ["MNIST/raw", "dots", "zipped"] {
+        write_parts(&sandbox.path("names").join(place));
+    }
+    for part in Part::ALL {
+        let dots = sandbox.path("names/dots");
+        fs::rename(dots.join(part.file_name()), dots.join(part.file_name().replace("-idx", ".idx"))).expect("a name");
+        let plain = sandbox.path("names/zipped").join(part.file_name());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&fs::read(&plain).expect("a file")).expect("a write to memory");
+        // As some tools leave it behind.
+        let zipped = [encoder.finish().expect("a gzip file"), vec![0; 512]].concat();
+        fs::write(plain.with_file_name(part.file_name().replace("-idx", ".idx") + ".gz"), zipped).expect("a file");
+        fs::remove_file(plain).expect("a file");
+    }
+    // There is no MNIST but the original: what was read is told as the hash that it has.
+    for (directory, file) in [
+        ("names", "MNIST/raw/train-images-idx3-ubyte"),
+        ("names/MNIST", "raw/train-images-idx3-ubyte"),
+        ("names/dots", "train-images.idx3-ubyte"),
+        ("names/zipped", "train-images.idx3-ubyte.gz"),
+    ] {
+        let told = told_by_load(&sandbox.path(directory));
+        assert!(told.contains(file) && told.contains(&sha256(&[0; 7 * 784])), "{directory}: {told}");
+    }
+    let bomb = Array { dimensions: vec![100_000, 28, 28], bytes: vec![0; 78_400_000] }.encode();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&bomb).expect("a write to memory");
+    fs::create_dir(sandbox.path("bomb")).expect("a directory");
+    let bomb = encoder.finish().expect("a gzip file");
+    fs::write(sandbox.path("bomb/train-images-idx3-ubyte.gz"), bomb).expect("a file");
+    assert!(told_by_load(&sandbox.path("bomb")).contains("it holds more than"));
+}
+
+#[test]
 fn status_and_verify_of_an_empty_home_know_the_sample_alone() {
     let sandbox = Sandbox::new();
     let text = sandbox.stdout(&["data", "status", "--dataset", "mnist"]);

@@ -177,3 +177,35 @@ fn mistakes_are_told_before_any_work() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[test]
+fn rates_are_chosen_by_accuracy_then_loss_then_the_lower_rate() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(&tiny(&["--part", "depth", "--models", "fcnet-30"]));
+    // Depth and rate of a run, and its validation accuracy and loss at the end.
+    let read = |run: PathBuf| -> (i64, f64, [f64; 2]) {
+        let config: toml::Table = text(&run.join("config.toml")).parse().expect("a configuration");
+        let depth = config["model"]["fcnet"]["depth"].as_integer().expect("a depth");
+        let rate = config["fit"]["learning_rate"].as_float().expect("a rate");
+        let epochs = text(&run.join("epochs.csv"));
+        let last = epochs.lines().last().expect("a row").split(',').skip(8);
+        let scores: Vec<f64> = last.map(|cell| cell.parse().unwrap_or(f64::NAN)).collect();
+        (depth, rate, [scores[1], scores[0]])
+    };
+    let of = |phase: &str| -> Vec<(i64, f64, [f64; 2])> {
+        let runs = sandbox.runs("results", "gradients/fcnet-30", "depth-").into_iter();
+        runs.filter(|run| run.to_string_lossy().contains(phase)).map(read).collect()
+    };
+    let (selections, finals) = (of("-selection-"), of("-full-"));
+    assert_eq!((selections.len(), finals.len()), (6, 2));
+    let mut tied = 0;
+    for (depth, chosen, _) in finals {
+        let of_depth = || selections.iter().filter(|run| run.0 == depth);
+        let best = of_depth().map(|run| run.2[0]).fold(0.0, f64::max);
+        let mut equals: Vec<_> = of_depth().filter(|run| run.2[0] == best).collect();
+        tied += equals.len() - 1;
+        equals.sort_by(|a, b| a.2[1].total_cmp(&b.2[1]).then(a.1.total_cmp(&b.1)));
+        assert_eq!(chosen, equals[0].1, "{depth} layers: {equals:?}");
+    }
+    assert!(tied > 0, "no rates tie, so the loss decides nothing here");
+}

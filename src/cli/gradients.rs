@@ -99,5 +99,5 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     finished.finals = scheduler.run(&Checkerboard, &finals, &progress())?.finished;
     let report = report::gradients::write(store, &claims, &runs, &finished)?;
     tell(&report.text);
-    Ok(ending(finished.len(), runs.len(), &report, strict))
+    Ok(ending(finished.len(), finished.planned(&runs), &report, strict))
 }

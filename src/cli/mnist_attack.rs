@@ -3,8 +3,9 @@
 use super::data::ImageSource;
 use super::{Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
 use crate::config::robustness::{
-    AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource,
+    AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource, size,
 };
+use crate::console;
 use crate::data::images::{self, Dataset, ImageData};
 use crate::evaluate::attack::{Attack, Norm, ROWS, Stop};
 use crate::experiment::progress::Progress;
@@ -72,8 +73,9 @@ pub(super) struct Setting {
     /// The only norm of perturbations: linf or l2 [default: both]
     #[arg(long, value_enum)]
     norm: Option<Norm>,
-    /// Sizes of the ball at which every attack is made, in --norm, or in Linf if none is given; pixels are in 0 to 1
-    #[arg(long, value_delimiter = ',', value_name = "EPS,..", allow_negative_numbers = true)]
+    /// Sizes of the ball at which every attack is made, in --norm, or in Linf if none is given; pixels are in 0 to 1.
+    /// Numbers such as 0.05 or quotients such as 8/255; in an experiment file numbers alone
+    #[arg(long, value_delimiter = ',', value_parser = size, value_name = "EPS,..", allow_negative_numbers = true)]
     eps: Option<Vec<f64>>,
     /// Sizes of the ball for the charts, likewise; off for none
     #[arg(long, value_name = "EPS,..|off", allow_hyphen_values = true)]
@@ -160,6 +162,7 @@ impl Setting {
             steps: self.steps,
             restarts: self.restarts,
             queries: self.queries,
+            precision: self.precision,
         };
         let file = RobustnessFile::parse(&text, &origin)?;
         file.with_profile(self.chosen.profile, self.models.as_deref())?.with_flags(&flags)
@@ -168,6 +171,7 @@ impl Setting {
     /// Checks everything, finds the images, and lists the runs.
     pub(super) fn plan(&self, device: &str) -> Result<Plan> {
         let experiment = self.resolve()?.check()?;
+        experiment.warnings().iter().for_each(|warning| console::note(&format!("warning: {warning}")));
         let data = images::load(experiment.dataset, &self.source.options())?;
         let set = experiment.image_set(data.is_sample(), data.hash());
         let all = experiment.trainings(&set, data.train.len(), device)?;

@@ -1,6 +1,7 @@
 //! What the lists of arms of all experiment files have in common: names, choosing, resizing, repetitions.
 
 use super::overrides::Sized;
+use super::text::shortened;
 use anyhow::{Result, bail, ensure};
 
 /// What is found by its name.
@@ -49,29 +50,53 @@ pub(super) fn resize_each<'s, T: Named>(
     Ok(())
 }
 
+/// Most bytes of a name. With all that is added to it, no part of a path comes near the 255 that file systems take.
+const LONGEST_NAME: usize = 100;
+
 /// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
 pub(super) fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let names: Vec<&str> = items.iter().map(Named::name).collect();
+    // The experiment's own comes first: the other messages begin with it.
+    let own = std::iter::once(("experiment.name", experiment));
+    for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
+        if let Some(cure) = name_cure(name) {
+            bail!("{origin}: the name {} {cure}", shortened(name));
+        }
+    }
     for (place, name) in names.iter().enumerate() {
         ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
-    }
-    for name in names.into_iter().chain([experiment]) {
-        let fits = !name.is_empty() && is_plain(name);
-        ensure!(fits, "{experiment}: the name {name:?} becomes part of a path; use letters, digits, - and _");
     }
     Ok(())
 }
 
-/// Whether a name can be part of a path.
-pub(super) fn is_plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+/// Why a name cannot be part of a path, if so, and what can.
+fn name_cure(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Some("becomes part of a path; use letters, digits, - and _".into());
+    }
+    let length = name.len();
+    (length > LONGEST_NAME).then(|| format!("has {length} characters; use at most {LONGEST_NAME}"))
+}
+
+/// Why the names of a run cannot be parts of a path, if so; `kinds` says what they are names of.
+pub(super) fn names_problem(kinds: &str, names: &[&str]) -> Option<String> {
+    let fit = names.iter().all(|name| name_cure(name).is_none());
+    (!fit).then(|| format!("{kinds} are names of letters, digits, - and _, at most {LONGEST_NAME} of them"))
 }
 
 /// Repetitions: at least one and at most `most`, counted up from the first.
 pub(super) fn check_seeds(experiment: &str, seeds: usize, first_seed: u64, most: usize) -> Result<()> {
     ensure!(seeds >= 1, "{experiment}: seeds is {seeds}; use at least 1");
     ensure!(seeds <= most, "{experiment}: seeds is {seeds}; use at most {most}");
-    let last = first_seed.checked_add(most as u64);
-    ensure!(last.is_some(), "{experiment}: first_seed is {first_seed}; use a smaller number");
+    // TOML, in which every run is noted down, has no larger integers than i64.
+    let largest = i64::MAX as u64 - most as u64;
+    ensure!(first_seed <= largest, "{experiment}: first_seed is {first_seed}; use at most {largest}");
+    Ok(())
+}
+
+/// What an arm is compared to has to be another one.
+pub(super) fn check_other(experiment: &str, arm: &str, key: &str, other: Option<&str>) -> Result<()> {
+    ensure!(other != Some(arm), "{experiment}: arm {arm}: {key} names the arm itself; name another one");
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use super::arms::{check_names, check_seeds};
 use super::file::{DataFile, Expectation, ExperimentFile};
+use super::limits::{MOST_STEPS, check_count, check_fraction, number, rate_cure};
 use super::run::{Phase, RunSpec};
+use super::text::check_labels;
 use crate::data::checkerboard::{Board, Split, SplitSource};
 use crate::data::split_file;
 use crate::model::ModelConfig;
@@ -139,6 +141,12 @@ impl ExperimentFile {
     /// With the key, its value and the cure.
     pub fn check(self) -> Result<Experiment> {
         let name = &self.experiment.name;
+        check_names(name, &self.arm)?;
+        check_names(name, &self.recipe)?;
+        self.experiment.check()?;
+        check_labels(name, "arm", self.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        check_labels(name, "recipe", self.recipe.iter().map(|recipe| (&*recipe.name, &*recipe.label)))?;
+        self.check_figures(name)?;
         let DataFile::Checkerboard(data) = &self.data;
         let board = data.board();
         if let Some(problem) = board.problem() {
@@ -151,6 +159,8 @@ impl ExperimentFile {
         let split = match &data.split_file {
             None => SplitSource::Seeded { train_fraction: data.train_fraction },
             Some(path) => {
+                let told = "use a path in UTF-8: every run notes it down";
+                ensure!(path.to_str().is_some(), "{name}: split_file is {}; {told}", path.display());
                 Split::read(path, &board)?;
                 SplitSource::File { path: path.clone(), sha256: split_file::hash(path)? }
             }
@@ -161,9 +171,10 @@ impl ExperimentFile {
             ("train.batch_size", self.train.batch_size),
             ("train.report_every", self.train.report_every),
         ] {
-            ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
+            check_count(name, key, value, MOST_STEPS)?;
         }
-        let fewest = Split::of(&split, &board, Seed(0))?.cut_validation(data.validation_fraction, Seed(0)).0.len();
+        let points = Split::of(&split, &board, Seed(0))?;
+        let fewest = points.cut_validation(data.validation_fraction, Seed(0)).0.len();
         let batch_size = self.train.batch_size;
         ensure!(
             batch_size <= fewest,
@@ -171,11 +182,13 @@ impl ExperimentFile {
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
         check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
-        check_names(name, &self.arm)?;
-        check_names(name, &self.recipe)?;
-        let arms = self.checked_arms()?;
+        let mut arms = self.checked_arms()?;
+        // The paper's figures are for a training set of its size, whichever points are in it.
+        let usual = Split::seeded(&board, data.train_fraction, Seed(0)).train.len();
+        if points.train.len() != usual {
+            arms.iter_mut().for_each(|arm| arm.paper = None);
+        }
         let recipes = self.checked_recipes(&arms)?;
-        self.check_expectations()?;
         Ok(Experiment {
             name: self.experiment.name,
             title: self.experiment.title,
@@ -192,6 +205,20 @@ impl ExperimentFile {
             batch_size,
             report_every: self.train.report_every,
         })
+    }
+
+    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
+    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
+        for arm in &self.arm {
+            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
+        }
+        for Expectation { arm, protocol, value, tolerance, .. } in &self.expect {
+            let known = ["held_out", "best_on_test"].contains(&protocol.as_str());
+            ensure!(known, "{origin}: expect.protocol is {protocol:?}; use held_out or best_on_test");
+            check_fraction(origin, &format!("expect of {arm}: value"), Some(*value))?;
+            check_fraction(origin, &format!("expect of {arm}: tolerance"), Some(*tolerance))?;
+        }
+        Ok(())
     }
 
     fn checked_arms(&self) -> Result<Vec<Arm>> {
@@ -230,8 +257,8 @@ impl ExperimentFile {
             for arm in arms {
                 let mut of_arm = recipe.learning_rates.get(&arm.name).cloned().unwrap_or_default();
                 ensure!(!of_arm.is_empty(), "{key}: there are no learning_rates for {}", arm.name);
-                if let Some(rate) = of_arm.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
-                    bail!("{key}: learning rate {rate} for {}; use a positive number", arm.name);
+                if let Some((rate, cure)) = of_arm.iter().find_map(|rate| Some((*rate, rate_cure(*rate)?))) {
+                    bail!("{key}: learning rate {} for {}; {cure}", number(rate), arm.name);
                 }
                 of_arm.sort_by(f64::total_cmp);
                 of_arm.dedup();
@@ -247,14 +274,5 @@ impl ExperimentFile {
             });
         }
         Ok(recipes)
-    }
-
-    fn check_expectations(&self) -> Result<()> {
-        let name = &self.experiment.name;
-        for Expectation { protocol, .. } in &self.expect {
-            let known = ["held_out", "best_on_test"].contains(&protocol.as_str());
-            ensure!(known, "{name}: expect.protocol is {protocol:?}; use held_out or best_on_test");
-        }
-        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! What an experiment file says.
 
 use super::arms::{self, Named};
+use super::text;
 use crate::data::checkerboard::Board;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,6 +57,14 @@ pub struct Heading {
 pub enum DataFile {
     /// Two classes on a grid.
     Checkerboard(CheckerboardFile),
+}
+
+impl DataFile {
+    /// The same without a fixed split.
+    pub(super) fn with_seeded_split(&self) -> Self {
+        let Self::Checkerboard(file) = self;
+        Self::Checkerboard(CheckerboardFile { split_file: None, ..file.clone() })
+    }
 }
 
 /// `[data.checkerboard]`
@@ -225,7 +234,8 @@ impl Named for RecipeFile {
 impl ExperimentFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
+        file.check_figures(origin)?;
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         for expect in &file.expect {
             let known =

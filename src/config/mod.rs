@@ -8,10 +8,14 @@ mod experiment;
 mod file;
 pub mod gradients;
 pub mod image;
+mod limits;
 mod overrides;
 pub mod robustness;
 mod run;
 mod spec;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use crate::evaluate::attack::Norm;
 pub use experiment::{Arm, Experiment, Recipe};

@@ -68,9 +68,9 @@ impl ExperimentFile {
         if let Some(recipes) = &flags.recipes {
             arms::keep(&mut self.recipe, recipes, "--recipe")?;
         }
+        let own = self.clone();
         let resize = |arm: &mut ArmFile, size| {
             arm.model.resize(size);
-            arm.paper = None; // the paper has no figure for this size
             Ok(())
         };
         arms::resize_each(&mut self.arm, "--width", &flags.width, |arm, width| {
@@ -95,24 +95,35 @@ impl ExperimentFile {
         }
         let DataFile::Checkerboard(data) = &mut self.data;
         data.cells = flags.cells.unwrap_or(data.cells);
-        data.train_fraction = flags.train_fraction.unwrap_or(data.train_fraction);
+        if let Some(fraction) = flags.train_fraction {
+            // The file's own split would leave nothing of the flag.
+            (data.train_fraction, data.split_file) = (fraction, None);
+        }
         if let Some(path) = &flags.split_file {
             let absolute = std::path::absolute(path).with_context(|| format!("--split-file {}", path.display()))?;
             data.split_file = Some(absolute);
         }
-        // Expectations and the paper's figures hold for the file's own board and training; with others they would judge
-        // something else.
-        let own_board = flags.cells.is_none() && flags.train_fraction.is_none();
-        let own_training = flags.iterations.is_none() && flags.batch_size.is_none() && flags.learning_rates.is_none();
-        if !(own_board && own_training) {
-            self.arm.iter_mut().for_each(|arm| arm.paper = None);
-        }
-        if !(own_board && own_training && flags.width.is_empty() && flags.depth.is_empty()) {
-            self.expect.clear();
-        }
+        self.drop_what_no_longer_holds(&own);
         self.expect
             .retain(|e| self.arm.iter().any(|a| a.name == e.arm) && self.recipe.iter().any(|r| r.name == e.recipe));
         Ok(self)
+    }
+
+    /// Expectations and the paper's figures hold for the file's own board, networks and training, which `own` has; with
+    /// others they would judge something else. Repetitions may be more, fewer, or of other seeds.
+    fn drop_what_no_longer_holds(&mut self, own: &Self) {
+        let rates = |file: &Self| file.recipe.iter().map(|r| r.learning_rates.clone()).collect::<Vec<_>>();
+        let own_training = self.train == own.train && rates(self) == rates(own);
+        // One split for all seeds is another board to expectations. The paper has one as well.
+        let own_board = self.data.with_seeded_split() == own.data.with_seeded_split();
+        let mut own_models = true;
+        for (arm, own) in self.arm.iter_mut().zip(&own.arm) {
+            own_models &= arm.model == own.model;
+            arm.paper = arm.paper.filter(|_| own_training && own_board && arm.model == own.model);
+        }
+        if !(own_training && own_models && self.data == own.data) {
+            self.expect.clear();
+        }
     }
 
     fn keep_arms(&mut self, models: &[String]) -> Result<()> {

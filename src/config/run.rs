@@ -1,6 +1,7 @@
 //! One run of the checkerboard.
 
-use super::arms::is_plain;
+use super::arms::names_problem;
+use super::limits::{number, rate_cure};
 use super::spec::Spec;
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::model::ModelConfig;
@@ -58,14 +59,22 @@ pub struct RunSpec {
 impl RunSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
-        if ![&self.experiment, &self.arm, &self.recipe].into_iter().all(|name| is_plain(name)) {
-            return Some("experiment, arm and recipe are names of letters, digits, - and _".into());
+        let names = names_problem("experiment, arm and recipe", &[&self.experiment, &self.arm, &self.recipe]);
+        if names.is_some() {
+            return names;
         }
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {
             return Some(format!("validation_fraction is {}; use a fraction", self.validation_fraction));
         }
-        self.board.problem().or_else(|| self.model.problem()).or_else(|| self.fit.problem())
+        self.board.problem().or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
+}
+
+/// Why nothing can be trained so, if so; the bounds of learning rates are those of experiment files.
+pub(super) fn fit_problem(fit: &FitConfig) -> Option<String> {
+    let rate = fit.learning_rate;
+    let of_rate = || Some(format!("fit.learning_rate is {}; {}", number(rate), rate_cure(rate)?));
+    fit.problem().or_else(of_rate)
 }
 
 impl Spec for RunSpec {
@@ -78,7 +87,7 @@ impl Spec for RunSpec {
     }
 
     fn point(&self) -> String {
-        format!("{}-lr{}-{}", self.recipe, self.fit.learning_rate, self.phase)
+        format!("{}-lr{}-{}", self.recipe, number(self.fit.learning_rate), self.phase)
     }
 
     fn seed(&self) -> Seed {
@@ -90,7 +99,7 @@ impl Spec for RunSpec {
     }
 
     fn cost(&self) -> usize {
-        self.model.cost() * self.fit.iterations
+        self.model.cost().saturating_mul(self.fit.iterations)
     }
 
     fn essence(&self) -> Self {

@@ -4,11 +4,13 @@ use anyhow::Result;
 
 use super::canvas::{Align, Canvas};
 use super::sheet::Area;
-use super::text::{fit, text_width};
+use super::text::{fit, shortened, text_width};
 use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
 
 /// What an axis shows where accuracy on a test set goes up.
 pub(super) const TEST_ACCURACY: &str = "test accuracy (%)";
+/// What the label of an upright axis may be longer than it: there is room above and below.
+const BELOW: f64 = 200.0;
 /// Least room between two tick labels of a horizontal axis.
 const APART: f64 = 14.0;
 
@@ -79,10 +81,11 @@ fn with_decimals(value: f64, step: f64) -> String {
 
 /// A count as a tick label: 500, 2k, 1.5M.
 pub(super) fn short_count(value: f64) -> String {
+    // Ticks are multiples of round steps: what they have beyond three digits is rounding.
     match value {
-        v if v >= 1e6 => format!("{}M", v / 1e6),
-        v if v >= 1e3 => format!("{}k", v / 1e3),
-        v => format!("{v}"),
+        v if v >= 1e6 => format!("{}M", significant(v / 1e6)),
+        v if v >= 1e3 => format!("{}k", significant(v / 1e3)),
+        v => significant(v),
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) fn size_axis(sizes: &[f64], scale: Scale, width: f64) -> Result<Axis>
 }
 
 /// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1.
-pub(super) fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     let power = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
     let decimals = (2.0 - power).clamp(0.0, 12.0) as usize;
     let text = format!("{value:.decimals$}");
@@ -199,7 +202,8 @@ impl Frame {
                 canvas.text(label, (left - 18.0, y), Align::Right, TICK)?;
             }
             let x = left - 18.0 - tick_width(&self.y)? - 34.0;
-            canvas.text(y_label, (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
+            let y_label = shortened(y_label, bottom - top + BELOW, AXIS_LABEL.size)?;
+            canvas.text(&y_label, (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
         }
         Ok(())
     }
@@ -248,6 +252,22 @@ mod tests {
     fn numbers_keep_three_digits() {
         let shown = [0.0, 0.25, 8.0 / 255.0, 1.0, 1.5, 12.345, 250.0].map(significant);
         assert_eq!(shown, ["0", "0.25", "0.0314", "1", "1.5", "12.3", "250"]);
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_on_every_axis() {
+        let most = (-4..9).flat_map(|power| [1.0, 1.3, 2.0, 3.7, 6.0, 9.9].map(|part| part * 10f64.powi(power)));
+        for most in most {
+            let log = log_axis(most / 50.0, most);
+            let percent = percent_axis([0.0, (most / 1e9).min(1.0)].into_iter());
+            for axis in [count_axis(most), length_axis(most), log, percent] {
+                let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
+                assert!(labels.iter().all(|label| label.len() <= 9), "{labels:?}");
+                assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{labels:?}");
+            }
+        }
+        let fifths: Vec<String> = count_axis(1.0).ticks.into_iter().map(|(_, label)| label).collect();
+        assert_eq!(fifths, ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
     }
 
     #[test]

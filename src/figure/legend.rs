@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 
 use super::canvas::{Align, Canvas};
 use super::marks::{attack_mark, hollow, mark, whisker};
-use super::text::text_width;
+use super::text::{shortened, text_width};
 use super::theme::{
     AREA_ALPHA, AXIS, ArmStyle, AttackStyle, BAND_ALPHA, CLASSES, FRAME, INK, LEGEND, LINE, MARK, Marker, SOFT_INK,
     Stroke, THICK, THIN, WRONG, WRONG_ALPHA, WRONG_INK, diverging,
@@ -129,6 +129,7 @@ impl Legend {
     /// Distributes the entries over lines of at most this width.
     pub fn new(entries: Vec<(Sign, String)>, width: f64) -> Result<Legend> {
         let measure = |(sign, text): (Sign, String)| {
+            let text = shortened(&text, width - sign.room(), LEGEND.size)?;
             let room = sign.room() + text_width(&text, LEGEND.size)? + SIGN.2;
             Ok((sign, text, room))
         };

@@ -25,6 +25,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
+pub use axes::significant;
 pub use confusion::confusion_matrix;
 pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};

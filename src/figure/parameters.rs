@@ -8,7 +8,7 @@ use super::labels::free_place;
 use super::legend::Sign;
 use super::marks::{hollow, mark, whisker};
 use super::sheet::{Area, MARGIN, Plan, Sheet};
-use super::text::text_width;
+use super::text::{shortened, text_width};
 use super::theme::{ArmStyle, DIRECT, MARK, Type};
 use super::{Arm, Image, arms_of, fraction, ordered};
 
@@ -40,6 +40,8 @@ pub struct MarkPanel {
     pub marks: Vec<Mark>,
 }
 
+/// Widest label of a mark as a part of its plot.
+const WIDEST: f64 = 0.7;
 /// Room between a plot and the labels of its neighbour.
 const GAP: f64 = 60.0;
 
@@ -107,7 +109,7 @@ fn entries(panels: &[MarkPanel], arms: &[(Arm, ArmStyle)]) -> Vec<(Sign, String)
 
 fn draw_panel(canvas: &mut Canvas, panel: &MarkPanel, frame: &Frame, arms: &[(Arm, ArmStyle)]) -> Result<()> {
     let mut taken: Vec<Area> = Vec::new();
-    let mut labels: Vec<(&str, (f64, f64), ArmStyle)> = Vec::new();
+    let mut labels: Vec<(String, (f64, f64), ArmStyle)> = Vec::new();
     for point in &panel.marks {
         let (arm, style) = arms.iter().find(|(arm, _)| arm.name == point.arm).context("an arm without a style")?;
         let at = |value: f64| frame.at(point.parameters as f64, 100.0 * value);
@@ -123,13 +125,14 @@ fn draw_panel(canvas: &mut Canvas, panel: &MarkPanel, frame: &Frame, arms: &[(Ar
         let (x, top) = at(point.high);
         taken.push((x - 10.0, top - 2.0, x + 10.0, at(point.low).1 + 2.0));
         if point.label != arm.label {
-            labels.push((&point.label, at(point.mean), *style));
+            let width = WIDEST * (frame.area.2 - frame.area.0);
+            labels.push((shortened(&point.label, width, DIRECT.size)?, at(point.mean), *style));
         }
     }
     for (label, at, style) in labels {
-        let area = free_place(at, text_width(label, DIRECT.size)?, frame, &taken);
+        let area = free_place(at, text_width(&label, DIRECT.size)?, frame, &taken);
         let kind = Type { color: style.color, ..DIRECT };
-        canvas.text(label, (area.0, (area.1 + area.3) / 2.0), Align::Left, kind)?;
+        canvas.text(&label, (area.0, (area.1 + area.3) / 2.0), Align::Left, kind)?;
         taken.push(area);
     }
     Ok(())

@@ -62,11 +62,34 @@ pub(super) fn ink(text: &str, size: f64) -> Result<Vec<(f64, f64, f32)>> {
     Ok(ink)
 }
 
+/// Least width of a character as a part of the type size; the narrowest letters of the font are twice as wide.
+const NARROWEST: f64 = 0.1;
+
+/// A text on one line that is no wider than `width`: what does not fit is cut off and marked with dots.
+pub(super) fn shortened(text: &str, width: f64, size: f64) -> Result<String> {
+    let text = readable(text, width, size);
+    if text_width(&text, size)? <= width {
+        return Ok(text);
+    }
+    Ok(cut(vec![text], width, 1, size)?.concat())
+}
+
+/// As much of a text as could ever fit: measuring thousands of characters again and again takes minutes. What is left
+/// out is marked with dots.
+fn readable(text: &str, width: f64, size: f64) -> String {
+    let most = (width / (NARROWEST * size)).max(1.0) as usize;
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A text in lines no wider than `width`, and the type that makes it fit.
 ///
 /// A little shrinking comes before a second line; then words wrap, and only if that takes more than `most` lines does
 /// the text shrink further, down to half its size, and at last lose its end.
 pub(super) fn fit(text: &str, width: f64, most: usize, kind: Type) -> Result<(Type, Vec<String>)> {
+    let text = &readable(text, most as f64 * width, kind.size / 2.0);
     let single = text_width(text, kind.size)?;
     if single > width && 0.88 * single <= width {
         return Ok((Type { size: kind.size * width / single, ..kind }, vec![text.to_owned()]));
@@ -121,6 +144,22 @@ fn cut(mut lines: Vec<String>, width: f64, most: usize, size: f64) -> Result<Vec
 mod tests {
     use super::*;
     use crate::figure::theme::NOTE;
+
+    #[test]
+    fn a_text_of_any_length_is_fitted_with_few_measurements() -> Result<()> {
+        for text in ["i".repeat(20_000), "word ".repeat(4_000), "-".repeat(1_000_000)] {
+            let (kind, lines) = fit(&text, 1300.0, 2, NOTE)?;
+            assert!(lines.len() <= 2 && lines.iter().all(|line| line.chars().count() < 1000), "{}", lines.len());
+            assert!(lines.last().is_some_and(|line| line.ends_with('…')));
+            for line in lines {
+                assert!(text_width(&line, kind.size)? <= 1300.0);
+            }
+            let short = shortened(&text, 400.0, NOTE.size)?;
+            assert!(short.ends_with('…') && text_width(&short, NOTE.size)? <= 400.0, "{short}");
+        }
+        assert_eq!(shortened("HanNet, |.|", 400.0, NOTE.size)?, "HanNet, |.|");
+        Ok(())
+    }
 
     #[test]
     fn long_text_wraps_then_shrinks_then_loses_its_end() -> Result<()> {

@@ -10,6 +10,7 @@ pub mod robustness;
 mod rows;
 mod run_dir;
 pub mod scores;
+mod selection;
 pub mod statistics;
 mod store;
 mod table;

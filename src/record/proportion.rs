@@ -40,6 +40,16 @@ impl Proportion {
         (trials > 0 && successes <= trials).then_some(Self { successes, trials })
     }
 
+    /// How many succeeded.
+    pub fn successes(&self) -> u64 {
+        self.successes
+    }
+
+    /// How many there are.
+    pub fn trials(&self) -> u64 {
+        self.trials
+    }
+
     /// The part that succeeded, 0 to 1.
     pub fn estimate(&self) -> f64 {
         self.successes as f64 / self.trials as f64

@@ -1,8 +1,9 @@
 //! From finished runs to figures over seeds, under each protocol.
 
 use super::manifest::RunOutcome;
-use super::rows::{EpochRow, EvaluationRow, TestCurveRow};
+use super::rows::{EvaluationRow, TestCurveRow};
 use super::run_dir::FinishedRun;
+use super::selection::Candidate;
 use super::statistics::Sample;
 use crate::config::{Experiment, Phase};
 use anyhow::Result;
@@ -159,8 +160,8 @@ impl TableRow {
 struct Scored<'a> {
     run: &'a FinishedRun,
     finished: bool,
-    /// Last iterate on validation points: accuracy and loss.
-    validation: Option<(f64, f64)>,
+    /// Last iterate on validation points.
+    validation: Option<Candidate>,
     /// Last iterate on test points.
     test: Option<f64>,
     /// Best over the iterations.
@@ -172,11 +173,7 @@ impl<'a> Scored<'a> {
         let finished = run.manifest.outcome == RunOutcome::Finished;
         let mut scored = Self { run, finished, validation: None, test: None, best_on_test: None };
         match run.spec.phase {
-            Phase::Selection if finished => {
-                let last = run.rows::<EpochRow>("epochs.csv")?.pop();
-                scored.validation = last.and_then(|row| row.validation_metric.zip(row.validation_loss));
-            }
-            Phase::Selection => {}
+            Phase::Selection => scored.validation = Candidate::of(run)?,
             Phase::Full => {
                 if finished {
                     let rows = run.rows::<EvaluationRow>("evaluations.csv")?;
@@ -237,14 +234,9 @@ fn seed_of(of_seed: &[&Scored]) -> u64 {
     of_seed.first().map_or(0, |scored| scored.run.spec.seed.0)
 }
 
-/// Highest validation accuracy; among equals the lowest validation loss; then the lowest rate.
+/// The last iterate at the learning rate that the validation points choose.
 fn held_out(of_seed: &[&Scored]) -> SeedValue {
-    let rate = |scored: &Scored| scored.run.spec.fit.learning_rate;
-    let chosen = of_seed.iter().filter_map(|s| s.validation.map(|v| (rate(s), v))).max_by(|a, b| {
-        let ((rate_a, (accuracy_a, loss_a)), (rate_b, (accuracy_b, loss_b))) = (a, b);
-        accuracy_a.total_cmp(accuracy_b).then(loss_b.total_cmp(loss_a)).then(rate_b.total_cmp(rate_a))
-    });
-    let learning_rate = chosen.map(|(rate, _)| rate);
+    let learning_rate = Candidate::best(of_seed.iter().filter_map(|scored| scored.validation));
     let accuracy = learning_rate.and_then(|chosen| last_iterate(of_seed, chosen).accuracy);
     SeedValue { seed: seed_of(of_seed), accuracy, learning_rate }
 }

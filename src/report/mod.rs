@@ -4,6 +4,7 @@ pub mod checkerboard;
 mod drawn;
 pub mod gradients;
 pub mod image;
+mod markdown;
 mod provenance;
 pub mod robustness;
 mod verdict;
@@ -145,7 +146,7 @@ pub fn redraw(store: &Store, name: &str) -> Result<Redrawn> {
             let finals = search.finished(&chosen(&runs.selections, &selections)?)?;
             let found = Finished { probes, selections, finals };
             ensure!(!found.is_empty(), nothing());
-            search.planned = runs.len();
+            search.planned = found.planned(&runs);
             gradients::write(store, &claims, &runs, &found)
         }
     }?;

@@ -67,10 +67,15 @@ fn png(image: &[u8], side: u32, kind: ExtendedColorType) -> Vec<u8> {
 
 /// Puts files where the hub's own clients keep what they downloaded.
 pub fn write_snapshot(cache: &Path, repository: &str, files: &[(&str, &[u8])]) {
+    write_snapshot_of(cache, repository, "refs/refs/convert/parquet", files);
+}
+
+/// The same for the files of another revision, whose commit is noted in that file.
+pub fn write_snapshot_of(cache: &Path, repository: &str, reference: &str, files: &[(&str, &[u8])]) {
     let root = cache.join(format!("datasets--{}", repository.replace('/', "--")));
-    let reference = root.join("refs/refs/convert");
-    fs::create_dir_all(&reference).expect("a directory");
-    fs::write(reference.join("parquet"), COMMIT).expect("a file");
+    let reference = root.join(reference);
+    fs::create_dir_all(reference.parent().expect("a directory")).expect("a directory");
+    fs::write(reference, COMMIT).expect("a file");
     for (name, contents) in files {
         let path = root.join("snapshots").join(COMMIT).join(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");

@@ -1,6 +1,7 @@
 //! A checked experiment about the layer's claims, and the runs that follow from it.
 
-use super::file::{ArmFile, ClaimsFile, DepthFile, Limit, Part};
+use super::claim::{Limit, Part};
+use super::file::{ArmFile, ClaimsFile, DepthFile};
 use super::probe::{Course, Probe, ProbeSpec};
 use crate::config::file::DataFile;
 use crate::config::{Phase, RunSpec};
@@ -301,7 +302,7 @@ impl ClaimsFile {
         file.board()
     }
 
-    fn split(&self) -> SplitSource {
+    pub(super) fn split(&self) -> SplitSource {
         let DataFile::Checkerboard(file) = &self.data;
         SplitSource::Seeded { train_fraction: file.train_fraction }
     }

@@ -1,10 +1,12 @@
 //! What the experiment file of the layer's own claims says.
 
+use super::claim::{Limit, Part};
 use crate::config::arms::Named;
 use crate::config::file::{DataFile, Heading, ProfileName};
+use crate::config::text;
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,27 +50,6 @@ pub struct ClaimsFile {
 
 fn every_part() -> Vec<Part> {
     Part::ALL.to_vec()
-}
-
-/// A claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// The Jacobian is orthogonal
-    Jacobian,
-    /// Gradients neither vanish nor explode
-    Norms,
-    /// Deep networks can be trained
-    Depth,
-    /// O(d) parameters and work
-    Cost,
-    /// The layer is 1-Lipschitz
-    Lipschitz,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Jacobian, Self::Norms, Self::Depth, Self::Cost, Self::Lipschitz];
 }
 
 /// `[jacobian]`
@@ -194,57 +175,6 @@ impl Named for ArmFile {
     }
 }
 
-/// `[[expect]]`: bounds for a row of the table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limit {
-    /// The part that measures it.
-    pub part: Part,
-    /// The network or layer.
-    pub arm: String,
-    /// What is measured.
-    pub metric: String,
-    /// start or trained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    /// f32 or f64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub precision: Option<String>,
-    /// Number of layers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub depth: Option<usize>,
-    /// Over what was measured.
-    pub statistic: Extreme,
-    /// The least value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<f64>,
-    /// The largest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<f64>,
-}
-
-/// One number for many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Extreme {
-    /// The largest.
-    Max,
-    /// The middle one.
-    Median,
-    /// The smallest.
-    Min,
-}
-
-impl std::fmt::Display for Extreme {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Max => "largest",
-            Self::Median => "median",
-            Self::Min => "smallest",
-        })
-    }
-}
-
 /// `[profile.<name>]`
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -284,9 +214,12 @@ impl ClaimsFile {
     /// # Errors
     /// With the line of what is unknown or missing.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
         for expect in &file.expect {
             let Limit { arm, metric, at_least, at_most, .. } = expect;
+            if let Some(problem) = expect.problem() {
+                bail!("{origin}: an expectation of {arm} {problem}");
+            }
             // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
             if !Self::LAYERS.contains(&arm.as_str()) && file.arm.iter().all(|other| other.name != *arm) {
                 bail!("{origin}: expect names the unknown arm {arm:?}");
@@ -307,6 +240,11 @@ impl ClaimsFile {
         let Some(profile) = profiles.remove(&name) else {
             bail!("{}: there is no [profile.{name}]", self.experiment.name);
         };
+        // Expectations are for runs of full length.
+        let differs = |length: Option<usize>, own: usize| length.is_some_and(|length| length != own);
+        let another_length = differs(profile.iterations, self.depth.iterations)
+            || differs(profile.course_iterations, self.course.iterations)
+            || differs(profile.lipschitz_steps, self.lipschitz.steps);
         replace(&mut self.seeds, profile.seeds);
         replace(&mut self.jacobian.layers, profile.layers);
         replace(&mut self.jacobian.widest, profile.widest);
@@ -328,7 +266,7 @@ impl ClaimsFile {
         for (arm, rates) in profile.learning_rates {
             self.arm_mut(&arm)?.learning_rates = rates;
         }
-        if profile.no_expectations {
+        if profile.no_expectations || another_length {
             self.expect.clear();
         }
         Ok(self)

@@ -1,7 +1,8 @@
 //! Flags that change what the experiment file says.
 
+use super::claim::Part;
 use super::experiment::{layers_of, resized};
-use super::file::{ClaimsFile, Part};
+use super::file::ClaimsFile;
 use crate::config::arms;
 use anyhow::Result;
 
@@ -38,6 +39,7 @@ impl ClaimsFile {
         if let Some(models) = &flags.models {
             arms::keep(&mut self.arm, models, "--models")?;
         }
+        let own = self.clone();
         if let Some(width) = flags.width {
             for arm in &mut self.arm {
                 let size = arm.model.size();
@@ -67,13 +69,21 @@ impl ClaimsFile {
             self.arm.iter_mut().for_each(|arm| arm.seeds = None);
         }
         self.first_seed = flags.first_seed.unwrap_or(self.first_seed);
-        // Expectations hold for the file's own networks, and for what is measured at all.
-        let changed = flags.width.is_some() || flags.max_depth.is_some() || flags.iterations.is_some();
+        // Expectations hold for the file's own networks and trainings, and for what is measured at all.
+        let changed = !self.measures_the_same_as(&own);
         let (parts, arms) = (&self.parts, &self.arm);
         let measured = |part: Part, name: &str| {
             parts.contains(&part) && (ClaimsFile::LAYERS.contains(&name) || arms.iter().any(|arm| arm.name == name))
         };
         self.expect.retain(|expect| !changed && measured(expect.part, &expect.arm));
         Ok(self)
+    }
+
+    /// Whether nothing but parts, networks, repetitions and seeds was chosen anew.
+    fn measures_the_same_as(&self, own: &Self) -> bool {
+        let networks = |file: &Self| file.arm.iter().map(|arm| (arm.model.clone(), arm.deepest)).collect::<Vec<_>>();
+        (&self.jacobian, &self.norms, &self.course, &self.depth) == (&own.jacobian, &own.norms, &own.course, &own.depth)
+            && (&self.cost, &self.lipschitz) == (&own.cost, &own.lipschitz)
+            && networks(self) == networks(own)
     }
 }

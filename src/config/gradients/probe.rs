@@ -1,12 +1,16 @@
 //! One measurement of a layer or a network.
 
 use crate::config::Spec;
-use crate::config::arms::is_plain;
+use crate::config::arms::names_problem;
+use crate::config::run::fit_problem;
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
 use serde::{Deserialize, Serialize};
+
+/// The deepest stack, as of networks.
+const DEEPEST: usize = 10_000;
 
 /// The resolved configuration of a measurement; `config.toml` in its directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,10 +120,8 @@ pub struct Course {
 impl ProbeSpec {
     /// Why the measurement cannot be made, if so; those of a checked experiment can.
     pub fn problem(&self) -> Option<String> {
-        if ![&self.experiment, &self.arm].into_iter().all(|name| is_plain(name)) {
-            return Some("experiment and arm are names of letters, digits, - and _".into());
-        }
-        self.probe.problem()
+        let names = names_problem("experiment and arm", &[&self.experiment, &self.arm]);
+        names.or_else(|| self.probe.problem())
     }
 }
 
@@ -143,12 +145,21 @@ impl Probe {
             Self::Stretch { model, pairs, .. } => at_least_one(&[*pairs]).or_else(|| model.problem()),
             Self::Cost { widths, batch, rounds, depths, depth_width } => at_least_one(widths)
                 .or_else(|| at_least_one(depths))
+                .or_else(|| {
+                    let deepest = depths.iter().find(|depth| **depth > DEEPEST)?;
+                    Some(format!("depth is {deepest}; use 1 to {DEEPEST}"))
+                })
                 .or_else(|| at_least_one(&[*batch, *rounds, *depth_width])),
         }
     }
 }
 
 impl Course {
+    /// Whether the product of its layers' spectral norms is known; batch norm and skip connections have none.
+    pub fn has_product_of_norms(&self) -> bool {
+        !matches!(self.model, ModelConfig::Resnet(_))
+    }
+
     fn problem(&self) -> Option<String> {
         let ordered =
             self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(|moment| (0.0..=1.0).contains(moment));
@@ -158,7 +169,7 @@ impl Course {
         if self.samples < 2 || self.points == 0 || self.pairs == 0 {
             return Some("course needs at least 2 samples (batch norm needs a spread), a point and a pair".into());
         }
-        self.board.problem().or_else(|| self.model.problem()).or_else(|| self.fit.problem())
+        self.board.problem().or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
 }
 
@@ -198,11 +209,13 @@ impl Spec for ProbeSpec {
 
     fn cost(&self) -> usize {
         match &self.probe {
-            Probe::Layers { layers, widest, .. } => layers * widest * widest / 16,
-            Probe::Start { model, samples, .. } => model.cost() * samples,
-            Probe::Neighbours { model, pairs, .. } => model.cost() * pairs,
-            Probe::Course(course) => course.model.cost() * course.fit.iterations,
-            Probe::Stretch { model, pairs, steps, .. } => model.cost() * pairs * steps / 50,
+            Probe::Layers { layers, widest, .. } => layers.saturating_mul(widest * widest / 16),
+            Probe::Start { model, samples, .. } => model.cost().saturating_mul(*samples),
+            Probe::Neighbours { model, pairs, .. } => model.cost().saturating_mul(*pairs),
+            Probe::Course(course) => course.model.cost().saturating_mul(course.fit.iterations),
+            Probe::Stretch { model, pairs, steps, .. } => {
+                model.cost().saturating_mul(*pairs).saturating_mul(*steps) / 50
+            }
             Probe::Cost { .. } => usize::MAX,
         }
     }

@@ -79,3 +79,49 @@ fn flags_change_all_networks_and_drop_what_no_longer_holds() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn expectations_are_for_the_files_own_networks_and_trainings() -> Result<()> {
+    let left = |flags: Flags| -> Result<usize> { Ok(with(ProfileName::Quick, &flags)?.expectations.len()) };
+    assert_eq!(left(Flags::default())?, 8);
+    assert_eq!(left(Flags { seeds: Some(2), first_seed: Some(7), iterations: Some(20_000), ..Flags::default() })?, 8);
+    for flags in [
+        Flags { iterations: Some(2_000), ..Flags::default() },
+        Flags { width: Some(30), ..Flags::default() },
+        Flags { max_depth: Some(500), ..Flags::default() },
+    ] {
+        assert_eq!(left(flags.clone())?, 0, "{flags:?}");
+    }
+    for changed in ["iterations = 100", "course_iterations = 100", "lipschitz_steps = 10"] {
+        let text = FILE.replacen("[profile.quick]", &format!("[profile.quick]\n{changed}"), 1);
+        let claims = ClaimsFile::parse(&text, "file")?.with_profile(ProfileName::Quick)?.check()?;
+        assert!(claims.expectations.is_empty(), "{changed}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_is_told_with_its_key() {
+    for (right, wrong, words) in [
+        ("at_most = 1e-12", "at_most = nan", "expect[0].at_most is NaN; use a finite number"),
+        ("at_least = 0.9\nat_most = 1.15", "at_least = 2\nat_most = 1.15", "is from 2 to 1.15"),
+        ("metric = \"deviation\"", "metric = \"derivation\"", "has the metric \"derivation\"; use one of deviation,"),
+        ("state = \"start\"", "state = \"begun\"", "has the state \"begun\"; use one of start, trained"),
+        ("precision = \"f64\"", "precision = \"f16\"", "has the precision \"f16\""),
+        ("[0.012, 0.004, 0.001]", "[0.012, 1e-320]", "learning_rates has 1e-320; use a number from 1e-30 to 1e30"),
+        ("[0.012, 0.004, 0.001]", "[0.012, 0.012]", "learning_rates has 0.012 twice"),
+        ("input_noise = 0.003", "input_noise = -0.003", "depth.input_noise is -0.003"),
+        ("batch_size = 100", "batch_size = 1313", "depth.batch_size is 1313; use 2 to 1312"),
+        ("widest = 1024", "widest = 1000000", "jacobian.widest is 1000000; use at most 16384"),
+        ("label = \"HanNet\"", "label = \"Han\\nNet\"", "label of arm hannet"),
+        ("first_seed = 100 ", "first_seed = 9223372036854775807 ", "use at most"),
+    ] {
+        let text = FILE.replacen(right, wrong, 1);
+        assert_ne!(text, FILE, "{right} is not in the file");
+        let checked = ClaimsFile::parse(&text, "file")
+            .and_then(|f| f.with_profile(ProfileName::Quick))
+            .and_then(ClaimsFile::check);
+        let told = checked.map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        assert!(told.contains(words), "{wrong}: {told}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::file::{ArmFile, ImageFile, Requirement};
 use super::run::{ImageSet, ImageSpec};
 use crate::config::arms::{check_names, check_seeds};
+use crate::config::limits::{MOST, MOST_EPOCHS, check_count, number, rate_cure};
 use crate::data::source::Dataset;
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
@@ -130,17 +131,20 @@ impl ImageFile {
     pub fn check(self) -> Result<Comparison> {
         let (name, train) = (&self.experiment.name, &self.train);
         check_names(name, &self.arm)?;
+        self.experiment.check()?;
+        self.check_figures(name)?;
         check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
-        ensure!(train.epochs >= 1, "{name}: train.epochs is {}; use at least 1", train.epochs);
+        check_count(name, "train.epochs", train.epochs, MOST_EPOCHS)?;
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        let fits = rate > 0.0 && rate.is_finite();
-        ensure!(fits, "{name}: train.learning_rate is {rate}; use a positive number");
+        if let Some(cure) = rate_cure(rate) {
+            bail!("{name}: train.learning_rate is {}; {cure}", number(rate));
+        }
         if let Some(problem) = train.optimizer.problem().or_else(|| train.schedule.problem()) {
             bail!("{name}: train.{problem}");
         }
         for (key, limit) in [("train_limit", self.data.train_limit), ("test_limit", self.data.test_limit)] {
-            ensure!(limit != Some(0), "{name}: data.{key} is 0; use at least 1");
+            check_count(name, &format!("data.{key}"), limit.unwrap_or(1), MOST)?;
         }
         ensure!(!self.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         let arms = self.arm.iter().map(|arm| self.checked_arm(arm)).collect::<Result<_>>()?;

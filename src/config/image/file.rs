@@ -1,11 +1,13 @@
 //! What the experiment file of a comparison of image classifiers says.
 
-use crate::config::arms::{self, Named};
+use crate::config::arms::{self, Named, check_other};
 use crate::config::file::{Heading, ProfileName, Statistic};
+use crate::config::limits::check_fraction;
+use crate::config::text;
 use crate::data::{augment::Augment, source::Dataset};
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -150,7 +152,8 @@ impl ImageFile {
     /// # Errors
     /// With the line of what is unknown or missing.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
+        file.check_figures(origin)?;
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         let known = |name: &String| file.arm.iter().any(|arm| &arm.name == name);
         for expect in &file.expect {
@@ -168,6 +171,19 @@ impl ImageFile {
             }
         }
         Ok(file)
+    }
+
+    /// Checks what results are compared with. A profile may drop it, so a file is checked before as well.
+    pub(super) fn check_figures(&self, origin: &str) -> Result<()> {
+        for arm in &self.arm {
+            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
+            check_other(origin, &arm.name, "compared_to", arm.compared_to.as_deref())?;
+        }
+        for Requirement { arm, at_least, above, .. } in &self.expect {
+            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
+            check_other(origin, arm, "above", above.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Applies a profile and drops the others. The profile's choice of networks counts unless others are named.
@@ -191,14 +207,11 @@ impl ImageFile {
             (None, Some(arms)) => self.keep_arms(arms, &format!("profile.{name}.arms"))?,
             (None, None) => {}
         }
+        let own = self.clone();
         if let Some(channels) = profile.channels {
             self.set_channels(channels);
         }
         let train = &mut self.train;
-        // The paper's figures are for its own length of training.
-        if profile.epochs.is_some_and(|epochs| epochs != train.epochs) {
-            self.arm.iter_mut().for_each(|arm| arm.paper = None);
-        }
         train.epochs = profile.epochs.unwrap_or(train.epochs);
         train.batch_size = profile.batch_size.unwrap_or(train.batch_size);
         train.learning_rate = profile.learning_rate.unwrap_or(train.learning_rate);
@@ -209,7 +222,21 @@ impl ImageFile {
         data.train_limit = profile.train_limit.or(data.train_limit);
         data.test_limit = profile.test_limit.or(data.test_limit);
         self.expect.retain(|expect| expect.profile == name);
+        self.drop_papers_figures(&own);
         Ok(self)
+    }
+
+    /// The paper's figures hold for the file's own data, networks and training, which `own` has.
+    pub(super) fn drop_papers_figures(&mut self, own: &Self) {
+        let as_in_the_paper = self.trains_the_same_as(own);
+        for (arm, own) in self.arm.iter_mut().zip(&own.arm) {
+            arm.paper = arm.paper.filter(|_| as_in_the_paper && arm.model == own.model);
+        }
+    }
+
+    /// Whether data and training are those of another file.
+    pub(super) fn trains_the_same_as(&self, other: &Self) -> bool {
+        self.data == other.data && self.train == other.train
     }
 
     /// The width of every mixer.

@@ -56,6 +56,7 @@ impl ImageFile {
     /// # Errors
     /// When a flag names what is not there, or says the same thing twice.
     pub fn with_flags(mut self, flags: &Flags) -> Result<Self> {
+        let own = self.clone();
         self.data.dataset = flags.dataset.unwrap_or(self.data.dataset);
         self.data.train_limit = flags.train_limit.or(self.data.train_limit);
         if let Some(channels) = flags.channels {
@@ -70,7 +71,6 @@ impl ImageFile {
                     "--mixer-blocks" => mixer.mixer_blocks = count,
                     _ => mixer.han_blocks = count,
                 }
-                arm.paper = None; // the paper has no figure for this size
                 Ok(())
             })?;
         }
@@ -84,18 +84,11 @@ impl ImageFile {
             self.arm.iter_mut().for_each(|arm| arm.seeds = None);
         }
         self.first_seed = flags.first_seed.unwrap_or(self.first_seed);
-        // Expectations and the paper's figures hold for the file's own data and training; with others they would judge
-        // something else.
-        let own_training = flags.epochs.is_none()
-            && flags.batch_size.is_none()
-            && flags.learning_rate.is_none()
-            && flags.augment.is_none();
-        let own_data = flags.dataset.is_none() && flags.train_limit.is_none();
-        if !(own_training && own_data && flags.channels.is_none()) {
-            self.arm.iter_mut().for_each(|arm| arm.paper = None);
-            self.expect.clear();
-        }
-        if !(flags.mixer_blocks.is_empty() && flags.han_blocks.is_empty()) {
+        // Expectations hold for the file's own data, networks and training; with others they would judge something else.
+        // Repetitions may be more, fewer, or of other seeds.
+        self.drop_papers_figures(&own);
+        let own_networks = self.arm.iter().zip(&own.arm).all(|(arm, own)| arm.model == own.model);
+        if !(own_networks && self.trains_the_same_as(&own)) {
             self.expect.clear();
         }
         Ok(self)

@@ -1,7 +1,8 @@
 //! One training of a classifier of colour images.
 
 use crate::config::Spec;
-use crate::config::arms::is_plain;
+use crate::config::arms::names_problem;
+use crate::config::run::fit_problem;
 use crate::data::{augment::Augment, source::Dataset};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
@@ -68,10 +69,8 @@ pub struct ImageSpec {
 impl ImageSpec {
     /// Why the run cannot be made, if so; a plan's runs can.
     pub fn problem(&self) -> Option<String> {
-        if ![&self.experiment, &self.arm].into_iter().all(|name| is_plain(name)) {
-            return Some("experiment and arm are names of letters, digits, - and _".into());
-        }
-        self.model.problem().or_else(|| self.fit.problem())
+        let names = names_problem("experiment and arm", &[&self.experiment, &self.arm]);
+        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
 }
 
@@ -97,6 +96,6 @@ impl Spec for ImageSpec {
     }
 
     fn cost(&self) -> usize {
-        self.model.cost() * self.fit.batch_size * self.fit.iterations
+        self.model.cost().saturating_mul(self.fit.batch_size).saturating_mul(self.fit.iterations)
     }
 }

@@ -92,10 +92,60 @@ fn expectations_are_for_their_profile_and_the_files_own_setting() -> Result<()> 
         Flags { train_limit: Some(1000), ..Flags::default() },
         Flags { dataset: Some(Dataset::Cifar100), ..Flags::default() },
         Flags { han_blocks: blocks("2"), ..Flags::default() },
+        Flags { learning_rate: Some(0.1), ..Flags::default() },
+        Flags { batch_size: Some(64), ..Flags::default() },
     ] {
         assert!(of(ProfileName::Quick, &flags)?.is_empty(), "{flags:?}");
     }
+    for flags in [
+        Flags { seeds: Some(1), first_seed: Some(7), ..Flags::default() },
+        Flags { epochs: Some(10), channels: Some(64), han_blocks: blocks("0"), ..Flags::default() },
+    ] {
+        assert_eq!(of(ProfileName::Quick, &flags)?, ["mixer-4"], "{flags:?}");
+    }
     Ok(())
+}
+
+#[test]
+fn the_papers_figures_are_for_the_files_own_setting() -> Result<()> {
+    let text = FILE.replacen("name = \"mixer-4\"", "name = \"mixer-4\"\npaper = 0.9", 1);
+    let text = text.replacen("name = \"resnet32\"", "name = \"resnet32\"\npaper = 0.92", 1);
+    let left = |text: &str, flags: &Flags| -> Result<Vec<String>> {
+        let file = ImageFile::parse(text, "file")?.with_profile(ProfileName::Paper, None)?.with_flags(flags)?;
+        Ok(file.check()?.arms.into_iter().filter(|arm| arm.paper.is_some()).map(|arm| arm.name).collect())
+    };
+    assert_eq!(left(&text, &Flags::default())?, ["mixer-4", "resnet32"]);
+    // The ResNet has no channels to choose.
+    assert_eq!(left(&text, &Flags { channels: Some(64), ..Flags::default() })?, ["resnet32"]);
+    assert_eq!(left(&text, &Flags { batch_size: Some(64), ..Flags::default() })?, [""; 0]);
+    for changed in
+        ["train_limit = 100", "test_limit = 100", "batch_size = 128", "augment = \"basic\"", "learning_rate = 0.1"]
+    {
+        let text = format!("{text}\n{changed}\n");
+        assert_eq!(left(&text, &Flags::default())?, [""; 0], "{changed}");
+    }
+    assert_eq!(left(&format!("{text}\nchannels = 64\n"), &Flags::default())?, ["resnet32"]);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_is_told_with_its_key() {
+    for (right, wrong, words) in [
+        ("at_least = 0.75", "at_least = 75", "expect of mixer-4: at_least is 75; use a fraction from 0 to 1"),
+        ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4\"\npaper = 91.2", "paper is 91.2"),
+        ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4-han-12\"", "compared_to names the arm itself"),
+        ("weight_decay = 0.1", "weight_decay = inf", "train.optimizer.adam.weight_decay is inf"),
+        ("learning_rate = 0.001", "learning_rate = 1e300", "train.learning_rate is 1e300; use a number from"),
+        ("title = \"MLP", "title = \"\\u0000MLP", "experiment.title is"),
+        ("first_seed = 0", "first_seed = 9223372036854775807", "use at most"),
+        ("train_limit = 320", "train_limit = 9223372036854775807", "data.train_limit is 9223372036854775807"),
+    ] {
+        let text = FILE.replacen(right, wrong, 1);
+        assert_ne!(text, FILE, "{right} is not in the file");
+        let checked = |profile| ImageFile::parse(&text, "file")?.with_profile(profile, None)?.check();
+        let told = |profile| checked(profile).map_or_else(|error| format!("{error:#}"), |_| String::new());
+        assert!(PROFILES.into_iter().any(|profile| told(profile).contains(words)), "{wrong}: {}", told(PROFILES[0]));
+    }
 }
 
 #[test]

@@ -1,22 +1,17 @@
 //! A checked robustness experiment, and the runs that follow from it.
 
-use super::file::{ArmFile, RecipeFile, Requirement, RobustnessFile, ThreatFile};
+use super::file::{RecipeFile, Requirement, RobustnessFile, ThreatFile};
 use super::overrides::WeightsFile;
-use super::run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
-use crate::config::arms::{check_names, check_seeds};
+use super::run::{AttackSpec, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
 use crate::data::source::{self, Dataset};
-use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
+use crate::evaluate::attack::{Attack, Norm, Stop};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
-use crate::train::{FitConfig, LossConfig, Sampling};
+use crate::train::{FitConfig, Sampling};
 use anyhow::{Context, Result, bail, ensure};
 
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
 /// Classes of every data set here.
-const CLASSES: usize = 10;
-/// A ball of this size reaches everything, in either norm: 28 is the diagonal of the box of 784 pixels.
-const LARGEST: f64 = 28.0;
+pub(super) const CLASSES: usize = 10;
 
 /// Can run.
 #[derive(Debug, Clone)]
@@ -35,7 +30,7 @@ pub struct Robustness {
     pub threats: Vec<ThreatFile>,
     /// What ought to come out.
     pub expectations: Vec<Requirement>,
-    file: RobustnessFile,
+    pub(super) file: RobustnessFile,
 }
 
 /// A network in the comparison.
@@ -55,8 +50,8 @@ pub struct Arm {
     pub images: usize,
     /// The network.
     pub model: ModelConfig,
-    recipe: RecipeFile,
-    stopping: Stopping,
+    pub(super) recipe: RecipeFile,
+    pub(super) stopping: Stopping,
 }
 
 impl Robustness {
@@ -84,6 +79,19 @@ impl Robustness {
     /// The seeds of an arm's repetitions.
     pub fn seeds(&self, arm: &Arm) -> std::ops::Range<u64> {
         self.file.first_seed..self.file.first_seed + arm.seeds as u64
+    }
+
+    /// What is possible and hardly meant, each in a sentence.
+    pub fn warnings(&self) -> Vec<String> {
+        let of_linf = self.threats.iter().filter(|threat| threat.norm == Norm::Linf);
+        let beyond = of_linf.flat_map(|threat| threat.eps.iter().chain(&threat.sweep)).find(|eps| **eps > 1.0);
+        let told = |eps: &f64| {
+            format!(
+                "eps is {eps} in linf: pixels are from 0 to 1, so every image lies in a ball of that size; for {eps} of \
+                 256 levels of grey use --eps {eps}/255"
+            )
+        };
+        beyond.map(told).into_iter().collect()
     }
 
     /// Every training, in the order of arms and seeds. `train_images` is their number, validation included.
@@ -213,6 +221,8 @@ impl Robustness {
                 _ => bail!("--weights {}: say which model it is of, MODEL=FILE with one of {known}", path.display()),
             };
             ensure!(given.iter().all(|(other, _)| other != &name), "--weights: {name} is given twice");
+            let told = "use a path in UTF-8: every run notes it down";
+            ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
             let bytes = std::fs::read(path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
             given.push((name, WeightsSource::File { path: path.clone(), sha256: source::sha256(&bytes) }));
         }
@@ -230,134 +240,4 @@ fn surrogates(arm: &Arm, seed: Seed, trainings: &[TrainingSpec]) -> Vec<Training
     let others = trainings.iter().filter(|training| training.arm != arm.name && training.seed == seed);
     let sibling = trainings.iter().find(|training| training.arm == arm.name && training.seed != seed);
     others.take(1).chain(sibling).cloned().collect()
-}
-
-impl RobustnessFile {
-    /// Checks everything that can be checked before any work.
-    ///
-    /// # Errors
-    /// With the key, its value and the cure.
-    pub fn check(self) -> Result<Robustness> {
-        let name = &self.experiment.name;
-        check_names(name, &self.arm)?;
-        check_names(name, &self.recipe)?;
-        let Effort { steps, restarts, targets, queries } = self.attack.effort;
-        for (key, value) in [
-            ("train.report_every", self.train.report_every),
-            ("attack.images", self.attack.images),
-            ("attack.effort.steps", steps),
-            ("attack.effort.restarts", restarts),
-            ("attack.effort.targets", targets),
-            ("attack.effort.queries", queries),
-        ] {
-            ensure!(value >= 1, "{name}: {key} is {value}; use at least 1");
-        }
-        check_seeds(name, self.seeds, self.first_seed, MOST_SEEDS)?;
-        let dataset = self.data.dataset;
-        let grey = dataset.shape().channels == 1;
-        ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
-        let fraction = self.data.validation_fraction;
-        ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
-        let matched = self.train.matched_accuracy.get(&self.data.dataset).copied();
-        let needs_match = self.arm.iter().any(|arm| arm.matched);
-        ensure!(
-            !needs_match || matched.is_some_and(|accuracy| accuracy > 0.0 && accuracy <= 1.0),
-            "{name}: train.matched_accuracy has no fraction for {}",
-            self.data.dataset
-        );
-        let threats = self.checked_threats()?;
-        self.check_attacks(&threats)?;
-        let arms = self.checked_arms(matched.unwrap_or(1.0))?;
-        Ok(Robustness {
-            name: self.experiment.name.clone(),
-            title: self.experiment.title.clone(),
-            claim: self.experiment.claim.clone(),
-            dataset: self.data.dataset,
-            arms,
-            threats,
-            expectations: self.expect.clone(),
-            file: self,
-        })
-    }
-
-    fn checked_threats(&self) -> Result<Vec<ThreatFile>> {
-        let name = &self.experiment.name;
-        ensure!(!self.threat.is_empty(), "{name}: there is no [[threat]]; name at least one norm");
-        let mut threats = self.threat.clone();
-        for (place, threat) in threats.iter_mut().enumerate() {
-            let norm = threat.norm;
-            ensure!(self.threat[..place].iter().all(|t| t.norm != norm), "{name}: the norm {norm:?} is there twice");
-            ensure!(!threat.eps.is_empty(), "{name}: eps of {norm:?} is empty; name at least one size of the ball");
-            for eps in threat.eps.iter().chain(&threat.sweep) {
-                if let Some(problem) = (Threat { norm, eps: *eps }).problem() {
-                    bail!("{name}: {problem}");
-                }
-                ensure!(*eps <= LARGEST, "{name}: eps is {eps}; nothing in the box is further away than {LARGEST}");
-            }
-            for sizes in [&mut threat.eps, &mut threat.sweep] {
-                sizes.sort_by(f64::total_cmp);
-                sizes.dedup();
-            }
-        }
-        Ok(threats)
-    }
-
-    fn check_attacks(&self, threats: &[ThreatFile]) -> Result<()> {
-        let name = &self.experiment.name;
-        ensure!(!self.attack.attacks.is_empty(), "{name}: there is no attack; name at least one");
-        if let Some(nearest) = self.attack.sweep_attacks.iter().find(|attack| attack.is_minimum_norm()) {
-            bail!("{name}: sweep_attacks has {}, which is made once for all sizes; name it in attacks", nearest.name());
-        }
-        let possible = |norm: Norm| self.attack.attacks.iter().any(|a| a.problem(norm, CLASSES).is_none());
-        for threat in threats {
-            if !possible(threat.norm) {
-                let problem = self.attack.attacks.iter().find_map(|a| a.problem(threat.norm, CLASSES));
-                bail!("{name}: --attacks: {}", problem.unwrap_or_default());
-            }
-        }
-        Ok(())
-    }
-
-    fn checked_arms(&self, matched_accuracy: f64) -> Result<Vec<Arm>> {
-        let name = &self.experiment.name;
-        ensure!(!self.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
-        self.arm.iter().map(|arm| self.checked_arm(arm, matched_accuracy)).collect()
-    }
-
-    fn checked_arm(&self, arm: &ArmFile, matched_accuracy: f64) -> Result<Arm> {
-        let key = format!("{}: model {}", self.experiment.name, arm.name);
-        if let Some(problem) = arm.model.problem() {
-            bail!("{key}: {problem}");
-        }
-        let recipe = self.recipe.iter().find(|recipe| recipe.name == arm.recipe);
-        let recipe = recipe.with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?.clone();
-        let RecipeFile { epochs, batch_size, learning_rate, .. } = recipe;
-        ensure!(epochs >= 1, "{key}: epochs is {epochs}; use at least 1");
-        ensure!(batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
-        let fits = learning_rate > 0.0 && learning_rate.is_finite();
-        ensure!(fits, "{key}: learning_rate is {learning_rate}; use a positive number");
-        if let Some(problem) =
-            recipe.optimizer.problem().or_else(|| recipe.schedule.problem()).or_else(|| recipe.loss.problem())
-        {
-            bail!("{key}: {problem}");
-        }
-        let of_chains = matches!(recipe.loss, LossConfig::Margin(_)) || self.attack.certify;
-        if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
-            bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");
-        }
-        ensure!(arm.images != Some(0), "{key}: images is 0; use at least 1");
-        let seeds = arm.seeds.unwrap_or(self.seeds).min(self.seeds);
-        ensure!(seeds >= 1, "{key}: seeds is 0; use at least 1");
-        Ok(Arm {
-            name: arm.name.clone(),
-            label: arm.label.clone(),
-            seeds,
-            matched: arm.matched,
-            compared_to: arm.compared_to.clone(),
-            images: arm.images.unwrap_or(self.attack.images).min(self.attack.images),
-            model: arm.model.clone(),
-            stopping: arm.stopping(matched_accuracy),
-            recipe,
-        })
-    }
 }

@@ -3,11 +3,12 @@
 use super::run::{Effort, Stopping};
 use crate::config::arms::{self, Named};
 use crate::config::file::{Heading, ProfileName, Statistic};
+use crate::config::text;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -214,7 +215,8 @@ impl Named for RecipeFile {
 impl RobustnessFile {
     /// Parses a file; `origin` names it in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).with_context(|| origin.to_string())?;
+        let file: Self = text::parse(text, origin)?;
+        file.check_figures(origin)?;
         // Here, where no arm has been dropped yet: an expectation that names nothing would never be missed.
         let known = |name: &String| file.arm.iter().any(|arm| &arm.name == name);
         for expect in &file.expect {
@@ -227,6 +229,13 @@ impl RobustnessFile {
             let sized = expect.norm.is_some() && expect.eps.is_some();
             if expect.metric != Metric::CleanAccuracy && !sized {
                 bail!("{origin}: an expectation of {} lacks norm or eps", expect.arm);
+            }
+            // No worst case is known of other balls.
+            let made = |threat: &ThreatFile| {
+                expect.norm == Some(threat.norm) && expect.eps.is_some_and(|eps| threat.eps.contains(&eps))
+            };
+            if expect.metric == Metric::RobustAccuracy && !file.threat.iter().any(made) {
+                bail!("{origin}: an expectation of {} is about a ball that is in no [[threat]]", expect.arm);
             }
             if expect.at_least.is_none() && expect.above.is_none() {
                 bail!("{origin}: an expectation of {} lacks at_least and above", expect.arm);

@@ -3,6 +3,7 @@
 //! [`RobustnessFile`] is what the file says, a profile and flags applied; [`RobustnessFile::check`] turns it into a
 //! [`Robustness`], the only type that can run.
 
+mod check;
 mod experiment;
 mod file;
 mod overrides;
@@ -12,5 +13,5 @@ mod tests;
 
 pub use experiment::{Arm, Robustness, validation_images};
 pub use file::{Metric, Requirement, RobustnessFile};
-pub use overrides::{Flags, Sizes, WeightsFile};
+pub use overrides::{Flags, Sizes, WeightsFile, size};
 pub use run::{AttackSpec, Effort, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};

@@ -1,6 +1,7 @@
 //! Flags that change what the experiment file says.
 
-use super::file::{ArmFile, RobustnessFile};
+use super::file::{ArmFile, Metric, RobustnessFile};
+use super::run::Precision;
 use crate::config::arms;
 use crate::config::overrides::Sized;
 use crate::data::source::Dataset;
@@ -44,9 +45,27 @@ pub struct Flags {
     pub restarts: Option<usize>,
     /// Proposals of Square.
     pub queries: Option<usize>,
+    /// In which numbers networks compute under attack.
+    pub precision: Precision,
 }
 
-/// Sizes of a ball from a flag: `0.05,0.1`, or `off` for none.
+/// The size of a ball from a flag: `0.05`, or a quotient such as `8/255`.
+///
+/// # Errors
+/// When it is neither.
+pub fn size(text: &str) -> Result<f64, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let size = match text.split_once('/') {
+        Some((above, below)) => {
+            let (above, below) = (number(above), number(below).filter(|below| *below != 0.0));
+            above.zip(below).map(|(above, below)| above / below)
+        }
+        None => number(text),
+    };
+    size.ok_or_else(|| format!("{text:?} is no number; use one such as 0.05 or 8/255"))
+}
+
+/// Sizes of a ball from a flag: `0.05,8/255`, or `off` for none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sizes(pub Vec<f64>);
 
@@ -57,8 +76,7 @@ impl std::str::FromStr for Sizes {
         if text == "off" {
             return Ok(Self(Vec::new()));
         }
-        let sizes = text.split(',').map(|size| size.trim().parse().map_err(|_| format!("{size:?} is no number")));
-        sizes.collect::<Result<_, _>>().map(Self)
+        text.split(',').map(size).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -90,6 +108,7 @@ impl RobustnessFile {
     /// # Errors
     /// When a flag names what is not there, or says the same thing twice.
     pub fn with_flags(mut self, flags: &Flags) -> Result<Self> {
+        let own = self.clone();
         let resize = |arm: &mut ArmFile, size| {
             arm.model.resize(size);
             Ok(())
@@ -123,23 +142,32 @@ impl RobustnessFile {
         attack.effort.steps = flags.steps.unwrap_or(attack.effort.steps);
         attack.effort.restarts = flags.restarts.unwrap_or(attack.effort.restarts);
         attack.effort.queries = flags.queries.unwrap_or(attack.effort.queries);
-        // Expectations hold for the file's own data and networks; with others they would judge something else.
-        let own = flags.dataset.is_none() && flags.epochs.is_none() && flags.width.is_empty() && flags.depth.is_empty();
-        let own_attacks = flags.attacks.is_none() && flags.images.is_none() && flags.steps.is_none();
-        if !(own && own_attacks && flags.queries.is_none()) {
+        self.drop_expectations(&own, flags.precision);
+        Ok(self)
+    }
+
+    /// Expectations hold for the file's own data, networks, trainings and attacks, which `own` has; with others they would
+    /// judge something else. The checklist has no part in them. Repetitions may be more, fewer, or of other seeds.
+    fn drop_expectations(&mut self, own: &Self, precision: Precision) {
+        let networks = |file: &Self| {
+            let of_arm = |arm: &ArmFile| (arm.model.clone(), arm.images.unwrap_or(usize::MAX).min(file.attack.images));
+            file.arm.iter().map(of_arm).collect::<Vec<_>>()
+        };
+        let trainings = (&self.data, &self.train, &self.recipe) == (&own.data, &own.train, &own.recipe);
+        let attacks = (&self.attack.attacks, &self.attack.sweep_attacks, self.attack.effort)
+            == (&own.attack.attacks, &own.attack.sweep_attacks, own.attack.effort);
+        if !(trainings && attacks && networks(self) == networks(own)) {
             self.expect.clear();
         }
         let (threats, certify) = (&self.threat, self.attack.certify);
-        let norms: Vec<Norm> = threats.iter().map(|threat| threat.norm).collect();
-        self.expect.retain(|e| {
-            let made = |norm| threats.iter().any(|t| t.norm == norm && e.eps.is_some_and(|eps| t.eps.contains(&eps)));
-            match e.metric {
-                super::Metric::CleanAccuracy => true,
-                super::Metric::RobustAccuracy => e.norm.is_some_and(made),
-                super::Metric::CertifiedAccuracy => certify && e.norm.is_some_and(|norm| norms.contains(&norm)),
-            }
+        // The worst case is over the attacks at all sizes of the ball, those of the charts among them.
+        let own_ball = |norm: Norm| threats.iter().any(|threat| threat.norm == norm && own.threat.contains(threat));
+        self.expect.retain(|e| match (e.metric, e.norm) {
+            (Metric::CleanAccuracy, _) => true,
+            (Metric::RobustAccuracy, Some(norm)) => own_ball(norm) && precision == Precision::F32,
+            (Metric::CertifiedAccuracy, Some(norm)) => certify && threats.iter().any(|threat| threat.norm == norm),
+            (Metric::RobustAccuracy | Metric::CertifiedAccuracy, None) => false,
         });
-        Ok(self)
     }
 
     fn change_threats(&mut self, flags: &Flags) -> Result<()> {

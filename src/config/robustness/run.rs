@@ -1,7 +1,8 @@
 //! The two kinds of runs: one trains a network, the other attacks and certifies it in one norm.
 
 use crate::config::Spec;
-use crate::config::arms::is_plain;
+use crate::config::arms::names_problem;
+use crate::config::run::fit_problem;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
@@ -171,8 +172,8 @@ impl TrainingSpec {
         if !(fraction > 0.0 && fraction < 1.0) {
             return Some(format!("validation_fraction is {fraction}; use a fraction"));
         }
-        let names = plain(&[&self.experiment, &self.arm]);
-        names.or_else(|| self.model.problem()).or_else(|| self.fit.problem())
+        let names = names_problem(NAMES, &[&self.experiment, &self.arm]);
+        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
 }
 
@@ -191,7 +192,7 @@ impl AttackSpec {
             WeightsSource::Trained(training) => training.problem(),
             WeightsSource::File { .. } => None,
         };
-        plain(&[&self.experiment, &self.arm])
+        names_problem(NAMES, &[&self.experiment, &self.arm])
             .or_else(|| self.model.problem())
             .or_else(|| threats.into_iter().find_map(Threat::problem))
             .or(trainings)
@@ -213,11 +214,8 @@ impl AttackSpec {
     }
 }
 
-/// Names become parts of paths.
-fn plain(names: &[&str]) -> Option<String> {
-    (!names.iter().all(|name| is_plain(name)))
-        .then(|| "experiment and arm are names of letters, digits, - and _".into())
-}
+/// What becomes part of a path.
+const NAMES: &str = "experiment and arm";
 
 impl TrainingSpec {
     /// Where the weights are that it leaves, below the results directory.
@@ -252,7 +250,7 @@ impl Spec for TrainingSpec {
 
     fn cost(&self) -> usize {
         // The first layer of a classifier of images is most of it.
-        (self.model.size().width * 784 + self.model.cost()) * self.fit.iterations
+        (self.model.size().width * 784 + self.model.cost()).saturating_mul(self.fit.iterations)
     }
 }
 
@@ -278,7 +276,7 @@ impl Spec for AttackSpec {
     }
 
     fn cost(&self) -> usize {
-        (self.model.size().width * 784 + self.model.cost()) * self.images
+        (self.model.size().width * 784 + self.model.cost()).saturating_mul(self.images)
     }
 
     /// The weights of the attacked network and of those that the checklist compares with.

@@ -1,9 +1,11 @@
 //! Accuracy against depth: which rate is chosen, and what it scores.
 
+use super::summary::Finished;
 use crate::config::RunSpec;
 use crate::config::gradients::{Claims, layers_of};
+use crate::record::selection::Candidate;
 use crate::record::statistics::Sample;
-use crate::record::{EvaluationRow, FinishedRun};
+use crate::record::{EvaluationRow, FinishedRun, RunOutcome};
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -25,10 +27,10 @@ pub struct Accuracies {
 pub struct DepthScore {
     /// The seed.
     pub seed: u64,
-    /// Accuracy on the test points; None if the training diverged.
+    /// Accuracy on the test points; None if the training diverged, or every one that should have chosen its rate.
     pub accuracy: Option<f64>,
-    /// The learning rate that the validation points chose.
-    pub learning_rate: f64,
+    /// The learning rate that the validation points chose; None where every selection diverged.
+    pub learning_rate: Option<f64>,
 }
 
 impl Accuracies {
@@ -50,52 +52,74 @@ fn repetition(spec: &RunSpec) -> Repetition {
     (spec.arm.clone(), layers_of(&spec.model), spec.seed.0)
 }
 
-/// The final trainings that follow from trainings which chose the rate: the rate with the highest accuracy on validation
-/// points that those did not train on, the lowest of equals. A repetition of which one of `planned` is missing has none.
+/// The final trainings that follow from trainings which chose the rate. A repetition of which one of `planned` is
+/// missing has none, and neither has one whose selections all diverged.
 ///
 /// # Errors
 /// When a file of a run is missing or damaged.
 pub fn chosen(planned: &[RunSpec], selections: &[FinishedRun<RunSpec>]) -> Result<Vec<RunSpec>> {
-    let mut candidates: BTreeMap<Repetition, Vec<(f64, &RunSpec)>> = BTreeMap::new();
-    for run in selections {
-        // A diverged run has no evaluations: it is behind all others.
-        let accuracy = accuracy(run, "validation")?.unwrap_or(-1.0);
-        candidates.entry(repetition(&run.spec)).or_default().push((accuracy, &run.spec));
-    }
     let mut finals = Vec::new();
-    for (key, candidates) in candidates {
-        let wanted = planned.iter().filter(|spec| repetition(spec) == key).count();
-        let rate = |spec: &RunSpec| spec.fit.learning_rate;
-        let best = candidates.iter().max_by(|a, b| a.0.total_cmp(&b.0).then(rate(b.1).total_cmp(&rate(a.1))));
-        if let Some((_, spec)) = best.filter(|_| candidates.len() == wanted) {
-            finals.push(Claims::final_training(spec));
-        }
+    for runs in complete(planned, selections).into_values() {
+        let candidates = runs.iter().map(|run| Candidate::of(run)).collect::<Result<Vec<_>>>()?;
+        let rate = Candidate::best(candidates.into_iter().flatten());
+        let chosen = runs.iter().find(|run| Some(run.spec.fit.learning_rate) == rate);
+        finals.extend(chosen.map(|run| Claims::final_training(&run.spec)));
     }
     Ok(finals)
 }
 
-/// Test accuracy of every network at every depth: the last iterate of the final trainings.
+/// The selections of every repetition that has all of them.
+fn complete<'s>(
+    planned: &[RunSpec],
+    selections: &'s [FinishedRun<RunSpec>],
+) -> BTreeMap<Repetition, Vec<&'s FinishedRun<RunSpec>>> {
+    let mut repetitions: BTreeMap<Repetition, Vec<&FinishedRun<RunSpec>>> = BTreeMap::new();
+    for run in selections {
+        repetitions.entry(repetition(&run.spec)).or_default().push(run);
+    }
+    let wanted = |key: &Repetition| planned.iter().filter(|spec| repetition(spec) == *key).count();
+    repetitions.retain(|key, runs| runs.len() == wanted(key));
+    repetitions
+}
+
+/// Repetitions that end with their selections, since every one of these diverged; each is given by one of them.
+pub(super) fn ended<'s>(planned: &[RunSpec], selections: &'s [FinishedRun<RunSpec>]) -> Vec<&'s FinishedRun<RunSpec>> {
+    let diverged = |run: &&FinishedRun<RunSpec>| run.manifest.outcome == RunOutcome::Diverged;
+    let repetitions = complete(planned, selections).into_values();
+    repetitions.filter(|runs| runs.iter().all(diverged)).filter_map(|runs| runs.first().copied()).collect()
+}
+
+/// Test accuracy of every network at every depth: the last iterate of the final trainings. A repetition without one,
+/// because its selections diverged, counts as diverged.
 ///
 /// # Errors
 /// When a file of a run is missing or damaged.
-pub fn accuracies(claims: &Claims, finals: &[FinishedRun<RunSpec>]) -> Result<Vec<Accuracies>> {
+pub fn accuracies(claims: &Claims, planned: &[RunSpec], finished: &Finished) -> Result<Vec<Accuracies>> {
     let mut all: BTreeMap<(usize, usize), Accuracies> = BTreeMap::new();
-    for run in finals {
-        let (name, depth, seed) = repetition(&run.spec);
-        let Some(arm) = claims.arms.iter().position(|arm| arm.name == name) else { continue };
+    let mut add = |run: &FinishedRun<RunSpec>, score: DepthScore| {
+        let (name, depth, _) = repetition(&run.spec);
+        let Some(arm) = claims.arms.iter().position(|arm| arm.name == name) else { return };
         let parameters = run.manifest.parameters;
         let entry =
             all.entry((arm, depth)).or_insert_with(|| Accuracies { arm: name, depth, parameters, seeds: Vec::new() });
-        let learning_rate = run.spec.fit.learning_rate;
-        entry.seeds.push(DepthScore { seed, accuracy: accuracy(run, "test")?, learning_rate });
+        entry.seeds.push(score);
+    };
+    for run in &finished.finals {
+        let learning_rate = Some(run.spec.fit.learning_rate);
+        add(run, DepthScore { seed: run.spec.seed.0, accuracy: test_accuracy(run)?, learning_rate });
     }
-    Ok(all.into_values().collect())
+    for run in ended(planned, &finished.selections) {
+        add(run, DepthScore { seed: run.spec.seed.0, accuracy: None, learning_rate: None });
+    }
+    let mut all: Vec<Accuracies> = all.into_values().collect();
+    all.iter_mut().for_each(|scores| scores.seeds.sort_by_key(|score| score.seed));
+    Ok(all)
 }
 
-fn accuracy(run: &FinishedRun<RunSpec>, split: &str) -> Result<Option<f64>> {
-    if run.manifest.diverged_at_step.is_some() {
+fn test_accuracy(run: &FinishedRun<RunSpec>) -> Result<Option<f64>> {
+    if run.manifest.outcome == RunOutcome::Diverged {
         return Ok(None);
     }
     let rows: Vec<EvaluationRow> = run.rows("evaluations.csv")?;
-    Ok(rows.iter().find(|row| row.split == split && row.metric == "accuracy").map(|row| row.value))
+    Ok(rows.iter().find(|row| row.split == "test" && row.metric == "accuracy").map(|row| row.value))
 }

@@ -1,10 +1,10 @@
 //! One table over all measurements.
 
-use super::depth::accuracies;
+use super::depth::{accuracies, ended};
 use super::exponent;
 use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 use crate::config::RunSpec;
-use crate::config::gradients::{Claims, Part, ProbeSpec};
+use crate::config::gradients::{Claims, Part, Probe, ProbeSpec, Runs, layers_of};
 use crate::record::FinishedRun;
 use crate::record::statistics::Sample;
 use anyhow::Result;
@@ -31,16 +31,43 @@ pub struct ClaimRow {
     pub n: usize,
     /// Seeds without a value, because training diverged.
     pub diverged: usize,
-    /// Their mean.
-    pub mean: f64,
+    /// Mean of the values; none without a value, as all that follow.
+    pub mean: Option<f64>,
     /// Standard deviation, n - 1 in the denominator.
     pub std: Option<f64>,
     /// The smallest.
-    pub min: f64,
+    pub min: Option<f64>,
     /// The middle one.
-    pub median: f64,
+    pub median: Option<f64>,
     /// The largest.
-    pub max: f64,
+    pub max: Option<f64>,
+}
+
+impl ClaimRow {
+    /// A row without values.
+    fn empty(claims: &Claims, part: Part, arm: &str, metric: &str) -> Self {
+        Self {
+            experiment: claims.name.clone(),
+            part,
+            arm: arm.into(),
+            metric: metric.into(),
+            state: None,
+            precision: None,
+            depth: None,
+            n: 0,
+            diverged: 0,
+            mean: None,
+            std: None,
+            min: None,
+            median: None,
+            max: None,
+        }
+    }
+
+    fn with(self, sample: Option<Sample>) -> Self {
+        let Some(Sample { n, mean, deviation, min, median, max }) = sample else { return self };
+        Self { n, mean: Some(mean), std: deviation, min: Some(min), median: Some(median), max: Some(max), ..self }
+    }
 }
 
 /// What is finished of an experiment.
@@ -65,10 +92,14 @@ impl Finished {
         self.len() == 0
     }
 
+    /// How many of the runs there have to be: a repetition whose selections all diverged has no final training.
+    pub fn planned(&self, runs: &Runs) -> usize {
+        runs.len() - ended(&runs.selections, &self.selections).len()
+    }
+
     /// Trainings that were followed and diverged: they have no measurements at their end.
-    fn diverged_courses(&self, arm: &str) -> usize {
-        let diverged = |run: &&FinishedRun<ProbeSpec>| run.spec.arm == arm && run.manifest.diverged_at_step.is_some();
-        self.probes.iter().filter(diverged).count()
+    fn diverged_courses(&self) -> impl Iterator<Item = &ProbeSpec> {
+        self.probes.iter().filter(|run| run.manifest.diverged_at_step.is_some()).map(|run| &run.spec)
     }
 
     /// The rows of a file of all measurements that have it.
@@ -94,37 +125,55 @@ impl Values {
         }
     }
 
+    /// Makes sure that there is a row, if without a value.
+    fn expect(&mut self, key: &ClaimRow) {
+        if self.0.iter().all(|(known, _)| known != key) {
+            self.0.push((key.clone(), Vec::new()));
+        }
+    }
+
     fn rows(self) -> Vec<ClaimRow> {
-        let row = |(key, values): (ClaimRow, Vec<f64>)| {
-            let Sample { n, mean, deviation, min, median, max } = Sample::of(&values)?;
-            Some(ClaimRow { n, mean, std: deviation, min, median, max, ..key })
-        };
-        self.0.into_iter().filter_map(row).collect()
+        self.0.into_iter().map(|(key, values)| key.with(Sample::of(&values))).collect()
     }
 }
 
-/// The whole table.
+/// What the trainings that diverged would have measured at their ends: a point that diverged is a row, never a gap.
+fn lost(claims: &Claims, finished: &Finished) -> Vec<ClaimRow> {
+    let mut rows = Vec::new();
+    for spec in finished.diverged_courses() {
+        let Probe::Course(course) = &spec.probe else { continue };
+        let trained = |part: Part, metric: &&'static str, depth, precision: Option<&str>| ClaimRow {
+            state: Some("trained".into()),
+            depth,
+            precision: precision.map(str::to_string),
+            ..ClaimRow::empty(claims, part, &spec.arm, metric)
+        };
+        let depth = Some(layers_of(&course.model));
+        let of_network = |metric: &&&str| metric.contains("singular_value");
+        let jacobian = Part::Jacobian.metrics().iter().filter(of_network);
+        rows.extend(jacobian.map(|metric| trained(Part::Jacobian, metric, None, None)));
+        if course.moments.contains(&1.0) {
+            let norms = Part::Norms.metrics().iter();
+            rows.extend(norms.map(|metric| trained(Part::Norms, metric, depth, Some("f64"))));
+        }
+        let bounded = course.has_product_of_norms();
+        let lipschitz = Part::Lipschitz.metrics().iter().filter(|metric| bounded || **metric == "ratio_found");
+        rows.extend(lipschitz.map(|metric| trained(Part::Lipschitz, metric, depth, None)));
+    }
+    rows
+}
+
+/// The whole table of what is finished of the runs.
 ///
 /// # Errors
 /// When a file of a run is missing or damaged.
-pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>> {
-    let key = |part: Part, arm: &str, metric: &str| ClaimRow {
-        experiment: claims.name.clone(),
-        part,
-        arm: arm.into(),
-        metric: metric.into(),
-        state: None,
-        precision: None,
-        depth: None,
-        n: 0,
-        diverged: 0,
-        mean: 0.0,
-        std: None,
-        min: 0.0,
-        median: 0.0,
-        max: 0.0,
-    };
+pub fn claim_rows(claims: &Claims, runs: &Runs, finished: &Finished) -> Result<Vec<ClaimRow>> {
+    let key = |part: Part, arm: &str, metric: &str| ClaimRow::empty(claims, part, arm, metric);
     let mut values = Values::default();
+    let lost = lost(claims, finished);
+    let expect = |values: &mut Values, part: Part| {
+        lost.iter().filter(|row| row.part == part).for_each(|row| values.expect(row));
+    };
     for row in finished.rows::<JacobianRow>("jacobian.csv")? {
         let metric = match row.z {
             None => "deviation",
@@ -141,6 +190,7 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             values.add(ClaimRow { state, ..key(Part::Jacobian, &row.arm, &metric) }, value);
         }
     }
+    expect(&mut values, Part::Jacobian);
     // At the first layer, of untrained networks and of those at the end of a training.
     let is_told = |row: &FlowRow| row.layer == 1 && (row.point != "course" || row.moment == 1.0);
     for row in finished.rows::<FlowRow>("flow.csv")?.into_iter().filter(is_told) {
@@ -158,10 +208,12 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             }
         }
     }
-    for scores in accuracies(claims, &finished.finals)? {
+    expect(&mut values, Part::Norms);
+    for scores in accuracies(claims, &runs.selections, finished)? {
         let diverged = scores.diverged();
         let depth = Some(scores.depth);
         let at = ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") };
+        values.expect(&at);
         scores.seeds.iter().filter_map(|score| score.accuracy).for_each(|value| values.add(at.clone(), value));
     }
     for row in finished.rows::<NeighbourRow>("neighbours.csv")? {
@@ -202,11 +254,12 @@ pub fn claim_rows(claims: &Claims, finished: &Finished) -> Result<Vec<ClaimRow>>
             values.add(of("log10_of_product_of_norms"), norms);
         }
     }
+    expect(&mut values, Part::Lipschitz);
     // A training serves several parts: what of it belongs to others is not told.
     let mut rows = values.rows();
     rows.retain(|row| claims.parts.contains(&row.part));
     for row in rows.iter_mut().filter(|row| row.state.as_deref() == Some("trained")) {
-        row.diverged = finished.diverged_courses(&row.arm);
+        row.diverged = finished.diverged_courses().filter(|spec| spec.arm == row.arm).count();
     }
     Ok(rows)
 }

@@ -6,6 +6,7 @@ use crate::record::scores::{self, Figure, Score, Scores};
 use crate::record::statistics::Sample;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What was measured of a network.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct ArmResults {
     /// Trained scalars.
     pub parameters: usize,
     /// Seeds whose training diverged.
-    pub diverged: usize,
+    pub diverged: Vec<u64>,
     /// Scores of the other seeds.
     pub scores: Scores,
     /// Mean wall-clock seconds for an epoch.
@@ -41,14 +42,14 @@ pub struct TableRow {
     pub seeds: usize,
     /// Seeds without, because training diverged.
     pub diverged: usize,
-    /// Mean over seeds.
-    pub mean: f64,
+    /// Mean over seeds; none without a value, as all statistics that follow.
+    pub mean: Option<f64>,
     /// Standard deviation over seeds.
     pub std: Option<f64>,
     /// Lowest seed.
-    pub min: f64,
+    pub min: Option<f64>,
     /// Highest seed.
-    pub max: f64,
+    pub max: Option<f64>,
     /// 95 % interval of the mean over seeds, Student's t.
     pub ci95_low: Option<f64>,
     /// Its upper end.
@@ -84,10 +85,10 @@ pub struct SeedRow {
     pub split: String,
     /// accuracy, top5 or cross_entropy.
     pub metric: String,
-    /// The score.
-    pub value: f64,
+    /// The score; none if training diverged.
+    pub value: Option<f64>,
     /// Images that it is over.
-    pub n: usize,
+    pub n: Option<usize>,
 }
 
 /// Reads what finished runs have left, in the order of the experiment's arms.
@@ -99,7 +100,8 @@ pub fn measure(experiment: &Comparison, runs: &[FinishedRun<ImageSpec>]) -> Resu
     for arm in &experiment.arms {
         let of_arm: Vec<_> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
         let Some(first) = of_arm.first() else { continue };
-        let finished: Vec<_> = of_arm.iter().filter(|run| run.manifest.diverged_at_step.is_none()).collect();
+        let (finished, diverged): (Vec<&FinishedRun<ImageSpec>>, Vec<_>) =
+            of_arm.iter().partition(|run| run.manifest.diverged_at_step.is_none());
         let mut scores = Scores::new();
         for run in &finished {
             scores::take(&mut scores, run.rows("evaluations.csv")?);
@@ -108,7 +110,7 @@ pub fn measure(experiment: &Comparison, runs: &[FinishedRun<ImageSpec>]) -> Resu
         results.push(ArmResults {
             arm: arm.name.clone(),
             parameters: first.manifest.parameters,
-            diverged: of_arm.len() - finished.len(),
+            diverged: diverged.iter().map(|run| run.spec.seed.0).collect(),
             scores,
             epoch_seconds: Sample::of(&seconds).map(|sample| sample.mean),
         });
@@ -117,6 +119,19 @@ pub fn measure(experiment: &Comparison, runs: &[FinishedRun<ImageSpec>]) -> Resu
 }
 
 impl ArmResults {
+    /// What there are scores of. A training that diverged has none, but would have had these: a point that diverged is a
+    /// row, never a gap.
+    fn figures(&self, experiment: &Comparison) -> BTreeSet<Figure> {
+        let mut figures: BTreeSet<Figure> = self.scores.keys().cloned().collect();
+        if !self.diverged.is_empty() {
+            let validation = (experiment.file().data.validation_images > 0).then_some("validation");
+            for split in ["train", "test"].into_iter().chain(validation) {
+                figures.extend(["accuracy", "top5", "cross_entropy"].map(|metric| Figure::of(split, metric)));
+            }
+        }
+        figures
+    }
+
     /// Scores of the seeds.
     pub fn of(&self, split: &'static str, metric: &str) -> &[Score] {
         self.scores.get(&Figure::of(split, metric)).map_or(&[], Vec::as_slice)
@@ -142,8 +157,8 @@ pub fn table_rows(experiment: &Comparison, data: &str, results: &[ArmResults]) -
     let of_arm = |result: &ArmResults| -> Vec<TableRow> {
         let Some(arm) = experiment.arm(&result.arm) else { return Vec::new() };
         let other = results.iter().find(|other| Some(&other.arm) == arm.compared_to.as_ref());
-        let rows = result.scores.keys().filter_map(|figure| row(experiment, data, arm, result, other, figure));
-        rows.collect()
+        let figures = result.figures(experiment);
+        figures.iter().map(|figure| row(experiment, data, arm, result, other, figure)).collect()
     };
     results.iter().flat_map(of_arm).collect()
 }
@@ -155,25 +170,25 @@ fn row(
     result: &ArmResults,
     other: Option<&ArmResults>,
     figure: &Figure,
-) -> Option<TableRow> {
+) -> TableRow {
     let (split, metric) = (figure.split, figure.metric.as_str());
-    let sample = result.sample(split, metric)?;
-    let interval = sample.confidence_interval();
+    let sample = result.sample(split, metric);
+    let interval = sample.and_then(|sample| sample.confidence_interval());
     let difference = other.and_then(|other| result.difference(other, split, metric));
     let of_difference = difference.and_then(|sample| sample.confidence_interval());
-    Some(TableRow {
+    TableRow {
         experiment: experiment.name.clone(),
         data: data.into(),
         arm: arm.name.clone(),
         parameters: result.parameters,
         split: split.into(),
         metric: metric.into(),
-        seeds: sample.n,
-        diverged: result.diverged,
-        mean: sample.mean,
-        std: sample.deviation,
-        min: sample.min,
-        max: sample.max,
+        seeds: sample.map_or(0, |sample| sample.n),
+        diverged: result.diverged.len(),
+        mean: sample.map(|sample| sample.mean),
+        std: sample.and_then(|sample| sample.deviation),
+        min: sample.map(|sample| sample.min),
+        max: sample.map(|sample| sample.max),
         ci95_low: interval.map(|interval| interval.0),
         ci95_high: interval.map(|interval| interval.1),
         compared_to: other.map(|other| other.arm.clone()),
@@ -182,25 +197,29 @@ fn row(
         difference_std: difference.and_then(|sample| sample.deviation),
         difference_low: of_difference.map(|interval| interval.0),
         difference_high: of_difference.map(|interval| interval.1),
-        paper: arm.paper.filter(|_| (split, metric) == ("test", "accuracy")),
-    })
+        // The paper has no figure for the sample.
+        paper: arm.paper.filter(|_| (data, split, metric) == (experiment.dataset.name(), "test", "accuracy")),
+    }
 }
 
-/// Every score of every seed.
+/// Every score of every seed, without a value where its training diverged.
 pub fn seed_rows(experiment: &Comparison, data: &str, results: &[ArmResults]) -> Vec<SeedRow> {
     let mut rows = Vec::new();
     for result in results {
-        for (figure, scores) in &result.scores {
-            rows.extend(scores.iter().map(|score| SeedRow {
+        for figure in result.figures(experiment) {
+            let row = |seed: u64, value: Option<f64>, n: Option<usize>| SeedRow {
                 experiment: experiment.name.clone(),
                 data: data.into(),
                 arm: result.arm.clone(),
-                seed: score.seed,
+                seed,
                 split: figure.split.into(),
                 metric: figure.metric.clone(),
-                value: score.value,
-                n: score.n,
-            }));
+                value,
+                n,
+            };
+            let scores = result.scores.get(&figure).into_iter().flatten();
+            rows.extend(scores.map(|score| row(score.seed, Some(score.value), Some(score.n))));
+            rows.extend(result.diverged.iter().map(|seed| row(*seed, None, None)));
         }
     }
     rows

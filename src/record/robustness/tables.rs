@@ -27,14 +27,14 @@ pub struct SummaryRow {
     pub seeds: usize,
     /// Seeds without, because training diverged.
     pub diverged: usize,
-    /// Mean over seeds.
-    pub mean: f64,
+    /// Mean over seeds; none without a value, as all statistics that follow.
+    pub mean: Option<f64>,
     /// Standard deviation over seeds.
     pub std: Option<f64>,
     /// Lowest seed.
-    pub min: f64,
+    pub min: Option<f64>,
     /// Highest seed.
-    pub max: f64,
+    pub max: Option<f64>,
     /// 95 % interval of the mean over seeds, Student's t.
     pub ci95_low: Option<f64>,
     /// Its upper end.
@@ -58,16 +58,16 @@ pub struct SeedRow {
     pub norm: String,
     /// Size of the ball, or radius.
     pub epsilon: Option<f64>,
-    /// Images for which it holds.
-    pub count: u64,
+    /// Images for which it holds; none if training diverged, as all that follow.
+    pub count: Option<u64>,
     /// Images.
-    pub n: u64,
+    pub n: Option<u64>,
     /// Their part.
-    pub value: f64,
+    pub value: Option<f64>,
     /// 95 % interval.
-    pub low: f64,
+    pub low: Option<f64>,
     /// Its upper end.
-    pub high: f64,
+    pub high: Option<f64>,
     /// wilson, or clopper_pearson for what is certified.
     pub interval: String,
 }

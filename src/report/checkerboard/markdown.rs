@@ -4,7 +4,7 @@ use crate::config::{Experiment, Phase};
 use crate::record::{FinishedRun, Protocol, Summary};
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::{self, Verdict};
-use crate::report::{percent, provenance};
+use crate::report::{markdown, percent, provenance};
 use std::fmt::Write;
 
 pub(super) fn render(
@@ -58,7 +58,7 @@ fn table(text: &mut String, experiment: &Experiment, summaries: &[Summary], prot
     columns.extend(by_rate.then_some("learning rate"));
     columns.extend(["mean", "std", "min", "median", "max", "seeds", "diverged"]);
     columns.extend(with_paper.then_some("paper"));
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    markdown::head(text, &columns);
     for summary in summaries.iter().filter(|s| s.protocol == protocol) {
         let sample = summary.sample();
         let arm = experiment.arm(&summary.arm);
@@ -74,7 +74,7 @@ fn table(text: &mut String, experiment: &Experiment, summaries: &[Summary], prot
         ]);
         cells.extend([summary.values.len().to_string(), summary.diverged().to_string()]);
         cells.extend(with_paper.then(|| percent(summary.paper(experiment))));
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+        markdown::row(text, &cells);
     }
     let _ = writeln!(text);
 }

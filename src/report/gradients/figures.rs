@@ -1,10 +1,10 @@
 //! The charts of the layer's claims.
 
-use super::{Results, flow};
+use super::{Results, depth, flow};
 use crate::config::gradients::layers_of;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
 use crate::record::Store;
-use crate::record::gradients::{Accuracies, CostRow, ExtentRow, JacobianRow, NeighbourRow, StretchRow, exponent};
+use crate::record::gradients::{CostRow, ExtentRow, JacobianRow, StretchRow, exponent};
 use crate::record::statistics::Sample;
 use crate::report::drawn::{self, Drawn};
 use anyhow::{Result, ensure};
@@ -18,7 +18,7 @@ pub(super) fn draw(store: &Store, results: &Results<'_>) -> Result<Vec<Drawn>> {
         (Part::Jacobian, "Singular values of whole networks", "singular-values", singular_values(results)),
         (Part::Norms, "Gradients of untrained networks", "norms", flow::at_the_start(results)),
         (Part::Norms, "Gradients in training", "norms-training", flow::in_training(results)),
-        (Part::Depth, "Accuracy against depth", "depth", depth(results)),
+        (Part::Depth, "Accuracy against depth", "depth", depth::against_depth(results)),
         (Part::Cost, "Parameters and time", "cost", cost(results)),
         (Part::Lipschitz, "Lipschitz constants", "lipschitz", lipschitz(results)),
     ];
@@ -124,63 +124,6 @@ fn distribution(mut values: Vec<f64>) -> Vec<(f64, f64)> {
         return Vec::new();
     }
     (0..=QUANTILES).map(|q| last * q / QUANTILES).map(|place| (values[place], place as f64 / last as f64)).collect()
-}
-
-fn depth(results: &Results<'_>) -> Result<Image> {
-    ensure!(!results.accuracies.is_empty(), "no network has been trained at any depth");
-    let mut arms: Vec<(&str, Vec<(&Accuracies, Sample)>)> = Vec::new();
-    for scores in &results.accuracies {
-        let Some(sample) = scores.sample() else { continue };
-        match arms.last_mut() {
-            Some((arm, all)) if *arm == scores.arm => all.push((scores, sample)),
-            _ => arms.push((&scores.arm, vec![(scores, sample)])),
-        }
-    }
-    let series = |(arm, all): &(&str, Vec<(&Accuracies, Sample)>)| LineSeries {
-        arm: (*arm).to_string(),
-        label: results.label(arm),
-        drawing: Drawing::Marked,
-        points: all.iter().map(|(scores, sample)| (scores.depth as f64, sample.median)).collect(),
-        band: all.iter().map(|(scores, sample)| (scores.depth as f64, sample.min, sample.max)).collect(),
-        ending: all.last().map(|(_, sample)| format!("{:.1} %", 100.0 * sample.median)),
-    };
-    let file = results.claims.file();
-    let panel = LinePanel {
-        title: format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size),
-        x: LineQuantity::new("number of layers (log scale)", AxisScale::Log),
-        y: LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent),
-        series: arms.iter().map(series).collect(),
-        level: Some((results.claims.zeros(), "answering class 0 everywhere".into())),
-    };
-    let mut panels = vec![panel];
-    panels.extend(likeness(results)?);
-    let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
-    line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
-}
-
-/// Mean cosines of neighbouring gradients against depth; None where nobody has measured any above 0.
-fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
-    let rows: Vec<NeighbourRow> = results.finished.rows("neighbours.csv")?;
-    let mut series = Vec::new();
-    for arm in &results.claims.arms {
-        let mut depths: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.arm == arm.name) {
-            depths.entry(row.depth).or_default().extend(row.cosine.map(|cosine| cosine.max(0.0)));
-        }
-        let median = |(depth, cosines): (usize, Vec<f64>)| Some((depth as f64, Sample::of(&cosines)?.median));
-        let points: Vec<(f64, f64)> = depths.into_iter().filter_map(median).collect();
-        if !points.is_empty() {
-            let (name, label, drawing) = (arm.name.clone(), arm.label.clone(), Drawing::Marked);
-            series.push(LineSeries { arm: name, label, drawing, points, band: Vec::new(), ending: None });
-        }
-    }
-    Ok((!series.is_empty()).then(|| LinePanel {
-        title: "Untrained: is the slope the same one grid step away?".into(),
-        x: LineQuantity::new("number of layers (log scale)", AxisScale::Log),
-        y: LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Linear),
-        series,
-        level: None,
-    }))
 }
 
 fn cost(results: &Results<'_>) -> Result<Image> {

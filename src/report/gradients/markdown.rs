@@ -1,11 +1,11 @@
 //! The section of the layer's claims in `results/README.md`.
 
-use super::{Results, number};
+use super::{Results, number_or_dash};
 use crate::config::gradients::Part;
 use crate::record::gradients::ClaimRow;
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::{self, Verdict};
-use crate::report::{provenance, spread};
+use crate::report::{markdown, provenance, spread};
 use std::fmt::Write;
 
 /// What a table of each part begins with.
@@ -61,29 +61,27 @@ fn table(text: &mut String, heading: &str, rows: Vec<&ClaimRow>, results: &Resul
         return;
     }
     let _ = writeln!(text, "{heading}\n");
-    let columns = ["of", "measured", "layers", "state", "precision", "n", "smallest", "median", "largest"];
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    // Most tables have no seed that diverged.
+    let diverged = rows.iter().any(|row| row.diverged > 0);
+    let mut columns = vec!["of", "measured", "layers", "state", "precision", "n"];
+    columns.extend(diverged.then_some("diverged"));
+    columns.extend(["smallest", "median", "largest"]);
+    markdown::head(text, &columns);
     let or_nothing = |word: &Option<String>| word.clone().unwrap_or_default();
     for row in rows {
-        let cells = [
+        let mut cells = vec![
             results.label(&row.arm),
             row.metric.replace('_', " "),
             row.depth.map_or(String::new(), |depth| depth.to_string()),
             or_nothing(&row.state),
             or_nothing(&row.precision),
             row.n.to_string(),
-            number(row.min),
-            number(row.median),
-            number(row.max),
         ];
-        let _ = writeln!(text, "| {} |", cells.map(escaped).join(" | "));
+        cells.extend(diverged.then(|| row.diverged.to_string()));
+        cells.extend([row.min, row.median, row.max].map(number_or_dash));
+        markdown::row(text, &cells);
     }
     let _ = writeln!(text);
-}
-
-/// The text of a cell: a bar would end it.
-fn escaped(cell: String) -> String {
-    cell.replace('|', "\\|")
 }
 
 /// Accuracy against depth.
@@ -111,10 +109,10 @@ fn depth(text: &mut String, results: &Results<'_>) {
         "best",
         "rates chosen",
     ];
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    markdown::head(text, &columns);
     for scores in &results.accuracies {
         let sample = scores.sample();
-        let mut rates: Vec<f64> = scores.seeds.iter().map(|seed| seed.learning_rate).collect();
+        let mut rates: Vec<f64> = scores.seeds.iter().filter_map(|seed| seed.learning_rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         let percent = |value: Option<f64>| crate::report::percent(value);
@@ -128,9 +126,13 @@ fn depth(text: &mut String, results: &Results<'_>) {
             percent(sample.map(|s| s.median)),
             percent(sample.map(|s| s.min)),
             percent(sample.map(|s| s.max)),
-            rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+            if rates.is_empty() {
+                "none".into()
+            } else {
+                rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
+            },
         ];
-        let _ = writeln!(text, "| {} |", cells.map(escaped).join(" | "));
+        markdown::row(text, &cells);
     }
     let _ = writeln!(text);
 }

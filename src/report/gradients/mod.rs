@@ -1,5 +1,6 @@
 //! Tables, figures and Markdown of the measurements of the layer's claims.
 
+mod depth;
 mod figures;
 mod flow;
 mod markdown;
@@ -46,10 +47,10 @@ impl Results<'_> {
 pub fn write(store: &Store, claims: &Claims, runs: &Runs, finished: &Finished) -> Result<Report> {
     let results = Results {
         claims,
-        planned: runs.len(),
+        planned: finished.planned(runs),
         finished,
-        rows: claim_rows(claims, finished)?,
-        accuracies: accuracies(claims, &finished.finals)?,
+        rows: claim_rows(claims, runs, finished)?,
+        accuracies: accuracies(claims, &runs.selections, finished)?,
         costs: finished.rows("cost.csv")?,
     };
     write_table(store, &claims.name, &results.rows)?;
@@ -79,7 +80,7 @@ fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
     });
     // An expectation that fits several rows says nothing of any.
     let row = fitting.next().filter(|_| fitting.next().is_none());
-    let value = row.map(|row| match statistic {
+    let value = row.and_then(|row| match statistic {
         Extreme::Max => row.max,
         Extreme::Median => row.median,
         Extreme::Min => row.min,
@@ -105,9 +106,17 @@ fn judge(results: &Results<'_>, limit: &Limit) -> Verdict {
         (None, Some(most)) => text += &format!(" is at most {}", number(*most)),
         (None, None) => {}
     }
-    let found = value.map_or("no single value".into(), number);
+    let mut found = value.map_or("no single value".into(), number);
+    if let Some(row) = row.filter(|row| row.diverged > 0) {
+        found += &format!(" with {} seeds diverged", row.diverged);
+    }
     let verdict = if met { "met" } else { "MISSED" };
     Verdict { text: format!("{text}: measured {found}: {verdict}"), met }
+}
+
+/// A number that may be missing in a table.
+fn number_or_dash(value: Option<f64>) -> String {
+    value.map_or("-".into(), number)
 }
 
 /// A number of any size in a table.

@@ -1,6 +1,6 @@
 //! The closing table of a command.
 
-use super::{Results, number};
+use super::{Results, number_or_dash};
 use crate::record::Store;
 use crate::record::gradients::ClaimRow;
 use crate::report::drawn::{self, Drawn};
@@ -25,9 +25,9 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
             "{:width$} {:>6} {:>13} {:>13} {:>13}{diverged}",
             name(results, row),
             row.n,
-            number(row.min),
-            number(row.median),
-            number(row.max),
+            number_or_dash(row.min),
+            number_or_dash(row.median),
+            number_or_dash(row.max),
         );
     }
     let _ = writeln!(text);

@@ -90,7 +90,7 @@ fn against_parameters(results: &Results<'_>) -> Result<Image> {
             mean: sample.mean,
             low: sample.min,
             high: sample.max,
-            paper: results.experiment.arm(&arm.arm).and_then(|arm| arm.paper),
+            paper: results.paper(&arm.arm),
         })
     };
     let marks: Vec<Mark> = results.arms.iter().filter_map(mark).collect();

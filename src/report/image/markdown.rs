@@ -4,7 +4,7 @@ use super::Results;
 use crate::record::image::ArmResults;
 use crate::report::drawn::{self, Drawn};
 use crate::report::verdict::{self, Verdict};
-use crate::report::{percent, provenance, spread};
+use crate::report::{markdown, percent, provenance, spread};
 use std::fmt::Write;
 
 pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
@@ -60,9 +60,9 @@ fn networks(text: &mut String, results: &Results<'_>) {
     columns.extend(["test top-1", "interval", "best", "worst", "top-5", "cross-entropy"]);
     columns.extend(shown.paper.then_some("paper"));
     columns.push("seconds an epoch");
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    markdown::head(text, &columns);
     for arm in &results.arms {
-        let _ = writeln!(text, "| {} |", cells(results, arm, shown).join(" | "));
+        markdown::row(text, &cells(results, arm, shown));
     }
     let _ = writeln!(text);
 }
@@ -79,7 +79,7 @@ impl Columns {
         let validated = |arm: &ArmResults| arm.sample("validation", "accuracy").is_some();
         Self {
             validation: results.arms.iter().any(validated),
-            paper: results.experiment.arms.iter().any(|arm| arm.paper.is_some()),
+            paper: results.experiment.arms.iter().any(|arm| results.paper(&arm.name).is_some()),
         }
     }
 }
@@ -91,7 +91,7 @@ fn cells(results: &Results<'_>, arm: &ArmResults, columns: Columns) -> Vec<Strin
         results.label(&arm.arm),
         arm.parameters.to_string(),
         sample.map_or(0, |sample| sample.n).to_string(),
-        arm.diverged.to_string(),
+        arm.diverged.len().to_string(),
         spread(arm.sample("train", "accuracy")),
     ];
     cells.extend(columns.validation.then(|| spread(arm.sample("validation", "accuracy"))));
@@ -103,7 +103,7 @@ fn cells(results: &Results<'_>, arm: &ArmResults, columns: Columns) -> Vec<Strin
         spread(arm.sample("test", "top5")),
         arm.sample("test", "cross_entropy").map_or("-".into(), |sample| format!("{:.4}", sample.mean)),
     ]);
-    cells.extend(columns.paper.then(|| percent(results.experiment.arm(&arm.arm).and_then(|arm| arm.paper))));
+    cells.extend(columns.paper.then(|| percent(results.paper(&arm.arm))));
     cells.push(arm.epoch_seconds.map_or("-".into(), |seconds| format!("{seconds:.1}")));
     cells
 }
@@ -123,7 +123,7 @@ fn differences(text: &mut String, results: &Results<'_>) {
          and standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).\n"
     );
     let columns = ["network", "less", "parameters more", "seeds", "difference", "interval", "lowest", "highest"];
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
+    markdown::head(text, &columns);
     for (arm, other, sample) in differences {
         let more = arm.parameters as i64 - other.parameters as i64;
         let interval = sample.confidence_interval();
@@ -137,7 +137,7 @@ fn differences(text: &mut String, results: &Results<'_>) {
             percent(Some(sample.min)),
             percent(Some(sample.max)),
         ];
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+        markdown::row(text, &cells);
     }
     let _ = writeln!(text);
 }

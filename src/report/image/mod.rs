@@ -46,6 +46,11 @@ impl Results<'_> {
         self.experiment.arm(arm).map_or_else(|| arm.to_string(), |arm| arm.label.clone())
     }
 
+    /// The paper's figure for a network; it has none for the sample.
+    fn paper(&self, arm: &str) -> Option<f64> {
+        self.experiment.arm(arm)?.paper.filter(|_| self.data() == self.experiment.dataset.name())
+    }
+
     fn arm(&self, name: &str) -> Option<&ArmResults> {
         self.arms.iter().find(|arm| arm.arm == name)
     }
@@ -90,7 +95,7 @@ fn verdicts(results: &Results<'_>) -> Vec<Verdict> {
         return Vec::new();
     }
     let measured = |name: &str| {
-        results.arm(name).map(|arm| Measured { scores: arm.of("test", "accuracy"), diverged: arm.diverged })
+        results.arm(name).map(|arm| Measured { scores: arm.of("test", "accuracy"), diverged: arm.diverged.len() })
     };
     let judge = |requirement: &Requirement| {
         let Requirement { arm, statistic, at_least, above, .. } = requirement;

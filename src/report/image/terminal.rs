@@ -24,7 +24,10 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
     let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
     for arm in &results.arms {
         let sample = arm.sample("test", "accuracy");
-        let diverged = if arm.diverged > 0 { format!("  {} diverged", arm.diverged) } else { String::new() };
+        let diverged = match arm.diverged.len() {
+            0 => String::new(),
+            diverged => format!("  {diverged} diverged"),
+        };
         let _ = writeln!(
             text,
             "{:width$} {:>10} {:>5} {:>15} {:>15} {:>7} {:>7} {:>7} {:>9}{diverged}",
@@ -35,7 +38,7 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
             spread(arm.sample("test", "top5")),
             percent(sample.map(|s| s.max)),
             percent(sample.map(|s| s.min)),
-            percent(results.experiment.arm(&arm.arm).and_then(|arm| arm.paper)),
+            percent(results.paper(&arm.arm)),
             arm.epoch_seconds.map_or("-".into(), |seconds| format!("{seconds:.1}")),
         );
     }

@@ -5,7 +5,7 @@ use crate::config::Norm;
 use crate::config::robustness::{Arm, AttackSpec};
 use crate::figure::{
     Answer, Attempt, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, GridRow, Image, Outcome, RobustnessPanel,
-    Role, Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy,
+    Role, Series, SizePoint, adversarial_grid, attack_effort, distance_distribution, robust_accuracy, significant,
 };
 use crate::model::ModelConfig;
 use crate::record::robustness::{ATTACKS, ArmMeasurements, ExampleRow};
@@ -245,7 +245,7 @@ fn effort(results: &Results<'_>) -> Result<Image> {
                 }
             }
             if !curves.is_empty() {
-                let title = format!("{attack}, {} {eps}", label(threat.norm));
+                let title = format!("{attack}, {} {}", label(threat.norm), significant(eps));
                 panels.push(EffortPanel { title, x_label: format!("number of {kind}"), curves });
             }
         }
@@ -280,7 +280,8 @@ fn images(results: &Results<'_>) -> Result<Image> {
         }
     }
     ensure!(!rows.is_empty(), "no network is attacked yet");
-    let what = format!("test images drawn at random, attacked in {} up to {eps}, first seed", label(threat.norm));
+    let (norm, most) = (label(threat.norm), significant(eps));
+    let what = format!("test images drawn at random, attacked in {norm} up to {most}, first seed");
     adversarial_grid(&title(results, &what), &rows)
 }
 
@@ -330,7 +331,7 @@ impl Shown {
                     pixels: self.nearest[place].clone(),
                     answer: Answer { class: class.to_string(), confidence: self.numbers[place][2] },
                 },
-                _ => Outcome::Resisted(format!("{} up to {eps}", label(norm))),
+                _ => Outcome::Resisted(format!("{} up to {}", label(norm), significant(eps))),
             };
             Ok(Attempt {
                 arm: arm.name.clone(),

@@ -5,6 +5,7 @@ use crate::record::FinishedRun;
 use crate::record::robustness::{ArmMeasurements, RADII, attacks_made};
 use crate::record::scores::Figure;
 use crate::report::drawn::{self, Drawn};
+use crate::report::markdown::{head, row};
 use crate::report::verdict::{self, Verdict};
 use crate::report::{percent, probability, provenance, spread};
 use std::fmt::Write;
@@ -42,14 +43,6 @@ pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn
     let diverged = results.trainings.iter().filter(|run| run.manifest.diverged_at_step.is_some()).count();
     text += &provenance::render(&runs, diverged, &manifests);
     text
-}
-
-fn head(text: &mut String, columns: &[String]) {
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), " --- |".repeat(columns.len()));
-}
-
-fn row(text: &mut String, cells: &[String]) {
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
 /// What was trained, and the scale of logits that would explain robustness if it differed.
@@ -91,7 +84,7 @@ fn networks(text: &mut String, results: &Results<'_>) {
                 if matched { "yes" } else { "no" }.into(),
                 arm.parameters.to_string(),
                 seeds.to_string(),
-                arm.diverged.to_string(),
+                arm.diverged.len().to_string(),
                 arm.images.to_string(),
                 spread(of("train", "accuracy")),
                 spread(of("validation", "accuracy")),

@@ -22,16 +22,19 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
     let width = results.measured.arms.iter().map(|arm| results.label(&arm.arm).len()).max().unwrap_or(0).max(7);
     let mut header = format!("{:width$} {:>10} {:>5} {:>8}", "model", "parameters", "seeds", "attacked");
     for (name, _) in &columns {
-        let _ = write!(header, " {name:>15}");
+        let _ = write!(header, " {name:>0$}", room(name));
     }
     let _ = writeln!(text, "{header}\n{}", "-".repeat(header.len()));
     for arm in &results.measured.arms {
         let seeds = arm.values.values().map(Vec::len).max().unwrap_or(0);
         let _ = write!(text, "{:width$} {:>10} {seeds:>5} {:>8}", results.label(&arm.arm), arm.parameters, arm.images);
-        for (_, figure) in &columns {
-            let _ = write!(text, " {:>15}", spread(arm.sample(figure)));
+        for (name, figure) in &columns {
+            let _ = write!(text, " {:>1$}", spread(arm.sample(figure)), room(name));
         }
-        let diverged = if arm.diverged > 0 { format!("  {} diverged", arm.diverged) } else { String::new() };
+        let diverged = match arm.diverged.len() {
+            0 => String::new(),
+            diverged => format!("  {diverged} diverged"),
+        };
         let _ = writeln!(text, "{diverged}");
     }
     if let Some(missing) = results.missing() {
@@ -52,6 +55,11 @@ pub(super) fn render(store: &Store, results: &Results<'_>, verdicts: &[Verdict],
     text += &drawn::missing(drawn);
     let _ = writeln!(text, "\nfigures, tables and runs are in {}", store.root().display());
     text
+}
+
+/// Width of a column: a size such as 8/255 has many digits.
+fn room(name: &str) -> usize {
+    name.len().max(15)
 }
 
 /// Heading and figure of each column.

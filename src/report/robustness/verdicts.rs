@@ -19,7 +19,7 @@ fn judge(results: &Results<'_>, requirement: &Requirement) -> Verdict {
     let measured = |arm: &str| {
         let arm = results.measured.arm(arm)?;
         let scores = arm.values.get(&figure).map_or(&[][..], Vec::as_slice);
-        Some(Measured { scores, diverged: arm.diverged })
+        Some(Measured { scores, diverged: arm.diverged.len() })
     };
     let wanted = Wanted {
         what: describe(results, requirement),
