@@ -5,6 +5,7 @@ use crate::config::arms::is_plain;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
+use crate::model::weights::Hints;
 use crate::rng::Seed;
 use crate::train::FitConfig;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,9 @@ pub enum WeightsSource {
         path: PathBuf,
         /// What it holds, in hexadecimal.
         sha256: String,
+        /// What it does not say about itself.
+        #[serde(default, skip_serializing_if = "Hints::is_empty")]
+        hints: Hints,
     },
 }
 
