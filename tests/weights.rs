@@ -130,9 +130,13 @@ fn layers_of_a_mixer_that_are_numbered_as_they_run_go_where_they_run() {
     // With 64 tokens and 64 channels shapes do not tell which half comes first.
     save(&sandbox.path("timm.safetensors"), &timm);
     let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", "timm.safetensors"];
-    let told = sandbox.error(&[&evaluate[..], ARM].concat());
-    assert!(told.contains("--order") && told.contains("mlp_channels") && told.contains("mlp_tokens"), "{told}");
-    let order = ["--order", "mlp_tokens,mlp_channels"];
+    let refused = |order: &[&str]| sandbox.error(&[&evaluate[..], ARM, order].concat());
+    // A norm before blocks that end with one has the same shapes.
+    let told = refused(&[]);
+    assert!(told.contains("may be blocks or norm; say --order blocks,norm"), "{told}");
+    let told = refused(&["--order", "blocks,norm"]);
+    assert!(told.contains("may be blocks.0.mlp_channels or blocks.0.mlp_tokens"), "{told}");
+    let order = ["--order", "blocks,norm,mlp_tokens,mlp_channels"];
     assert_eq!(score("timm.safetensors", &order), expected, "with an order");
 }
 
@@ -264,6 +268,28 @@ fn norms_and_convolutions_of_another_program_go_to_their_layers() -> anyhow::Res
     };
     weights::load_with(&model.parameters, weights::read(&sandbox.path("resnet.safetensors"))?, &hints)?;
     for ((name, read), (_, saved)) in stored(&model).iter().zip(&named) {
+        assert_eq!(values(read), values(saved), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_residual_network_that_declares_its_projections_last_is_read() -> anyhow::Result<()> {
+    let saved = ImageModelConfig::Resnet32.build([32, 32, 3], 10, Seed(3), &Device::Cpu)?;
+    let named = stored(&saved);
+    // conv1, bn1, conv2, bn2, shortcut: the order of most programs, and a name of many.
+    let place = |name: &str| {
+        let order = ["conv1", "bn1", "conv2", "bn2", "shortcut.0", "shortcut.1"];
+        let (block, rest) = name.split_at(name.find("layer").map_or(0, |_| "layer1.0.".len()));
+        let inside = order.iter().position(|part| rest.starts_with(part)).unwrap_or(9);
+        (if name.starts_with("linear") { "z".into() } else { block.to_string() }, inside)
+    };
+    let mut foreign = renamed(&named, |name| name.replace("downsample", "shortcut").replace("fc.", "linear."));
+    foreign.sort_by_key(|(name, _)| place(name));
+    let read = ImageModelConfig::Resnet32.build([32, 32, 3], 10, Seed(4), &Device::Cpu)?;
+    let file = weights::parse(&zip(&state_dict(&foreign), Protocol::Two), Path::new("resnet.pt"))?;
+    weights::load(&read.parameters, file)?;
+    for ((name, read), (_, saved)) in stored(&read).iter().zip(&named) {
         assert_eq!(values(read), values(saved), "{name}");
     }
     Ok(())

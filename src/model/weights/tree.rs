@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn layers_of_resnets_run_with_their_norms() -> candle_core::Result<()> {
         let names = executed(&ImageModelConfig::Resnet32.build([32, 32, 3], 10, Seed(0), &Device::Cpu)?);
-        assert_eq!(names[..6], ["conv1", "bn1", "layer1.0.conv1", "layer1.0.bn1", "layer1.0.conv2", "layer1.0.bn2"]);
-        assert_eq!(names[6..8], ["layer1.0.downsample.0", "layer1.0.downsample.1"]);
+        assert_eq!(names[..4], ["conv1", "bn1", "layer1.0.downsample.0", "layer1.0.downsample.1"]);
+        assert_eq!(names[4..8], ["conv1", "bn1", "conv2", "bn2"].map(|name| format!("layer1.0.{name}")));
         assert_eq!(names.last().map(String::as_str), Some("fc"));
         let config = ModelConfig::Resnet(ResNetConfig { width: 4, blocks: 2 });
         let names = executed(&config.build(2, 2, Seed(0), &Device::Cpu)?);
