@@ -99,5 +99,5 @@ fn slice(bytes: &[u8], at: usize, length: usize) -> Result<&[u8]> {
 }
 
 fn number(bytes: &[u8], at: usize, width: usize) -> Result<usize> {
-    Ok(slice(bytes, at, width)?.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    Ok(slice(bytes, at, width)?.iter().rev().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
 }

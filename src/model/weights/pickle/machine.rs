@@ -1,114 +1,14 @@
-//! A pickle machine that only builds data: it imports nothing and calls nothing.
-//!
-//! Values lie in one list and refer to each other by their places there. So nothing recurses and nothing is copied, and a
-//! structure that is deep, or doubled again and again by its memo, costs what its bytes cost.
+//! The instructions of a pickle.
 
+use super::input::Input;
+use super::{Id, Value};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
 
-/// More instructions than the checkpoint of the deepest network here has, optimizer included. Each makes at most one
-/// value of 40 bytes.
-const MOST_INSTRUCTIONS: usize = 1 << 22;
-
-/// The place of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Id(usize);
-
-/// What a pickle may hold, as far as checkpoints need it.
-#[derive(Debug)]
-pub enum Value<'a> {
-    /// An integer of up to 64 bits.
-    Int(i64),
-    /// A longer one: its bytes, little-endian.
-    Long(&'a [u8]),
-    Bool(bool),
-    Text(&'a str),
-    /// A class or function by its name.
-    Global {
-        module: &'a str,
-        name: &'a str,
-    },
-    Tuple(Vec<Id>),
-    List(Vec<Id>),
-    /// An ordered dictionary as well.
-    Dict(Vec<(Id, Id)>),
-    /// What a call would have made.
-    Made {
-        by: Id,
-        from: Id,
-        state: Option<Id>,
-    },
-    /// Data outside the pickle.
-    Outside(Id),
-    /// None, numbers with a fraction, bytes, sets.
-    Other,
-}
-
-/// A read pickle.
-#[derive(Debug)]
-pub struct Pickle<'a> {
-    values: Vec<Value<'a>>,
-    root: Id,
-}
-
-impl<'a> Pickle<'a> {
-    /// Reads the pickle that the bytes begin with; also says how many bytes it has.
-    ///
-    /// # Errors
-    /// When it is broken, has instructions that checkpoints do not need, or too many.
-    pub fn read(bytes: &'a [u8]) -> Result<(Self, usize)> {
-        let input = Input { bytes, at: 0 };
-        let mut machine =
-            Machine { input, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
-        for _ in 0..MOST_INSTRUCTIONS {
-            let at = machine.input.at;
-            let ended = machine.step().with_context(|| format!("its pickle is broken at byte {at}"))?;
-            if let Some(root) = ended {
-                return Ok((Self { values: machine.values, root }, machine.input.at));
-            }
-        }
-        bail!("its pickle has more than {MOST_INSTRUCTIONS} instructions")
-    }
-
-    pub fn root(&self) -> Id {
-        self.root
-    }
-
-    pub fn values(&self) -> &[Value<'a>] {
-        &self.values
-    }
-
-    pub fn value(&self, id: Id) -> &Value<'a> {
-        &self.values[id.0]
-    }
-
-    pub fn text(&self, id: Id) -> Option<&'a str> {
-        if let Value::Text(text) = self.value(id) { Some(text) } else { None }
-    }
-
-    /// An integer that is no less than 0.
-    pub fn count(&self, id: Id) -> Option<usize> {
-        if let Value::Int(count) = self.value(id) { usize::try_from(*count).ok() } else { None }
-    }
-
-    pub fn tuple(&self, id: Id) -> Option<&[Id]> {
-        if let Value::Tuple(items) = self.value(id) { Some(items) } else { None }
-    }
-
-    pub fn dict(&self, id: Id) -> Option<&[(Id, Id)]> {
-        if let Value::Dict(entries) = self.value(id) { Some(entries) } else { None }
-    }
-
-    /// The entry under a text; the last one, as in Python.
-    pub fn entry(&self, dict: Id, key: &str) -> Option<Id> {
-        let mut entries = self.dict(dict)?.iter().rev();
-        entries.find(|(name, _)| self.text(*name) == Some(key)).map(|(_, value)| *value)
-    }
-}
-
-struct Machine<'a> {
+/// The state of a machine.
+pub(super) struct Machine<'a> {
     input: Input<'a>,
-    values: Vec<Value<'a>>,
+    pub(super) values: Vec<Value<'a>>,
     stack: Vec<Id>,
     /// Heights of the stack.
     marks: Vec<usize>,
@@ -116,8 +16,18 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let input = Input::new(bytes);
+        Self { input, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+    }
+
+    /// Bytes that were read.
+    pub(super) fn at(&self) -> usize {
+        self.input.at
+    }
+
     /// Carries out one instruction; the last one gives the result.
-    fn step(&mut self) -> Result<Option<Id>> {
+    pub(super) fn step(&mut self) -> Result<Option<Id>> {
         match self.input.byte()? {
             b'.' => return self.pop().map(Some),
             0x80 => drop(self.input.take(1)?),
@@ -327,93 +237,4 @@ fn long(bytes: &[u8]) -> Value<'_> {
     let mut whole = [sign; 8];
     whole[..bytes.len()].copy_from_slice(bytes);
     Value::Int(i64::from_le_bytes(whole))
-}
-
-struct Input<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Input<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let left = &self.bytes[self.at..];
-        let taken = left.get(..length).context("it ends too soon")?;
-        self.at += length;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        Ok(self.take(1)?[0])
-    }
-
-    /// A number without a sign, little-endian.
-    fn number(&mut self, width: usize) -> Result<usize> {
-        let number = self.take(width)?.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        usize::try_from(number).context("a length is beyond this machine")
-    }
-
-    fn line(&mut self) -> Result<&'a str> {
-        let end = self.bytes[self.at..].iter().position(|byte| *byte == b'\n').context("it ends too soon")?;
-        let line = self.take(end + 1)?;
-        std::str::from_utf8(&line[..end]).context("a name is not UTF-8")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problem(bytes: &[u8]) -> String {
-        format!("{:#}", Pickle::read(bytes).expect_err("a broken pickle"))
-    }
-
-    #[test]
-    fn nested_tuples_are_as_deep_as_they_like() {
-        let bytes = [&b"\x80\x02)"[..], &vec![0x85; 1_000_000], b"."].concat();
-        let (pickle, length) = Pickle::read(&bytes).expect("a deep pickle");
-        assert_eq!((length, pickle.values().len()), (bytes.len(), 1_000_001));
-    }
-
-    #[test]
-    fn doubling_by_the_memo_costs_nothing() {
-        let mut bytes = b"\x80\x02)q\0".to_vec();
-        for place in 1..=60 {
-            bytes.extend([b'h', place - 1, b'h', place - 1, 0x86, b'q', place]);
-        }
-        bytes.push(b'.');
-        let (pickle, _) = Pickle::read(&bytes).expect("2 to the power of 60 empty tuples");
-        assert_eq!(pickle.values().len(), 61);
-    }
-
-    #[test]
-    fn endless_pickles_and_lengths_beyond_the_file_are_refused() {
-        assert!(problem(&vec![b'N'; MOST_INSTRUCTIONS + 1]).contains("instructions"));
-        assert!(problem(&[b"N"[..].to_vec(), vec![0x94; MOST_INSTRUCTIONS]].concat()).contains("instructions"));
-        for bytes in [&b"X\xff\xff\xff\xff"[..], b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff", b"\x8b\xff\xff\xff\x7f", b""]
-        {
-            assert!(problem(bytes).contains("it ends too soon"), "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn broken_stacks_are_refused() {
-        for bytes in [&b"."[..], b"t.", b"R.", b"(R.", b"h\0.", b"N(0.", b"}(Nu.", b"NNR", b"c\n", b"a", b"I1\n."] {
-            problem(bytes);
-        }
-    }
-
-    #[test]
-    fn lists_grow_after_they_were_remembered_and_ordered_dictionaries_keep_their_order() {
-        let (pickle, _) = Pickle::read(b"\x80\x02]q\0K\x01ah\0\x86.").expect("a list twice");
-        let [first, second] = pickle.tuple(pickle.root()).expect("a tuple") else { panic!("two lists") };
-        assert_eq!(first, second);
-        assert!(matches!(pickle.value(*first), Value::List(items) if items.len() == 1));
-        let ordered = b"\x80\x02ccollections\nOrderedDict\n)R(X\x01\0\0\0bK\x02X\x01\0\0\0aJ\xff\xff\xff\xffu.";
-        let (pickle, _) = Pickle::read(ordered).expect("a dictionary");
-        let keys: Vec<_> =
-            pickle.dict(pickle.root()).expect("entries").iter().map(|(key, _)| pickle.text(*key)).collect();
-        assert_eq!(keys, [Some("b"), Some("a")]);
-        assert_eq!(pickle.entry(pickle.root(), "b").and_then(|id| pickle.count(id)), Some(2));
-        assert_eq!(pickle.entry(pickle.root(), "a").and_then(|id| pickle.count(id)), None);
-    }
 }
