@@ -33,9 +33,8 @@ impl Foreign {
 
     /// Sets the parameters of a model from a file.
     pub(in crate::cli) fn load(&self, parameters: &Parameters, path: &Path, hints: &Hints) -> Result<()> {
-        let name = || format!("--weights {}", path.display());
-        let read = weights::read(path).with_context(name)?;
-        let assignment = weights::load_with(parameters, read, hints).with_context(name)?;
+        let assignment = weights::load_with(parameters, weights::read(path)?, hints);
+        let assignment = assignment.with_context(|| format!("--weights {}", path.display()))?;
         if self.verbose {
             tell(&assignment);
         }

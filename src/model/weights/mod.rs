@@ -178,7 +178,7 @@ fn matched<'p>(
         return Ok(Vec::new());
     }
     if found.is_empty() {
-        let names: Vec<&str> = section.named().map(|(name, _)| name).take(SHOWN).collect();
+        let names: Vec<&str> = section.named().map(|(name, _)| name.get(..80).unwrap_or(name)).take(SHOWN).collect();
         bail!(
             "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; say --map FILE",
             names.join(", ")
