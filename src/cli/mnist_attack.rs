@@ -1,6 +1,7 @@
 //! `han-exp mnist-attack`
 
 use super::data::ImageSource;
+use super::evaluate::Foreign;
 use super::{Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
 use crate::config::robustness::{
     AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource, size,
@@ -11,11 +12,11 @@ use crate::evaluate::attack::{Attack, Norm, ROWS, Stop};
 use crate::experiment::progress::Progress;
 use crate::experiment::robustness::{Attacker, CLASSES, Export, Trainer};
 use crate::experiment::scheduler::{Batch, Scheduler};
-use crate::model::weights;
 use crate::report::{self, Remembered};
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::{ArgAction, Args};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -49,9 +50,11 @@ pub(super) struct Setting {
     #[arg(long, value_delimiter = ',', value_name = "MODEL,..")]
     models: Option<Vec<String>>,
     /// Attack these weights (.safetensors, or a PyTorch state dict) instead of training: FILE for the only model,
-    /// MODEL=FILE for one of several
-    #[arg(long, value_delimiter = ',', value_name = "[MODEL=]FILE,..")]
-    weights: Vec<WeightsFile>,
+    /// MODEL=FILE for one of several. A FILE that exists as typed, with commas and equals signs, is taken as one
+    #[arg(long, value_name = "[MODEL=]FILE,..")]
+    weights: Vec<OsString>,
+    #[command(flatten)]
+    foreign: Foreign,
     /// mnist or fashion-mnist
     #[arg(long, value_parser = dataset, value_name = "NAME")]
     dataset: Option<Dataset>,
@@ -175,25 +178,35 @@ impl Setting {
         let data = images::load(experiment.dataset, &self.source.options())?;
         let set = experiment.image_set(data.is_sample(), data.hash());
         let all = experiment.trainings(&set, data.train.len(), device)?;
-        let mut attacks = experiment.attacks(&all, &self.weights, &set, data.test.len(), device)?;
+        let given: Vec<WeightsFile> = self.weights.iter().flat_map(|value| WeightsFile::list(value)).collect();
+        let mut attacks = experiment.attacks(&all, &given, &set, data.test.len(), device)?;
         attacks.iter_mut().for_each(|attack| attack.precision = self.precision);
-        attacks.iter().try_for_each(|attack| check_weights(attack, data.test.features()))?;
+        self.check_weights(&mut attacks, data.test.features())?;
         // What is given as a file need not be trained.
         let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));
         let trainings = all.into_iter().filter(needed).collect();
         Ok(Plan { experiment, data, trainings, attacks })
     }
-}
 
-/// Weights of another network are told before anything is trained.
-fn check_weights(attack: &AttackSpec, inputs: usize) -> Result<()> {
-    let WeightsSource::File { path, .. } = &attack.weights else { return Ok(()) };
-    let model = attack.model.build(inputs, CLASSES, attack.seed, &Device::Cpu)?;
-    let read = weights::read(path)?;
-    let name = || format!("--weights {}={}", attack.arm, path.display());
-    weights::load(&model.parameters, read).with_context(name)?;
-    ensure!(model.parameters.all_finite()?, "{}: a weight is not a finite number", name());
-    Ok(())
+    /// Weights of another network are told before anything is trained.
+    fn check_weights(&self, attacks: &mut [AttackSpec], inputs: usize) -> Result<()> {
+        let given = self.foreign.hints()?;
+        let mut checked: Vec<String> = Vec::new();
+        for attack in attacks {
+            let WeightsSource::File { path, hints, .. } = &mut attack.weights else { continue };
+            hints.clone_from(&given);
+            if !checked.contains(&attack.arm) {
+                let model = attack.model.build(inputs, CLASSES, attack.seed, &Device::Cpu)?;
+                self.foreign.load(&model.parameters, path, hints).with_context(|| format!("model {}", attack.arm))?;
+                checked.push(attack.arm.clone());
+            }
+        }
+        ensure!(
+            given.is_empty() || checked.len() < 2,
+            "--key, --order and --map are about one file of --weights, not two"
+        );
+        Ok(())
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit> {

@@ -1,10 +1,12 @@
 //! `han-exp evaluate mixer`
 
+use super::Foreign;
+use crate::cli::Exit;
 use crate::cli::data::ImageSource;
 use crate::cli::mixer::{EXPERIMENT, dataset};
-use crate::cli::{Exit, tell};
 use crate::config::ProfileName;
 use crate::config::image::{Blocks, Flags, ImageFile};
+use crate::console::answer;
 use crate::data::images;
 use crate::data::source::Dataset;
 use crate::device::DeviceChoice;
@@ -30,9 +32,11 @@ pub(super) struct Arguments {
     /// Number of Han blocks behind them [default: that of the arm]
     #[arg(long, value_name = "N")]
     han_blocks: Option<Blocks>,
-    /// .safetensors, or a PyTorch state dict (.pt, .pth, .pkl) in the zip or the legacy format
-    #[arg(long, value_name = "FILE")]
+    /// .safetensors, a PyTorch state dict (.pt, .pth, .pkl) in the zip or the legacy format, or the directory of a run
+    #[arg(long, value_name = "FILE|RUN")]
     weights: PathBuf,
+    #[command(flatten)]
+    foreign: Foreign,
     /// cifar10, cifar100, stl10 or imagenet32 [default: cifar10]
     #[arg(long, value_parser = dataset, value_name = "NAME")]
     dataset: Option<Dataset>,
@@ -61,14 +65,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let shape = data.test.shape;
     let image = [shape.height, shape.width, shape.channels];
     let model = arm.model.build(image, experiment.dataset.classes(), Seed(0), &device)?;
-    let name = arguments.weights.display();
-    let tensors = weights::read(&arguments.weights)?;
-    weights::load(&model.parameters, tensors).with_context(|| format!("--weights {name}"))?;
-    ensure!(model.parameters.all_finite()?, "--weights {name}: a weight is not a finite number");
+    let weights = weights::file_at(&arguments.weights);
+    let name = weights.display();
+    arguments.foreign.load(&model.parameters, &weights, &arguments.foreign.hints()?)?;
 
     let test = Parts::test(&experiment.image_set(data.is_sample(), data.hash()), &data, &device);
     let score = score(model.frozen.as_ref(), &test)?;
-    tell(&format!(
+    let finite = score.cross_entropy.is_finite();
+    ensure!(finite, "--weights {name}: the outputs of the network are not finite numbers");
+    answer(&format!(
         "{name}: {}, {} parameters, data {}\ntest  top-1 {:6.2} %   top-5 {:6.2} %   cross-entropy {:.6}   {} images\n",
         arm.label,
         model.parameters.count(),
@@ -77,6 +82,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         100.0 * score.top5,
         score.cross_entropy,
         score.images,
-    ));
+    ))?;
     Ok(Exit::Success)
 }

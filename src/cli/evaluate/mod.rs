@@ -1,7 +1,10 @@
 //! `han-exp evaluate`
 
 mod checkerboard;
+mod foreign;
 mod mixer;
+
+pub(super) use foreign::Foreign;
 
 use super::Exit;
 use anyhow::Result;

@@ -5,7 +5,9 @@ use super::overrides::WeightsFile;
 use super::run::{AttackSpec, ImageSet, Precision, Stopping, TrainingSpec, WeightsSource};
 use crate::data::source::{self, Dataset};
 use crate::evaluate::attack::{Attack, Norm, Stop};
+use crate::files;
 use crate::model::ModelConfig;
+use crate::model::weights::{self, Hints};
 use crate::rng::Seed;
 use crate::train::{FitConfig, Sampling};
 use anyhow::{Context, Result, bail, ensure};
@@ -211,10 +213,10 @@ impl Robustness {
         }
     }
 
-    fn given(&self, weights: &[WeightsFile]) -> Result<Vec<(String, WeightsSource)>> {
+    fn given(&self, files: &[WeightsFile]) -> Result<Vec<(String, WeightsSource)>> {
         let known = self.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut given: Vec<(String, WeightsSource)> = Vec::new();
-        for WeightsFile { arm, path } in weights {
+        for WeightsFile { arm, path } in files {
             let name = match (arm, self.arms.as_slice()) {
                 (Some(name), _) if self.arm(name).is_some() => name.clone(),
                 (None, [only]) => only.name.clone(),
@@ -223,8 +225,10 @@ impl Robustness {
             ensure!(given.iter().all(|(other, _)| other != &name), "--weights: {name} is given twice");
             let told = "use a path in UTF-8: every run notes it down";
             ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
-            let bytes = std::fs::read(path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
-            given.push((name, WeightsSource::File { path: path.clone(), sha256: source::sha256(&bytes) }));
+            let path = weights::file_at(path);
+            let bytes = files::read(&path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
+            let sha256 = source::sha256(&bytes);
+            given.push((name, WeightsSource::File { path, sha256, hints: Hints::default() }));
         }
         Ok(given)
     }

@@ -8,6 +8,7 @@ use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm};
 use crate::model::Size;
 use anyhow::{Result, bail};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// Flags, applied over a file and its profile.
@@ -89,15 +90,38 @@ pub struct WeightsFile {
     pub path: PathBuf,
 }
 
-impl std::str::FromStr for WeightsFile {
-    type Err = String;
+impl WeightsFile {
+    /// The files of a flag's value, `[MODEL=]FILE,..`. A file that is there under the name as typed wins, with its commas and
+    /// equals signs; a name that is not UTF-8 is always that of one file.
+    pub fn list(value: &OsStr) -> Vec<Self> {
+        let Some(mut text) = value.to_str() else { return vec![Self { arm: None, path: value.into() }] };
+        let mut files = Vec::new();
+        loop {
+            // From the longest name that may be meant to the shortest.
+            let ends = std::iter::once(text.len()).chain(text.rmatch_indices(',').map(|(comma, _)| comma));
+            let there = ends.clone().find_map(|end| Some((end, Self::there(&text[..end])?)));
+            let first = ends.last().unwrap_or(text.len());
+            let (end, file) = there.unwrap_or_else(|| (first, Self::typed(&text[..first])));
+            files.push(file);
+            match text.get(end + 1..) {
+                Some(rest) => text = rest,
+                None => return files,
+            }
+        }
+    }
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    /// The file of that name, if it is there.
+    fn there(text: &str) -> Option<Self> {
+        let whole = Self { arm: None, path: text.into() };
+        [whole, Self::typed(text)].into_iter().find(|file| file.path.exists())
+    }
+
+    fn typed(text: &str) -> Self {
         let plain =
             |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         match text.split_once('=') {
-            Some((arm, path)) if plain(arm) => Ok(Self { arm: Some(arm.into()), path: path.into() }),
-            _ => Ok(Self { arm: None, path: text.into() }),
+            Some((arm, path)) if plain(arm) => Self { arm: Some(arm.into()), path: path.into() },
+            _ => Self { arm: None, path: text.into() },
         }
     }
 }

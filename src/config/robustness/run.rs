@@ -6,6 +6,7 @@ use crate::config::run::fit_problem;
 use crate::data::source::Dataset;
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
+use crate::model::weights::Hints;
 use crate::rng::Seed;
 use crate::train::FitConfig;
 use anyhow::Result;
@@ -79,6 +80,9 @@ pub enum WeightsSource {
         path: PathBuf,
         /// What it holds, in hexadecimal.
         sha256: String,
+        /// What it does not say about itself.
+        #[serde(default, skip_serializing_if = "Hints::is_empty")]
+        hints: Hints,
     },
 }
 

@@ -13,7 +13,9 @@ use crate::evaluate::attack::{
 };
 use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, check_sandwich};
 use crate::experiment::scheduler::{Runner, Tick};
-use crate::model::{Model, weights};
+use crate::files;
+use crate::model::Model;
+use crate::model::weights::{self, Hints};
 use crate::record::robustness::{AttackRecord, RADII};
 use crate::record::{Ending, EvaluationRow, Store};
 use crate::rng::Seed;
@@ -163,13 +165,8 @@ impl Attacker<'_> {
 
     fn load(&self, spec: &AttackSpec, device: &Device) -> Result<Loaded> {
         let model = spec.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
-        let path = match &spec.weights {
-            WeightsSource::File { path, sha256 } => {
-                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-                let found = source::sha256(&bytes);
-                ensure!(found == *sha256, "{} has changed: its SHA-256 is {found}, was {sha256}", path.display());
-                path.clone()
-            }
+        let (path, hints) = match &spec.weights {
+            WeightsSource::File { path, hints, .. } => (path.clone(), hints.clone()),
             WeightsSource::Trained(training) => {
                 let run = self.store.find(training.as_ref())?.finished();
                 let run = run.with_context(|| {
@@ -178,11 +175,17 @@ impl Attacker<'_> {
                 if let Some(step) = run.manifest.diverged_at_step {
                     return Ok(Loaded::Diverged { parameters: model.parameters.count(), step });
                 }
-                run.directory.join("weights.safetensors")
+                (run.directory.join("weights.safetensors"), Hints::default())
             }
         };
-        let read = weights::read(&path)?;
-        weights::load(&model.parameters, read).with_context(|| format!("weights of {}", path.display()))?;
+        let bytes = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if let WeightsSource::File { sha256, .. } = &spec.weights {
+            let found = source::sha256(&bytes);
+            ensure!(found == *sha256, "{} has changed: its SHA-256 is {found}, was {sha256}", path.display());
+        }
+        let read = weights::parse(&bytes, &path)?;
+        weights::load_with(&model.parameters, read, &hints)
+            .with_context(|| format!("weights of {}", path.display()))?;
         Ok(Loaded::Model(Box::new(model)))
     }
 

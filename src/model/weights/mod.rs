@@ -1,206 +1,203 @@
-//! Foreign weights: .safetensors files and PyTorch state dicts, matched to a model by the order and shape of layers.
+//! Foreign weights: .safetensors files and PyTorch checkpoints, matched to a model.
 //!
-//! Names differ between programs (`feature.4.vector`, `4.vector`, `classifer.weight`), the order of layers does not. So
-//! tensors are grouped by layer, the part of the name before its last dot, and the groups are matched to the model's
-//! in order. Inside a layer the last part of the name tells the role.
+//! Names differ between programs (`feature.4.vector`, `4.vector`, `classifer.weight`); the order in which layers run does
+//! not. So tensors are grouped by layer, the part of the name before its last dot, and inside a layer the last part of the
+//! name tells the role. Layers with the model's own names are matched by name, others by the order in which they run. A
+//! .safetensors file has lost that order: where numbers in names and shapes do not tell it, the file is refused and
+//! [`Hints`] have to.
 
+mod arrange;
+mod content;
+mod hints;
+mod layer;
+mod matching;
 mod pickle;
+mod torch;
+mod tree;
+mod zip;
+
+pub use content::Weights;
+pub use hints::Hints;
 
 use crate::nn::Parameters;
 use crate::nn::params::Stored;
-use anyhow::{Context, Result, bail};
-use candle_core::{Device, Tensor};
-use std::collections::HashMap;
-use std::path::Path;
+use anyhow::{Context, Result, bail, ensure};
+use candle_core::{DType, Tensor};
+use content::{Content, Section};
+use layer::{Layer, Order, is_parameter, layer_of, layers, same_shape};
+use matching::Matching;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
-/// The tensors of a weights file.
-#[derive(Debug)]
-pub struct Weights {
-    tensors: Vec<(String, Tensor)>,
-    order: Order,
-}
-
-/// What the order of the tensors in a file means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// Nothing: .safetensors keys are sorted as text.
-    Sorted,
-    /// That of the layers, in a PyTorch state dict.
-    Layers,
-}
+/// Names that a message lists.
+const SHOWN: usize = 12;
 
 /// Reads a file by its contents, not its name: safetensors, PyTorch's zip format or its legacy format.
 ///
-/// Nothing in a pickle is executed.
+/// # Errors
+/// When the file cannot be read, is damaged, or holds no weights.
 pub fn read(path: &Path) -> Result<Weights> {
+    let bytes = crate::files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&bytes, path)
+}
+
+/// The weights of a run, given by its directory, or else the file itself.
+pub fn file_at(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("weights.safetensors") } else { path.to_path_buf() }
+}
+
+/// [`read`] of bytes that are in memory already; messages name the file.
+///
+/// Nothing in a pickle is executed, and no part of a file makes more of itself than its bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Weights> {
     let name = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    let tensors = if bytes.starts_with(b"PK") {
-        pickle::read_zip(path)
-    } else if bytes.starts_with(pickle::LEGACY_MAGIC) {
-        pickle::read_legacy(&bytes)
-    } else if bytes.get(8) == Some(&b'{') {
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
-        let tensors = tensors.with_context(|| format!("{name} is not a sound safetensors file"))?;
-        return Ok(Weights { tensors: tensors.into_iter().collect(), order: Order::Sorted });
+    if bytes.get(8) == Some(&b'{') {
+        let section = content::read_safetensors(bytes);
+        let section = section.with_context(|| format!("{name} is not a sound safetensors file"))?;
+        return Ok(Weights { sections: vec![section], order: Order::Lost });
+    }
+    let sections = if bytes.starts_with(zip::MAGIC) {
+        torch::read_zip(bytes)
+    } else if torch::is_legacy(bytes) {
+        torch::read_legacy(bytes)
     } else {
         bail!("{name} is neither a safetensors file nor a PyTorch state dict (torch.save of model.state_dict())");
     };
-    let tensors = tensors.with_context(|| format!("{name} cannot be read as a PyTorch state dict"))?;
-    Ok(Weights { tensors, order: Order::Layers })
+    let sections = sections.with_context(|| format!("{name} cannot be read as a PyTorch state dict"))?;
+    Ok(Weights { sections, order: Order::Declared })
+}
+
+/// Where the tensors of a model came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assignment {
+    /// In the order in which layers run.
+    pub placed: Vec<Placed>,
+    /// Names of tensors in the file that are none of the model's.
+    pub left_aside: Vec<String>,
+}
+
+/// Where a tensor of the model came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The model's name.
+    pub name: String,
+    /// The file's name.
+    pub from: String,
+    /// The shape that the model stores it in.
+    pub shape: Vec<usize>,
 }
 
 /// Sets the parameters of a model.
 ///
 /// # Errors
-/// When layers are missing or too many, or a tensor has the wrong shape: with its name, what was expected and what was
-/// found. The model is then unchanged.
+/// When layers are missing or too many, a tensor has the wrong shape or is not of finite numbers, or the order of layers is
+/// not known: with its name, what was expected and what was found. The model is then unchanged.
 pub fn load(parameters: &Parameters, weights: Weights) -> Result<()> {
-    let mut wanted: Vec<Stored> = parameters.iter().flat_map(|p| p.stored.iter().cloned()).collect();
-    // One parameter of the model may be several layers; the tensors of a layer keep their order.
-    wanted.sort_by_key(|part| natural_key(layer_of(&part.name)));
-    let wanted = wanted.iter().map(|part| (part.name.as_str(), part.shape.as_slice())).collect::<Vec<_>>();
-    let Weights { mut tensors, order } = weights;
-    tensors.retain(|(name, _)| is_parameter(name));
-    if order == Order::Layers
-        && let Ok(matched) = match_layers(&wanted, &tensors)
-    {
-        return Ok(parameters.assign(&matched)?);
+    load_with(parameters, weights, &Hints::default()).map(drop)
+}
+
+/// [`load`] with what the file does not say about itself.
+///
+/// # Errors
+/// As [`load`], and when a hint names what is not there.
+pub fn load_with(parameters: &Parameters, weights: Weights, hints: &Hints) -> Result<Assignment> {
+    let order = weights.order;
+    let section = weights.section(hints.key.as_deref())?;
+    let stored: Vec<&Stored> = parameters.iter().flat_map(|parameter| &parameter.stored).collect();
+    let mut pairs = mapped(&stored, &section, &hints.map)?;
+    pairs.extend(matched(&stored, &section, order, hints, &pairs)?);
+    let dtype = parameters.iter().next().map_or(DType::F32, |parameter| parameter.var.dtype());
+    let stored: HashMap<&str, &Stored> = stored.iter().map(|part| (part.name.as_str(), *part)).collect();
+    let mut left: BTreeMap<&str, &Content> = section.named().collect();
+    let (mut values, mut assignment) = (HashMap::new(), Assignment::default());
+    for (name, from) in pairs {
+        let part = stored.get(name).with_context(|| format!("the model has no {name}"))?;
+        let content = left.remove(from).with_context(|| format!("{from} is taken twice"))?;
+        let value = sound(content.tensor(from)?, from, dtype)?;
+        values.insert(name.to_string(), value.reshape(part.shape.as_slice())?);
+        assignment.placed.push(Placed { name: name.into(), from: from.into(), shape: part.shape.clone() });
     }
-    tensors.sort_by_key(|(name, _)| (natural_key(layer_of(name)), name.clone()));
-    Ok(parameters.assign(&match_layers(&wanted, &tensors)?)?)
+    assignment.left_aside = left.into_keys().map(String::from).collect();
+    parameters.assign(&values)?;
+    Ok(assignment)
 }
 
-/// Files that hold more than weights (inputs, gradients, counters) keep it under names that no layer has.
-fn is_parameter(name: &str) -> bool {
-    let named = name.rsplit_once('.').is_some_and(|(_, last)| Role::of(last).is_some());
-    named && !name.starts_with("grad.")
-}
+/// Names of the model with names of a file.
+type Pairs<'p> = Vec<(&'p str, &'p str)>;
 
-/// What a tensor is to its layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Weight,
-    Bias,
-    RunningMean,
-    RunningVar,
-}
-
-impl Role {
-    fn of(last: &str) -> Option<Self> {
-        match last {
-            "weight" | "vector" | "normedvector" | "direction" | "u" => Some(Self::Weight),
-            "bias" | "b" => Some(Self::Bias),
-            "running_mean" => Some(Self::RunningMean),
-            "running_var" => Some(Self::RunningVar),
-            _ => None,
+/// What a map says, tensor by tensor.
+fn mapped<'p>(stored: &[&'p Stored], section: &'p Section, map: &[(String, String)]) -> Result<Pairs<'p>> {
+    let mut pairs = Vec::new();
+    for (model, file) in map {
+        let part = stored.iter().find(|part| part.name == *model);
+        let tensor = section.named().find(|(name, _)| name == file);
+        let ours = stored.iter().filter(|part| layer_of(&part.name) == *model);
+        let mut ours = layers(ours.map(|part| (part.name.as_str(), part.shape.as_slice()))).pop();
+        let theirs = section.named().filter(|(name, _)| layer_of(name) == *file);
+        let theirs = layers(theirs.map(|(name, content)| (name, content.dims()))).pop();
+        if theirs.as_ref().is_some_and(|theirs| !theirs.has_direction()) {
+            ours.iter_mut().for_each(Layer::call_direction_weight);
         }
-    }
-
-    fn of_name(name: &str) -> Option<Self> {
-        Self::of(name.rsplit('.').next().unwrap_or(name))
-    }
-}
-
-/// Tensors of one layer.
-struct Layer<'a, T> {
-    name: &'a str,
-    parts: Vec<(&'a str, T)>,
-}
-
-/// Layers in the order in which their first tensors come.
-fn layers<'a, T>(named: impl Iterator<Item = (&'a str, T)>) -> Vec<Layer<'a, T>> {
-    let mut layers: Vec<Layer<T>> = Vec::new();
-    for (name, part) in named {
-        let layer_name = layer_of(name);
-        match layers.iter_mut().find(|layer| layer.name == layer_name) {
-            Some(layer) => layer.parts.push((name, part)),
-            None => layers.push(Layer { name: layer_name, parts: vec![(name, part)] }),
-        }
-    }
-    layers
-}
-
-fn match_layers(wanted: &[(&str, &[usize])], found: &[(String, Tensor)]) -> Result<HashMap<String, Tensor>> {
-    let wanted = layers(wanted.iter().copied());
-    let found = layers(found.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-    let mut matched = HashMap::new();
-    for (place, layer) in wanted.iter().enumerate() {
-        let Some(from) = found.get(place) else {
-            bail!("the file has {} layers, the model needs {}", found.len(), wanted.len());
-        };
-        for (name, shape) in &layer.parts {
-            let role = Role::of_name(name);
-            let Some((foreign_name, tensor)) = from.parts.iter().find(|(n, _)| Role::of_name(n) == role) else {
-                let last = name.rsplit('.').next().unwrap_or(name);
-                bail!("layer {:?}, the model's layer {}, lacks a {last}", from.name, place + 1);
-            };
-            if !same_shape(shape, tensor.dims()) {
-                bail!("{foreign_name}: expected shape {shape:?}, found {:?}", tensor.dims());
+        ensure!(part.is_some() || ours.is_some(), "--map: the model has no tensor or layer {model}");
+        ensure!(tensor.is_some() || theirs.is_some(), "--map: the file has no tensor or layer {file}");
+        match (part, tensor, ours, theirs) {
+            (Some(part), Some((name, content)), ..) => {
+                let (shape, found) = (&part.shape, content.dims());
+                ensure!(same_shape(shape, found), "--map: {name}: expected shape {shape:?}, found {found:?}");
+                pairs.push((part.name.as_str(), name));
             }
-            matched.insert((*name).to_string(), (*tensor).clone());
+            (_, _, Some(ours), Some(theirs)) => {
+                let problem = ours.problem(&theirs);
+                ensure!(problem.is_none(), "--map: {}", problem.unwrap_or_default());
+                pairs.extend(ours.pairs(&theirs));
+            }
+            _ => bail!("--map: {model} = {file}: one is a tensor, the other a layer"),
         }
     }
-    if let Some(extra) = found.get(wanted.len()) {
-        let (needed, layers) = (wanted.len(), found.len());
-        bail!("the file has {layers} layers, the model needs {needed}; the first one too many is {:?}", extra.name);
-    }
-    Ok(matched)
+    Ok(pairs)
 }
 
-/// A vector may come as [d], [d, 1] or [1, d]; otherwise shapes are equal.
-fn same_shape(wanted: &[usize], found: &[usize]) -> bool {
-    let squeezed = |dims: &[usize]| dims.iter().copied().filter(|d| *d != 1).collect::<Vec<_>>();
-    let vector = wanted.len() <= 1 || wanted[1..] == [1];
-    wanted == found || (vector && found.len() <= 2 && squeezed(wanted) == squeezed(found))
+/// The other tensors, layer by layer.
+fn matched<'p>(
+    stored: &[&'p Stored],
+    section: &'p Section,
+    order: Order,
+    hints: &Hints,
+    mapped: &Pairs<'p>,
+) -> Result<Pairs<'p>> {
+    let (ours, theirs): (HashSet<&str>, HashSet<&str>) = mapped.iter().copied().unzip();
+    let wanted = stored.iter().map(|part| (part.name.as_str(), part.shape.as_slice()));
+    let mut wanted = layers(wanted.filter(|(name, _)| !ours.contains(name)));
+    let found = section.named().filter(|(name, _)| is_parameter(name) && !theirs.contains(name));
+    let found = layers(found.map(|(name, content)| (name, content.dims())));
+    // Who has named every tensor has chosen among those of the file.
+    if wanted.is_empty() && !mapped.is_empty() {
+        return Ok(Vec::new());
+    }
+    if found.is_empty() {
+        let names: Vec<&str> = section.named().map(|(name, _)| name.get(..80).unwrap_or(name)).take(SHOWN).collect();
+        bail!(
+            "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; say --map FILE",
+            names.join(", ")
+        );
+    }
+    if !found.iter().any(Layer::has_direction) {
+        wanted.iter_mut().for_each(Layer::call_direction_weight);
+    }
+    let matching = Matching { wanted: &wanted, found: &found, order, given: &hints.order };
+    let pairs = matching.pairs()?.into_iter().flat_map(|(ours, theirs)| wanted[ours].pairs(&found[theirs]));
+    Ok(pairs.collect())
 }
 
-/// The layer's part of a tensor's name.
-fn layer_of(name: &str) -> &str {
-    name.rsplit_once('.').map_or("", |(layer, _)| layer)
-}
-
-/// Orders numbers in names of layers as numbers; a layer without any number (a head, `classifer`) comes after those with.
-fn natural_key(layer: &str) -> (bool, Vec<(u64, String)>) {
-    let numberless = !layer.contains(|c: char| c.is_ascii_digit());
-    let mut pieces = Vec::new();
-    for part in layer.split('.') {
-        let mut rest = part;
-        while !rest.is_empty() {
-            let text_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-            let (text, tail) = rest.split_at(text_end);
-            let digits_end = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
-            let (digits, tail) = tail.split_at(digits_end);
-            pieces.push((0, text.to_string()));
-            // A number too long for 64 bits is no index; any fixed order will do.
-            pieces.push((digits.parse().unwrap_or(u64::MAX), String::new()));
-            rest = tail;
-        }
-    }
-    (numberless, pieces)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_names_are_ordered_as_numbers_and_heads_come_last() {
-        let mut layers = ["classifer", "feature.10", "feature.2", "feature.2.1"];
-        layers.sort_by_key(|layer| natural_key(layer));
-        assert_eq!(layers, ["feature.2", "feature.2.1", "feature.10", "classifer"]);
-    }
-
-    #[test]
-    fn vectors_may_be_columns_rows_or_flat_but_matrices_may_not_be_transposed() {
-        assert!(same_shape(&[30, 1], &[30]) && same_shape(&[30], &[30, 1]) && same_shape(&[30, 1], &[1, 30]));
-        assert!(!same_shape(&[30, 2], &[2, 30]) && !same_shape(&[30, 1], &[31]) && !same_shape(&[2, 30], &[60]));
-    }
-
-    #[test]
-    fn what_is_no_parameter_is_left_aside() {
-        let names = ["x", "loss", "grad.0.weight", "0.num_batches_tracked", "param.0.weight", "4.vector"];
-        let kept: Vec<_> = names.into_iter().filter(|name| is_parameter(name)).collect();
-        assert_eq!(kept, ["param.0.weight", "4.vector"]);
-    }
+/// The tensor in the model's type of numbers.
+fn sound(tensor: &Tensor, name: &str, dtype: DType) -> Result<Tensor> {
+    let tensor = tensor.to_dtype(dtype)?;
+    let numbers: Vec<f64> = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
+    ensure!(numbers.iter().all(|number| number.is_finite()), "{name}: a weight is not a finite number");
+    let variance = name.ends_with("running_var");
+    ensure!(!variance || numbers.iter().all(|number| *number >= 0.0), "{name}: a variance is negative");
+    Ok(tensor)
 }
