@@ -77,6 +77,11 @@ fn files_are_found_under_every_usual_name() {
         let told = told_by_load(&sandbox.path(directory));
         assert!(told.contains(file) && told.contains(&sha256(&[0; 7 * 784])), "{directory}: {told}");
     }
+    // As people unpack it: a directory of the usual name, and the file beside it under the other one.
+    let kaggle = sandbox.path("names/dots");
+    Part::ALL.iter().for_each(|part| fs::create_dir(kaggle.join(part.file_name())).expect("a directory"));
+    let told = told_by_load(&kaggle);
+    assert!(told.contains("train-images.idx3-ubyte") && told.contains(&sha256(&[0; 7 * 784])), "{told}");
     let bomb = Array { dimensions: vec![100_000, 28, 28], bytes: vec![0; 78_400_000] }.encode();
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&bomb).expect("a write to memory");

@@ -43,12 +43,16 @@ impl Images {
     /// The bytes of an image.
     ///
     /// # Errors
-    /// When there is no such row.
+    /// When there is no such row, or pixels are missing.
     pub fn image(&self, row: usize) -> candle_core::Result<&[u8]> {
         if row >= self.len() {
             candle_core::bail!("there is no image {row}; the last is {}", self.len().saturating_sub(1));
         }
-        Ok(&self.pixels[row * self.features()..][..self.features()])
+        let size = self.features();
+        let Some(image) = self.pixels.get(row * size..(row + 1) * size) else {
+            candle_core::bail!("image {row} has no {size} pixels; there are {} for {}", self.pixels.len(), self.len());
+        };
+        Ok(image)
     }
 
     /// The images at the given rows, in that order, in [0, 1].
@@ -122,9 +126,14 @@ impl TrainingSet for Subset<'_> {
     /// # Shapes
     /// -> (rows, features) in [0, 1], f32; (rows), u32
     fn batch(&self, _epoch: usize, rows: &[u32]) -> candle_core::Result<(Tensor, Tensor)> {
-        let rows: Vec<usize> = rows.iter().map(|row| self.rows[*row as usize]).collect();
+        let place = |row: &u32| match self.rows.get(*row as usize) {
+            Some(place) => Ok(*place),
+            None => candle_core::bail!("there is no row {row}; there are {}", self.rows.len()),
+        };
+        let rows = rows.iter().map(place).collect::<candle_core::Result<Vec<_>>>()?;
+        let inputs = self.images.inputs(&rows, &self.device)?;
         let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.images.labels[*row])).collect();
-        Ok((self.images.inputs(&rows, &self.device)?, Tensor::new(labels, &self.device)?))
+        Ok((inputs, Tensor::new(labels, &self.device)?))
     }
 }
 
@@ -250,6 +259,19 @@ mod tests {
         assert_eq!(images.inputs(&[], &Device::Cpu).expect("no row").dims(), [0, 4]);
         let told = images.inputs(&[0, 3], &Device::Cpu).expect_err("no such row").to_string();
         assert!(told.contains("no image 3"), "{told}");
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_errors() {
+        let (images, device) = (three(), Device::Cpu);
+        let told = |images: &Images, rows: Vec<usize>, row: u32| {
+            let subset = Subset { images, rows, device: device.clone() };
+            subset.batch(0, &[row]).expect_err("no such row").to_string()
+        };
+        assert!(told(&images, vec![0], 1).contains("no row 1; there are 1"));
+        assert!(told(&images, vec![7], 0).contains("no image 7; the last is 2"));
+        let cut = Images { pixels: vec![0; 11], ..three() };
+        assert!(told(&cut, vec![2], 0).contains("image 2 has no 4 pixels; there are 11 for 3"));
     }
 
     #[test]
