@@ -138,8 +138,11 @@ fn cifar100_is_read_with_its_fine_labels_and_called_unpinned() {
     let endpoint = hub::serve("uoft-cs/cifar100", &of_hub);
     let fresh = Sandbox::new();
     let mut fetch = fresh.command(&["data", "fetch", "--dataset", "cifar100"]);
-    let told = sandbox::text(&fetch.env("HF_ENDPOINT", endpoint).assert().success().get_output().stdout);
+    let fetched = fetch.env("HF_ENDPOINT", endpoint).assert().success();
+    let told = sandbox::text(&fetched.get_output().stdout);
     assert!(told.contains("10 training and 2 test images from the Hugging Face hub, unpinned"), "{told}");
+    let told = sandbox::text(&fetched.get_output().stderr);
+    assert!(told.contains("cifar100: classes are those of the column fine_label of "), "{told}");
 
     write_batches(&[&binary.join("test.bin")], &[&TEST, &[50, 100]], 10);
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("binary"));

@@ -18,6 +18,16 @@ use image::ExtendedColorType;
 use npz::{array, deflated};
 use sandbox::Sandbox;
 use std::fs;
+use std::path::Path;
+
+/// Packs a folder as it is published.
+fn pack(archive: &Path, folder: &Path) {
+    write(archive, []);
+    let zipped = GzEncoder::new(fs::File::create(archive).expect("a file"), Compression::fast());
+    let mut archive = tar::Builder::new(zipped);
+    archive.append_dir_all(folder.file_name().expect("a name"), folder).expect("files");
+    archive.into_inner().and_then(GzEncoder::finish).expect("an archive");
+}
 
 #[test]
 fn archives_are_read_as_they_are_downloaded() {
@@ -29,18 +39,21 @@ fn archives_are_read_as_they_are_downloaded() {
     let expected = loaded(Dataset::Cifar100, &sandbox.path("unpacked"));
     write_cifar10(&sandbox.path("unpacked/cifar-10-batches-bin"));
     for (archive, folder) in [("cifar-100-binary", "cifar-100-binary"), ("cifar-10-binary", "cifar-10-batches-bin")] {
-        let path = sandbox.path(&format!("packed/{archive}.tar.gz"));
-        write(&path, []);
-        let zipped = GzEncoder::new(fs::File::create(&path).expect("a file"), Compression::fast());
-        let mut archive = tar::Builder::new(zipped);
-        archive.append_dir_all(folder, sandbox.path("unpacked").join(folder)).expect("files");
-        archive.into_inner().and_then(GzEncoder::finish).expect("an archive");
+        pack(&sandbox.path(&format!("packed/{archive}.tar.gz")), &sandbox.path("unpacked").join(folder));
     }
     let found = loaded(Dataset::Cifar100, &sandbox.path("packed"));
     assert_eq!((&found.train, &found.test), (&expected.train, &expected.test));
     // There is no CIFAR-10 but the original: what was read is told as the hash that it has.
     let told = told_by_load(Dataset::Cifar10, &sandbox.path("packed"));
     assert!(told.contains(&sha256(&pixels(0..10, 32))), "{told}");
+    let of_stl = [("train", vec![7; 2 * 96 * 96 * 3], vec![1, 10]), ("test", vec![8; 96 * 96 * 3], vec![5])];
+    for (split, pixels, labels) in of_stl {
+        write(&sandbox.path(&format!("unpacked/stl10_binary/{split}_X.bin")), pixels);
+        write(&sandbox.path(&format!("unpacked/stl10_binary/{split}_y.bin")), labels);
+    }
+    pack(&sandbox.path("packed/stl10/stl10_binary.tar.gz"), &sandbox.path("unpacked/stl10_binary"));
+    let found = loaded(Dataset::Stl10, &sandbox.path("packed"));
+    assert_eq!((found.train.labels, found.test.labels), (vec![0, 9], vec![4]));
     write(&sandbox.path("broken/cifar-100-binary.tar.gz"), "no archive");
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("broken"));
     assert!(told.contains("cannot read") && told.contains("cifar-100-binary.tar.gz: "), "{told}");

@@ -87,16 +87,16 @@ impl Reading<'_> {
         let [Some(split), Some(row), Some(column), Some(label)] = places else { bail!("{}", needs()) };
         for record in reader.records() {
             let record = record.with_context(|| name.to_string())?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let place = format!("{name}, line {line}");
+            let start = record.position().map_or(0, csv::Position::byte) as usize;
+            let place = || format!("{name}, line {}", line(text, start));
             let part = match &record[split] {
                 "train" => Part::Train,
                 "test" => Part::Test,
-                other => bail!("{place}: split is {other:?}; use train or test"),
+                other => bail!("{}: split is {other:?}; use train or test", place()),
             };
-            let number = |key: &str, at: usize| whole(&record[at]).map_err(|told| anyhow!("{place}: {key} {told}"));
+            let number = |key: &str, at: usize| whole(&record[at]).map_err(|told| anyhow!("{}: {key} {told}", place()));
             let (row, column, label) = (number("row", row)?, number("column", column)?, number("label", label)?);
-            self.add(part, [row, column], label).context(place)?;
+            self.add(part, [row, column], label).with_context(place)?;
         }
         Ok(())
     }
@@ -145,6 +145,13 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// The line of a record that starts at a byte, behind empty lines if there are any.
+fn line(text: &str, start: usize) -> usize {
+    let (before, rest) = text.split_at_checked(start).unwrap_or((text, ""));
+    let empty = rest.chars().take_while(|c| ['\r', '\n'].contains(c)).filter(|c| *c == '\n').count();
+    1 + before.matches('\n').count() + empty
 }
 
 /// A whole number, or what is wrong with the text and what to write.

@@ -17,10 +17,7 @@ pub(super) fn read_any(dataset: Dataset, directory: &Path, tell: fn(&str)) -> Re
     let origin = Origin::Directory(directory.to_path_buf());
     match locate(dataset, directory)? {
         Some(Layout::Idx(root)) => read(dataset, &root, origin),
-        Some(Layout::Whole(files)) => {
-            files.choices().iter().for_each(|choice| tell(choice));
-            read_whole(&files, origin)
-        }
+        Some(Layout::Whole(files)) => read_whole(&files, origin, tell),
         None => bail!(
             "--data-dir {}: holds no {dataset}; put {} there or into its directory {dataset}",
             directory.display(),
@@ -72,11 +69,10 @@ pub(super) fn read_part(dataset: Dataset, root: &Path, part: Part) -> Result<Vec
     decode(dataset, part, dataset.pin(part), &contents).with_context(|| wrong(dataset, part, &path))
 }
 
-/// Reads training and test files.
-pub(super) fn read_whole(files: &Whole, origin: Origin) -> Result<ImageData> {
-    let (dataset, train) = (files.dataset, files.read(Part::TrainImages)?);
-    let data = ImageData { dataset, train, test: files.read(Part::TestImages)?, origin };
-    data.checked(|part| wrong(dataset, part, &files.path(part)))
+/// Reads training and test files. `tell` gets what there was to choose.
+pub(super) fn read_whole(files: &Whole, origin: Origin, tell: fn(&str)) -> Result<ImageData> {
+    let data = files.read_both(origin, tell)?;
+    data.checked(|part| wrong(files.dataset, part, &files.path(part)))
 }
 
 /// Whether all four IDX files are there.

@@ -6,7 +6,7 @@
 
 use super::archive::is_there;
 use super::layout::Whole;
-use super::{Dataset, ImageData, Network, Origin, Part, directory};
+use super::{Dataset, ImageData, Network, Options, Origin, Part, directory};
 use crate::data::source::HubFiles;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use candle_core::{DType, Tensor};
@@ -28,16 +28,15 @@ const ANSWER: Duration = Duration::from_secs(5);
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
 /// Reads the hub's snapshot on this machine, or else asks the network if it may.
-pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
+pub(super) fn read(dataset: Dataset, options: &Options) -> Result<Option<ImageData>> {
+    let tell = options.tell;
     if let Some(Snapshot { hub, files }) = snapshot(dataset)? {
-        let whole = Whole::parquet(dataset, files);
-        let (train, test) = (whole.read(Part::TrainImages)?, whole.read(Part::TestImages)?);
-        let data = ImageData { dataset, train, test, origin: Origin::Hub };
+        let data = Whole::parquet(dataset, files).read_both(Origin::Hub, tell)?;
         return data.checked(|part| format!("{} of {hub}", part.name())).map(Some);
     }
-    let Some(hub) = dataset.hub().filter(|_| network == Network::Allowed) else { return Ok(None) };
+    let Some(hub) = dataset.hub().filter(|_| options.network == Network::Allowed) else { return Ok(None) };
     within(ANSWER, move || answers(hub))?;
-    within(DOWNLOAD, move || load(dataset, hub)).map(Some)
+    within(DOWNLOAD, move || load(dataset, hub, tell)).map(Some)
 }
 
 /// A data set of the hub on this machine.
@@ -90,13 +89,13 @@ fn answers(hub: HubFiles) -> Result<()> {
     Ok(())
 }
 
-fn load(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
+fn load(dataset: Dataset, hub: HubFiles, tell: fn(&str)) -> Result<ImageData> {
     let loaded = match dataset {
         Dataset::Mnist => vision::mnist::load()?,
         Dataset::FashionMnist => vision::fashion_mnist::load()?,
         Dataset::Cifar10 => vision::cifar::load()?,
         // candle-datasets knows no others.
-        Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub),
+        Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub, tell),
     };
     ImageData::assemble(dataset, Origin::Hub, |part| {
         let bytes = match part {
@@ -111,11 +110,11 @@ fn load(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
 }
 
 /// Files of the hub, read here.
-fn download(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
+fn download(dataset: Dataset, hub: HubFiles, tell: fn(&str)) -> Result<ImageData> {
     let repository = repository(hub)?;
     let fetch = |file| repository.download_file().filename(file).revision(REVISION).send();
     let [train, test] = hub.files.map(fetch);
-    directory::read_whole(&Whole::parquet(dataset, [train?, test?]), Origin::Hub)
+    directory::read_whole(&Whole::parquet(dataset, [train?, test?]), Origin::Hub, tell)
 }
 
 /// candle-datasets divides pixels by 255; rounding undoes it exactly. Its colour images come as (images, channels, columns,

@@ -1,6 +1,6 @@
 //! How a directory holds a data set: which files, and how to read them.
 
-use super::{Dataset, Images, Part, archive, binary, npz, parquet};
+use super::{Dataset, ImageData, Images, Origin, Part, archive, binary, npz, parquet};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
@@ -92,8 +92,18 @@ impl Whole {
         Ok(images)
     }
 
+    /// Reads training and test files, without comparing them with hashes. `tell` gets what there was to choose.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_both(&self, origin: Origin, tell: fn(&str)) -> Result<ImageData> {
+        self.choice().iter().for_each(|choice| tell(choice));
+        let (train, test) = (self.read(Part::TrainImages)?, self.read(Part::TestImages)?);
+        Ok(ImageData { dataset: self.dataset, train, test, origin })
+    }
+
     /// What is read where there was a choice and no hash would show a wrong one, in words.
-    pub fn choices(&self) -> Option<String> {
+    fn choice(&self) -> Option<String> {
         let (dataset, path) = (self.dataset, self.files[0].first()?);
         if self.format != Format::Parquet || dataset.pin(Part::TrainLabels).sha256.is_some() {
             return None;

@@ -49,10 +49,8 @@ impl Images {
             candle_core::bail!("there is no image {row}; the last is {}", self.len().saturating_sub(1));
         }
         let size = self.features();
-        let Some(image) = self.pixels.get(row * size..(row + 1) * size) else {
-            candle_core::bail!("image {row} has no {size} pixels; there are {} for {}", self.pixels.len(), self.len());
-        };
-        Ok(image)
+        let image = self.pixels.get(row * size..(row + 1) * size);
+        image.ok_or_else(|| candle_core::Error::msg(format!("image {row} has no {size} pixels")))
     }
 
     /// The images at the given rows, in that order, in [0, 1].
@@ -169,15 +167,15 @@ impl ImageData {
 
     /// What is worth knowing of a data set that cannot be held against hashes; nothing of one that was.
     pub fn doubts(&self) -> Vec<String> {
-        let unpinned = Part::ALL.into_iter().filter(|part| self.dataset.pin(*part).sha256.is_none());
         let mut doubts = Vec::new();
-        for part in unpinned {
+        let unpinned = || Part::ALL.into_iter().filter(|part| self.dataset.pin(*part).sha256.is_none());
+        for part in unpinned() {
             let (found, published) = (self.images(part).len(), self.dataset.pin(part).count);
             if found != published && part.is_images() {
                 doubts.push(format!("{found} {}, {published} were published", part.name()));
             }
         }
-        if Part::ALL.into_iter().any(|part| self.dataset.pin(part).sha256.is_none()) {
+        if unpinned().next().is_some() {
             doubts.push("the bytes are unpinned: there is no hash of the original to hold them against".into());
         }
         doubts
@@ -263,15 +261,12 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_there_are_errors() {
-        let (images, device) = (three(), Device::Cpu);
-        let told = |images: &Images, rows: Vec<usize>, row: u32| {
-            let subset = Subset { images, rows, device: device.clone() };
-            subset.batch(0, &[row]).expect_err("no such row").to_string()
-        };
-        assert!(told(&images, vec![0], 1).contains("no row 1; there are 1"));
-        assert!(told(&images, vec![7], 0).contains("no image 7; the last is 2"));
-        let cut = Images { pixels: vec![0; 11], ..three() };
-        assert!(told(&cut, vec![2], 0).contains("image 2 has no 4 pixels; there are 11 for 3"));
+        let (images, cut) = (three(), Images { pixels: vec![0; 11], ..three() });
+        let cases = [(&images, 0, 1, "no row 1; there are 1"), (&images, 7, 0, "no image 7"), (&cut, 2, 0, "has no 4")];
+        for (images, place, row, told) in cases {
+            let subset = Subset { images, rows: vec![place], device: Device::Cpu };
+            assert!(subset.batch(0, &[row]).expect_err("no such row").to_string().contains(told), "{told}");
+        }
     }
 
     #[test]

