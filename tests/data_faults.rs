@@ -139,6 +139,24 @@ fn a_picture_whose_pixels_are_not_bytes_is_refused() {
 }
 
 #[test]
+fn no_flipped_bit_in_the_description_of_a_parquet_file_is_a_panic() {
+    let sandbox = Sandbox::new();
+    let whole = hub::parquet_file_of_cifar(&pixels(0..2, 32), &[("fine_label", &[50, 51]), ("coarse_label", &[1, 2])]);
+    let length = whole[whole.len() - 8..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).expect("a length");
+    write(&sandbox.path("test-00000-of-00001.parquet"), &whole);
+    let description = whole.len() - 8 - length as usize..whole.len();
+    let mut refused = 0;
+    for (place, bit) in description.flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 1 << bit;
+        write(&sandbox.path("train-00000-of-00001.parquet"), damaged);
+        // Names and numbers that are not read may be others.
+        refused += usize::from(han_exp::data::images::load(Dataset::Cifar100, &options(sandbox.0.path())).is_err());
+    }
+    assert!(refused > 1000, "{refused}");
+}
+
+#[test]
 fn a_damaged_cache_is_replaced_by_the_command_that_it_names() {
     let sandbox = Sandbox::new();
     let cache = sandbox.path("cache/han-exp/cifar100");

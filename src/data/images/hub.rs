@@ -5,6 +5,7 @@
 //! same `HF_ENDPOINT`, `HF_TOKEN` and proxies.
 
 use super::archive::is_there;
+use super::caught::caught;
 use super::layout::Whole;
 use super::{Dataset, ImageData, Network, Options, Origin, Part, directory};
 use crate::data::source::HubFiles;
@@ -90,10 +91,11 @@ fn answers(hub: HubFiles) -> Result<()> {
 }
 
 fn load(dataset: Dataset, hub: HubFiles, tell: fn(&str)) -> Result<ImageData> {
+    // candle-datasets panics at an image that cannot be decoded.
     let loaded = match dataset {
-        Dataset::Mnist => vision::mnist::load()?,
-        Dataset::FashionMnist => vision::fashion_mnist::load()?,
-        Dataset::Cifar10 => vision::cifar::load()?,
+        Dataset::Mnist => caught(hub, || Ok(vision::mnist::load()?))?,
+        Dataset::FashionMnist => caught(hub, || Ok(vision::fashion_mnist::load()?))?,
+        Dataset::Cifar10 => caught(hub, || Ok(vision::cifar::load()?))?,
         // candle-datasets knows no others.
         Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub, tell),
     };
@@ -138,7 +140,6 @@ fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> Result<T> +
     match receiver.recv_timeout(limit) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => bail!("no answer within {} seconds", limit.as_secs()),
-        // candle-datasets panics at an image that cannot be decoded.
         Err(RecvTimeoutError::Disconnected) => bail!("its files are damaged; remove them from the hub's cache"),
     }
 }

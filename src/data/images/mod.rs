@@ -15,6 +15,7 @@
 mod archive;
 mod binary;
 mod cache;
+mod caught;
 mod directory;
 mod grid;
 mod hub;

@@ -1,5 +1,6 @@
 //! The hub's parquet files: a row for each image, with a picture in one column and a class in another.
 
+use super::caught::caught;
 use super::{Dataset, Images, png};
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
@@ -23,6 +24,11 @@ const COARSE_CLASSES: u16 = 20;
 /// # Errors
 /// With file and row, when the file is missing or damaged, or when a row is not an image of this size with a class.
 pub(super) fn read(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
+    caught(path.display(), || read_rows(dataset, path, most))
+}
+
+/// The crate panics at some damaged files.
+fn read_rows(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     let name = path.display();
     let reader = open(path)?;
     let columns = Columns::choose(reader.metadata().file_metadata().schema()).with_context(|| name.to_string())?;
@@ -50,7 +56,7 @@ pub(super) fn read(dataset: Dataset, path: &Path, most: usize) -> Result<Images>
 /// # Errors
 /// As [`read`].
 pub(super) fn label_column(path: &Path) -> Result<String> {
-    Ok(Columns::choose(open(path)?.metadata().file_metadata().schema())?.label)
+    caught(path.display(), || Ok(Columns::choose(open(path)?.metadata().file_metadata().schema())?.label))
 }
 
 fn open(path: &Path) -> Result<SerializedFileReader<File>> {
