@@ -53,7 +53,7 @@ fn write_parts(directory: &Path) {
 #[test]
 fn files_are_found_under_every_usual_name() {
     let sandbox = Sandbox::new();
-    for place in ["MNIST/raw", "dots", "zipped"] {
+    for place in ["MNIST/raw", "FashionMNIST/raw", "dots", "zipped"] {
         write_parts(&sandbox.path("names").join(place));
     }
     for part in Part::ALL {
@@ -77,6 +77,13 @@ fn files_are_found_under_every_usual_name() {
         let told = told_by_load(&sandbox.path(directory));
         assert!(told.contains(file) && told.contains(&sha256(&[0; 7 * 784])), "{directory}: {told}");
     }
+    let status = sandbox.stdout(&["data", "status", "--dataset", "fashion-mnist", "--data-dir", "names"]);
+    assert_eq!(status.matches("WRONG     names/FashionMNIST/raw/").count(), 4, "{status}");
+    // As people unpack it: a directory of the usual name, and the file beside it under the other one.
+    let kaggle = sandbox.path("names/dots");
+    Part::ALL.iter().for_each(|part| fs::create_dir(kaggle.join(part.file_name())).expect("a directory"));
+    let told = told_by_load(&kaggle);
+    assert!(told.contains("train-images.idx3-ubyte") && told.contains(&sha256(&[0; 7 * 784])), "{told}");
     let bomb = Array { dimensions: vec![100_000, 28, 28], bytes: vec![0; 78_400_000] }.encode();
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&bomb).expect("a write to memory");

@@ -44,8 +44,9 @@ struct Fetch {
 #[derive(Debug, Clone, Args)]
 struct Place {
     /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
-    /// on: IDX files (plain or .gz), the binary files of CIFAR and STL-10, the .npz archives of ImageNet 32 x 32, or the
-    /// hub's parquet files. No other place is asked then [default: the variable HAN_EXP_DATA]
+    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10 or their
+    /// .tar.gz, the .npz archives of ImageNet 32 x 32, or the hub's parquet files. No other place is asked then [default:
+    /// the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -132,7 +133,7 @@ fn status(selection: &Selection) -> Result<Exit> {
             // The first place is the one that `load` takes.
             match findings.iter().find(|finding| finding.part == part) {
                 Some(finding) => tell(&row(dataset, finding)),
-                None => tell(&line(dataset, part, "-", "missing", cure(dataset))),
+                None => tell(&line(dataset, part, "-", "missing", &cure(dataset))),
             }
         }
     }
@@ -183,11 +184,12 @@ fn fetch(arguments: &Fetch) -> Result<Exit> {
 }
 
 /// How to get a data set that is nowhere on this machine.
-fn cure(dataset: Dataset) -> &'static str {
+fn cure(dataset: Dataset) -> String {
+    let command = images::command(dataset);
     match dataset {
-        Dataset::Mnist | Dataset::FashionMnist | Dataset::Cifar10 => "`han-exp data fetch` gets it",
-        Dataset::Cifar100 => "`han-exp data fetch --dataset cifar100` gets it from the hub",
-        Dataset::Stl10 | Dataset::Imagenet32 => "--data-dir reads its published files",
+        Dataset::Mnist | Dataset::FashionMnist | Dataset::Cifar10 => format!("`{command}` gets it"),
+        Dataset::Cifar100 => format!("`{command}` gets it from the hub"),
+        Dataset::Stl10 | Dataset::Imagenet32 => "--data-dir reads its published files".into(),
     }
 }
 

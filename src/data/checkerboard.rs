@@ -4,7 +4,7 @@
 
 use super::{Points, split_file};
 use crate::rng::Seed;
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -31,22 +31,22 @@ impl Board {
 
     /// Number of grid points.
     pub fn points(&self) -> usize {
-        self.side * self.side
+        self.side.saturating_mul(self.side)
     }
 
     /// Row and column of a point given by its place in row-major order.
     pub fn place(&self, point: usize) -> (usize, usize) {
-        (point / self.side, point % self.side)
+        (point / self.side.max(1), point % self.side.max(1))
     }
 
     /// Coordinate of a row or column.
     pub fn coordinate(&self, index: usize) -> f64 {
-        2.0 * index as f64 / (self.side - 1) as f64 - 1.0
+        2.0 * index as f64 / self.side.saturating_sub(1) as f64 - 1.0
     }
 
     /// Class of a point. Cells are as large as fits, the board is centred, its first cell is class 0.
     pub fn label(&self, point: usize) -> u8 {
-        let cell = self.side / self.cells;
+        let Some(cell) = self.side.checked_div(self.cells) else { return 0 };
         let margin = (self.side - cell * self.cells) / 2;
         let inside = margin..margin + cell * self.cells;
         let (row, column) = self.place(point);
@@ -57,7 +57,16 @@ impl Board {
     }
 
     /// Coordinates and labels of some points; the label is the target of both outputs.
+    ///
+    /// # Errors
+    /// When there is no such board or point.
     pub fn select(&self, points: &[usize], device: &Device) -> candle_core::Result<Points> {
+        if let Some(problem) = self.problem() {
+            candle_core::bail!("{problem}");
+        }
+        if let Some(point) = points.iter().find(|point| **point >= self.points()) {
+            candle_core::bail!("there is no point {point}; the last is {}", self.points() - 1);
+        }
         let mut inputs = Vec::with_capacity(2 * points.len());
         let mut targets = Vec::with_capacity(2 * points.len());
         for &point in points {
@@ -111,15 +120,16 @@ impl Split {
     }
 
     /// The split of a run.
+    ///
+    /// # Errors
+    /// When there is no such board or split, or its file changed.
     pub fn of(source: &SplitSource, board: &Board, seed: Seed) -> Result<Self> {
         match source {
             SplitSource::Seeded { train_fraction } => {
-                let split = Self::seeded(board, *train_fraction, seed);
-                let (train, points) = (split.train.len(), board.points());
-                // One to train on, one to validate on.
-                let enough = train >= 2;
-                ensure!(enough, "train_fraction is {train_fraction}, {train} of {points} points; use more for training");
-                Ok(split)
+                if let Some(problem) = Self::problem(board, *train_fraction) {
+                    bail!("{problem}");
+                }
+                Ok(Self::seeded(board, *train_fraction, seed))
             }
             SplitSource::File { path, sha256 } => {
                 let found = split_file::hash(path)?;
@@ -127,6 +137,20 @@ impl Split {
                 Self::read(path, board)
             }
         }
+    }
+
+    /// Why a board cannot be cut so, if so: training needs a point to train on and one to validate on, a test one as well.
+    pub fn problem(board: &Board, train_fraction: f64) -> Option<String> {
+        if board.problem().is_some() {
+            return board.problem();
+        }
+        let points = board.points();
+        let train = (points as f64 * train_fraction).round();
+        let told = |cure: &str| Some(format!("train_fraction is {train_fraction:?}, {train} of {points} points; {cure}"));
+        if train.is_nan() || train < 2.0 {
+            return told("use more, two at least are for training");
+        }
+        if train >= points as f64 { told("use fewer, one at least is for testing") } else { None }
     }
 
     /// Cuts validation points out of the training points: (remaining training points, validation points).
@@ -149,6 +173,7 @@ fn count(points: usize, fraction: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn paper_board() -> Board {
         Board { side: 81, cells: 12 }
@@ -163,6 +188,35 @@ mod tests {
         assert_eq!((label(4, 4), label(4, 9), label(4, 10), label(10, 10)), (0, 0, 1, 0));
         assert_eq!((label(3, 10), label(4, 75), label(4, 76), label(75, 75)), (0, 1, 0, 0));
         assert_eq!((board.coordinate(0), board.coordinate(40), board.coordinate(80)), (-1.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn what_is_no_board_and_no_split_is_refused() {
+        for (side, cells) in [(0, 0), (1, 1), (0, 1), (81, 0), (81, 82), (usize::MAX, 2)] {
+            let board = Board { side, cells };
+            assert!(board.select(&[0], &Device::Cpu).is_err(), "{board:?}");
+            assert!(Split::problem(&board, 0.25).is_some(), "{board:?}");
+            assert!(Split::read(Path::new("split.csv"), &board).is_err(), "{board:?}");
+            if side < 100 {
+                // None of these is of use, and none may panic.
+                let split = Split::seeded(&board, 0.25, Seed(1));
+                let _ = (split.cut_validation(0.2, Seed(1)), board.label(0), board.place(0), board.coordinate(0));
+            }
+        }
+        let board = paper_board();
+        let told = board.select(&[6561], &Device::Cpu).expect_err("no such point").to_string();
+        assert!(told.contains("no point 6561; the last is 6560"), "{told}");
+        for (train_fraction, told) in [
+            (0.0001, "train_fraction is 0.0001, 1 of 6561 points; use more"),
+            (0.99999, "train_fraction is 0.99999, 6561 of 6561 points; use fewer"),
+            (0.0, "use more"),
+            (-1.0, "use more"),
+            (f64::NAN, "use more"),
+            (f64::INFINITY, "use fewer"),
+        ] {
+            let error = Split::of(&SplitSource::Seeded { train_fraction }, &board, Seed(1)).expect_err("no split");
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Points {
 
 impl TrainingSet for Points {
     fn len(&self) -> usize {
-        self.inputs.dims()[0]
+        self.inputs.dims().first().copied().unwrap_or(0)
     }
 
     /// # Shapes

@@ -84,11 +84,11 @@ pub enum Part {
 pub struct HubFiles {
     /// Owner of the repository.
     pub owner: &'static str,
-    /// Owner under the repository's other name: before or after it was moved.
+    /// Owner under the repository's other name, before or after it was moved.
     pub other_owner: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Training and test file within it.
+    /// Training and test file within it, as the hub converts them.
     pub files: [&'static str; 2],
 }
 
@@ -225,6 +225,14 @@ impl Dataset {
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl HubFiles {
+    /// Training and test file as they were uploaded, on the main branch.
+    pub fn uploaded(&self) -> [String; 2] {
+        let configuration = self.files[0].split('/').next().unwrap_or_default();
+        ["train", "test"].map(|split| format!("{configuration}/{split}-00000-of-00001.parquet"))
     }
 }
 

@@ -5,25 +5,28 @@
 
 use super::checkerboard::{Board, Split};
 use crate::files;
-use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::path::Path;
 
 /// The authors' files, of training and of test points.
 const AUTHORS: [&str; 2] = ["trainset.txt", "testset.txt"];
+/// Of the CSV file, in any order.
+const COLUMNS: [&str; 4] = ["split", "row", "column", "label"];
 /// How far a coordinate may lie from the board's: they were written from single precision.
 const ROUNDING: f64 = 1e-6;
 
-/// SHA-256 of the file, or of the authors' two files one after the other, in hexadecimal.
+/// SHA-256 of the file, or of the hashes of the authors' two files, in hexadecimal: a point that moves from one file to
+/// the other must show.
 ///
 /// # Errors
 /// When one cannot be read.
 pub fn hash(path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    for file in if path.is_dir() { AUTHORS.map(|name| path.join(name)).to_vec() } else { vec![path.to_path_buf()] } {
-        bytes.extend(contents(&file)?.into_bytes());
+    let of_file = |path: &Path| Ok(files::sha256(contents(path)?.as_bytes()));
+    if !path.is_dir() {
+        return of_file(path);
     }
-    Ok(files::sha256(&bytes))
+    let hashes = AUTHORS.map(|name| of_file(&path.join(name))).into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(files::sha256(hashes.concat().as_bytes()))
 }
 
 impl Split {
@@ -32,6 +35,9 @@ impl Split {
     /// # Errors
     /// With file and line, when a row cannot be read, lies outside the grid, comes twice or contradicts the board.
     pub fn read(path: &Path, board: &Board) -> Result<Self> {
+        if let Some(problem) = board.problem() {
+            bail!("{}: {problem}", path.display());
+        }
         let split = Self { train: Vec::new(), test: Vec::new() };
         let mut reading = Reading { board, split, seen: vec![false; board.points()] };
         if path.is_dir() {
@@ -70,35 +76,27 @@ struct Reading<'b> {
 
 impl Reading<'_> {
     fn read_csv(&mut self, path: &Path) -> Result<()> {
-        #[derive(Deserialize)]
-        struct Row {
-            split: String,
-            row: String,
-            column: String,
-            label: String,
-        }
         let name = path.display();
         let text = contents(path)?;
+        // Spreadsheets begin a file with a mark of the byte order.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-        for (index, row) in reader.deserialize::<Row>().enumerate() {
-            let row = row.with_context(|| format!("{name}: needs the columns split, row, column, label"))?;
-            let place = format!("{name}, line {}", index + 2);
-            let number = |key: &str, text: &str| -> Result<usize> {
-                text.parse().map_err(|_| {
-                    let cure = match text.parse::<f64>() {
-                        Ok(whole) if whole >= 0.0 && whole.fract() == 0.0 => format!("write {whole}"),
-                        _ => "use a whole number".into(),
-                    };
-                    anyhow::anyhow!("{place}: {key} is {text:?}; {cure}")
-                })
-            };
-            let part = match row.split.as_str() {
+        let needs = || format!("{name}: needs the columns {}", COLUMNS.join(", "));
+        let header = reader.headers().with_context(needs)?.clone();
+        let places = COLUMNS.map(|column| header.iter().position(|found| found == column));
+        let [Some(split), Some(row), Some(column), Some(label)] = places else { bail!("{}", needs()) };
+        for record in reader.records() {
+            let record = record.with_context(|| name.to_string())?;
+            let start = record.position().map_or(0, csv::Position::byte) as usize;
+            let place = || format!("{name}, line {}", line(text, start));
+            let part = match &record[split] {
                 "train" => Part::Train,
                 "test" => Part::Test,
-                other => bail!("{place}: split is {other:?}; use train or test"),
+                other => bail!("{}: split is {other:?}; use train or test", place()),
             };
-            let (at, label) = ([number("row", &row.row)?, number("column", &row.column)?], number("label", &row.label)?);
-            self.add(part, at, label).context(place)?;
+            let number = |key: &str, at: usize| whole(&record[at]).map_err(|told| anyhow!("{}: {key} {told}", place()));
+            let (row, column, label) = (number("row", row)?, number("column", column)?, number("label", label)?);
+            self.add(part, [row, column], label).with_context(place)?;
         }
         Ok(())
     }
@@ -149,6 +147,21 @@ impl Reading<'_> {
     }
 }
 
+/// The line of a record that starts at a byte, behind empty lines if there are any.
+fn line(text: &str, start: usize) -> usize {
+    let (before, rest) = text.split_at_checked(start).unwrap_or((text, ""));
+    let empty = rest.chars().take_while(|c| ['\r', '\n'].contains(c)).filter(|c| *c == '\n').count();
+    1 + before.matches('\n').count() + empty
+}
+
+/// A whole number, or what is wrong with the text and what to write.
+fn whole(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| match text.parse::<f64>() {
+        Ok(number) if number >= 0.0 && number.fract() == 0.0 => format!("is {text:?}; write {number}"),
+        _ => format!("is {text:?}; use a whole number"),
+    })
+}
+
 fn contents(path: &Path) -> Result<String> {
     files::read_text(path).with_context(|| format!("cannot read the split file {}", path.display()))
 }
@@ -191,7 +204,15 @@ mod tests {
         let file = directory.path().join("split.csv");
         fs::write(&file, format!("split,row,column,label\n{rows}")).expect("a file");
         assert_eq!(Split::read(&file, &board).expect("a split"), split);
-        assert_ne!(hash(&file).expect("a hash"), hash(directory.path()).expect("a hash"));
+        let before = hash(directory.path()).expect("a hash");
+        assert_ne!(hash(&file).expect("a hash"), before);
+
+        // A point that moves from the end of one file to the start of the other leaves all bytes as they are, in a row.
+        let (moved, kept) = split.train.split_last().expect("points");
+        let test = [&[*moved], &split.test[..]].concat();
+        fs::write(directory.path().join("trainset.txt"), lines(&board, kept)).expect("a file");
+        fs::write(directory.path().join("testset.txt"), lines(&board, &test)).expect("a file");
+        assert_ne!(hash(directory.path()).expect("a hash"), before);
     }
 
     #[test]
@@ -218,5 +239,14 @@ mod tests {
         assert!(told("train,60.0,1,0").contains("split.csv, line 2: row is \"60.0\"; write 60"));
         assert!(told("train,6,-1,0").contains("column is \"-1\"; use a whole number"));
         assert!(told("train,6,81,0").contains("outside the 81 x 81 grid"));
+        assert!(told("\n\ntrain,6,5,9").contains("split.csv, line 4: label 9 contradicts"));
+        assert!(told("train,6,5").contains("split.csv: CSV error: record 1 (line: 2"));
+        fs::write(&file, "split,row,column\n").expect("a file");
+        let told = format!("{:#}", Split::read(&file, &board).expect_err("no split"));
+        assert!(told.contains("needs the columns split, row, column, label"), "{told}");
+        let other_order = "\u{feff}label,column,row,split\n0,1,0,train\n0,2,0,train\n0,3,0,test\n";
+        fs::write(&file, other_order).expect("a file");
+        let split = Split::read(&file, &board).expect("a split");
+        assert_eq!((split.train, split.test), (vec![1, 2], vec![3]));
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -21,32 +21,39 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// 28 x 28 grey images in the hub's format: a PNG and a label in each row.
 pub fn parquet_file(pixels: &[u8], labels: &[u8]) -> Vec<u8> {
     let images = pixels.chunks_exact(784).map(|image| png(image, 28, ExtendedColorType::L8)).collect();
-    parquet("image", images, &[("label", labels)])
+    parquet(&[("image", images)], &[("label", labels)])
 }
 
 /// 32 x 32 colour images likewise, with the columns of CIFAR.
 pub fn parquet_file_of_cifar(pixels: &[u8], labels: &[(&str, &[u8])]) -> Vec<u8> {
     let images = pixels.chunks_exact(3072).map(|image| png(image, 32, ExtendedColorType::Rgb8)).collect();
-    parquet("img", images, labels)
+    parquet(&[("img", images)], labels)
 }
 
-fn parquet(image: &str, images: Vec<Vec<u8>>, labels: &[(&str, &[u8])]) -> Vec<u8> {
-    let images: Vec<ByteArray> = images.into_iter().map(ByteArray::from).collect();
+/// A parquet file: columns of images, each with the encoded pictures, and columns of labels.
+pub fn parquet(images: &[(&str, Vec<Vec<u8>>)], labels: &[(&str, &[u8])]) -> Vec<u8> {
+    let rows = images[0].1.len();
+    let group = |(name, _): &(&str, _)| {
+        format!("OPTIONAL group {name} {{ OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }}")
+    };
+    let groups: String = images.iter().map(group).collect();
     let columns: String = labels.iter().map(|(name, _)| format!("OPTIONAL INT64 {name};")).collect();
-    let group = "{ OPTIONAL BYTE_ARRAY bytes; OPTIONAL BYTE_ARRAY path (UTF8); }";
-    let schema = format!("message schema {{ OPTIONAL group {image} {group} {columns} }}");
+    let schema = format!("message schema {{ {groups} {columns} }}");
     let schema = Arc::new(parse_message_type(&schema).expect("a schema"));
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, properties).expect("a parquet file");
     let mut group = writer.next_row_group().expect("a row group");
-    // A level counts the optional things that are there: a path is null within an image that is not.
-    column::<ByteArrayType>(&mut group, &images, 2, images.len());
-    column::<ByteArrayType>(&mut group, &[], 1, images.len());
+    for (_, pictures) in images {
+        let pictures: Vec<ByteArray> = pictures.iter().cloned().map(ByteArray::from).collect();
+        // A level counts the optional things that are there: a path is null within an image that is not.
+        column::<ByteArrayType>(&mut group, &pictures, 2, rows);
+        column::<ByteArrayType>(&mut group, &[], 1, rows);
+    }
     for (_, labels) in labels {
         let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
-        assert_eq!(images.len(), labels.len());
-        column::<Int64Type>(&mut group, &labels, 1, labels.len());
+        assert_eq!(rows, labels.len());
+        column::<Int64Type>(&mut group, &labels, 1, rows);
     }
     group.close().expect("a row group");
     writer.close().expect("a parquet file");
@@ -59,7 +66,8 @@ fn column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, &mut Vec<u8>>, v
     column.close().expect("a column");
 }
 
-fn png(image: &[u8], side: u32, kind: ExtendedColorType) -> Vec<u8> {
+/// An encoded picture.
+pub fn png(image: &[u8], side: u32, kind: ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes).write_image(image, side, side, kind).expect("a PNG");
     bytes
@@ -81,6 +89,12 @@ pub fn write_snapshot_of(cache: &Path, repository: &str, reference: &str, files:
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         fs::write(path, contents).expect("a file");
     }
+}
+
+/// Where [`write_snapshot`] puts files.
+pub fn files_of_snapshot(cache: &Path, repository: &str, names: &[&str]) -> Vec<PathBuf> {
+    let root = cache.join(format!("datasets--{}", repository.replace('/', "--"))).join("snapshots").join(COMMIT);
+    names.iter().map(|name| root.join(name)).collect()
 }
 
 /// Serves files of a repository for the rest of the test; returns the endpoint.

@@ -4,41 +4,76 @@
 use crate::files;
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use tar::Archive;
 
 /// What an archive's name ends with.
 const END: &str = ".tar.gz";
+/// Bytes that an archive may unpack to. STL-10 has 3.1 GB, nearly all of them images without a label.
+const LARGEST: u64 = 4 << 30;
 
 /// The archive that a path leads into.
 fn archive(path: &Path) -> Option<&Path> {
-    path.parent().filter(|parent| parent.to_string_lossy().ends_with(END) && parent.is_file())
+    path.parent().filter(|parent| parent.to_string_lossy().ends_with(END) && is_there(parent) && !parent.is_dir())
+}
+
+/// Whether there is something of that name. What may not be looked at counts as there: opening it says why not.
+pub(super) fn is_there(path: &Path) -> bool {
+    match path.try_exists() {
+        Ok(there) => there,
+        Err(error) => error.kind() != ErrorKind::NotADirectory,
+    }
 }
 
 /// Whether there is such a file. What an archive holds is known when it is read.
 pub(super) fn exists(path: &Path) -> bool {
-    path.exists() || archive(path).is_some()
+    is_there(path) || archive(path).is_some()
 }
 
-/// The bytes of a file, of which there may be no more than `limit`.
+/// The bytes of files that lie side by side, each of no more than `limit`.
 ///
 /// # Errors
-/// When it cannot be read, or is larger.
-pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let bytes = match archive(path) {
-        Some(archive) => member(archive, path, limit),
-        None => files::open(path).and_then(|file| files::read_at_most(file, limit)).map_err(Into::into),
+/// When one cannot be read, or is larger.
+pub(super) fn read(paths: &[PathBuf], limit: usize) -> Result<Vec<Vec<u8>>> {
+    let read = |path: &Path| files::open(path).and_then(|file| files::read_at_most(file, limit));
+    let Some(archive) = paths.first().and_then(|path| archive(path)) else {
+        let read = |path: &PathBuf| read(path).with_context(|| format!("cannot read {}", path.display()));
+        return paths.iter().map(read).collect();
     };
-    bytes.with_context(|| format!("cannot read {}", path.display()))
+    let names: Vec<&OsStr> = paths.iter().filter_map(|path| path.file_name()).collect();
+    let mut members = members(archive, &names, limit).with_context(|| format!("cannot read {}", archive.display()))?;
+    let taken = names.iter().map(|name| {
+        let member = members.remove(*name);
+        member.with_context(|| format!("{}: the archive holds no {}", archive.display(), name.display()))
+    });
+    taken.collect()
 }
 
-fn member(archive: &Path, path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let mut archive = Archive::new(GzDecoder::new(files::open(archive)?));
-    for entry in archive.entries()? {
+/// The wanted files of an archive, which is read to its end: its checksum comes last.
+///
+/// # Errors
+/// When the archive is damaged, a wanted file is larger than `limit`, or two of one name differ.
+pub(super) fn members<'n>(archive: &Path, names: &[&'n OsStr], limit: usize) -> Result<BTreeMap<&'n OsStr, Vec<u8>>> {
+    let unpacked = GzDecoder::new(BufReader::new(files::open(archive)?)).take(LARGEST);
+    let mut archive = Archive::new(unpacked);
+    let mut found = BTreeMap::new();
+    // Raw: descriptions of other entries, which may be of any length, are not kept.
+    for entry in archive.entries()?.raw(true) {
         let entry = entry?;
-        if entry.header().entry_type().is_file() && entry.path()?.file_name() == path.file_name() {
-            return Ok(files::read_at_most(entry, limit)?);
+        let path = entry.path()?.into_owned();
+        let Some(&name) = names.iter().find(|name| path.file_name() == Some(*name)) else { continue };
+        if !entry.header().entry_type().is_file() {
+            continue;
         }
+        let bytes = files::read_at_most(entry, limit).with_context(|| name.display().to_string())?;
+        if found.get(name).is_some_and(|other| *other != bytes) {
+            bail!("it holds two different files called {}", name.display());
+        }
+        found.insert(name, bytes);
     }
-    bail!("the archive holds no such file")
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
+    Ok(found)
 }

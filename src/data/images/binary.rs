@@ -1,9 +1,9 @@
 //! The binary files of CIFAR and STL-10: each image is a plane of red, one of green and one of blue.
 
 use super::memory::check;
-use super::{Dataset, Images, Part, Shape, archive};
-use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
+use super::{Dataset, Images, Shape, archive};
+use anyhow::{Context, Result, bail, ensure};
+use std::path::PathBuf;
 
 /// In which order the pixels of a plane come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +15,16 @@ pub(super) enum Order {
 }
 
 /// Reads batches of CIFAR: for each image its label (in CIFAR-100 the coarse one before the fine one, which counts), then
-/// 3,072 pixels.
+/// 3,072 pixels; in each at most as many images as were published.
 ///
 /// # Errors
-/// With the file, when one cannot be read, is cut short or has a label that is no class.
-pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf]) -> Result<Images> {
+/// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
+pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let labels = if dataset == Dataset::Cifar100 { 2 } else { 1 };
-    for path in files {
+    let row = labels + images.features();
+    for (path, bytes) in files.iter().zip(archive::read(files, most * row)?) {
         let name = path.display();
-        let row = labels + images.features();
-        let bytes = archive::read(path, most(dataset) * row)?;
         let whole = bytes.len().is_multiple_of(row);
         ensure!(whole, "{name}: {} bytes are not rows of {row}; the file is cut short", bytes.len());
         let mut batch = Images::empty(images.shape);
@@ -39,30 +38,32 @@ pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf]) -> Result<Images> 
     Ok(images)
 }
 
-/// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1.
+/// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1; at most as many images as were
+/// published.
 ///
 /// # Errors
-/// With the file, when one cannot be read, is cut short or has a label that is no class.
-pub(super) fn read_stl(dataset: Dataset, pixels: &Path, labels: &Path) -> Result<Images> {
+/// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
+pub(super) fn read_stl(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
-    let bytes = archive::read(pixels, most(dataset) * size)?;
-    let whole = bytes.len().is_multiple_of(size);
-    ensure!(whole, "{}: {} bytes are not images of {size}; the file is cut short", pixels.display(), bytes.len());
-    for planes in bytes.chunks_exact(size) {
+    let [pixels, labels] = files else {
+        let there = files.first().map(|file| file.display().to_string()).unwrap_or_default();
+        bail!("{there}: pixels and labels are two files, and one is missing");
+    };
+    let (pixels, labels) = (pixels.display(), labels.display());
+    let contents = <[Vec<u8>; 2]>::try_from(archive::read(files, most * size)?);
+    let [planes, classes] = contents.ok().context("pixels and labels are two files")?;
+    let whole = planes.len().is_multiple_of(size);
+    ensure!(whole, "{pixels}: {} bytes are not images of {size}; the file is cut short", planes.len());
+    for planes in planes.chunks_exact(size) {
         interleave(planes, images.shape, Order::Columns, &mut images.pixels);
     }
-    for (row, label) in archive::read(labels, most(dataset))?.into_iter().enumerate() {
-        ensure!(label > 0, "{}: label {row} is 0; the first class is 1", labels.display());
+    for (row, label) in classes.into_iter().enumerate() {
+        ensure!(label > 0, "{labels}: label {row} is 0; the first class is 1");
         images.labels.push(u16::from(label) - 1);
     }
-    check(dataset, &images).with_context(|| format!("{} with {}", pixels.display(), labels.display()))?;
+    check(dataset, &images).with_context(|| format!("{pixels} with {labels}"))?;
     Ok(images)
-}
-
-/// The most images that a file may hold: twice as many as the larger part of the published set.
-fn most(dataset: Dataset) -> usize {
-    2 * Part::ALL.map(|part| dataset.pin(part).count).into_iter().fold(0, usize::max)
 }
 
 /// Puts the planes of an image together: its rows, the channels of a pixel side by side.

@@ -1,17 +1,20 @@
-//! The Hugging Face hub, through candle-datasets.
+//! The Hugging Face hub: its snapshot on this machine, read here, and the network, through candle-datasets.
 //!
 //! candle-datasets asks the network without a time limit, so it works in a thread that is left behind when it takes too
 //! long. A server that does not answer is found out by a small question first. Both go through hf-hub, and thus by the
 //! same `HF_ENDPOINT`, `HF_TOKEN` and proxies.
 
+use super::archive::is_there;
+use super::caught::caught;
 use super::layout::Whole;
-use super::{Dataset, ImageData, Network, Origin, Part, directory};
+use super::{Dataset, ImageData, Network, Options, Origin, Part, directory};
 use crate::data::source::HubFiles;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use candle_core::{DType, Tensor};
 use candle_datasets::vision;
-use hf_hub::{HFClient, HFError, HFRepositorySync, RepoTypeDataset};
-use std::path::PathBuf;
+use hf_hub::{HFClient, HFRepositorySync, RepoTypeDataset};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -26,50 +29,50 @@ const ANSWER: Duration = Duration::from_secs(5);
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
 /// Reads the hub's snapshot on this machine, or else asks the network if it may.
-pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
-    let Some(hub) = dataset.hub() else { return Ok(None) };
-    if local(hub, REVISION, hub.files.map(String::from))?.is_none() {
-        if let Some(files) = snapshot(dataset)? {
-            return directory::read_whole(&Whole::parquet(dataset, files), Origin::Hub).map(Some);
-        }
-        if network == Network::Forbidden {
-            return Ok(None);
-        }
-        within(ANSWER, move || answers(hub))?;
+pub(super) fn read(dataset: Dataset, options: &Options) -> Result<Option<ImageData>> {
+    let tell = options.tell;
+    if let Some(Snapshot { hub, files }) = snapshot(dataset)? {
+        let data = Whole::parquet(dataset, files).read_both(Origin::Hub, tell)?;
+        return data.checked(|part| format!("{} of {hub}", part.name())).map(Some);
     }
-    within(DOWNLOAD, move || load(dataset, hub)).map(Some)
+    let Some(hub) = dataset.hub().filter(|_| options.network == Network::Allowed) else { return Ok(None) };
+    within(ANSWER, move || answers(hub))?;
+    within(DOWNLOAD, move || load(dataset, hub, tell)).map(Some)
 }
 
-/// Training and test file of the hub's snapshot on this machine: as candle-datasets downloads them, or as other programs
-/// do, which ask for the files as they were uploaded, and under the repository's other name.
-pub(super) fn snapshot(dataset: Dataset) -> Result<Option<[PathBuf; 2]>> {
+/// A data set of the hub on this machine.
+pub(super) struct Snapshot {
+    /// Under the name by which it was asked for.
+    hub: HubFiles,
+    /// Training and test file.
+    pub files: [PathBuf; 2],
+}
+
+/// The newest snapshot that has both files: as candle-datasets downloads them, or as other programs do, which ask for the
+/// files as they were uploaded, and under the repository's other name. Not all note down which commit a revision was.
+pub(super) fn snapshot(dataset: Dataset) -> Result<Option<Snapshot>> {
     let Some(hub) = dataset.hub() else { return Ok(None) };
-    let configuration = hub.files[0].split('/').next().unwrap_or_default();
-    let uploaded = ["train", "test"].map(|split| format!("{configuration}/{split}-00000-of-00001.parquet"));
+    let cache = HFClient::builder().build()?.cache_dir().to_path_buf();
     for owner in [hub.owner, hub.other_owner] {
-        let repository = HubFiles { owner, ..hub };
-        let copies = [(REVISION, hub.files.map(String::from)), ("main", uploaded.clone())];
-        for (revision, files) in copies {
-            if let Some(found) = local(repository, revision, files)? {
-                return Ok(Some(found));
+        let hub = HubFiles { owner, ..hub };
+        let folder = format!("datasets--{}", hub.to_string().replace('/', "--"));
+        for commit in newest_first(&cache.join(folder).join("snapshots")) {
+            let copies = [hub.files.map(String::from), hub.uploaded()].map(|files| files.map(|file| commit.join(file)));
+            if let Some(files) = copies.into_iter().find(|files| files.iter().all(|file| is_there(file))) {
+                return Ok(Some(Snapshot { hub, files }));
             }
         }
     }
     Ok(None)
 }
 
-/// Files of a revision, if they are on this machine.
-fn local(hub: HubFiles, revision: &str, files: [String; 2]) -> Result<Option<[PathBuf; 2]>> {
-    let repository = repository(hub)?;
-    let [train, test] = files.map(|file| {
-        let download = repository.download_file().filename(file).revision(revision).local_files_only(true);
-        match download.send() {
-            Ok(path) => Ok(Some(path)),
-            Err(HFError::LocalEntryNotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    });
-    Ok(train?.zip(test?).map(|(train, test)| [train, test]))
+/// What is in a directory.
+fn newest_first(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut entries: Vec<_> =
+        entries.map(|entry| (entry.metadata().and_then(|of| of.modified()).ok(), entry.path())).collect();
+    entries.sort();
+    entries.into_iter().rev().map(|(_, path)| path).collect()
 }
 
 fn repository(hub: HubFiles) -> Result<HFRepositorySync<RepoTypeDataset>> {
@@ -87,13 +90,14 @@ fn answers(hub: HubFiles) -> Result<()> {
     Ok(())
 }
 
-fn load(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
+fn load(dataset: Dataset, hub: HubFiles, tell: fn(&str)) -> Result<ImageData> {
+    // candle-datasets panics at an image that cannot be decoded.
     let loaded = match dataset {
-        Dataset::Mnist => vision::mnist::load()?,
-        Dataset::FashionMnist => vision::fashion_mnist::load()?,
-        Dataset::Cifar10 => vision::cifar::load()?,
+        Dataset::Mnist => caught(hub, || Ok(vision::mnist::load()?))?,
+        Dataset::FashionMnist => caught(hub, || Ok(vision::fashion_mnist::load()?))?,
+        Dataset::Cifar10 => caught(hub, || Ok(vision::cifar::load()?))?,
         // candle-datasets knows no others.
-        Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub),
+        Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => return download(dataset, hub, tell),
     };
     ImageData::assemble(dataset, Origin::Hub, |part| {
         let bytes = match part {
@@ -108,11 +112,11 @@ fn load(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
 }
 
 /// Files of the hub, read here.
-fn download(dataset: Dataset, hub: HubFiles) -> Result<ImageData> {
+fn download(dataset: Dataset, hub: HubFiles, tell: fn(&str)) -> Result<ImageData> {
     let repository = repository(hub)?;
     let fetch = |file| repository.download_file().filename(file).revision(REVISION).send();
     let [train, test] = hub.files.map(fetch);
-    directory::read_whole(&Whole::parquet(dataset, [train?, test?]), Origin::Hub)
+    directory::read_whole(&Whole::parquet(dataset, [train?, test?]), Origin::Hub, tell)
 }
 
 /// candle-datasets divides pixels by 255; rounding undoes it exactly. Its colour images come as (images, channels, columns,
@@ -136,7 +140,6 @@ fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> Result<T> +
     match receiver.recv_timeout(limit) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => bail!("no answer within {} seconds", limit.as_secs()),
-        // candle-datasets panics at an image that cannot be decoded.
         Err(RecvTimeoutError::Disconnected) => bail!("its files are damaged; remove them from the hub's cache"),
     }
 }

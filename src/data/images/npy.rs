@@ -51,11 +51,8 @@ impl<'a> Array<'a> {
         let (width, signed) = (width(self.kind)?, self.kind.contains('i'));
         let number = |entry: &[u8]| -> Result<i64> {
             let fold = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-            let bits = if self.kind.starts_with('>') {
-                entry.iter().fold(0, fold)
-            } else {
-                entry.iter().rev().fold(0, fold)
-            };
+            let bits =
+                if self.kind.starts_with('>') { entry.iter().fold(0, fold) } else { entry.iter().rev().fold(0, fold) };
             let unused = 64 - 8 * width as u32;
             if signed {
                 return Ok((bits << unused).cast_signed() >> unused);

@@ -1,6 +1,5 @@
-//! The published batches of downsampled ImageNet, as NumPy's archives, compressed or not: `data`, (images, 3072) bytes with the planes of an
-//! image one after the other, and `labels`, 1 to 1000,
-//! whole numbers of any width.
+//! The published batches of downsampled ImageNet, as NumPy's archives, compressed or not: `data`, (images, 3072) bytes
+//! with the planes of an image one after the other, and `labels`, whole numbers of any width, 1 to 1000.
 
 use super::binary::{Order, interleave};
 use super::memory::check;
@@ -12,31 +11,29 @@ use anyhow::{Context, Result};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// The most images that one archive may hold: those of all published batches. What a few compressed bytes claim beyond
-/// that is not unpacked.
-const MOST_IMAGES: usize = 1_281_167;
 /// Of a NumPy array.
 const LONGEST_HEADER: usize = 1 << 16;
 
-/// Reads batches.
+/// Reads batches, together of at most as many images as were published. What a few compressed bytes claim beyond that is
+/// not unpacked.
 ///
 /// # Errors
-/// With the file, when one is no such archive, lacks an array, or has a label that is no class.
-pub(super) fn read(dataset: Dataset, files: &[PathBuf]) -> Result<Images> {
+/// With the file, when one is no such archive, lacks an array, is too large, or has a label that is no class.
+pub(super) fn read(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     for path in files {
-        let batch = read_batch(dataset, path).with_context(|| path.display().to_string())?;
-        images.append(batch);
+        let left = most.saturating_sub(images.len());
+        images.append(read_batch(dataset, path, left).with_context(|| path.display().to_string())?);
     }
     Ok(images)
 }
 
-fn read_batch(dataset: Dataset, path: &Path) -> Result<Images> {
+fn read_batch(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     let mut archive = Zipped::open(BufReader::new(files::open(path)?)).context("no NumPy archive (.npz)")?;
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
     let mut member = |name: &str, entry: usize| -> Result<Vec<u8>> {
-        let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + MOST_IMAGES * entry)?;
+        let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + most * entry)?;
         bytes.with_context(|| format!("holds no array {name}"))
     };
     let file = member("data", size)?;
@@ -47,7 +44,8 @@ fn read_batch(dataset: Dataset, path: &Path) -> Result<Images> {
         interleave(planes, images.shape, Order::Rows, &mut images.pixels);
     }
     let file = member("labels", size_of::<i64>())?;
-    for (row, label) in Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?.into_iter().enumerate() {
+    let labels = Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?;
+    for (row, label) in labels.into_iter().enumerate() {
         let class = label.checked_sub(1).and_then(|class| u16::try_from(class).ok());
         images.labels.push(class.with_context(|| format!("label {row} is {label}; the first class is 1"))?);
     }

@@ -5,10 +5,10 @@
 //! whole data sets.
 
 use super::{Dataset, ImageData, Images, Origin, Part, decode, grid};
+use crate::files;
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -83,7 +83,7 @@ fn taking_turns(images: &Images, order: &[usize], count: usize, classes: usize) 
 pub fn write(sample: &ImageData, directory: &Path) -> Result<()> {
     let write = |name: &str, bytes: Vec<u8>| {
         let path = directory.join(name);
-        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+        files::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))
     };
     match sample.dataset {
         Dataset::Mnist => {

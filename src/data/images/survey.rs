@@ -43,8 +43,8 @@ pub fn survey(dataset: Dataset, options: &Options) -> Result<Vec<Finding>> {
         findings.extend(idx_files(dataset, &cached, &Origin::Cache));
     }
     // Without the hub's snapshot there is nothing to say of it; why there is none is told when data is loaded.
-    if let Ok(Some(files)) = hub::snapshot(dataset) {
-        findings.extend(whole_files(&Whole::parquet(dataset, files), &Origin::Hub));
+    if let Ok(Some(snapshot)) = hub::snapshot(dataset) {
+        findings.extend(whole_files(&Whole::parquet(dataset, snapshot.files), &Origin::Hub));
     }
     if let Some(directory) = super::debian(dataset) {
         findings.extend(idx_files(dataset, directory, &Origin::Debian));

@@ -10,7 +10,7 @@ pub struct Pin {
     pub count: usize,
     /// SHA-256 of the pixels (row by row, channels last) or labels (a byte each, two with the lower one first beyond 256
     /// classes), decoded and without a header, in hexadecimal. None where nobody here has seen the original: then bytes
-    /// count as [unpinned](Proof::Unpinned), and any number of them is taken.
+    /// count as [unpinned](Proof::Unpinned), and fewer are taken as well.
     pub sha256: Option<&'static str>,
 }
 

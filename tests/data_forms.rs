@@ -1,0 +1,175 @@
+//! Data as people have it: archives as they are downloaded, caches of other programs, other columns, widths and orders.
+
+#[path = "common/colour.rs"]
+mod colour;
+#[path = "common/hub.rs"]
+mod hub;
+#[path = "common/npz.rs"]
+mod npz;
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use colour::*;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use han_exp::data::images::{Dataset, load};
+use han_exp::data::source::sha256;
+use image::ExtendedColorType;
+use npz::{array, deflated};
+use sandbox::Sandbox;
+use std::fs;
+use std::path::Path;
+
+/// Packs a folder as it is published.
+fn pack(archive: &Path, folder: &Path) {
+    write(archive, []);
+    let zipped = GzEncoder::new(fs::File::create(archive).expect("a file"), Compression::fast());
+    let mut archive = tar::Builder::new(zipped);
+    archive.append_dir_all(folder.file_name().expect("a name"), folder).expect("files");
+    archive.into_inner().and_then(GzEncoder::finish).expect("an archive");
+}
+
+#[test]
+fn archives_are_read_as_they_are_downloaded() {
+    let sandbox = Sandbox::new();
+    let cifar100 = sandbox.path("unpacked/cifar-100-binary");
+    let fine = [99, 0, 17, 3, 42, 5, 66, 70, 81, 20];
+    write_batches(&[&cifar100.join("train.bin")], &[&TRAIN, &fine], 0);
+    write_batches(&[&cifar100.join("test.bin")], &[&TEST, &[50, 51]], 10);
+    let expected = loaded(Dataset::Cifar100, &sandbox.path("unpacked"));
+    write_cifar10(&sandbox.path("unpacked/cifar-10-batches-bin"));
+    for (archive, folder) in [("cifar-100-binary", "cifar-100-binary"), ("cifar-10-binary", "cifar-10-batches-bin")] {
+        pack(&sandbox.path(&format!("packed/{archive}.tar.gz")), &sandbox.path("unpacked").join(folder));
+    }
+    let found = loaded(Dataset::Cifar100, &sandbox.path("packed"));
+    assert_eq!((&found.train, &found.test), (&expected.train, &expected.test));
+    // There is no CIFAR-10 but the original: what was read is told as the hash that it has.
+    let told = told_by_load(Dataset::Cifar10, &sandbox.path("packed"));
+    assert!(told.contains(&sha256(&pixels(0..10, 32))), "{told}");
+    let of_stl = [("train", vec![7; 2 * 96 * 96 * 3], vec![1, 10]), ("test", vec![8; 96 * 96 * 3], vec![5])];
+    for (split, pixels, labels) in of_stl {
+        write(&sandbox.path(&format!("unpacked/stl10_binary/{split}_X.bin")), pixels);
+        write(&sandbox.path(&format!("unpacked/stl10_binary/{split}_y.bin")), labels);
+    }
+    pack(&sandbox.path("packed/stl10/stl10_binary.tar.gz"), &sandbox.path("unpacked/stl10_binary"));
+    let found = loaded(Dataset::Stl10, &sandbox.path("packed"));
+    assert_eq!((found.train.labels, found.test.labels), (vec![0, 9], vec![4]));
+    write(&sandbox.path("broken/cifar-100-binary.tar.gz"), "no archive");
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("broken"));
+    assert!(told.contains("cannot read") && told.contains("cifar-100-binary.tar.gz: "), "{told}");
+}
+
+#[test]
+fn parquet_columns_are_chosen_by_name_or_refused() {
+    let sandbox = Sandbox::new();
+    let loaded = |place: &str, columns: &[(&str, &[u8])], test: &[(&str, &[u8])]| {
+        for (split, pixels, columns) in [("train", pixels(0..10, 32), columns), ("test", test_pixels(), test)] {
+            let file = hub::parquet_file_of_cifar(&pixels, columns);
+            write(&sandbox.path(&format!("{place}/{split}-00000-of-00001.parquet")), file);
+        }
+        load(Dataset::Cifar100, &options(&sandbox.path(place))).map(|data| data.train.labels)
+    };
+    let (fine, coarse) = ([99, 0, 17, 3, 42, 5, 66, 70, 81, 20], TRAIN);
+    let test: [(&str, &[u8]); 1] = [("fine_label", &[50, 51])];
+    let expected = fine.map(u16::from).to_vec();
+    // The order of the columns decides nothing.
+    for (place, columns) in [
+        ("after", [("fine_label", &fine[..]), ("label", &coarse[..])]),
+        ("before", [("label", &coarse[..]), ("fine_label", &fine[..])]),
+    ] {
+        assert_eq!(loaded(place, &columns, &test).expect("fine labels"), expected, "{place}");
+    }
+    assert_eq!(loaded("only", &[("label", &fine)], &test).expect("labels"), expected);
+    let told = |result: anyhow::Result<Vec<u16>>| format!("{:#}", result.expect_err("ambiguous columns"));
+    let ambiguous = loaded("ambiguous", &[("class", &fine), ("coarse_label", &coarse)], &test);
+    assert!(told(ambiguous).contains("the class may be in class or coarse_label; call its column fine_label or label"));
+    // The same of images: a column of any name, if there is no other.
+    let pictures = || pixels(0..2, 32).chunks(3072).map(|image| hub::png(image, 32, ExtendedColorType::Rgb8)).collect();
+    for (place, columns) in [
+        ("picture", &["picture"][..]),
+        ("thumbnail", &["thumbnail", "img"]),
+        ("two", &["thumbnail", "picture"]),
+        ("both", &["image", "img"]),
+    ] {
+        let columns: Vec<_> = columns.iter().map(|name| (*name, pictures())).collect();
+        for split in ["train", "test"] {
+            let file = hub::parquet(&columns, &[("fine_label", &[50, 51])]);
+            write(&sandbox.path(&format!("{place}/{split}-00000-of-00001.parquet")), file);
+        }
+    }
+    for place in ["picture", "thumbnail"] {
+        let data = load(Dataset::Cifar100, &options(&sandbox.path(place))).expect("a column of images");
+        assert_eq!(data.train.pixels, pixels(0..2, 32), "{place}");
+    }
+    for (place, columns) in [("two", "thumbnail or picture"), ("both", "image or img")] {
+        let told = told_by_load(Dataset::Cifar100, &sandbox.path(place));
+        assert!(told.contains(&format!("the image may be in {columns}")), "{place}: {told}");
+    }
+    // The column that was read is named.
+    let fetch = ["data", "fetch", "--dataset", "cifar100", "--data-dir", "before"];
+    let fetched = sandbox.command(&fetch).assert().success();
+    let told = sandbox::text(&fetched.get_output().stderr);
+    assert!(told.contains("cifar100: classes are those of the column fine_label of before/train-"), "{told}");
+    // A whole set without the finer half of the classes has the coarse ones.
+    let many = hub::parquet_file_of_cifar(&pixels(0..10, 32).repeat(100), &[("label", &coarse.repeat(100))]);
+    write(&sandbox.path("coarse/train-00000-of-00001.parquet"), many);
+    write(&sandbox.path("coarse/test-00000-of-00001.parquet"), []);
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("coarse"));
+    assert!(told.contains("the coarse labels; needs the column fine_label"), "{told}");
+}
+
+#[test]
+fn caches_of_other_programs_and_of_moved_repositories_are_found() {
+    let files = parquet_of_cifar10();
+    let uploaded = [("plain_text/train-00000-of-00001.parquet", &files[0][..])];
+    let uploaded = [uploaded[0], ("plain_text/test-00000-of-00001.parquet", &files[1][..])];
+    let converted = [("plain_text/train/0000.parquet", &files[0][..]), ("plain_text/test/0000.parquet", &files[1][..])];
+    for (repository, reference, files) in [
+        ("uoft-cs/cifar10", "refs/main", uploaded),
+        ("uoft-cs/cifar10", "refs/refs/convert/parquet", converted),
+        ("cifar10", "refs/main", uploaded),
+    ] {
+        let sandbox = Sandbox::new();
+        hub::write_snapshot_of(&sandbox.hub_cache(), repository, reference, &files);
+        let status = sandbox.stdout(&["data", "status", "--dataset", "cifar10"]);
+        assert_eq!(status.matches("WRONG").count(), 4, "{repository}: {status}");
+        let verified = sandbox.error(&["data", "verify", "--dataset", "cifar10"]);
+        assert!(verified.contains(&sha256(&pixels(0..10, 32))), "{repository}: {verified}");
+        // A program that asks for a commit notes down no name for it.
+        let cache = sandbox.hub_cache().join(format!("datasets--{}", repository.replace('/', "--")));
+        fs::remove_dir_all(cache.join("refs")).expect("references");
+        assert_eq!(sandbox.stdout(&["data", "status", "--dataset", "cifar10"]), status);
+    }
+}
+
+#[test]
+fn the_variable_of_the_hub_forbids_the_network() {
+    let sandbox = Sandbox::new();
+    let mut fetch = sandbox.command(&["data", "fetch", "--dataset", "cifar100"]);
+    let told = sandbox::failure(fetch.env("HF_HUB_OFFLINE", "1"));
+    assert!(!told.contains("the Hugging Face hub: ") && told.contains("data fetch --dataset cifar100"), "{told}");
+    let mut fetch = sandbox.command(&["data", "fetch", "--dataset", "cifar100"]);
+    assert!(sandbox::failure(fetch.env("HF_HUB_OFFLINE", "0")).contains("the Hugging Face hub: "));
+}
+
+#[test]
+fn npz_archives_may_be_compressed_and_labels_of_any_width() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("imagenet32");
+    let data: Vec<u8> = (0..2).flat_map(planes).collect();
+    let data = array("|u1", "(2, 3072)", &data);
+    let labels = [
+        array(">u2", "(2,)", &[0, 1, 3, 232]),
+        array("<i8", "(2, 1)", &[1, 0, 0, 0, 0, 0, 0, 0, 232, 3, 0, 0, 0, 0, 0, 0]),
+    ];
+    for labels in labels {
+        for name in ["train_data_batch_1.npz", "val_data.npz"] {
+            write(&root.join(name), deflated(&[("data.npy", &data), ("labels.npy", &labels)]));
+        }
+        let found = loaded(Dataset::Imagenet32, sandbox.0.path());
+        assert_eq!((found.train.pixels, found.train.labels), (pixels(0..2, 32), vec![0, 999]));
+    }
+    let lying = array("|u1", "(1281167, 3072)", &[0; 3072]);
+    write(&root.join("train_data_batch_1.npz"), deflated(&[("data.npy", &lying), ("labels.npy", &data)]));
+    assert!(told_by_load(Dataset::Imagenet32, &root).contains("but 3072 bytes follow"));
+}
