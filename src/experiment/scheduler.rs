@@ -1,5 +1,6 @@
 //! Several runs at a time, on threads of their own. Which thread makes a run changes nothing about it.
 
+use super::halt::Halt;
 use super::progress::{Progress, RunProgress};
 use crate::config::Spec;
 use crate::record::{Environment, FinishedRun, Record, Store};
@@ -22,8 +23,14 @@ pub trait Runner: Sync {
     /// What it produces.
     type Record: Record;
 
-    /// Makes one run; None if `tick` asked to stop.
-    fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Self::Record>>;
+    /// Makes one run; None if `tick` asked to stop. An error after `halt` stopped something counts as None.
+    fn run(
+        &self,
+        spec: &Self::Spec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<Self::Record>>;
 }
 
 /// What a batch of runs came to.
@@ -109,14 +116,19 @@ impl Scheduler<'_> {
         runner: &R,
         spec: &R::Spec,
         progress: &Progress,
-        halt: &dyn Fn() -> bool,
+        halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<FinishedRun<R::Spec>>> {
         let mut bar: RunProgress = progress.start(spec);
         let mut tick = |step: usize, words: &dyn Fn() -> String| {
             bar.step(step, words);
             if halt() { Control::Stop } else { Control::Continue }
         };
-        let Some(record) = runner.run(spec, self.device, &mut tick)? else {
+        let checked = Halt::new(halt);
+        let record = match runner.run(spec, self.device, &mut tick, &checked) {
+            Err(_) if checked.obeyed() => None,
+            record => record?,
+        };
+        let Some(record) = record else {
             bar.abandon();
             return Ok(None);
         };

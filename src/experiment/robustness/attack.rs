@@ -12,8 +12,9 @@ use crate::evaluate::attack::{
     Threat, worst_case,
 };
 use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, check_sandwich};
+use crate::experiment::halt::Halt;
 use crate::experiment::scheduler::{Runner, Tick};
-use crate::model::{Model, weights};
+use crate::model::{Model, Network, weights};
 use crate::record::robustness::{AttackRecord, RADII};
 use crate::record::{Ending, EvaluationRow, Store};
 use crate::rng::Seed;
@@ -51,7 +52,13 @@ impl Runner for Attacker<'_> {
     type Spec = AttackSpec;
     type Record = AttackRecord;
 
-    fn run(&self, spec: &AttackSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<AttackRecord>> {
+    fn run(
+        &self,
+        spec: &AttackSpec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<AttackRecord>> {
         let started = (jiff::Timestamp::now(), Instant::now());
         let loaded = self.load(spec, device)?;
         let ending = |parameters, step: Option<usize>| Ending {
@@ -69,10 +76,14 @@ impl Runner for Attacker<'_> {
         };
         let ending = ending(model.parameters.count(), None);
         match spec.precision {
-            Precision::F32 => self.attack::<f32>(spec, &model, &model, ending, device, tick),
+            Precision::F32 => {
+                let subject = Subject { model: &model, attacked: &model, halt };
+                self.attack::<f32>(spec, &subject, ending, device, tick)
+            }
             Precision::F64 => {
                 let precise = self.precise(spec, &model, device)?;
-                self.attack::<f64>(spec, &model, &precise, ending, device, tick)
+                let subject = Subject { model: &model, attacked: &precise, halt };
+                self.attack::<f64>(spec, &subject, ending, device, tick)
             }
         }
     }
@@ -91,18 +102,28 @@ enum Loaded {
     Diverged { parameters: usize, step: usize },
 }
 
+/// The network of a run.
+struct Subject<'s> {
+    /// As it was trained.
+    model: &'s Model,
+    /// The same in the numbers of the attack.
+    attacked: &'s Model,
+    halt: &'s Halt<'s>,
+}
+
 impl Attacker<'_> {
-    /// The stages of a run on `subject`: the trained model in the numbers of the attack.
+    /// The stages of a run.
     fn attack<T: FloatDType>(
         &self,
         spec: &AttackSpec,
-        model: &Model,
-        subject: &Model,
+        subject: &Subject<'_>,
         ending: Ending,
         device: &Device,
         tick: &mut Tick<'_>,
     ) -> Result<Option<AttackRecord>> {
-        let classifier = Classifier::<T>::on(subject.frozen.as_ref(), self.data.test.features(), device)?;
+        let &Subject { model, attacked, halt } = subject;
+        let network = halt.network(attacked.frozen.as_ref());
+        let classifier = Classifier::<T>::on(&network, self.data.test.features(), device)?;
         let classifier = classifier.with_batch(self.batch);
         let examples = self.examples(spec, &classifier)?;
         let mut run = Run {
@@ -142,11 +163,15 @@ impl Attacker<'_> {
         if !go_on("certificates") {
             return Ok(None);
         }
-        let certificates = if spec.certify { Some(run.certify(model, &self.data.test, device)?) } else { None };
+        let certificates = if spec.certify {
+            Some(run.certify(&halt.network(model.frozen.as_ref()), &self.data.test, device)?)
+        } else {
+            None
+        };
         if !go_on("checklist") {
             return Ok(None);
         }
-        let Findings { checks, effort } = self.checklist(spec, model, &run, device)?;
+        let Findings { checks, effort } = self.checklist(spec, model, &run, device, halt)?;
         let images = run.shown(self.data.test.len())?;
         if let Some(export) = self.export {
             run.export_results(certificates.as_ref(), export)?;
@@ -209,6 +234,7 @@ impl Attacker<'_> {
         model: &Model,
         run: &Run<'_, T>,
         device: &Device,
+        halt: &Halt<'_>,
     ) -> Result<Findings> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
         let chosen: BTreeSet<usize> = attacked(self.data.test.len(), spec.checklist_images).into_iter().collect();
@@ -219,7 +245,7 @@ impl Attacker<'_> {
             surrogates.extend(self.surrogate(training, T::DTYPE, device)?.map(|model| (training.arm.clone(), model)));
         }
         let setting = run.setting(*eps);
-        let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples };
+        let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples, halt };
         checklist::make(&subject, &setting, &surrogates, device)
     }
 
@@ -388,8 +414,8 @@ impl<T: FloatDType> Run<'_, T> {
 
     /// Certified radii of all test images; those of the attacked ones are held against every misclassified image that was
     /// found.
-    fn certify(&mut self, model: &Model, test: &Images, device: &Device) -> Result<Certificates> {
-        let certifier = Certifier::new(model.frozen.as_ref())?;
+    fn certify(&mut self, network: &dyn Network, test: &Images, device: &Device) -> Result<Certificates> {
+        let certifier = Certifier::new(network)?;
         let rows: Vec<usize> = (0..test.len()).collect();
         let labels: Vec<u32> = test.labels.iter().map(|label| u32::from(*label)).collect();
         let all = certifier.certify(&test.inputs(&rows, device)?, &labels)?;
