@@ -9,7 +9,7 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
 
 pub(super) const EPSILON: f64 = 1e-5;
@@ -28,9 +28,10 @@ impl BatchNorm {
     /// A layer from its parameters and running statistics, all of shape (channels).
     ///
     /// # Errors
-    /// When their shapes differ.
+    /// When their shapes differ or there are no channels.
     pub fn new(weight: Tensor, bias: Tensor, running_mean: Var, running_var: Var) -> Result<Self> {
         let channels = weight.dims1()?;
+        check_parameters(&[&weight, &bias, &running_mean, &running_var])?;
         for part in [&bias, running_mean.as_tensor(), running_var.as_tensor()] {
             if part.dims() != [channels] {
                 bail!("batch norm over {channels} channels cannot take a part of shape {:?}", part.dims());
@@ -57,8 +58,9 @@ impl BatchNorm {
             bail!("batch norm over {channels} channels cannot take a tensor of shape {dims:?}");
         }
         let shape = kernel::Shape { outer: dims[0], channels, inner: dims[2..].iter().product() };
+        let fused = has_kernel(xs)?;
         match mode {
-            Mode::Eval if has_kernel(xs) && !self.weight.track_op() && !self.bias.track_op() => {
+            Mode::Eval if fused && !self.weight.track_op() && !self.bias.track_op() => {
                 let (scale, shift) = self.running_affine()?;
                 apply1(FrozenOp { shape, activation: self.activation, scale, shift }, xs)
             }
@@ -67,7 +69,7 @@ impl BatchNorm {
                 self.normalise(xs, mean.as_detached_tensor(), variance.as_detached_tensor())
             }
             Mode::Train if shape.count() < 2 => bail!("batch norm cannot train on a single value per channel"),
-            Mode::Train if has_kernel(xs) => self.forward_fused(xs, shape),
+            Mode::Train if fused => self.forward_fused(xs, shape),
             Mode::Train => self.forward_composed(xs),
         }
     }
@@ -179,7 +181,7 @@ impl InplaceOp1 for Blend<'_> {
     }
 }
 
-/// Builds a layer with weight 1, bias 0, running mean 0 and running variance 1.
+/// Builds a layer with weight 1, bias 0, and running mean 0 and variance 1.
 pub fn batch_norm(channels: usize, scope: &Scope) -> Result<BatchNorm> {
     let [weight, bias] = [("weight", Init::Ones), ("bias", Init::Zeros)].map(|(n, i)| scope.parameter(n, channels, i));
     let Running { mean, variance } = Running::buffers(channels, scope)?;

@@ -38,7 +38,7 @@ impl ResidualBlock {
         if inputs != width {
             bail!("a residual block of width {width} cannot take a tensor of shape {:?}", xs.dims());
         }
-        if mode == Mode::Eval || !has_kernel(xs) {
+        if mode == Mode::Eval || !has_kernel(xs)? {
             return self.forward_composed(xs, mode);
         }
         if rows < 2 {

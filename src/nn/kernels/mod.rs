@@ -23,3 +23,4 @@ pub mod orthogonal;
 pub mod pieces;
 pub mod residual;
 mod rows;
+pub mod threads;
