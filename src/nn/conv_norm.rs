@@ -2,7 +2,7 @@
 
 use super::Mode;
 use super::activation::activate;
-use super::batch_norm::{BatchNorm, EPSILON, Running};
+use super::batch_norm::{BatchNorm, EPSILON};
 use super::conv::{ConvConfig, convolve_composed, geometry, input_gradient};
 use super::dense::bias_init;
 use super::fused::{Fused, Pass, Saved, apply3};
@@ -13,6 +13,7 @@ use super::kernels::conv::InputGradient;
 use super::kernels::conv_norm as kernel;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
+use super::running::Running;
 use super::storage::has_kernel;
 use super::{Conv2d, kernels::conv::Shape as ConvShape};
 use candle_core::{Result, Shape, Tensor};

@@ -1,8 +1,8 @@
 //! Images, attacks and weights of a command in one file, for other programs to check.
 
 use super::CLASSES;
-use super::attack::Run;
 use super::ledger::Entry;
+use super::stages::Run;
 use crate::evaluate::attack::{Attack, Example, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
 use crate::files;
@@ -139,4 +139,30 @@ impl<T: FloatDType> Run<'_, T> {
 fn last<T: FloatDType>(image: &[T], outcome: &Outcome<T>) -> Vec<T> {
     let made = !outcome.is_clean_error() && !outcome.last.is_empty();
     if made { outcome.last.clone() } else { image.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::DType;
+    use std::fs;
+
+    #[test]
+    fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("images.npz");
+        let tensor = |dtype| Tensor::zeros(3, dtype, &Device::Cpu).expect("zeros");
+        let first = Export::new(&path).expect("a place to write to");
+        first.add([("a".to_string(), tensor(DType::F32))]);
+        first.write().expect("a file");
+        let before = fs::read(&path).expect("the file");
+
+        let second = Export::new(&path).expect("a place to write to");
+        // numpy knows no such type: the file fails when its first array is written already.
+        second.add([("a".to_string(), tensor(DType::F64)), ("b".to_string(), tensor(DType::BF16))]);
+        let error = second.write().expect_err("no array of bf16");
+        assert!(error.to_string().contains("--export-adversarial: cannot write"), "{error:#}");
+        assert_eq!(fs::read(&path).expect("the file"), before);
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
+    }
 }
