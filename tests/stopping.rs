@@ -70,6 +70,7 @@ fn attacks_checklists_certificates_and_scores_stop_at_their_next_pass() -> Resul
     let many = Tensor::cat(&[&images; 12], 0)?;
     let targets = Tensor::zeros((many.dims()[0], 4), candle_core::DType::F32, &Device::Cpu)?;
     let points = Points { inputs: many, targets };
+    let labelled = Labelled(points.clone());
 
     let of_attack = |attack: Attack| -> Work<'_> {
         let work = |network: &dyn Network, attack: Attack| -> Result<()> {
@@ -104,7 +105,6 @@ fn attacks_checklists_certificates_and_scores_stop_at_their_next_pass() -> Resul
         }),
     ));
     works.push(("accuracy", Box::new(|network| accuracy::score(network, &points).map(drop))));
-    let labelled = Labelled(points.clone());
     works.push(("classification", Box::new(|network| classification::score(network, &labelled).map(drop))));
 
     for (name, work) in &works {

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_simple_number_has_room_for_the_proved_one_on_ordinary_layers() -> Result<()> {
         let mut stream = Seed(1).stream("rounding");
-        for width in [1, 2, 3, 7, 16, 30, 64, 100, 256, 784, 1000, 4096, 16_384] {
+        for width in [1usize, 2, 3, 7, 16, 30, 64, 100, 256, 784, 1000, 4096, 16_384] {
             let direction: Vec<f64> = (0..width).map(|_| stream.normal()).collect();
             let layer = layer(&direction)?;
             for precision in [Precision::F32, Precision::F64] {
