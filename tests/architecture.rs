@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("train", &["model", "data", "nn", "rng"]),
     ("evaluate", &["model", "data", "nn", "rng"]),
     ("config", &["data", "evaluate", "model", "train", "rng"]),
-    ("record", &["config", "evaluate"]),
+    ("record", &["config", "evaluate", "nn"]),
     ("report", &["config", "record", "figure", "model"]),
     ("experiment", &["config", "data", "device", "evaluate", "model", "nn", "record", "rng", "train"]),
     (

@@ -211,6 +211,7 @@ fn distances_are_those_of(sandbox: &Sandbox, images: &Tensor, nearest: &Tensor) 
 #[test]
 fn mistakes_are_told_before_any_work() {
     let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("directory.npz")).expect("a directory");
     for (arguments, words) in [
         (&["--eps", "-0.1"][..], "eps is -0.1"),
         (&["--eps", "99"], "eps is 99"),
@@ -226,6 +227,9 @@ fn mistakes_are_told_before_any_work() {
         (&["--width", "hannet=3,hannet=4"], "given twice"),
         (&["--export-adversarial", "images.png"], ".npz"),
         (&["--export-adversarial", "nowhere/images.npz"], "nowhere"),
+        (&["--export-adversarial", "directory.npz"], "it is no regular file"),
+        #[cfg(target_os = "linux")]
+        (&["--export-adversarial", "/proc/images.npz"], "cannot write to /proc"),
         (&["--dataset", "cifar"], "mnist or fashion-mnist"),
         (&["--data-dir", "nowhere"], "nowhere"),
     ] {

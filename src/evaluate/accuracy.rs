@@ -3,7 +3,7 @@
 use crate::data::Points;
 use crate::model::Network;
 use crate::nn::Mode;
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 /// Points in one forward pass: few enough for their activations to stay in cache.
 const CHUNK: usize = 512;
@@ -28,11 +28,17 @@ pub fn class(output: f32) -> u8 {
 ///
 /// # Shapes
 /// - inputs: (points, features)
+///
+/// # Errors
+/// When there are no points, or the network does not take them.
 pub fn outputs(network: &dyn Network, inputs: &Tensor) -> Result<Vec<f32>> {
     forward(network, inputs)?.mean(D::Minus1)?.to_dtype(DType::F32)?.to_vec1()
 }
 
 /// Accuracy and loss of a network on some points.
+///
+/// # Errors
+/// As [`outputs`], and when the targets are not those of the points.
 pub fn score(network: &dyn Network, points: &Points) -> Result<Score> {
     let outputs = forward(network, &points.inputs)?;
     let loss = crate::nn::loss::mse(&outputs, &points.targets)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
@@ -43,7 +49,10 @@ pub fn score(network: &dyn Network, points: &Points) -> Result<Score> {
 }
 
 fn forward(network: &dyn Network, inputs: &Tensor) -> Result<Tensor> {
-    let points = inputs.dims()[0];
+    let (points, _) = inputs.dims2()?;
+    if points == 0 {
+        bail!("there are no points to score");
+    }
     let chunks = (0..points).step_by(CHUNK).map(|start| {
         let chunk = inputs.narrow(0, start, CHUNK.min(points - start))?;
         Ok(network.forward(&chunk, Mode::Eval)?.detach())

@@ -1,5 +1,6 @@
 //! One run of the checkerboard: data, network, training, scores.
 
+use super::halt::Halt;
 use super::scheduler::{Runner, Tick};
 use super::training::{self, epoch_row};
 use crate::config::{Phase, RunSpec, Spec};
@@ -25,16 +26,16 @@ impl Runner for Checkerboard {
     type Spec = RunSpec;
     type Record = RunRecord;
 
-    fn run(&self, spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<RunRecord>> {
-        run(spec, device, tick)
+    fn run(&self, spec: &RunSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<RunRecord>> {
+        run(spec, device, tick, halt)
     }
 }
 
-fn run(spec: &RunSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<RunRecord>> {
+fn run(spec: &RunSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<RunRecord>> {
     let started = training::start();
     let parts = Parts::of(spec, device)?;
     let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
-    let mut watch = Watch { spec, parts: &parts, tick, epochs: Vec::new(), test_curve: Vec::new() };
+    let mut watch = Watch { spec, parts: &parts, tick, halt, epochs: Vec::new(), test_curve: Vec::new() };
     let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
     let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
     let (epochs, test_curve) = (watch.epochs, watch.test_curve);
@@ -87,6 +88,7 @@ struct Watch<'a> {
     spec: &'a RunSpec,
     parts: &'a Parts,
     tick: &'a mut Tick<'a>,
+    halt: &'a Halt<'a>,
     epochs: Vec<EpochRow>,
     test_curve: Vec<TestCurveRow>,
 }
@@ -97,7 +99,7 @@ impl Observer for Watch<'_> {
     }
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        let network = model.frozen.as_ref();
+        let network = &self.halt.network(model.frozen.as_ref());
         let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
         let spec = self.spec;
         self.epochs.push(epoch_row(spec, report, validation.map(|score| (score.loss, score.accuracy))));

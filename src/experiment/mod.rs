@@ -2,6 +2,7 @@
 
 pub mod checkerboard;
 pub mod gradients;
+pub mod halt;
 pub mod image;
 pub mod progress;
 pub mod robustness;

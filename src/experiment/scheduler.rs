@@ -1,5 +1,6 @@
 //! Several runs at a time, on threads of their own. Which thread makes a run changes nothing about it.
 
+use super::halt::Halt;
 use super::progress::{Progress, RunProgress};
 use crate::config::Spec;
 use crate::console::note;
@@ -23,8 +24,14 @@ pub trait Runner: Sync {
     /// What it produces.
     type Record: Record;
 
-    /// Makes one run; None if `tick` asked to stop.
-    fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Self::Record>>;
+    /// Makes one run; None if `tick` asked to stop. An error after `halt` stopped something counts as None.
+    fn run(
+        &self,
+        spec: &Self::Spec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<Self::Record>>;
 }
 
 /// What a batch of runs came to.
@@ -93,7 +100,7 @@ impl Scheduler<'_> {
                     Ok(_) => {}
                     // Those that run already make all runs, only later.
                     Err(_) if started > 0 => break,
-                    Err(error) => return Err(error).context("cannot start a thread"),
+                    Err(error) => return Err(error).context("cannot start a thread; allow more processes or memory, or use --jobs 1"),
                 }
             }
             Ok(())
@@ -126,14 +133,19 @@ impl Scheduler<'_> {
         runner: &R,
         spec: &R::Spec,
         progress: &Progress,
-        halt: &dyn Fn() -> bool,
+        halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<FinishedRun<R::Spec>>> {
         let mut bar: RunProgress = progress.start(spec);
         let mut tick = |step: usize, words: &dyn Fn() -> String| {
             bar.step(step, words);
             if halt() { Control::Stop } else { Control::Continue }
         };
-        let Some(record) = runner.run(spec, self.device, &mut tick)? else {
+        let checked = Halt::new(halt);
+        let record = match runner.run(spec, self.device, &mut tick, &checked) {
+            Err(_) if checked.obeyed() => None,
+            record => record?,
+        };
+        let Some(record) = record else {
             bar.abandon();
             return Ok(None);
         };

@@ -145,12 +145,21 @@ impl ModelConfig {
     }
 
     /// Builds the network with f32 parameters.
+    ///
+    /// # Errors
+    /// When the configuration has a [`ModelConfig::problem`], or there are no inputs or no outputs.
     pub fn build(&self, inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Result<Model> {
         self.build_as(DType::F32, inputs, outputs, seed, device)
     }
 
     /// Builds the network with parameters of the given type.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::build`].
     pub fn build_as(&self, dtype: DType, inputs: usize, outputs: usize, seed: Seed, device: &Device) -> Result<Model> {
+        if let Some(problem) = self.problem() {
+            bail!("{problem}");
+        }
         let scope = Scope::new(seed, dtype, device);
         let network = self.network(inputs, outputs, &scope)?;
         let frozen = self.network(inputs, outputs, &scope.frozen())?;

@@ -14,7 +14,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
     if act == Activation::Identity {
         return Ok(z.clone());
     }
-    if has_kernel(z) {
+    if has_kernel(z)? {
         return apply1(ActivationOp(act), z);
     }
     activate_composed(act, z)
@@ -25,7 +25,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
 /// # Shapes
 /// - a, b: any, the same -> same
 pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.dims() == b.dims() && a.dtype() == b.dtype() && has_kernel(a) {
+    if a.dims() == b.dims() && a.dtype() == b.dtype() && has_kernel(a)? {
         return apply2(AddReluOp, a, b);
     }
     activate_composed(Activation::Relu, &(a + b)?)

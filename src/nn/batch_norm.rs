@@ -9,11 +9,11 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::has_kernel;
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use super::running::Running;
+use super::storage::{check_parameters, has_kernel};
+use candle_core::{DType, Result, Tensor, Var, bail};
 
 pub(super) const EPSILON: f64 = 1e-5;
-const MOMENTUM: f64 = 0.1;
 
 /// y = act(weight (x - mean) / sqrt(variance + 1e-5) + bias), per channel.
 #[derive(Debug, Clone)]
@@ -28,9 +28,10 @@ impl BatchNorm {
     /// A layer from its parameters and running statistics, all of shape (channels).
     ///
     /// # Errors
-    /// When their shapes differ.
+    /// When their shapes differ or there are no channels.
     pub fn new(weight: Tensor, bias: Tensor, running_mean: Var, running_var: Var) -> Result<Self> {
         let channels = weight.dims1()?;
+        check_parameters(&[&weight, &bias, &running_mean, &running_var])?;
         for part in [&bias, running_mean.as_tensor(), running_var.as_tensor()] {
             if part.dims() != [channels] {
                 bail!("batch norm over {channels} channels cannot take a part of shape {:?}", part.dims());
@@ -57,8 +58,12 @@ impl BatchNorm {
             bail!("batch norm over {channels} channels cannot take a tensor of shape {dims:?}");
         }
         let shape = kernel::Shape { outer: dims[0], channels, inner: dims[2..].iter().product() };
+        let fused = has_kernel(xs)?;
+        if xs.dtype() != self.weight.dtype() {
+            bail!("batch norm of type {:?} cannot take a tensor of type {:?}", self.weight.dtype(), xs.dtype());
+        }
         match mode {
-            Mode::Eval if has_kernel(xs) && !self.weight.track_op() && !self.bias.track_op() => {
+            Mode::Eval if fused && !self.weight.track_op() && !self.bias.track_op() => {
                 let (scale, shift) = self.running_affine()?;
                 apply1(FrozenOp { shape, activation: self.activation, scale, shift }, xs)
             }
@@ -67,7 +72,7 @@ impl BatchNorm {
                 self.normalise(xs, mean.as_detached_tensor(), variance.as_detached_tensor())
             }
             Mode::Train if shape.count() < 2 => bail!("batch norm cannot train on a single value per channel"),
-            Mode::Train if has_kernel(xs) => self.forward_fused(xs, shape),
+            Mode::Train if fused => self.forward_fused(xs, shape),
             Mode::Train => self.forward_composed(xs),
         }
     }
@@ -107,79 +112,7 @@ impl BatchNorm {
     }
 }
 
-/// Running mean and variance of a batch norm.
-#[derive(Debug, Clone)]
-pub(super) struct Running {
-    /// (channels)
-    pub mean: Var,
-    /// (channels)
-    pub variance: Var,
-}
-
-impl Running {
-    /// Buffers with mean 0 and variance 1.
-    pub fn buffers(channels: usize, scope: &Scope) -> Result<Self> {
-        let mean = scope.buffer("running_mean", channels, Init::Zeros)?;
-        Ok(Self { mean, variance: scope.buffer("running_var", channels, Init::Ones)? })
-    }
-
-    /// Takes in what a batch of `count` values a channel measured.
-    pub fn update(&self, measured: &Statistics, count: usize) -> Result<()> {
-        self.mean.inplace_op1(&Blend { measured: &measured.mean, factor: 1.0 })?;
-        self.variance.inplace_op1(&Blend { measured: &measured.variance, factor: unbiased(count) })
-    }
-
-    fn update_composed(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
-        let unbiased = (variance * unbiased(count))?;
-        for (running, measured) in [(&self.mean, mean), (&self.variance, &unbiased)] {
-            running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (measured * MOMENTUM)?)?)?;
-        }
-        Ok(())
-    }
-
-    fn values(&self) -> Result<Statistics> {
-        let values = |var: &Var| var.as_detached_tensor().to_dtype(DType::F64)?.to_vec1();
-        Ok(Statistics { mean: values(&self.mean)?, variance: values(&self.variance)? })
-    }
-}
-
-/// Turns a variance divided by n into one divided by n - 1.
-fn unbiased(count: usize) -> f64 {
-    count as f64 / (count - 1) as f64
-}
-
-/// running = (1 - momentum) running + momentum factor measured, in place: composed of tensor operations it would cost
-/// as much as a matrix product.
-struct Blend<'a> {
-    measured: &'a [f64],
-    factor: f64,
-}
-
-impl Blend<'_> {
-    fn apply<T: Element>(&self, running: &mut [T]) {
-        for (running, measured) in running.iter_mut().zip(self.measured) {
-            *running = T::from_f64((1.0 - MOMENTUM) * running.to_f64() + MOMENTUM * self.factor * measured);
-        }
-    }
-}
-
-impl InplaceOp1 for Blend<'_> {
-    fn name(&self) -> &'static str {
-        "batch-norm-running"
-    }
-
-    fn cpu_fwd(&self, running: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("running statistics are contiguous") };
-        match running {
-            CpuStorage::F32(running) => self.apply(&mut running[start..end]),
-            CpuStorage::F64(running) => self.apply(&mut running[start..end]),
-            _ => bail!("running statistics are of type f32 or f64"),
-        }
-        Ok(())
-    }
-}
-
-/// Builds a layer with weight 1, bias 0, running mean 0 and running variance 1.
+/// Builds a layer with weight 1, bias 0, and running mean 0 and variance 1.
 pub fn batch_norm(channels: usize, scope: &Scope) -> Result<BatchNorm> {
     let [weight, bias] = [("weight", Init::Ones), ("bias", Init::Zeros)].map(|(n, i)| scope.parameter(n, channels, i));
     let Running { mean, variance } = Running::buffers(channels, scope)?;

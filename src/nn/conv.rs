@@ -9,7 +9,7 @@ use super::kernels::conv::{self as kernel, InputGradient};
 use super::kernels::dense::column_sums;
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
@@ -38,9 +38,10 @@ impl Conv2d {
     /// - bias: (outputs)
     ///
     /// # Errors
-    /// When the shapes do not fit together.
+    /// When the shapes do not fit together or a size is 0.
     pub fn new(weight: Tensor, bias: Tensor, config: ConvConfig) -> Result<Self> {
         let (outputs, ..) = weight.dims4()?;
+        check_parameters(&[&weight, &bias])?;
         if bias.dims() != [outputs] {
             bail!("a convolution to {outputs} channels needs a bias of that length, got {:?}", bias.dims());
         }
@@ -57,7 +58,7 @@ impl Module for Conv2d {
     /// - xs: (batch, height, width, inputs) -> (batch, rows, columns, outputs)
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let shape = geometry(xs, &self.weight, self.config)?;
-        if !has_kernel(xs) {
+        if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
         apply3(ConvOp { shape, input: input_gradient(xs) }, xs, &self.weight, &self.bias)
@@ -79,7 +80,9 @@ pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Resu
     let (batch, height, width, channels) = xs.dims4()?;
     let (outputs, inputs, edge, other) = weight.dims4()?;
     let ConvConfig { stride, padding } = config;
-    if channels != inputs || edge != other || stride == 0 || height.min(width) + 2 * padding < edge {
+    let padded = padding.checked_mul(2).and_then(|rim| height.max(width).checked_add(rim));
+    let fits = padded.is_some() && height.min(width) + 2 * padding >= edge;
+    if channels != inputs || edge != other || stride == 0 || !fits {
         bail!("a convolution with weights {:?} cannot take images of shape {:?}", weight.dims(), xs.dims());
     }
     Ok(kernel::Shape { batch, height, width, inputs, outputs, kernel: edge, stride, padding })

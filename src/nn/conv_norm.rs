@@ -2,7 +2,7 @@
 
 use super::Mode;
 use super::activation::activate;
-use super::batch_norm::{BatchNorm, EPSILON, Running};
+use super::batch_norm::{BatchNorm, EPSILON};
 use super::conv::{ConvConfig, convolve_composed, geometry, input_gradient};
 use super::dense::bias_init;
 use super::fused::{Fused, Pass, Saved, apply3};
@@ -13,6 +13,7 @@ use super::kernels::conv::InputGradient;
 use super::kernels::conv_norm as kernel;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
+use super::running::Running;
 use super::storage::has_kernel;
 use super::{Conv2d, kernels::conv::Shape as ConvShape};
 use candle_core::{Result, Shape, Tensor};
@@ -53,7 +54,7 @@ impl ConvNorm {
     pub fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
         let shape = geometry(xs, &self.weight, self.config)?;
         let count = shape.batch * shape.positions();
-        if mode == Mode::Eval || !has_kernel(xs) || count < 2 {
+        if mode == Mode::Eval || !has_kernel(xs)? || count < 2 {
             return self.forward_by_parts(xs, mode);
         }
         let shape = kernel::Shape { conv: shape, activation: self.activation };
@@ -66,7 +67,7 @@ impl ConvNorm {
 
     /// Convolution, batch norm and activation one after the other.
     fn forward_by_parts(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
-        let z = match (self.vectors.dims()[0] > 2, has_kernel(xs)) {
+        let z = match (self.vectors.dims()[0] > 2, has_kernel(xs)?) {
             (true, _) => Conv2d::new(self.weight.clone(), self.vectors.get(2)?, self.config)?.forward(xs)?,
             (false, true) => {
                 let none = self.vectors.get(0)?.zeros_like()?;

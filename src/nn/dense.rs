@@ -10,7 +10,7 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
@@ -58,9 +58,10 @@ impl Dense {
     /// - bias: (outputs)
     ///
     /// # Errors
-    /// When the shapes do not fit together.
+    /// When the shapes do not fit together or a size is 0.
     pub fn new(weight: Tensor, bias: Tensor, activation: Activation) -> Result<Self> {
         let (outputs, _) = weight.dims2()?;
+        check_parameters(&[&weight, &bias])?;
         if bias.dims() != [outputs] {
             bail!("a dense layer of {outputs} outputs needs a bias of that length, got {:?}", bias.dims());
         }
@@ -105,7 +106,7 @@ impl Module for Dense {
         }
         let rows = batch.iter().product::<usize>();
         let flat = xs.contiguous()?.reshape((rows, inputs))?; // (rows, inputs)
-        let y = if has_kernel(xs) {
+        let y = if has_kernel(xs)? {
             let parameters = self.weight.track_op() || self.bias.track_op();
             let op = DenseOp {
                 shape: kernel::Shape { rows, inputs, outputs },
@@ -137,6 +138,9 @@ pub fn bounded_dense(
     bound: f64,
     scope: &Scope,
 ) -> Result<Dense> {
+    if !(bound > 0.0 && bound.is_finite()) {
+        bail!("the norm of a dense layer is bounded by {bound}; use a positive number");
+    }
     let stored = vec![Stored { name: "weight".into(), shape: vec![outputs, inputs] }];
     let draws = vec![Draw { init: DenseInit::KaimingNormal.of_weight(inputs, outputs), stored }];
     let weight = scope.stacked((outputs, inputs), draws, Role::Bounded { norm: bound })?;

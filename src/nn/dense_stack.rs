@@ -8,7 +8,7 @@ use super::kernels::dense::Wanted;
 use super::kernels::dense_stack as kernel;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -27,10 +27,11 @@ impl DenseStack {
     /// - bias: (depth, width)
     ///
     /// # Errors
-    /// When the shapes do not fit together or there is no layer.
+    /// When the shapes do not fit together, or there is no layer or a layer without width.
     pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
         let (depth, outputs, inputs) = weight.dims3()?;
-        if depth == 0 || outputs != inputs || bias.dims() != [depth, outputs] {
+        check_parameters(&[&weight, &bias])?;
+        if outputs != inputs || bias.dims() != [depth, outputs] {
             bail!("a stack of dense layers cannot be made of {:?} and {:?}", weight.dims(), bias.dims());
         }
         Ok(Self { weight, bias })
@@ -56,7 +57,7 @@ impl Module for DenseStack {
         if inputs != width {
             bail!("dense layers of width {width} cannot take a tensor of shape {:?}", xs.dims());
         }
-        if !has_kernel(xs) {
+        if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
         let parameters = self.weight.track_op() || self.bias.track_op();

@@ -31,7 +31,7 @@ use super::init::Init;
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored, check_directions};
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -73,9 +73,8 @@ impl HanStack {
                 bias.dims()
             );
         }
-        if depth == 0 || width == 0 {
-            bail!("a Han stack needs at least one layer and one entry, got {depth} x {width}");
-        }
+        check_size(depth, width)?;
+        check_parameters(&[&direction, &bias])?;
         check_directions(&direction)?;
         Ok(Self { direction, bias, axis: Axis::Last })
     }
@@ -157,13 +156,20 @@ impl Module for HanStack {
     /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let geometry = self.geometry(xs)?;
-        if !has_kernel(xs) {
+        if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
         let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
         let record = if tracked { Record::Tape } else { Record::Nothing };
         apply3(HanOp { geometry, record, kept: Saved::default() }, xs, &self.direction, &self.bias)
     }
+}
+
+fn check_size(depth: usize, width: usize) -> Result<()> {
+    if depth == 0 || width == 0 {
+        bail!("a Han stack needs at least one layer and one entry, got {depth} x {width}");
+    }
+    Ok(())
 }
 
 /// Builds a seeded stack: u uniform on the unit sphere (the orthogonal initialisation of a width x 1 matrix), b uniform
@@ -217,6 +223,7 @@ fn of_draws(
     scope: &Scope,
 ) -> Result<HanStack> {
     let depth = directions.iter().map(|draw| draw.stored.len()).sum::<usize>();
+    check_size(depth, width)?;
     let direction = scope.stacked_at((depth, width), directions, Role::Direction, paces.clone())?;
     HanStack::new(direction, scope.stacked_at((depth, width), biases, Role::Trained, paces)?)
 }
@@ -236,6 +243,11 @@ impl HanLayer {
     /// As [`HanStack::new`].
     pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
         Ok(Self(HanStack::new(direction.unsqueeze(0)?, bias.unsqueeze(0)?)?))
+    }
+
+    /// u, (1, width)
+    pub fn direction(&self) -> &Tensor {
+        &self.0.direction
     }
 
     /// b, (1, width)

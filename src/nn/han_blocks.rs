@@ -8,7 +8,7 @@ use super::kernels::han::{Record, Stack};
 use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -31,7 +31,7 @@ impl HanBlocks {
     /// - bias: likewise
     ///
     /// # Errors
-    /// When the shapes do not fit together, or a direction is zero or not finite.
+    /// When the shapes do not fit together, there is no block, or a direction is zero or not finite.
     pub fn new(direction: [Tensor; 2], bias: [Tensor; 2]) -> Result<Self> {
         let ([_, tokens], [_, channels]) = (rows(&direction[0])?, rows(&direction[1])?);
         for (direction, bias) in direction.iter().zip(&bias) {
@@ -39,6 +39,7 @@ impl HanBlocks {
             if layers != rows(bias)?[0] || !layers.is_multiple_of(ALONG) || direction.dims() != bias.dims() {
                 bail!("Han blocks cannot be made of {:?} and {:?}", direction.dims(), bias.dims());
             }
+            check_parameters(&[direction, bias])?;
             super::params::check_directions(direction)?;
         }
         if rows(&direction[0])?[0] != rows(&direction[1])?[0] {
@@ -88,7 +89,7 @@ impl Module for HanBlocks {
             let expected = (self.tokens, self.channels);
             bail!("Han blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
         }
-        if !has_kernel(xs) {
+        if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
         let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();

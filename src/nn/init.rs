@@ -59,6 +59,9 @@ impl Init {
 /// The entries of a new parameter in row-major order. A matrix is `[rows, columns]`; further axes count as columns.
 pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
     let len: usize = dims.iter().product();
+    if len == 0 {
+        return Vec::new();
+    }
     match init {
         Init::Zeros => vec![0.0; len],
         Init::Constant { value } => vec![value; len],

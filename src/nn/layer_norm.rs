@@ -7,7 +7,7 @@ use super::init::Init;
 use super::kernels::lanes::Element;
 use super::kernels::layer_norm::{self as kernel, EPSILON, Moments};
 use super::params::Scope;
-use super::storage::has_kernel;
+use super::storage::{check_parameters, has_kernel};
 use candle_core::{D, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
@@ -22,9 +22,10 @@ impl LayerNorm {
     /// A layer from its parameters, both of shape (channels).
     ///
     /// # Errors
-    /// When their shapes differ.
+    /// When their shapes differ or there are no channels.
     pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
         let channels = weight.dims1()?;
+        check_parameters(&[&weight, &bias])?;
         if bias.dims() != [channels] {
             bail!("layer norm over {channels} channels cannot take a bias of shape {:?}", bias.dims());
         }
@@ -47,7 +48,7 @@ impl Module for LayerNorm {
         if xs.dims().last() != Some(&channels) {
             bail!("layer norm over {channels} channels cannot take a tensor of shape {:?}", xs.dims());
         }
-        match has_kernel(xs) {
+        match has_kernel(xs)? {
             true => apply3(LayerNormOp { moments: Saved::default() }, xs, &self.weight, &self.bias),
             false => self.forward_composed(xs),
         }
@@ -90,9 +91,15 @@ impl Fused<3> for LayerNormOp {
 ///
 /// # Shapes
 /// - xs: (batch, tokens, channels) -> (batch, channels)
+///
+/// # Errors
+/// When there are no tokens or no channels.
 pub fn mean_of_tokens(xs: &Tensor) -> Result<Tensor> {
     let (batch, tokens, channels) = xs.dims3()?;
-    match has_kernel(xs) {
+    if tokens == 0 || channels == 0 {
+        bail!("a tensor of shape {:?} has no tokens to average", xs.dims());
+    }
+    match has_kernel(xs)? {
         true => apply1(MeanOp { batch, tokens, channels }, xs),
         false => xs.mean(1),
     }

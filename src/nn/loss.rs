@@ -3,12 +3,40 @@
 use super::fused::{Fused, Pass, apply2};
 use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
-use super::storage::has_kernel;
-use candle_core::{D, Result, Shape, Tensor};
+use super::storage::{check_parameters, has_kernel};
+use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
-/// candle's own agrees with PyTorch in value and gradient (see `tests/golden.rs`).
-pub use candle_nn::loss::cross_entropy;
+/// The mean cross-entropy of some logits, a scalar: candle's own, which agrees with PyTorch in value and gradient (see
+/// `tests/golden.rs`), but takes the label 2^32 - 1 for "no label".
+///
+/// # Shapes
+/// - logits: (batch, classes)
+/// - labels: (batch), of a type of whole numbers
+/// - -> ()
+///
+/// # Errors
+/// When shapes do not fit together, there is no sample, or a label is no class.
+pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    check_labels(logits, labels)?;
+    candle_nn::loss::cross_entropy(logits, labels)
+}
+
+fn check_labels(logits: &Tensor, labels: &Tensor) -> Result<()> {
+    has_kernel(logits)?;
+    let ((batch, classes), count) = (logits.dims2()?, labels.dims1()?);
+    if batch != count || batch == 0 || classes == 0 {
+        bail!("logits of shape {:?} have no loss with {count} labels", logits.dims());
+    }
+    if labels.dtype().is_float() {
+        bail!("labels are whole numbers, not entries of type {}", labels.dtype().as_str());
+    }
+    // A negative label becomes a large one.
+    match labels.to_dtype(DType::U32)?.to_vec1::<u32>()?.into_iter().find(|label| *label as usize >= classes) {
+        Some(label) => bail!("label {label} is none of the {classes} classes"),
+        None => Ok(()),
+    }
+}
 
 /// The mean of (prediction - target)^2 over all entries, a scalar.
 ///
@@ -18,9 +46,12 @@ pub use candle_nn::loss::cross_entropy;
 /// - prediction, target: any, the same -> ()
 ///
 /// # Errors
-/// When shapes or types differ.
+/// When shapes or types differ, or there is no entry.
 pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
-    if has_kernel(prediction) && prediction.dtype() == target.dtype() && prediction.dims() == target.dims() {
+    if prediction.elem_count() == 0 {
+        bail!("predictions of shape {:?} have no mean error", prediction.dims());
+    }
+    if has_kernel(prediction)? && prediction.dtype() == target.dtype() && prediction.dims() == target.dims() {
         let wanted = [prediction.track_op(), target.track_op()];
         return apply2(MeanSquaredError { wanted }, prediction, target);
     }
@@ -38,11 +69,24 @@ pub struct Margin {
     pub temperature: f64,
 }
 
+impl Margin {
+    /// Why nothing can be trained so, if so.
+    pub fn problem(self) -> Option<String> {
+        let Self { radius, temperature } = self;
+        let fits = [radius, temperature].into_iter().all(|value| value > 0.0 && value.is_finite());
+        (!fits).then(|| format!("loss.margin has radius {radius} and temperature {temperature}; use positive numbers"))
+    }
+}
+
 /// How far the rows of a head lie from each other: ||w_i - w_j||, and 1 on the diagonal, so that nothing is divided by 0.
 ///
 /// # Shapes
 /// - head: (classes, width) -> (classes, classes)
+///
+/// # Errors
+/// When a size is 0.
 pub fn row_distances(head: &Tensor) -> Result<Tensor> {
+    check_parameters(&[head])?;
     let differences = head.unsqueeze(1)?.broadcast_sub(&head.unsqueeze(0)?)?; // (classes, classes, width)
     let diagonal = Tensor::eye(head.dims2()?.0, head.dtype(), head.device())?;
     (differences.sqr()?.sum(D::Minus1)? + diagonal)?.sqrt()
@@ -61,8 +105,12 @@ pub fn row_distances(head: &Tensor) -> Result<Tensor> {
 /// - -> ()
 ///
 /// # Errors
-/// When shapes or types do not fit together.
+/// When shapes or types do not fit together, a label is no class, or radius or temperature are no positive numbers.
 pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Margin) -> Result<Tensor> {
+    check_labels(logits, labels)?;
+    if let Some(problem) = margin.problem() {
+        bail!("{problem}");
+    }
     let classes = logits.dims2()?.1;
     let right = logits.gather(&labels.unsqueeze(1)?, 1)?; // (batch, 1)
     let radii = right.broadcast_sub(logits)?.div(&distances.index_select(labels, 0)?)?; // (batch, classes), 0 at t

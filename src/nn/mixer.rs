@@ -69,7 +69,7 @@ impl Module for MixerStack {
     /// - xs: (batch, tokens, channels) -> same
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let shape = self.shape(xs)?;
-        if !has_kernel(xs) {
+        if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
         let tracked = xs.track_op() || self.parameters.track_op();

@@ -20,6 +20,8 @@ mod mixer;
 mod orthogonal;
 pub mod params;
 mod residual;
+mod running;
+mod scope;
 pub mod spectral;
 pub mod stiefel;
 mod storage;

@@ -9,6 +9,7 @@ use super::dense::{Dense, bias_init};
 use super::init::Init;
 use super::params::{Draw, Role, Scope, Stored};
 use super::stiefel;
+use super::storage::check_parameters;
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
 
@@ -28,8 +29,9 @@ impl OrthogonalDense {
     /// - bias: (outputs)
     ///
     /// # Errors
-    /// When the shapes do not fit together or the weight is not orthonormal.
+    /// When the shapes do not fit together, a size is 0, or the weight is not orthonormal.
     pub fn new(weight: Tensor, bias: Tensor, activation: Activation) -> Result<Self> {
+        check_parameters(&[&weight, &bias])?;
         stiefel::check(&weight)?;
         let layer = Self { weight, bias, activation };
         layer.dense().map(|_| layer)

@@ -7,10 +7,10 @@ use super::init::{self, Init};
 use super::kernels::han::SHORTEST;
 use super::{spectral, stiefel};
 use crate::rng::Seed;
-use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
-use std::cell::RefCell;
+use candle_core::{DType, Result, Tensor, Var, bail};
 use std::collections::HashMap;
-use std::rc::Rc;
+
+pub use super::scope::Scope;
 
 /// What a parameter is for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +39,15 @@ pub struct Stored {
     pub shape: Vec<usize>,
 }
 
+impl Stored {
+    /// Whether a tensor of that shape can stand for it: a vector may come flat, as a row or as a column.
+    fn takes(&self, dims: &[usize]) -> bool {
+        let longer_than_1 = |dims: &[usize]| dims.iter().copied().filter(|len| *len != 1).collect::<Vec<_>>();
+        let is_vector = self.shape.len() <= 1 || self.shape[1..] == [1];
+        self.shape == dims || (is_vector && dims.len() <= 2 && longer_than_1(&self.shape) == longer_than_1(dims))
+    }
+}
+
 /// Tensors of one shape whose initial values are drawn together, from the stream named after the first of them.
 #[derive(Debug, Clone)]
 pub struct Draw {
@@ -49,7 +58,7 @@ pub struct Draw {
 }
 
 impl Draw {
-    fn values(&self, seed: &Seed) -> Result<Vec<f64>> {
+    pub(super) fn values(&self, seed: &Seed) -> Result<Vec<f64>> {
         let Some(first) = self.stored.first() else { bail!("a parameter is stored as at least one tensor") };
         // A tensor by itself keeps its rows and columns; several, and unit vectors in any case, are one row each.
         let rows = [self.stored.len(), first.shape.iter().product()];
@@ -75,7 +84,7 @@ pub struct Parameter {
 
 /// All parameters of a model, in the order in which its layers asked for them.
 #[derive(Debug, Clone, Default)]
-pub struct Parameters(Vec<Parameter>);
+pub struct Parameters(pub(super) Vec<Parameter>);
 
 impl Parameters {
     /// Every parameter and buffer, in order.
@@ -143,14 +152,20 @@ impl Parameters {
     /// Sets every parameter from the tensors of a weights file, given by name.
     ///
     /// # Errors
-    /// When a name is missing, a tensor has another number of entries, a direction is zero or not finite, or a matrix
-    /// that has to be orthonormal is not. Nothing is changed then.
+    /// When a name is missing, a tensor has another shape or whole numbers for entries, a direction is zero or not finite,
+    /// or a matrix that has to be orthonormal is not. Nothing is changed then.
     pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
         let mut values = Vec::with_capacity(self.0.len());
         for Parameter { var, stored, role, .. } in self.iter() {
             let mut pieces = Vec::with_capacity(stored.len());
             for part in stored {
                 let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
+                if !part.takes(tensor.dims()) {
+                    bail!("{}: expected shape {:?}, found {:?}", part.name, part.shape, tensor.dims());
+                }
+                if !tensor.dtype().is_float() {
+                    bail!("{}: expected floating-point numbers, found type {}", part.name, tensor.dtype().as_str());
+                }
                 let piece = tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?;
                 if *role == Role::Direction
                     && let Some(problem) = problem_of_direction(&piece.to_dtype(DType::F64)?.to_vec1()?)
@@ -159,12 +174,7 @@ impl Parameters {
                 }
                 pieces.push(piece);
             }
-            let whole = Tensor::cat(&pieces, 0)?;
-            if whole.elem_count() != var.elem_count() {
-                let names: Vec<_> = stored.iter().map(|p| p.name.as_str()).collect();
-                bail!("{} hold {} entries, the model needs {}", names.join(", "), whole.elem_count(), var.elem_count());
-            }
-            let whole = whole.reshape(var.shape())?;
+            let whole = Tensor::cat(&pieces, 0)?.reshape(var.shape())?;
             match role {
                 Role::Orthonormal => stiefel::check(&whole)?,
                 // A wider norm in a foreign file is what it is; certificates measure it.
@@ -194,99 +204,4 @@ fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
         return Some("is not finite");
     }
     u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
-}
-
-/// Where layers get their parameters from while a model is built: a seed, a device, and the name so far.
-#[derive(Debug, Clone)]
-pub struct Scope {
-    seed: Seed,
-    dtype: DType,
-    device: Device,
-    path: String,
-    made: Rc<RefCell<Parameters>>,
-    purpose: Purpose,
-}
-
-/// Whether layers are made for training or share what others train.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// New variables, tracked by the graph.
-    Train,
-    /// The values of existing variables, as constants to the graph.
-    Frozen,
-}
-
-impl Scope {
-    /// A root scope without parameters.
-    pub fn new(seed: Seed, dtype: DType, device: &Device) -> Self {
-        Self { seed, dtype, device: device.clone(), path: String::new(), made: Rc::default(), purpose: Purpose::Train }
-    }
-
-    /// A scope that gives the parameters made so far again, as constants: layers built from it always compute with the
-    /// current values, but no graph is recorded for them.
-    pub fn frozen(&self) -> Self {
-        Self { purpose: Purpose::Frozen, ..self.clone() }
-    }
-
-    /// The scope of a part.
-    pub fn enter(&self, name: impl std::fmt::Display) -> Self {
-        let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
-        Self { path, ..self.clone() }
-    }
-
-    /// A trained parameter, saved under its own name.
-    pub fn parameter(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
-        Ok(self.tensor(&self.single(name, shape.into(), init, Role::Trained)?))
-    }
-
-    /// A buffer that the layer updates itself.
-    pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
-        self.single(name, shape.into(), init, Role::Buffer)
-    }
-
-    /// A trained parameter that is saved as several tensors, one after the other in its entries.
-    pub fn stacked(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role) -> Result<Tensor> {
-        self.stacked_at(shape, draws, role, Vec::new())
-    }
-
-    /// The same with a factor on the learning rate for each of the tensors.
-    pub fn stacked_at(&self, shape: impl Into<Shape>, draws: Vec<Draw>, role: Role, paces: Vec<f64>) -> Result<Tensor> {
-        let rename = |part: Stored| Stored { name: self.enter(part.name).path, ..part };
-        let draws = draws
-            .into_iter()
-            .map(|Draw { init, stored }| Draw { init, stored: stored.into_iter().map(rename).collect() });
-        Ok(self.tensor(&self.make(shape.into(), draws.collect(), role, paces)?))
-    }
-
-    /// The parameters made so far, by this scope and all that were entered from it.
-    pub fn parameters(&self) -> Parameters {
-        self.made.borrow().clone()
-    }
-
-    fn single(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
-        let stored = Stored { name: self.enter(name).path, shape: shape.dims().to_vec() };
-        self.make(shape, vec![Draw { init, stored: vec![stored] }], role, Vec::new())
-    }
-
-    fn tensor(&self, var: &Var) -> Tensor {
-        match self.purpose {
-            Purpose::Train => var.as_tensor().clone(),
-            Purpose::Frozen => var.as_detached_tensor(),
-        }
-    }
-
-    fn make(&self, shape: Shape, draws: Vec<Draw>, role: Role, paces: Vec<f64>) -> Result<Var> {
-        let stored: Vec<Stored> = draws.iter().flat_map(|draw| draw.stored.iter().cloned()).collect();
-        if self.purpose == Purpose::Frozen {
-            return match self.made.borrow().iter().find(|parameter| parameter.stored == stored) {
-                Some(parameter) => Ok(parameter.var.clone()),
-                None => bail!("there is no parameter {stored:?} to share"),
-            };
-        }
-        let values = draws.iter().map(|draw| draw.values(&self.seed)).collect::<Result<Vec<_>>>()?.concat();
-        let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
-        let var = Var::from_tensor(&tensor)?;
-        self.made.borrow_mut().0.push(Parameter { var: var.clone(), role, stored, paces });
-        Ok(var)
-    }
 }

@@ -3,7 +3,7 @@
 
 use super::Mode;
 use super::activation::add_relu;
-use super::batch_norm::{BatchNorm, EPSILON, Running};
+use super::batch_norm::{BatchNorm, EPSILON};
 use super::dense::{Dense, DenseInit, bias_init};
 use super::fused::{Fused, Pass, Saved, apply3};
 use super::init::Init;
@@ -12,6 +12,7 @@ use super::kernels::batch_norm::Statistics;
 use super::kernels::lanes::Element;
 use super::kernels::residual::{self as kernel, VECTORS};
 use super::params::{Draw, Role, Scope, Stored};
+use super::running::Running;
 use super::storage::has_kernel;
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
@@ -38,7 +39,7 @@ impl ResidualBlock {
         if inputs != width {
             bail!("a residual block of width {width} cannot take a tensor of shape {:?}", xs.dims());
         }
-        if mode == Mode::Eval || !has_kernel(xs) {
+        if mode == Mode::Eval || !has_kernel(xs)? {
             return self.forward_composed(xs, mode);
         }
         if rows < 2 {

@@ -109,7 +109,7 @@ pub fn tangent(weight: &Tensor) -> Result<Tensor> {
     if !weight.track_op() {
         return Ok(weight.clone());
     }
-    if has_kernel(weight) {
+    if has_kernel(weight)? {
         let (rows, columns) = weight.dims2()?;
         return apply1(TangentOp { rows, columns }, weight);
     }

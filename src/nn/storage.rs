@@ -1,4 +1,5 @@
-//! Plain slices of candle tensors on the CPU, for the custom operations of this module.
+//! Plain slices of candle tensors on the CPU, for the custom operations of this module, and what every layer asks of
+//! the tensors it is given.
 
 use candle_core::{CpuStorage, DType, Layout, Result, Tensor, WithDType, bail};
 
@@ -11,6 +12,31 @@ pub(super) fn entries<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout
 }
 
 /// Whether the fused CPU kernels apply to a tensor; elsewhere the same function is composed of candle operations.
-pub(super) fn has_kernel(tensor: &Tensor) -> bool {
-    tensor.device().is_cpu() && matches!(tensor.dtype(), DType::F32 | DType::F64)
+///
+/// # Errors
+/// When the entries are whole numbers: many of candle's operations panic on them.
+pub(super) fn has_kernel(tensor: &Tensor) -> Result<bool> {
+    check_float(tensor)?;
+    Ok(tensor.device().is_cpu() && matches!(tensor.dtype(), DType::F32 | DType::F64))
+}
+
+/// Whether a layer can be made of some parameters.
+///
+/// # Errors
+/// When one of them has no entries, or whole numbers for entries.
+pub(super) fn check_parameters(parameters: &[&Tensor]) -> Result<()> {
+    for parameter in parameters {
+        check_float(parameter)?;
+        if parameter.elem_count() == 0 {
+            bail!("a layer cannot be made of parameters of shape {:?}: there are none", parameter.dims());
+        }
+    }
+    Ok(())
+}
+
+fn check_float(tensor: &Tensor) -> Result<()> {
+    if !tensor.dtype().is_float() {
+        bail!("layers compute with floating-point numbers, not with entries of type {}", tensor.dtype().as_str());
+    }
+    Ok(())
 }

@@ -153,7 +153,7 @@ impl Environment {
             // "V4(V4 { sse: .. })": the name is enough.
             simd: format!("{:?}", pulp::Arch::new()).chars().take_while(char::is_ascii_alphanumeric).collect(),
             jobs,
-            threads: rayon::current_num_threads(),
+            threads: crate::nn::kernels::threads::count(),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::data::TrainingSet;
 use crate::model::Model;
 use crate::nn::Mode;
 use crate::rng::Stream;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 /// Everything that shapes a training run but data, model and seed.
@@ -131,7 +131,8 @@ pub struct Streams<'a> {
 /// Trains `model` in place.
 ///
 /// # Errors
-/// When an operation fails; a loss that is not finite is an outcome, not an error.
+/// When the configuration has a [`FitConfig::problem`], there is no point to train on, or an operation fails; a loss that
+/// is not finite is an outcome, not an error.
 pub fn fit(
     model: &Model,
     data: &dyn TrainingSet,
@@ -139,6 +140,12 @@ pub fn fit(
     streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    if let Some(problem) = config.problem() {
+        bail!("{problem}");
+    }
+    if data.is_empty() || u32::try_from(data.len()).is_err() {
+        bail!("{} points are no training set; use 1 to {}", data.len(), u32::MAX);
+    }
     let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
     let run = Run { model, config, points: data.len(), batch: batches.size() };
     let draws = (0..config.iterations).map(|_| batches.next(streams.batches));

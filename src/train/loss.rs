@@ -26,9 +26,10 @@ impl LossConfig {
 
     /// Why the loss makes no sense, if so.
     pub fn problem(&self) -> Option<String> {
-        let Self::Margin(Margin { radius, temperature }) = self else { return None };
-        let fits = [radius, temperature].into_iter().all(|value| *value > 0.0 && value.is_finite());
-        (!fits).then(|| format!("loss.margin has radius {radius} and temperature {temperature}; use positive numbers"))
+        match self {
+            Self::Margin(margin) => margin.problem(),
+            Self::MeanSquaredError | Self::CrossEntropy => None,
+        }
     }
 
     /// Of a classifier, the number of labels with the largest logit (the first of equals).

@@ -6,9 +6,11 @@ mod optimizer;
 mod prefetch;
 mod sampling;
 mod schedule;
+mod update_rule;
 
 pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
 pub use loss::LossConfig;
-pub use optimizer::{Optimizer, OptimizerConfig};
+pub use optimizer::Optimizer;
 pub use sampling::Sampling;
 pub use schedule::ScheduleConfig;
+pub use update_rule::OptimizerConfig;

@@ -1,77 +1,13 @@
-//! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU.
+//! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU; the composed one is
+//! for other devices.
 
+use super::OptimizerConfig;
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::optimizer as kernel;
 use crate::nn::{Parameters, Role};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, Var, bail};
-use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
-
-/// Which update rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum OptimizerConfig {
-    /// Stochastic gradient descent with momentum.
-    Sgd {
-        /// In [0, 1).
-        momentum: f64,
-        /// Added to the gradient as weight_decay w.
-        #[serde(default)]
-        weight_decay: f64,
-    },
-    /// Adam (Kingma and Ba 2015); AdamW (Loshchilov and Hutter 2019) with a weight decay.
-    Adam {
-        /// Decay of the first moment, in [0, 1).
-        #[serde(default = "beta1")]
-        beta1: f64,
-        /// Decay of the second moment, in [0, 1).
-        #[serde(default = "beta2")]
-        beta2: f64,
-        /// Added to the root of the second moment.
-        #[serde(default = "epsilon")]
-        epsilon: f64,
-        /// Decoupled from the gradient: w shrinks by learning rate x weight_decay a step.
-        #[serde(default)]
-        weight_decay: f64,
-    },
-}
-
-fn beta1() -> f64 {
-    0.9
-}
-
-fn beta2() -> f64 {
-    0.999
-}
-
-fn epsilon() -> f64 {
-    1e-8
-}
-
-impl OptimizerConfig {
-    /// Why the rule makes no sense, if so.
-    pub fn problem(&self) -> Option<String> {
-        let check = |name: &str, value: f64, fits: bool, range: &str| {
-            (!fits).then(|| format!("{name} is {value}; use {range}"))
-        };
-        match *self {
-            Self::Sgd { momentum, weight_decay } => check(
-                "sgd.momentum",
-                momentum,
-                (0.0..1.0).contains(&momentum),
-                "0 to below 1",
-            )
-            .or(check("sgd.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more")),
-            Self::Adam { beta1, beta2, epsilon, weight_decay } => {
-                check("adam.beta1", beta1, (0.0..1.0).contains(&beta1), "0 to below 1")
-                    .or(check("adam.beta2", beta2, (0.0..1.0).contains(&beta2), "0 to below 1"))
-                    .or(check("adam.epsilon", epsilon, epsilon > 0.0, "a small positive number"))
-                    .or(check("adam.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more"))
-            }
-        }
-    }
-}
 
 /// An update rule with its state for a fixed list of variables.
 pub struct Optimizer {
@@ -101,25 +37,42 @@ enum Moments {
 
 impl Optimizer {
     /// An optimizer over `vars` with zero state.
+    ///
+    /// # Errors
+    /// When the rule has a [`OptimizerConfig::problem`], or a variable holds whole numbers.
     pub fn new(config: OptimizerConfig, vars: Vec<Var>) -> Result<Self> {
-        let slots = vars.into_iter().map(|var| Slot::new(&config, var, Vec::new())).collect::<Result<_>>()?;
-        Ok(Self { config, slots, steps: 0 })
+        Self::over(config, vars.into_iter().map(|var| (var, Vec::new())))
     }
 
     /// An optimizer over the trained parameters of a model, each at its own pace.
+    ///
+    /// # Errors
+    /// As [`Optimizer::new`], and when the paces of a parameter do not divide it evenly.
     pub fn of(config: OptimizerConfig, parameters: &Parameters) -> Result<Self> {
         let trained = parameters.iter().filter(|parameter| parameter.role != Role::Buffer);
-        let slots = trained.map(|parameter| Slot::new(&config, parameter.var.clone(), parameter.paces.clone()));
-        let slots = slots.collect::<Result<_>>()?;
+        Self::over(config, trained.map(|parameter| (parameter.var.clone(), parameter.paces.clone())))
+    }
+
+    fn over(config: OptimizerConfig, vars: impl Iterator<Item = (Var, Vec<f64>)>) -> Result<Self> {
+        if let Some(problem) = config.problem() {
+            bail!("{problem}");
+        }
+        let slots = vars.map(|(var, paces)| Slot::new(&config, var, paces)).collect::<Result<_>>()?;
         Ok(Self { config, slots, steps: 0 })
     }
 
     /// Updates every variable that has a gradient.
+    ///
+    /// # Errors
+    /// When a gradient has not the shape and type of its variable.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let rule = |pace: f64| Rule::at(&self.config, self.steps, learning_rate * pace);
         for slot in &self.slots {
             if let Some(gradient) = gradients.get(slot.var.as_tensor()) {
+                if gradient.dims() != slot.var.dims() {
+                    bail!("a variable of shape {:?} has a gradient of shape {:?}", slot.var.dims(), gradient.dims());
+                }
                 if slot.paces.is_empty() {
                     slot.step(&[rule(1.0)], gradient)?;
                 } else {
@@ -159,6 +112,10 @@ impl Rule {
 impl Slot {
     fn new(config: &OptimizerConfig, var: Var, paces: Vec<f64>) -> Result<Self> {
         let len = var.elem_count();
+        if !var.dtype().is_float() || !len.is_multiple_of(paces.len().max(1)) {
+            let (dtype, pieces) = (var.dtype().as_str(), paces.len());
+            bail!("a variable of {len} entries of type {dtype} cannot be trained in {pieces} pieces");
+        }
         let second = if matches!(config, OptimizerConfig::Adam { .. }) { len } else { 0 };
         let state = match (var.device().is_cpu(), var.dtype()) {
             (true, DType::F32) => State::Cpu(Mutex::new(Moments::F32(vec![0.0; len], vec![0.0; second]))),

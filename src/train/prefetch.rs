@@ -27,30 +27,43 @@ type Job = (Draw, Sender<Result<Batch>>);
 
 /// Calls `train` with a function that gives the next batch. With workers, their threads make the batches that `draws` will
 /// give next while `train` is busy, never more than a few; they have ended when this returns, however `train` ended.
+/// Where not all of the threads can be started, those that can do the work, or this one.
 ///
 /// # Errors
 /// Those of `train`, which gets those of the batches.
 pub(super) fn ahead<T>(
     data: &dyn TrainingSet,
+    draws: impl Iterator<Item = Draw>,
+    train: impl FnOnce(&mut dyn FnMut() -> Result<Batch>) -> Result<T>,
+) -> Result<T> {
+    ahead_on(thread::Builder::new, data, draws, train)
+}
+
+/// [`ahead`] on threads from a builder of the caller's.
+fn ahead_on<T>(
+    builder: impl Fn() -> thread::Builder,
+    data: &dyn TrainingSet,
     mut draws: impl Iterator<Item = Draw>,
     train: impl FnOnce(&mut dyn FnMut() -> Result<Batch>) -> Result<T>,
 ) -> Result<T> {
-    let workers = data.workers();
-    if workers == 0 {
-        return train(&mut || match draws.next() {
-            Some(draw) => data.batch(draw.epoch, &draw.rows),
-            None => no_more(),
-        });
-    }
     let (jobs, queue) = channel::<Job>();
     let (queue, over) = (Mutex::new(queue), AtomicBool::new(false));
     thread::scope(|scope| {
         // Dropped in this order, also when `train` panics: no job is begun any more, and then none can come.
         let jobs = jobs;
         let _stop = Stop(&over);
-        for worker in 0..workers {
-            let name = format!("batches-{worker}");
-            thread::Builder::new().name(name).spawn_scoped(scope, || work(data, &queue, &over))?;
+        let (queue, over) = (&queue, &over);
+        let start = |worker: usize| {
+            let thread = builder().name(format!("batches-{worker}"));
+            thread.spawn_scoped(scope, move || work(data, queue, over)).is_ok()
+        };
+        // No result depends on their number.
+        let workers = (0..data.workers()).take_while(|worker| start(*worker)).count();
+        if workers == 0 {
+            return train(&mut || match draws.next() {
+                Some(draw) => data.batch(draw.epoch, &draw.rows),
+                None => no_more(),
+            });
         }
         let mut waiting = VecDeque::new();
         train(&mut || {
@@ -154,6 +167,16 @@ mod tests {
             .expect("30 batches");
             assert_eq!(set.made.into_inner(), 30);
         }
+    }
+
+    #[test]
+    fn threads_that_cannot_be_started_are_done_without() {
+        let set = Slow::new(3);
+        // No machine has room for such a stack.
+        let unstartable = || thread::Builder::new().stack_size(1 << 60);
+        let rows = ahead_on(unstartable, &set, draws(5), |next| (0..5).map(|_| next()?.1.to_vec1::<u32>()).collect());
+        let rows: Vec<Vec<u32>> = rows.expect("five batches");
+        assert_eq!(rows, (0..5).map(|row| vec![row, 2 * row]).collect::<Vec<_>>());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::model::Network;
 use crate::nn::Mode;
+use crate::nn::kernels::threads;
 use candle_core::{DType, Device, FloatDType, Result, Tensor, Var, WithDType, bail};
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -46,6 +47,9 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     pub fn on(network: &'a dyn Network, inputs: usize, device: &Device) -> Result<Self> {
         let mut classifier =
             Self { network, inputs, classes: 0, device: device.clone(), batch: ROWS, pixels: PhantomData };
+        if inputs == 0 {
+            bail!("a classifier of images without pixels has nothing to attack");
+        }
         let blank = classifier.tensor(&vec![T::zero(); ROWS * inputs])?;
         let (rows, classes) = network.forward(&blank, Mode::Eval)?.dims2()?;
         if rows != ROWS || classes < 2 {
@@ -84,13 +88,16 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     /// - images: (images, inputs) -> (images, classes)
     ///
     /// # Errors
-    /// When the network fails.
+    /// When the network fails, or the pixels are no whole images.
     pub fn logits<I: WithDType>(&self, images: &[I]) -> Result<Vec<f64>> {
-        let blocks = images.par_chunks(ROWS * self.inputs).map(|images| {
+        if !images.len().is_multiple_of(self.inputs) {
+            bail!("{} pixels are no whole number of images of {}", images.len(), self.inputs);
+        }
+        let of_block = |images: &[I]| {
             let logits = self.network.forward(&self.tensor(&self.filled(images))?, Mode::Eval)?;
             Ok(in_double(&logits)?[..images.len() / self.inputs * self.classes].to_vec())
-        });
-        Ok(blocks.collect::<Result<Vec<_>>>()?.concat())
+        };
+        each_block(images.chunks(ROWS * self.inputs).collect(), of_block)
     }
 
     /// Gradients of sum_k c_k z_k with respect to some images.
@@ -100,10 +107,12 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     /// - cotangents (c): (images, classes) -> (images, inputs)
     ///
     /// # Errors
-    /// When the network fails or has no gradient.
+    /// When the network fails, or there are not as many images as cotangents.
     pub fn gradients(&self, images: &[T], cotangents: &[f64]) -> Result<Vec<T>> {
-        let pieces = images.par_chunks(ROWS * self.inputs).zip(cotangents.par_chunks(ROWS * self.classes));
-        let blocks = pieces.map(|(images, cotangents)| {
+        if images.len() % self.inputs != 0 || images.len() / self.inputs * self.classes != cotangents.len() {
+            bail!("{} pixels have no gradients with {} cotangents", images.len(), cotangents.len());
+        }
+        let of_block = |(images, cotangents): (&[T], &[f64])| {
             let mut all = cotangents.to_vec();
             all.resize(ROWS * self.classes, 0.0);
             let mut gradients = self.forward(&self.filled(images), Want::Gradients)?.backward(&all)?;
@@ -113,8 +122,9 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
                 gradient.iter_mut().for_each(|g| *g = T::from_f64(g.to_f64() * scale));
             }
             Ok(gradients)
-        });
-        Ok(blocks.collect::<Result<Vec<_>>>()?.concat())
+        };
+        let pieces = images.chunks(ROWS * self.inputs).zip(cotangents.chunks(ROWS * self.classes));
+        each_block(pieces.collect(), of_block)
     }
 
     /// One pass of [`ROWS`] images.
@@ -140,6 +150,15 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
         block.resize(ROWS * self.inputs, I::zero());
         block
     }
+}
+
+/// What becomes of every block, one after the other; on all threads, if there are several.
+fn each_block<B: Send, R: Clone + Send>(blocks: Vec<B>, work: impl Fn(B) -> Result<Vec<R>> + Sync) -> Result<Vec<R>> {
+    let results: Result<Vec<_>> = match threads::count() {
+        1 => blocks.into_iter().map(work).collect(),
+        _ => blocks.into_par_iter().map(&work).collect(),
+    };
+    Ok(results?.concat())
 }
 
 /// What a pass is for.

@@ -63,6 +63,9 @@ impl Loss {
     }
 
     /// The value at some logits.
+    ///
+    /// # Panics
+    /// When label or target are no class, or there are fewer than [`Loss::fewest_classes`].
     pub fn value(self, logits: &[f64], label: usize) -> f64 {
         match (self.objective, self.target) {
             (Objective::CrossEntropy, None) => surprise(logits, label),
@@ -73,6 +76,9 @@ impl Loss {
     }
 
     /// Appends dl/dz to `gradient`.
+    ///
+    /// # Panics
+    /// As [`Loss::value`].
     pub fn gradient(self, logits: &[f64], label: usize, gradient: &mut Vec<f64>) {
         let start = gradient.len();
         gradient.resize(start + logits.len(), 0.0);
@@ -100,6 +106,9 @@ impl Loss {
 }
 
 /// z_y less the largest other logit. The classification is broken at 0 and below, and if this is not a finite number.
+///
+/// # Panics
+/// When `label` is no class.
 pub fn margin(logits: &[f64], label: usize) -> f64 {
     // No comparison selects a NaN, so all logits are looked at.
     if logits.iter().any(|z| !z.is_finite()) { f64::NAN } else { -rise(logits, label, None) }

@@ -184,6 +184,6 @@ impl Counts {
 
     /// Part of the examples classified right that the attack broke.
     pub fn success_rate(self) -> f64 {
-        (self.broken + self.correct - self.examples) as f64 / self.correct.max(1) as f64
+        (self.broken + self.correct).saturating_sub(self.examples) as f64 / self.correct.max(1) as f64
     }
 }

@@ -42,6 +42,16 @@ impl StepRule {
     }
 }
 
+impl StepRule {
+    pub(super) fn check(self) -> Result<()> {
+        let (Self::Length(size) | Self::Path(size)) = self;
+        if !(size.is_finite() && size >= 0.0) {
+            bail!("a step of {size} leads nowhere; use a number from 0");
+        }
+        Ok(())
+    }
+}
+
 impl Default for StepRule {
     fn default() -> Self {
         Self::Path(2.5)
@@ -116,6 +126,7 @@ impl Pgd {
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
         check(self.threat, self.steps, self.restarts)?;
+        self.step.check()?;
         let target = if self.aim == Aim::Away { None } else { Some(0) };
         check_classes(Loss { objective: self.objective, target }, classifier)?;
         if let Aim::Toward(Target::Class(class)) = self.aim

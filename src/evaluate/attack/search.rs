@@ -11,6 +11,7 @@ use super::examples::{Example, Examples};
 use super::goal::Goal;
 use super::outcome::Outcome;
 use super::record::{Record, Visit};
+use crate::nn::kernels::threads;
 use candle_core::{FloatDType, Result};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,7 +66,7 @@ pub(super) fn run<'e, T: FloatDType, S: Search<T>>(
     make: impl Fn(Example<'e, T>) -> S + Sync,
 ) -> Result<Vec<Outcome<T>>> {
     let queue = Queue { examples, next: AtomicUsize::new(0) };
-    let workers = rayon::current_num_threads().min(examples.len().div_ceil(classifier.batch()));
+    let workers = threads::count().min(examples.len().div_ceil(classifier.batch()));
     let work = || Worker::new(classifier, &queue, goal, &make).work();
     // Several runs at a time on one thread each would all wait for the pool's only thread.
     let mut outcomes = match workers {

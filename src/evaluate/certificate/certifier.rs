@@ -96,7 +96,8 @@ impl<'a> Certifier<'a> {
             hidden.chain([LayerError::of_head(&head, precision)]).collect()
         };
         let (single, double) = (errors(Precision::F32)?, errors(Precision::F64)?);
-        let lipschitz = gains.iter().product::<f64>() * UP;
+        // Products of thousands of gains round more often than UP has room for.
+        let lipschitz = gains.iter().product::<f64>() * (1.0 + Precision::F64.gamma(gains.len() + 2)).max(UP);
         let head_norm = spectral::upper_bound(head.weight())?;
         let distances = row_distances(&head.weight().to_vec2()?);
         Ok(Self { network, hidden, head, lipschitz, head_norm, distances, single, double })
@@ -151,7 +152,10 @@ impl<'a> Certifier<'a> {
         }
         let real = self.head.forward(&h)?.to_vec2::<f64>()?;
         let images = program.into_iter().zip(real).enumerate();
-        let norms = |image: usize| norms.iter().map(|of_layer| of_layer[image] * (1.0 + 1e-9)).collect();
+        let norms = |image: usize| {
+            let computed: Vec<f64> = norms.iter().map(|of_layer| of_layer[image]).collect();
+            rounding::real_norms(&self.double, &computed)
+        };
         Ok(images.map(|(image, (program, real))| Logits { program, real, norms: norms(image) }).collect())
     }
 
@@ -196,7 +200,7 @@ struct Logits {
     program: Vec<f64>,
     /// From its layers in f64.
     real: Vec<f64>,
-    /// Of the input of every layer, the head's last.
+    /// Of the real input of every layer, from above, the head's last.
     norms: Vec<f64>,
 }
 

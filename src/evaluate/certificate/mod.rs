@@ -15,6 +15,7 @@
 
 mod certifier;
 pub mod rounding;
+mod rounding_han;
 pub mod spectral;
 mod summary;
 

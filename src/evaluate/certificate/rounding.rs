@@ -11,9 +11,9 @@
 //!
 //! A sum of k products is off by gamma_k = k u / (1 - k u) of the sum of their magnitudes in any order, fused or not
 //! (Higham 2002, Section 3.1). For a dense layer that makes relative = gamma ||W||_F and absolute = gamma ||b||; |.| and
-//! ReLU round nothing. A Han-layer has a unit vector v rounded once, a dot product v.x, and z = x - 2 (v.x) v + b; the
-//! kernels in [`crate::nn::kernels::han`] normalise in f64, whatever the type.
+//! ReLU round nothing. What a Han-layer rounds is in [`super::rounding_han`].
 
+use super::rounding_han;
 use crate::model::Layer;
 use crate::nn::{Activation, Dense};
 use candle_core::{DType, Result, Tensor, bail};
@@ -29,7 +29,7 @@ pub enum Precision {
 
 impl Precision {
     /// Largest relative error of one operation, to nearest.
-    fn unit(self) -> f64 {
+    pub(super) fn unit(self) -> f64 {
         match self {
             Self::F32 => f64::from(f32::EPSILON) / 2.0,
             Self::F64 => f64::EPSILON / 2.0,
@@ -44,7 +44,7 @@ impl Precision {
         }
     }
 
-    fn gamma(self, operations: usize) -> f64 {
+    pub(super) fn gamma(self, operations: usize) -> f64 {
         let errors = operations as f64 * self.unit();
         // Beyond 1 the analysis says nothing, and an infinite bound certifies nothing.
         if errors < 1.0 { errors / (1.0 - errors) } else { f64::INFINITY }
@@ -61,6 +61,9 @@ pub struct LayerError {
 
 impl LayerError {
     /// The error in the Euclidean norm of a hidden layer with the Lipschitz constant `gain`.
+    ///
+    /// # Errors
+    /// When the layer has tanh.
     pub fn of_hidden(layer: &Layer, gain: f64, precision: Precision) -> Result<Self> {
         match layer {
             Layer::Dense(dense) => {
@@ -77,10 +80,8 @@ impl LayerError {
             }
             Layer::Han(han) => {
                 let width = han.bias().elem_count();
-                // v is off by 1.01 u, v.x by 1.01 (u + gamma_k) |x| where k additions follow one another, their product
-                // by twice that each, and the three further operations by gamma_4 of at most 3.1 |x| + |b|. The kernels
-                // add in four chains or more and then the lanes of a register, at most 16; 24 covers that.
-                let relative = 2.2 * precision.gamma(width.div_ceil(4) + 24) + 20.0 * precision.unit();
+                let relative = rounding_han::relative(han, precision)?;
+                // x + b and what is added to it: two operations, see `rounding_han`.
                 let absolute = precision.gamma(4) * norm(han.bias())? + underflow(precision, width, width);
                 Ok(Self { gain, relative, absolute })
             }
@@ -88,6 +89,9 @@ impl LayerError {
     }
 
     /// The largest error of a logit, for the head.
+    ///
+    /// # Errors
+    /// When an operation fails.
     pub fn of_head(head: &Dense, precision: Precision) -> Result<Self> {
         let (classes, width) = head.weight().dims2()?;
         let rows = (0..classes).map(|class| norm(&head.weight().get(class)?)).collect::<Result<Vec<_>>>()?;
@@ -103,11 +107,34 @@ impl LayerError {
 pub fn bound(layers: &[LayerError], norms: &[f64], radius: f64) -> f64 {
     let (mut error, mut reach) = (0.0, radius);
     for (layer, norm) in layers.iter().zip(norms) {
-        error = layer.gain * error + layer.relative * (norm + reach + error) + layer.absolute;
+        error = layer.after(error, norm + reach);
         reach *= layer.gain;
     }
     // The few operations of this function itself are far below.
     error * (1.0 + 1e-9)
+}
+
+/// The real norms of the inputs of all layers, from above, given those that a pass of these errors computed.
+///
+/// A norm computed lies within the error of its vector from the real one. That is far below the room for the rounding of
+/// the norm itself, 1e-9 of it, half of which is enough for sums of any width (gamma_k / 2 of k squares); where a layer
+/// has left almost nothing of a large input, it is not, and is added.
+pub(super) fn real_norms(layers: &[LayerError], computed: &[f64]) -> Vec<f64> {
+    let mut error = 0.0;
+    let mut real = Vec::with_capacity(computed.len());
+    for (layer, norm) in layers.iter().zip(computed) {
+        let roomy = norm * (1.0 + 1e-9);
+        real.push(if error <= 0.4e-9 * norm { roomy } else { roomy + error });
+        error = layer.after(error, roomy) * (1.0 + 1e-9);
+    }
+    real
+}
+
+impl LayerError {
+    /// The error behind the layer, of an input of that norm and error.
+    fn after(&self, error: f64, norm: f64) -> f64 {
+        self.gain * error + self.relative * (norm + error) + self.absolute
+    }
 }
 
 fn underflow(precision: Precision, inputs: usize, outputs: usize) -> f64 {
@@ -116,6 +143,9 @@ fn underflow(precision: Precision, inputs: usize, outputs: usize) -> f64 {
 
 /// The Euclidean norm of all entries, a little too large rather than too small.
 fn norm(tensor: &Tensor) -> Result<f64> {
+    let entries = tensor.elem_count();
     let squares = tensor.detach().to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
-    Ok(squares.sqrt() * (1.0 + 1e-9))
+    // The root of a sum that is off by gamma is off by less than gamma. Squares may be lost to underflow.
+    let rounding = Precision::F64.gamma(entries + 4).max(1e-9);
+    Ok(squares.sqrt() * (1.0 + rounding) + (entries as f64 * f64::MIN_POSITIVE).sqrt())
 }

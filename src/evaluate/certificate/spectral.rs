@@ -13,8 +13,22 @@ const UNIT: f64 = f64::EPSILON / 2.0;
 /// Gram iteration (Delattre et al. 2023, "Efficient Bound of Lipschitz Constant for Convolutional Layers by Gram
 /// Iteration", Algorithm 1): A <- A^T A squares every singular value, and the Frobenius norm of the last A, taken to
 /// the root, bounds the largest one. Each A is divided by its Frobenius norm, so that nothing overflows; the norms are
-/// put back on the way out, and there an allowance for the rounding of each product is added, which keeps the bound on
-/// the safe side in floating point. Power iteration would approach the norm from below.
+/// put back on the way out, and there an allowance for rounding is added. Power iteration would approach the norm from
+/// below.
+///
+/// # Proof
+/// Let n_i be the numbers that were divided by. That they are norms up to the rounding of long sums is of no account:
+/// what was computed as A_i is A~_i / n_i with each entry rounded once, so ||A~_i|| <= n_i (||A_i|| + 1.01 u F_i), where
+/// F_i = ||A_i||_F <= 1.1. A product with sums of k terms is off by gamma_k of that of the magnitudes (Higham 2002,
+/// Section 3.5), in the Frobenius norm by gamma_k F_i^2, so
+///
+/// ```text
+/// ||A_i||^2 <= ||A~_{i+1}|| + gamma_k F_i^2 <= n_{i+1} (||A_{i+1}|| + 1.01 u F_{i+1}) + gamma_k F_i^2
+/// ```
+///
+/// `allowance`, 4 (k + 8) u, is more than 1.01 u F and gamma_k F^2 by 30 u at least, and no step of the evaluation below
+/// rounds by more than 4 u. It begins with F of the last A, from above ([`frobenius_from_above`]), for the sum that gave
+/// n is a long one: of k^2 terms, gamma_{k^2} at worst. The weight itself is scale A_0 up to two roundings an entry.
 ///
 /// # Shapes
 /// - weight: (outputs, inputs)
@@ -25,7 +39,7 @@ pub fn upper_bound(weight: &Tensor) -> Result<f64> {
     let Some(unit) = Unit::of(weight)? else { return Ok(0.0) };
     let (rows, columns) = (unit.rows, unit.columns);
     let side = rows.min(columns);
-    // Sums of products have at most max(rows, columns) terms; Higham 2002, Section 3.5, with room for the norms.
+    // Sums of products have at most max(rows, columns) terms.
     let allowance = 4.0 * (rows.max(columns) + 8) as f64 * UNIT;
     let matrix = Matrix::new(&unit.entries, rows, columns);
     let mut gram =
@@ -40,9 +54,9 @@ pub fn upper_bound(weight: &Tensor) -> Result<f64> {
             break;
         }
     }
-    // ||A_i||^2 = ||A_i^T A_i||, and A_{i+1} is that divided by its norm; the last one has Frobenius norm 1.
-    let largest =
-        norms.iter().rev().fold(1.0 + allowance, |bound, norm| (norm * (bound + allowance) + allowance).sqrt());
+    // ||A_i||^2 = ||A_i^T A_i||, and A_{i+1} is that divided by its norm; the last one has Frobenius norm 1, nearly.
+    let last = frobenius_from_above(&gram, side).max(1.0 + allowance);
+    let largest = norms.iter().rev().fold(last, |bound, norm| (norm * (bound + allowance) + allowance).sqrt());
     Ok(unit.scale * (largest + allowance) * (1.0 + allowance))
 }
 
@@ -117,6 +131,16 @@ fn normalise(entries: &mut [f64]) -> f64 {
 
 fn frobenius(entries: &[f64]) -> f64 {
     entries.iter().map(|entry| entry * entry).sum::<f64>().sqrt()
+}
+
+/// The Frobenius norm of a matrix whose largest entries are not far from 1, from above.
+///
+/// Each row is summed by itself, and then the sums of the rows: no term is in more than rows + columns additions, and a
+/// root halves relative errors (Higham 2002, Section 4.2). A term that underflows is of no account beside them.
+fn frobenius_from_above(entries: &[f64], columns: usize) -> f64 {
+    let of_rows = entries.chunks_exact(columns).map(|row| row.iter().map(|entry| entry * entry).sum::<f64>());
+    let operations = (columns + entries.len() / columns) as f64 / 2.0 + 4.0;
+    of_rows.sum::<f64>().sqrt() * (1.0 + 1.01 * operations * UNIT)
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ impl Flow {
         // Squares of lengths beyond 1e154 or below 1e-154 would leave the range of f64.
         let largest = lengths.iter().copied().fold(0.0, f64::max);
         let squares: f64 = lengths.iter().map(|length| (length / largest).powi(2)).sum();
-        let norm = if largest > 0.0 { largest * (squares / lengths.len() as f64).sqrt() } else { largest };
+        // Without a length above 0 the sum is 0, or NaN if one is: `max` passes over it.
+        let norm = if largest > 0.0 { largest * (squares / lengths.len() as f64).sqrt() } else { lengths.iter().sum() };
         Self { norm, least: ratios().fold(f64::NAN, f64::min), most: ratios().fold(f64::NAN, f64::max) }
     }
 }

@@ -1,7 +1,7 @@
 //! Jacobians, assembled from backward passes.
 
 use super::RowFunction;
-use candle_core::{D, DType, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var, bail};
 
 /// The exact Jacobian of a function at one point, from a single backward pass: the point stands in as many rows as the
 /// function has outputs, and row i is asked for the gradient of output i.
@@ -23,15 +23,24 @@ pub(super) fn gradient(output: &Tensor, cotangents: &Tensor, input: &Var) -> Res
     })
 }
 
-/// The largest entry, by absolute value, of J^T J less the identity: 0 for an orthogonal J. Computed in f64.
+/// The largest entry, by absolute value, of J^T J less the identity: 0 for an orthogonal J, NaN if an entry is
+/// that. Computed in f64.
 ///
 /// # Shapes
-/// - jacobian: (width, width)
+/// - jacobian: (outputs, width)
+///
+/// # Errors
+/// When it is no matrix, or has no columns.
 pub fn deviation(jacobian: &Tensor) -> Result<f64> {
     let jacobian = jacobian.to_dtype(DType::F64)?;
     let gram = jacobian.t()?.contiguous()?.matmul(&jacobian)?;
+    if gram.elem_count() == 0 {
+        bail!("a Jacobian of shape {:?} deviates from nothing", jacobian.dims());
+    }
     let identity = Tensor::eye(gram.dims()[0], DType::F64, jacobian.device())?;
-    (gram - identity)?.abs()?.flatten_all()?.max(D::Minus1)?.to_scalar()
+    let entries = (gram - identity)?.abs()?.flatten_all()?.to_vec1::<f64>()?;
+    // candle's own maximum passes over NaN.
+    Ok(entries.into_iter().fold(0.0, |most, entry| if entry > most || entry.is_nan() { entry } else { most }))
 }
 
 /// The largest and the smallest singular value of the Jacobian of a function of the plane: by how much a small step
@@ -48,10 +57,20 @@ pub struct Extent {
 ///
 /// # Shapes
 /// - points: (points, 2)
+///
+/// # Errors
+/// When the function is of more or fewer inputs, or does not return a row for every point.
 pub fn extents(function: &RowFunction<'_>, points: &Tensor) -> Result<Vec<Extent>> {
+    let (count, inputs) = points.dims2()?;
+    if inputs != 2 {
+        bail!("points of shape {:?} are not points of the plane", points.dims());
+    }
     let input = Var::from_tensor(points)?;
     let output = function(&input)?;
     let (points, outputs) = output.dims2()?;
+    if points != count {
+        bail!("a function of {count} points returned {points} rows");
+    }
     // The two columns of J, for every point
     let mut columns = vec![[const { Vec::new() }; 2]; points];
     for place in 0..outputs {

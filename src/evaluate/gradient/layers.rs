@@ -16,8 +16,10 @@ pub struct RandomLayer {
 
 impl RandomLayer {
     /// A width between the two, their logarithms equally likely; a direction of any orientation and of a length between
-    /// 0.001 and 1,000; standard normal biases and point.
+    /// 0.001 and 1,000; standard normal biases and point. The narrowest width is 1, and the widest no less than it.
     pub fn draw(narrowest: usize, widest: usize, stream: &mut Stream) -> Self {
+        let narrowest = narrowest.max(1);
+        let widest = widest.max(narrowest);
         let (low, high) = ((narrowest as f64).ln(), (widest as f64 + 1.0).ln());
         let width = ((low + (high - low) * stream.uniform()).exp() as usize).clamp(narrowest, widest);
         let length = 10f64.powf(6.0 * stream.uniform() - 3.0) / (width as f64).sqrt();

@@ -3,7 +3,7 @@
 
 use super::RowFunction;
 use crate::rng::Stream;
-use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Result, Tensor, Var, bail};
 
 /// How it is searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +35,9 @@ impl Ascent {
     /// A step is a part of the distance of its pair, of constant length however steep the ratio is.
     ///
     /// `function` is of f64 and treats every row by itself.
+    ///
+    /// # Errors
+    /// When there are no pairs or no inputs, or the function fails.
     pub fn search(
         &self,
         function: &RowFunction<'_>,
@@ -42,6 +45,9 @@ impl Ascent {
         stream: &mut Stream,
         device: &Device,
     ) -> Result<Found> {
+        if self.pairs == 0 || inputs == 0 {
+            bail!("{} pairs of points of {inputs} inputs find nothing; use at least 1 of each", self.pairs);
+        }
         let mut x = self.normal(inputs, 1.0, stream, device)?;
         let scales: Vec<f64> = (0..self.pairs).map(|_| 10f64.powf(4.0 * stream.uniform() - 3.0)).collect();
         let away = unit(&self.normal(inputs, 1.0, stream, device)?)?;

@@ -8,9 +8,10 @@ use crate::data::checkerboard::Split;
 use crate::evaluate::accuracy::score;
 use crate::evaluate::gradient::{Ascent, Extent, RowFunction, extents};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS, data_hash};
+use crate::experiment::halt::Halt;
 use crate::experiment::scheduler::Tick;
 use crate::experiment::training::{self, epoch_row};
-use crate::model::Model;
+use crate::model::{Model, Network};
 use crate::nn::Mode;
 use crate::record::gradients::{ExtentRow, ProbeRecord, Rows};
 use crate::record::{EpochRow, RunOutcome};
@@ -24,6 +25,7 @@ pub(super) fn run(
     course: &Course,
     device: &Device,
     tick: &mut Tick<'_>,
+    halt: &Halt<'_>,
 ) -> Result<Option<ProbeRecord>> {
     let started = training::start();
     let split = Split::of(&course.split, &course.board, spec.seed)?;
@@ -32,7 +34,7 @@ pub(super) fn run(
     let model = course.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
     let (_, samples) = points(&course.board, course.samples, spec.seed, "norms/points", device)?;
     let mut watch =
-        Watch { spec, course, samples, device, tick, epochs: Vec::new(), rows: Rows::default(), failed: None };
+        Watch { spec, course, samples, device, tick, halt, epochs: Vec::new(), rows: Rows::default(), failed: None };
     watch.whole(&model, "start")?;
     watch.moment(&model, 0)?;
     let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
@@ -58,6 +60,7 @@ struct Watch<'a> {
     samples: Points,
     device: &'a Device,
     tick: &'a mut Tick<'a>,
+    halt: &'a Halt<'a>,
     epochs: Vec<EpochRow>,
     rows: Rows,
     /// An error of a measurement: an observer can only hand on candle's.
@@ -75,7 +78,14 @@ impl Watch<'_> {
         let is_at = |moment: &&f64| (**moment * iterations as f64).round() as usize == step;
         let Some(&moment) = self.course.moments.iter().find(is_at) else { return Ok(()) };
         let twin = in_double(&self.course.model, model, INPUTS, OUTPUTS, self.device)?;
-        let rows = flow_rows(self.spec, &twin, &self.samples, self.depth(), moment, DType::F64)?;
+        let rows = flow_rows(
+            self.spec,
+            &self.halt.network(twin.frozen.as_ref()),
+            &self.samples,
+            self.depth(),
+            moment,
+            DType::F64,
+        )?;
         self.rows.flow.extend(rows);
         Ok(())
     }
@@ -84,13 +94,14 @@ impl Watch<'_> {
     fn whole(&mut self, model: &Model, state: &str) -> Result<()> {
         let (spec, course) = (self.spec, self.course);
         let twin = in_double(&course.model, model, INPUTS, OUTPUTS, self.device)?;
+        let network = self.halt.network(twin.frozen.as_ref());
         if state == "start" {
-            settle(&twin, &self.samples.inputs.to_dtype(DType::F64)?)?;
+            settle(&network, &self.samples.inputs.to_dtype(DType::F64)?)?;
         }
         let (places, points) = points(&course.board, course.points, spec.seed, "jacobian/points", self.device)?;
         let xs = points.inputs.to_dtype(DType::F64)?;
-        let parts = twin.frozen.parts()?;
-        let to_outputs = |xs: &Tensor| twin.frozen.forward(xs, Mode::Eval);
+        let parts = network.parts()?;
+        let to_outputs = |xs: &Tensor| network.forward(xs, Mode::Eval);
         let to_hidden = |xs: &Tensor| hidden(&parts, xs);
         let functions: [(&str, &RowFunction<'_>); 2] = [("hidden", &to_hidden), ("outputs", &to_outputs)];
         for (to, function) in functions {
@@ -110,7 +121,7 @@ impl Watch<'_> {
             self.rows.extents.extend(places.iter().zip(extents(function, &xs)?).map(row));
         }
         let ascent = Ascent { pairs: course.pairs, steps: course.steps };
-        let stretch = stretch_row(spec, &twin, INPUTS, self.depth(), state, ascent, self.device)?;
+        let stretch = stretch_row(spec, &network, INPUTS, self.depth(), state, ascent, self.device)?;
         self.rows.stretch.push(stretch);
         Ok(())
     }

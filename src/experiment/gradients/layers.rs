@@ -2,6 +2,7 @@
 
 use super::Measured;
 use crate::evaluate::gradient::{KinkedLayer, RandomLayer};
+use crate::experiment::halt::Halt;
 use crate::experiment::scheduler::Tick;
 use crate::record::gradients::{JacobianRow, Rows};
 use crate::rng::Seed;
@@ -23,6 +24,7 @@ pub(super) fn measure(
     seed: Seed,
     device: &Device,
     tick: &mut Tick<'_>,
+    halt: &Halt<'_>,
 ) -> Result<Option<Measured>> {
     let precisions = [DType::F64, DType::F32];
     let mut rows = Vec::new();
@@ -45,6 +47,7 @@ pub(super) fn measure(
     let powers = (NEAREST..=0).step_by(3);
     let values = powers.flat_map(|power| [-(2f64.powi(power)), 2f64.powi(power)]).chain([0.0]);
     for value in values {
+        halt.check()?;
         for place in 0..kinks {
             let layer = KinkedLayer::draw(value, &mut stream);
             for dtype in precisions {

@@ -5,11 +5,13 @@ mod course;
 mod layers;
 mod start;
 
+use super::halt::Halt;
 use super::scheduler::{Runner, Tick};
 use super::training;
 use crate::config::gradients::{Probe, ProbeSpec};
 use crate::data::checkerboard::Board;
-use crate::model::{Model, ModelConfig, Part};
+use crate::evaluate::gradient::Ascent;
+use crate::model::{Model, ModelConfig, Network, Part};
 use crate::nn::Mode;
 use crate::record::gradients::{ProbeRecord, Rows};
 use crate::record::{Ending, EpochRow};
@@ -24,21 +26,27 @@ impl Runner for Prober {
     type Spec = ProbeSpec;
     type Record = ProbeRecord;
 
-    fn run(&self, spec: &ProbeSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<ProbeRecord>> {
+    fn run(
+        &self,
+        spec: &ProbeSpec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<ProbeRecord>> {
         let started = training::start();
         let found = match &spec.probe {
             &Probe::Layers { layers, narrowest, widest, kinks } => {
-                layers::measure(layers, [narrowest, widest], kinks, spec.seed, device, tick)?
+                layers::measure(layers, [narrowest, widest], kinks, spec.seed, device, tick, halt)?
             }
             Probe::Start { board, model, depth, samples } => {
-                Some(start::flow(spec, board, model, *depth, *samples, device)?)
+                Some(start::flow(spec, board, model, *depth, *samples, device, halt)?)
             }
             &Probe::Neighbours { ref board, ref model, depth, pairs } => {
-                Some(start::neighbours(spec, board, model, depth, pairs, device)?)
+                Some(start::neighbours(spec, board, model, depth, pairs, device, halt)?)
             }
-            Probe::Course(course) => return course::run(spec, course, device, tick),
+            Probe::Course(course) => return course::run(spec, course, device, tick, halt),
             &Probe::Stretch { ref model, depth, pairs, steps } => {
-                Some(start::stretch(spec, model, depth, crate::evaluate::gradient::Ascent { pairs, steps }, device)?)
+                Some(start::stretch(spec, model, depth, Ascent { pairs, steps }, device, halt)?)
             }
             Probe::Cost { widths, batch, rounds, depths, depth_width } => cost::measure(
                 &cost::Plan { widths, batch: *batch, rounds: *rounds, depths, width: *depth_width },
@@ -86,11 +94,11 @@ const SETTLING: usize = 100;
 
 /// Brings the running statistics of an untrained network's batch norm to those of some points: as they start, batch norm
 /// would change nothing. Networks without it stay as they are.
-fn settle(model: &Model, points: &Tensor) -> candle_core::Result<()> {
-    if model.frozen.chain().is_ok() {
+fn settle(network: &dyn Network, points: &Tensor) -> candle_core::Result<()> {
+    if network.chain().is_ok() {
         return Ok(());
     }
-    (0..SETTLING).try_for_each(|_| model.frozen.forward(points, Mode::Train).map(drop))
+    (0..SETTLING).try_for_each(|_| network.forward(points, Mode::Train).map(drop))
 }
 
 /// The parts from the input to the last hidden state, one after the other.

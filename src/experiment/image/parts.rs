@@ -3,6 +3,7 @@
 use crate::config::image::{ImageSet, ImageSpec};
 use crate::data::augment::Augmented;
 use crate::data::images::ImageData;
+use crate::nn::kernels::threads;
 use crate::rng::Seed;
 use candle_core::Device;
 
@@ -41,7 +42,7 @@ impl<'a> Parts<'a> {
                 augment: spec.augment,
                 seed: spec.seed,
                 // No result depends on their number.
-                workers: rayon::current_num_threads(),
+                workers: threads::count(),
                 device: device.clone(),
             },
             validation: (!kept.is_empty()).then(|| plain(kept)),

@@ -6,9 +6,10 @@ use crate::config::image::ImageSpec;
 use crate::data::TrainingSet;
 use crate::data::images::{ImageData, Shape};
 use crate::evaluate::classification::{answers, score};
+use crate::experiment::halt::Halt;
 use crate::experiment::scheduler::{Runner, Tick};
 use crate::experiment::training::{self, epoch_row};
-use crate::model::Model;
+use crate::model::{Model, Network};
 use crate::record::image::{ConfusionRow, CurveRow, ImageRecord};
 use crate::record::{Ending, EpochRow, EvaluationRow, RunOutcome};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
@@ -29,19 +30,25 @@ impl Runner for Trainer<'_> {
     type Spec = ImageSpec;
     type Record = ImageRecord;
 
-    fn run(&self, spec: &ImageSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<ImageRecord>> {
+    fn run(
+        &self,
+        spec: &ImageSpec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<ImageRecord>> {
         let started = training::start();
         let parts = Parts::of(spec, self.data, device);
         let Shape { height, width, channels } = self.data.train.shape;
         let image = [height, width, channels];
         let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, device)?;
-        let mut watch = Watch::new(spec, &parts, tick);
+        let mut watch = Watch::new(spec, &parts, tick, halt);
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
         let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
         let (epochs, curves, epoch_seconds) = (watch.epochs, watch.curves, watch.clock.mean());
         let Some(ending) = training::ending(outcome, &model, self.data_hash.into(), started) else { return Ok(None) };
         let (evaluations, confusion) = match ending.outcome() {
-            RunOutcome::Finished => scores(spec, &parts, &model)?,
+            RunOutcome::Finished => scores(spec, &parts, &halt.network(model.frozen.as_ref()))?,
             RunOutcome::Diverged => (Vec::new(), Vec::new()),
         };
         let ending = Ending { epoch_seconds, ..ending };
@@ -84,14 +91,15 @@ struct Watch<'a> {
     spec: &'a ImageSpec,
     parts: &'a Parts<'a>,
     tick: &'a mut Tick<'a>,
+    halt: &'a Halt<'a>,
     clock: Clock,
     epochs: Vec<EpochRow>,
     curves: Vec<CurveRow>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(spec: &'a ImageSpec, parts: &'a Parts<'a>, tick: &'a mut Tick<'a>) -> Self {
-        Self { spec, parts, tick, clock: Clock::start(), epochs: Vec::new(), curves: Vec::new() }
+    fn new(spec: &'a ImageSpec, parts: &'a Parts<'a>, tick: &'a mut Tick<'a>, halt: &'a Halt<'a>) -> Self {
+        Self { spec, parts, tick, halt, clock: Clock::start(), epochs: Vec::new(), curves: Vec::new() }
     }
 
     fn rows(&self, report: Report, model: &Model) -> candle_core::Result<(EpochRow, Vec<CurveRow>)> {
@@ -111,7 +119,7 @@ impl<'a> Watch<'a> {
         let mut curves = Vec::new();
         curves.extend(report.train_accuracy.map(|accuracy| row("train", report.train_loss, accuracy, None)));
         let mut of_part = |split: &str, images: &dyn TrainingSet| -> candle_core::Result<(f64, f64)> {
-            let score = score(model.frozen.as_ref(), images)?;
+            let score = score(&self.halt.network(model.frozen.as_ref()), images)?;
             curves.push(row(split, score.cross_entropy, score.accuracy, Some(score.top5)));
             Ok((score.cross_entropy, score.accuracy))
         };
@@ -137,14 +145,18 @@ impl Observer for Watch<'_> {
 }
 
 /// Scores of the last iterate, and its answers on the test images.
-fn scores(spec: &ImageSpec, parts: &Parts<'_>, model: &Model) -> Result<(Vec<EvaluationRow>, Vec<ConfusionRow>)> {
+fn scores(
+    spec: &ImageSpec,
+    parts: &Parts<'_>,
+    network: &dyn Network,
+) -> Result<(Vec<EvaluationRow>, Vec<ConfusionRow>)> {
     let mut evaluations = Vec::new();
     let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let splits =
         [("train", Some(&parts.scored)), ("validation", parts.validation.as_ref()), ("test", Some(&parts.test))];
     for (split, images) in splits {
         let Some(images) = images else { continue };
-        let (score, answers) = answers(model.frozen.as_ref(), images)?;
+        let (score, answers) = answers(network, images)?;
         let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.images);
         evaluations.extend([
             row("accuracy", score.accuracy),

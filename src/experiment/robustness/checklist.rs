@@ -2,7 +2,8 @@
 
 use crate::evaluate::attack::{Attack, Classifier, Examples, Outcome, Setting, Stop};
 use crate::evaluate::masking::{self, Check, Checklist};
-use crate::model::Model;
+use crate::experiment::halt::Halt;
+use crate::model::{Model, Network};
 use crate::record::robustness::{CheckRow, EffortRow};
 use anyhow::Result;
 use candle_core::{Device, FloatDType};
@@ -20,6 +21,7 @@ pub(super) struct Subject<'s, T> {
     /// The same network in f64.
     pub precise: &'s Model,
     pub examples: &'s Examples<T>,
+    pub halt: &'s Halt<'s>,
 }
 
 /// Makes all rows; `surrogates` are other networks by name, in the same numbers, whose adversarial images are shown to
@@ -30,13 +32,15 @@ pub(super) fn make<T: FloatDType>(
     surrogates: &[(String, Model)],
     device: &Device,
 ) -> Result<Findings> {
-    let Subject { classifier, precise, examples } = *subject;
-    let precise = Classifier::<f64>::on(precise.frozen.as_ref(), classifier.inputs(), device)?;
+    let Subject { classifier, precise, examples, halt } = *subject;
+    let precise = halt.network(precise.frozen.as_ref());
+    let precise = Classifier::<f64>::on(&precise, classifier.inputs(), device)?;
     let setting = Setting { stop: Stop::AtSuccess, ..*setting };
     let list = masking::checklist(classifier, Some(&precise), examples, &setting)?;
     let mut rows: Vec<(String, Check)> = list.rows.iter().map(|check| (check.name.to_string(), *check)).collect();
     for (name, model) in surrogates {
-        let made = transferred(model, examples, classifier, &setting, device)?;
+        let other = halt.network(model.frozen.as_ref());
+        let made = transferred(&other, examples, classifier, &setting, device)?;
         let check = masking::transfer_adds_nothing(classifier, &list.white_box, &made, setting.threat)?;
         rows.push((format!("{} ({name})", check.name), check));
     }
@@ -71,13 +75,13 @@ fn effort<T>(list: &Checklist<T>, norm: &str, epsilon: f64, n: usize) -> Vec<Eff
 
 /// The strongest of the cheap attacks on another network, on the same images.
 fn transferred<T: FloatDType>(
-    model: &Model,
+    network: &dyn Network,
     examples: &Examples<T>,
     classifier: &Classifier<'_, T>,
     setting: &Setting,
     device: &Device,
 ) -> Result<Vec<Outcome<T>>> {
-    let other = Classifier::<T>::on(model.frozen.as_ref(), classifier.inputs(), device)?;
+    let other = Classifier::<T>::on(network, classifier.inputs(), device)?;
     let other = other.with_batch(classifier.batch());
     let (labels, indices) = examples.iter().map(|example| (example.label, example.index)).unzip();
     let examples = Examples::of_indices(&other, examples.images().to_vec(), labels, indices)?;

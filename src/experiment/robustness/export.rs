@@ -1,10 +1,11 @@
 //! Images, attacks and weights of a command in one file, for other programs to check.
 
 use super::CLASSES;
-use super::attack::Run;
 use super::ledger::Entry;
+use super::stages::Run;
 use crate::evaluate::attack::{Attack, Example, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
+use crate::files;
 use crate::model::Model;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, FloatDType, Tensor};
@@ -23,13 +24,18 @@ impl Export {
     /// To a `.npz` or a `.safetensors` file.
     ///
     /// # Errors
-    /// When the name ends otherwise, or there is no such directory.
+    /// When the name ends otherwise, or no file can be made there: told before the hours that the attacks take.
     pub fn new(path: &Path) -> Result<Self> {
         let end = path.extension().and_then(|end| end.to_str());
         let fits = matches!(end, Some("npz" | "safetensors"));
         ensure!(fits, "--export-adversarial {}: use a name that ends in .npz or .safetensors", path.display());
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = files::parent(path);
         ensure!(parent.is_dir(), "--export-adversarial {}: there is no directory {}", path.display(), parent.display());
+        ensure!(!path.exists() || path.is_file(), "--export-adversarial {}: it is no regular file", path.display());
+        let trial = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent);
+        trial.with_context(|| {
+            format!("--export-adversarial {}: cannot write to {}", path.display(), parent.display())
+        })?;
         Ok(Self { path: path.into(), tensors: Mutex::default() })
     }
 
@@ -43,18 +49,19 @@ impl Export {
         }
     }
 
-    /// Writes the file.
+    /// Writes the file, whole or not at all.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self) -> Result<()> {
         let mut all = self.tensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        let written = if self.path.extension().is_some_and(|end| end == "npz") {
-            Tensor::write_npz(&all, &self.path)
-        } else {
-            candle_core::safetensors::save(&all.into_iter().collect::<HashMap<_, _>>(), &self.path)
-        };
+        let written = files::write_with(&self.path, |path| -> candle_core::Result<()> {
+            match path.extension().is_some_and(|end| end == "npz") {
+                true => Tensor::write_npz(&all, path),
+                false => candle_core::safetensors::save(&all.into_iter().collect::<HashMap<_, _>>(), path),
+            }
+        });
         written.with_context(|| format!("--export-adversarial: cannot write {}", self.path.display()))
     }
 }
@@ -132,4 +139,30 @@ impl<T: FloatDType> Run<'_, T> {
 fn last<T: FloatDType>(image: &[T], outcome: &Outcome<T>) -> Vec<T> {
     let made = !outcome.is_clean_error() && !outcome.last.is_empty();
     if made { outcome.last.clone() } else { image.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::DType;
+    use std::fs;
+
+    #[test]
+    fn an_export_that_fails_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("images.npz");
+        let tensor = |dtype| Tensor::zeros(3, dtype, &Device::Cpu).expect("zeros");
+        let first = Export::new(&path).expect("a place to write to");
+        first.add([("a".to_string(), tensor(DType::F32))]);
+        first.write().expect("a file");
+        let before = fs::read(&path).expect("the file");
+
+        let second = Export::new(&path).expect("a place to write to");
+        // numpy knows no such type: the file fails when its first array is written already.
+        second.add([("a".to_string(), tensor(DType::F64)), ("b".to_string(), tensor(DType::BF16))]);
+        let error = second.write().expect_err("no array of bf16");
+        assert!(error.to_string().contains("--export-adversarial: cannot write"), "{error:#}");
+        assert_eq!(fs::read(&path).expect("the file"), before);
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
+    }
 }

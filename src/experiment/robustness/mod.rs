@@ -4,6 +4,7 @@ mod attack;
 mod checklist;
 mod export;
 mod ledger;
+mod stages;
 mod train;
 
 pub use attack::Attacker;

@@ -5,9 +5,10 @@ use crate::config::robustness::{Stopping, TrainingSpec, validation_images};
 use crate::data::images::{ImageData, Subset};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
+use crate::experiment::halt::Halt;
 use crate::experiment::scheduler::{Runner, Tick};
 use crate::experiment::training::{self, epoch_row};
-use crate::model::Model;
+use crate::model::{Model, Network};
 use crate::record::robustness::TrainingRecord;
 use crate::record::{EpochRow, EvaluationRow, RunOutcome};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
@@ -26,11 +27,17 @@ impl Runner for Trainer<'_> {
     type Spec = TrainingSpec;
     type Record = TrainingRecord;
 
-    fn run(&self, spec: &TrainingSpec, device: &Device, tick: &mut Tick<'_>) -> Result<Option<TrainingRecord>> {
+    fn run(
+        &self,
+        spec: &TrainingSpec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<TrainingRecord>> {
         let started = training::start();
         let (train, validation) = self.split(spec, device);
         let model = spec.model.build(self.data.train.features(), CLASSES, spec.seed, device)?;
-        let mut watch = Watch { spec, validation: &validation, tick, epochs: Vec::new(), kept: None };
+        let mut watch = Watch { spec, validation: &validation, tick, halt, epochs: Vec::new(), kept: None };
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
         let outcome = fit(&model, &train, &spec.fit, Streams { batches, noise }, &mut watch)?;
         let (epochs, kept) = (watch.epochs, watch.kept);
@@ -39,11 +46,14 @@ impl Runner for Trainer<'_> {
         if let (RunOutcome::Finished, Some(kept)) = (ending.outcome(), kept) {
             model.parameters.assign(&kept.weights.into_iter().collect())?;
             let test = self.test(device);
+            let network = &halt.network(model.frozen.as_ref());
             for (split, images) in [("train", &train), ("validation", &validation), ("test", &test)] {
-                evaluations.extend(scores(spec, split, &model, images)?);
+                evaluations.extend(scores(spec, split, network, images)?);
             }
             evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, train.rows.len()));
-            if let Ok(certifier) = Certifier::new(model.frozen.as_ref()) {
+            let certifier = Certifier::new(network);
+            halt.check()?;
+            if let Ok(certifier) = certifier {
                 let n = train.rows.len();
                 evaluations.push(EvaluationRow::of(spec, "train", "lipschitz", certifier.lipschitz(), n));
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
@@ -83,6 +93,7 @@ struct Watch<'a> {
     spec: &'a TrainingSpec,
     validation: &'a Subset<'a>,
     tick: &'a mut Tick<'a>,
+    halt: &'a Halt<'a>,
     epochs: Vec<EpochRow>,
     kept: Option<Iterate>,
 }
@@ -93,7 +104,7 @@ impl Observer for Watch<'_> {
     }
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        let score = score(model.frozen.as_ref(), self.validation)?;
+        let score = score(&self.halt.network(model.frozen.as_ref()), self.validation)?;
         let off = match self.spec.stopping {
             Stopping::Last => 0.0,
             Stopping::Nearest(wanted) => (score.accuracy - wanted).abs(),
@@ -106,8 +117,8 @@ impl Observer for Watch<'_> {
     }
 }
 
-fn scores(spec: &TrainingSpec, split: &str, model: &Model, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
-    let score = score(model.frozen.as_ref(), images)?;
+fn scores(spec: &TrainingSpec, split: &str, network: &dyn Network, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
+    let score = score(network, images)?;
     let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.images);
     Ok([
         row("accuracy", score.accuracy),

@@ -11,7 +11,7 @@ pub use mixer::MixerConfig;
 use super::{Model, Network};
 use crate::nn::Scope;
 use crate::rng::Seed;
-use candle_core::{DType, Device, Result};
+use candle_core::{DType, Device, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// Which network, and its size; what the data fix (size of the images, classes) comes with [`ImageModelConfig::build`].
@@ -45,7 +45,8 @@ impl ImageModelConfig {
     /// Builds the network with f32 parameters, for images of (height, width, channels).
     ///
     /// # Errors
-    /// When images of that size do not go through it.
+    /// When the configuration has a [`ImageModelConfig::problem`], there are no classes, or images of that size do not go
+    /// through it.
     pub fn build(&self, image: [usize; 3], classes: usize, seed: Seed, device: &Device) -> Result<Model> {
         self.build_as(DType::F32, image, classes, seed, device)
     }
@@ -62,6 +63,9 @@ impl ImageModelConfig {
         seed: Seed,
         device: &Device,
     ) -> Result<Model> {
+        if let Some(problem) = self.problem() {
+            bail!("{problem}");
+        }
         let scope = Scope::new(seed, dtype, device);
         let make = |scope: &Scope| -> Result<Box<dyn Network>> {
             Ok(match self {

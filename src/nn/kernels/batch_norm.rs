@@ -21,6 +21,11 @@ impl Shape {
     pub fn count(&self) -> usize {
         self.outer * self.inner
     }
+
+    /// Values of a channel that lie side by side; where there are none, there is no piece of one either.
+    fn piece(&self) -> usize {
+        self.inner.max(1)
+    }
 }
 
 /// Mean and biased variance of every channel.
@@ -44,7 +49,8 @@ impl Statistics {
         let count = shape.count() as f64;
         let mean = sums.iter().zip(&pivots).map(|(sum, pivot)| pivot + sum / count).collect();
         let variance = sums.iter().zip(&squares).map(|(sum, square)| (square - sum * sum / count) / count);
-        Self { mean, variance: variance.map(|v| v.max(0.0)).collect() }
+        // Rounding may leave a little less than 0. `max` would turn a NaN into 0.
+        Self { mean, variance: variance.map(|v| if v < 0.0 { 0.0 } else { v }).collect() }
     }
 
     /// Scale and shift per channel: weight (x - mean) / deviation + bias as scale x + shift.
@@ -72,7 +78,7 @@ fn moments_in_pieces<T: Element>(shape: Shape, values: &[T], pivots: &[f64]) -> 
         moments(piece, &values[rows.start * shape.channels..rows.end * shape.channels], pivots)
     });
     let (sums, squares) = parts.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    (pieces::total(sums), pieces::total(squares))
+    (pieces::total(shape.channels, sums), pieces::total(shape.channels, squares))
 }
 
 /// Gradients with respect to input, weight and bias.
@@ -166,7 +172,7 @@ vectorized! {
                 }
             }
         } else {
-            for (index, piece) in values.chunks_exact(shape.inner).enumerate() {
+            for (index, piece) in values.chunks_exact(shape.piece()).enumerate() {
                 let channel = index % shape.channels;
                 let pivot = pivots[channel];
                 for x in piece {
@@ -191,7 +197,7 @@ vectorized! {
                 }
             }
         } else {
-            let pieces = values.chunks_exact(shape.inner).zip(gradient.chunks_exact(shape.inner));
+            let pieces = values.chunks_exact(shape.piece()).zip(gradient.chunks_exact(shape.piece()));
             for (index, (piece, gradient)) in pieces.enumerate() {
                 let channel = index % shape.channels;
                 for (x, g) in piece.iter().zip(gradient) {
@@ -210,7 +216,7 @@ vectorized! {
                 output.extend(row.iter().zip(scale).zip(shift).map(|((x, a), b)| *x * *a + *b));
             }
         } else {
-            for (index, piece) in input.chunks_exact(shape.inner).enumerate() {
+            for (index, piece) in input.chunks_exact(shape.piece()).enumerate() {
                 let (a, b) = (scale[index % shape.channels], shift[index % shape.channels]);
                 output.extend(piece.iter().map(|x| *x * a + b));
             }
@@ -227,7 +233,7 @@ vectorized! {
                 result.extend(g.iter().zip(x).zip(factors).map(|((g, x), (a, (c, d)))| *a * *g + *c * *x + *d));
             }
         } else {
-            let pieces = gradient.chunks_exact(shape.inner).zip(input.chunks_exact(shape.inner));
+            let pieces = gradient.chunks_exact(shape.piece()).zip(input.chunks_exact(shape.piece()));
             for (index, (g, x)) in pieces.enumerate() {
                 let channel = index % shape.channels;
                 let (a, c, d) = (a[channel], c[channel], d[channel]);

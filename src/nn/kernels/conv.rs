@@ -195,5 +195,5 @@ pub fn backward<T: Element>(
         }
         sums
     });
-    (input_gradient, as_pytorch(shape, &pieces::total(sums)))
+    (input_gradient, as_pytorch(shape, &pieces::total(window * shape.outputs, sums)))
 }

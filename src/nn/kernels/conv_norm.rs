@@ -94,7 +94,7 @@ pub fn backward<T: Element>(
         gradient_sums(shape.activation, &z[piece.clone()], &y[piece.clone()], &gradient[piece], &statistics.mean)
     });
     let (of_gradient, of_product) = sums.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let sums = (pieces::total(of_gradient), pieces::total(of_product));
+    let sums = (pieces::total(channels, of_gradient), pieces::total(channels, of_product));
     let slopes = Slopes::of(shape.rows(), epsilon, statistics, scale, sums);
     let sample = shape.conv.positions() * channels;
     let (input, weight) = conv::backward(shape.conv, x, weight, input, |index, dz| {

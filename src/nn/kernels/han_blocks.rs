@@ -112,14 +112,16 @@ pub fn backward<T: Element>(
         }
         sums
     });
-    let part = |pick: fn(Sums<T>) -> Vec<T>| -> Vec<f64> {
-        pieces::total(sums.iter().cloned().map(pick).map(|part| part.into_iter().map(T::to_f64).collect::<Vec<f64>>()))
+    let part = |stack: &Stack<T>, pick: fn(Sums<T>) -> Vec<T>| -> Vec<f64> {
+        let parts = sums.iter().cloned().map(pick);
+        pieces::total(stack.len(), parts.map(|part| part.into_iter().map(T::to_f64).collect::<Vec<f64>>()))
     };
     let narrow = |sums: Vec<f64>| -> Vec<T> { sums.into_iter().map(T::from_f64).collect() };
-    let (mut tokens, mut channels) = (part(|sums| sums.tokens.0), part(|sums| sums.channels.0));
+    let (of_tokens, of_channels) = (&blocks.tokens, &blocks.channels);
+    let (mut tokens, mut channels) = (part(of_tokens, |sums| sums.tokens.0), part(of_channels, |sums| sums.channels.0));
     blocks.tokens.project(&mut tokens);
     blocks.channels.project(&mut channels);
-    let biases = [part(|sums| sums.tokens.1), part(|sums| sums.channels.1)].map(narrow);
+    let biases = [part(of_tokens, |sums| sums.tokens.1), part(of_channels, |sums| sums.channels.1)].map(narrow);
     Gradients { input, directions: [narrow(tokens), narrow(channels)], biases }
 }
 

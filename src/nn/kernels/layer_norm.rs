@@ -19,7 +19,7 @@ pub const EPSILON: f64 = 1e-5;
 vectorized! {
     /// Measures every row of `x`.
     pub fn measure<T: Element>(@simd; x: &[T], moments: &mut [Moments<T>]) {
-        let columns = x.len() / moments.len().max(1);
+        let columns = (x.len() / moments.len().max(1)).max(1); // of an empty batch there is no row
         let scale = T::from_f64(1.0 / columns as f64);
         for (row, moments) in x.chunks_exact(columns).zip(moments) {
             let mean = sum(simd, row) * scale;

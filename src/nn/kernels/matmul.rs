@@ -1,6 +1,7 @@
 //! Matrix products on slices, through the `gemm` crate that candle itself uses.
 
 use super::lanes::Element;
+use super::threads;
 use gemm::Parallelism;
 use std::sync::Once;
 
@@ -100,7 +101,7 @@ pub fn serial_matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut
 
 /// Threads for a product of its own.
 fn parallelism<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Parallelism {
-    match a.rows * b.columns * a.columns >= PARALLEL_WORK && rayon::current_num_threads() > 1 {
+    match a.rows * b.columns * a.columns >= PARALLEL_WORK && threads::count() > 1 {
         true => Parallelism::Rayon(0),
         false => Parallelism::None,
     }

@@ -245,7 +245,7 @@ pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, grad
         }
         sums
     });
-    (input_gradient, pieces::total(sums))
+    (input_gradient, pieces::total(parameters.len(), sums))
 }
 
 /// What the tape holds of a half.

@@ -1,4 +1,5 @@
-//! CPU kernels on plain slices. They know nothing of tensors or graphs; the layers in [`crate::nn`] wrap them.
+//! CPU kernels on plain slices. They know nothing of tensors or graphs; the layers in [`crate::nn`] wrap them and check
+//! what they are given: slices whose lengths do not fit a shape, or a size of 0, panic here.
 //!
 //! Instruction sets are chosen at run time (`pulp`). Work is cut into blocks whose size does not depend on the number
 //! of threads and partial sums are added in block order, so a result has the same bits on one thread and on many.
@@ -23,3 +24,4 @@ pub mod orthogonal;
 pub mod pieces;
 pub mod residual;
 mod rows;
+pub mod threads;

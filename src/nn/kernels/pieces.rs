@@ -4,6 +4,7 @@
 //! and these are added in the order of the pieces: the result has the same bits on one thread and on many.
 
 use super::lanes::Element;
+use super::threads;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -24,17 +25,17 @@ pub fn parts_mut<T>(slice: &mut [T], count: usize) -> impl Iterator<Item = &mut 
 
 /// What `work` makes of every piece, in order; on all threads, if there are several.
 pub fn each<P: Send, R: Send>(pieces: impl IntoIterator<Item = P>, work: impl Fn(P) -> R + Sync) -> Vec<R> {
-    if rayon::current_num_threads() == 1 {
+    if threads::count() == 1 {
         return pieces.into_iter().map(work).collect();
     }
     let pieces: Vec<P> = pieces.into_iter().collect();
     pieces.into_par_iter().map(&work).collect()
 }
 
-/// The sum of equally long vectors, added in order.
-pub fn total<T: Element>(parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
+/// The sum of vectors of `len` entries, added in order; zeros where there are none, as for an empty batch.
+pub fn total<T: Element>(len: usize, parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     let mut parts = parts.into_iter();
-    let Some(mut sum) = parts.next() else { return Vec::new() };
+    let Some(mut sum) = parts.next() else { return vec![T::default(); len] };
     for part in parts {
         sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }

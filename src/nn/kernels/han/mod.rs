@@ -104,7 +104,7 @@ impl<T: Element> Stack<T> {
 
     /// v of a layer.
     #[inline(always)]
-    pub(super) fn unit(&self, layer: usize) -> &[T] {
+    pub fn unit(&self, layer: usize) -> &[T] {
         &self.unit[layer * self.width..][..self.width]
     }
 

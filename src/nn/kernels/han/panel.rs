@@ -10,6 +10,7 @@
 
 use super::{Geometry, Record, Stack};
 use crate::nn::kernels::lanes::Element;
+use crate::nn::kernels::threads;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -90,7 +91,7 @@ fn rows_per_block(geometry: Geometry) -> usize {
 }
 
 fn parallel<T>(stack: &Stack<T>, geometry: Geometry) -> bool {
-    geometry.samples() * geometry.width * stack.depth >= PARALLEL_WORK && rayon::current_num_threads() > 1
+    geometry.samples() * geometry.width * stack.depth >= PARALLEL_WORK && threads::count() > 1
 }
 
 /// Sums over samples, `[depth, width]` each, in double precision.

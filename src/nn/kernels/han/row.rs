@@ -1,7 +1,8 @@
 //! The width in the vector lanes, one sample after the other: for so few samples that [`super::panel`] would leave
 //! most of its lanes empty.
 //!
-//! Rows are padded with zeros to whole registers. A padded entry has v = b = 0, so it stays 0 through every layer.
+//! Rows are padded with zeros to whole registers. A padded entry has v = b = 0, so it stays 0 through every layer of a
+//! sound sample. A broken one (v.x infinite or NaN) leaves NaN there, so every sample clears its padding.
 
 use super::{Geometry, Record, Stack};
 use crate::nn::kernels::lanes::Element;
@@ -49,7 +50,9 @@ fn pad<T: Element>(rows: &[T], width: usize, padded: usize) -> Vec<T> {
 
 fn load<T: Element>(geometry: Geometry, sample: usize, source: &[T], row: &mut [T]) {
     let column = source[geometry.offset(sample)..].iter().step_by(geometry.inner);
-    row[..geometry.width].iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+    let (entries, padding) = row.split_at_mut(geometry.width);
+    entries.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+    padding.fill(T::default());
 }
 
 fn store<T: Element>(geometry: Geometry, sample: usize, row: &[T], target: &mut [T]) {

@@ -1,0 +1,101 @@
+//! Stopping in the middle of work that makes no steps: attacks, certificates, scores of large sets.
+
+use crate::model::{Chain, Network, Part};
+use crate::nn::Mode;
+use candle_core::{Result, Tensor, bail};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a run has to stop, asked from any thread.
+pub struct Halt<'a> {
+    wanted: &'a (dyn Fn() -> bool + Sync),
+    /// Whether somebody has asked and was stopped.
+    obeyed: AtomicBool,
+}
+
+impl<'a> Halt<'a> {
+    /// That of one run.
+    pub fn new(wanted: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self { wanted, obeyed: AtomicBool::new(false) }
+    }
+
+    /// Goes on, or not.
+    ///
+    /// # Errors
+    /// When the run has to stop. Its error is then no failure: see [`Halt::obeyed`].
+    pub fn check(&self) -> Result<()> {
+        if (self.wanted)() {
+            self.obeyed.store(true, Ordering::Relaxed);
+            bail!("the run was stopped");
+        }
+        Ok(())
+    }
+
+    /// Whether a [`Halt::check`] has stopped the run.
+    pub fn obeyed(&self) -> bool {
+        self.obeyed.load(Ordering::Relaxed)
+    }
+
+    /// The same network, which checks before every pass. Whatever attacks, certifies or scores a network makes passes of
+    /// some hundred rows; no such work has to know of this.
+    pub fn network<'n>(&'n self, network: &'n dyn Network) -> Halting<'n> {
+        Halting { network, halt: self }
+    }
+}
+
+/// See [`Halt::network`].
+pub struct Halting<'n> {
+    network: &'n dyn Network,
+    halt: &'n Halt<'n>,
+}
+
+impl Network for Halting<'_> {
+    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.halt.check()?;
+        self.network.forward(xs, mode)
+    }
+
+    fn parts(&self) -> Result<Vec<Part<'_>>> {
+        Ok(self.network.parts()?.into_iter().map(|part| checked(self.halt, part)).collect())
+    }
+
+    fn chain(&self) -> Result<&Chain> {
+        self.halt.check()?;
+        self.network.chain()
+    }
+}
+
+fn checked<'p>(halt: &'p Halt<'p>, part: Part<'p>) -> Part<'p> {
+    Box::new(move |xs, mode| {
+        halt.check()?;
+        part(xs, mode)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FcNetConfig, ModelConfig};
+    use crate::rng::Seed;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn a_network_stops_at_its_next_pass_and_says_that_it_did() -> Result<()> {
+        let stop = AtomicBool::new(false);
+        let wanted = || stop.load(Ordering::Relaxed);
+        let halt = Halt::new(&wanted);
+        let model = ModelConfig::Fcnet(FcNetConfig::new(4, 2)).build(3, 2, Seed(1), &Device::Cpu)?;
+        let network = halt.network(model.frozen.as_ref());
+        let xs = Tensor::ones((5, 3), DType::F32, &Device::Cpu)?;
+        let expected = model.frozen.forward(&xs, Mode::Eval)?.to_vec2::<f32>()?;
+        assert_eq!(network.forward(&xs, Mode::Eval)?.to_vec2::<f32>()?, expected);
+        let parts = network.parts()?;
+        let chained = parts.iter().try_fold(xs.clone(), |h, part| part(&h, Mode::Eval))?;
+        assert_eq!(chained.dims(), [5, 2]);
+        assert!(!halt.obeyed());
+        stop.store(true, Ordering::Relaxed);
+        assert!(!halt.obeyed());
+        assert!(network.forward(&xs, Mode::Eval).is_err() && parts[0](&xs, Mode::Eval).is_err());
+        assert!(halt.obeyed());
+        Ok(())
+    }
+}
