@@ -146,7 +146,8 @@ impl Split {
         }
         let points = board.points();
         let train = (points as f64 * train_fraction).round();
-        let told = |cure: &str| Some(format!("train_fraction is {train_fraction:?}, {train} of {points} points; {cure}"));
+        let told =
+            |cure: &str| Some(format!("train_fraction is {train_fraction:?}, {train} of {points} points; {cure}"));
         if train.is_nan() || train < 2.0 {
             return told("use more, two at least are for training");
         }

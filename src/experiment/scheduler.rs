@@ -100,7 +100,10 @@ impl Scheduler<'_> {
                     Ok(_) => {}
                     // Those that run already make all runs, only later.
                     Err(_) if started > 0 => break,
-                    Err(error) => return Err(error).context("cannot start a thread; allow more processes or memory, or use --jobs 1"),
+                    Err(error) => {
+                        return Err(error)
+                            .context("cannot start a thread; allow more processes or memory, or use --jobs 1");
+                    }
                 }
             }
             Ok(())

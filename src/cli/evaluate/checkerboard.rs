@@ -157,6 +157,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         ensure!(loss.is_finite(), "--weights {name}: the outputs of the network are not finite numbers");
         text += &format!("{part:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points\n");
     }
-    answer(&text)?;
+    answer(&text);
     Ok(Exit::Success)
 }
