@@ -291,6 +291,27 @@ fn an_experiment_that_cannot_be_redrawn_does_not_keep_back_the_others() {
 }
 
 #[test]
+fn what_a_kill_has_left_is_settled_by_every_command() {
+    let sandbox = Sandbox::new();
+    sandbox.command(CHECKERBOARD).assert().success();
+    let out = sandbox.path("results");
+    let before = files(&out);
+    let config = directories(&out).pop().expect("a run").join("config.toml");
+    let config = config.to_str().expect("a path in UTF-8");
+    for command in [CHECKERBOARD, &["rerun", config, "--device", "cpu"], &["report"]] {
+        let (run, arm) = (directories(&out).remove(0), out.join("runs/checkerboard/hannet"));
+        let aside = format!(".replaced-{}", run.file_name().expect("a name").to_string_lossy());
+        fs::rename(&run, arm.join(&aside)).expect("a kill between two renames");
+        fs::create_dir(arm.join(".partial-run")).expect("a kill while files are written");
+        fs::write(arm.join(".partial-run/epochs.csv"), "half").expect("a file");
+        fs::write(out.join("tables/.partial-table.csv"), "half").expect("a file");
+        sandbox.command(command).assert().success();
+        assert!(before == files(&out), "{command:?}: a file is not what it was");
+        assert!(!arm.join(&aside).exists() && !arm.join(".partial-run").exists(), "{command:?}");
+    }
+}
+
+#[test]
 fn attacks_follow_the_weights_that_they_attacked() {
     let sandbox = Sandbox::new();
     sandbox.command(MNIST_ATTACK).assert().success();

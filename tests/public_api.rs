@@ -203,11 +203,14 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
     }
 }
 
+/// A layer as a function.
+type Forward = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
+
 /// A layer, the shape of a sample, and the parameters that learn.
 struct Case {
     name: &'static str,
     sample: Vec<usize>,
-    forward: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+    forward: Forward,
     vars: Vec<Var>,
 }
 

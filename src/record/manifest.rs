@@ -85,7 +85,7 @@ pub struct Manifest {
 
 /// What is found where a manifest should be.
 pub(super) enum Reading {
-    Whole(Manifest),
+    Whole(Box<Manifest>),
     Missing,
     /// It was written by a version with other files.
     OtherVersion,
@@ -122,7 +122,7 @@ impl Manifest {
             let unsealed = text.replacen(&manifest.seal, "", 1);
             (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
         });
-        Ok(whole.map_or(Reading::Damaged, Reading::Whole))
+        Ok(whole.map_or(Reading::Damaged, |manifest| Reading::Whole(Box::new(manifest))))
     }
 
     /// Writes the manifest of a run directory, and syncs it to the disk.

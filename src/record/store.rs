@@ -97,7 +97,7 @@ impl Store {
         let directory = self.root.join(spec.directory()?);
         let damaged = |what: &str| Ok(Search::Damaged(format!("{}: {what}", directory.display())));
         let manifest = match Manifest::read(&directory)? {
-            Reading::Whole(manifest) => manifest,
+            Reading::Whole(manifest) => *manifest,
             Reading::Missing | Reading::OtherVersion => return Ok(Search::Missing),
             Reading::Damaged => return damaged("manifest.json is damaged"),
         };

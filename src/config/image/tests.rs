@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::ProfileName;
+use crate::config::Spec;
 use crate::data::augment::Augment;
 use crate::data::source::Dataset;
 use crate::model::image::{ImageModelConfig, MixerConfig};
@@ -40,6 +41,18 @@ fn every_profile_can_run() -> Result<()> {
             assert!(!runs.is_empty() && runs.iter().all(|run| run.problem().is_none()), "{profile}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn runs_on_other_images_are_other_runs() -> Result<()> {
+    let experiment = with(ProfileName::Quick, None, &Flags::default())?;
+    let directories = |sha256: &str| -> Result<Vec<_>> {
+        let runs = experiment.runs(&experiment.image_set(false, sha256.into()), 50_000, "cpu")?;
+        runs.iter().map(|run| run.directory()).collect()
+    };
+    let (one, other) = (directories("one directory's")?, directories("another's")?);
+    assert!(one.iter().all(|directory| !other.contains(directory)), "{one:?}");
     Ok(())
 }
 

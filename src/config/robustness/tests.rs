@@ -1,7 +1,7 @@
 //! Profiles and flags over the experiment file that is compiled in.
 
 use super::*;
-use crate::config::{Norm, ProfileName};
+use crate::config::{Norm, ProfileName, Spec};
 use crate::data::source::Dataset;
 use crate::evaluate::attack::Attack;
 use anyhow::Result;
@@ -26,6 +26,21 @@ fn every_profile_can_run() -> Result<()> {
         assert!(trainings.iter().all(|run| run.problem().is_none()));
         assert!(attacks.iter().all(|run| run.problem().is_none() && run.images <= 10_000));
     }
+    Ok(())
+}
+
+#[test]
+fn runs_on_other_images_are_other_runs() -> Result<()> {
+    let experiment = quick(&Flags::default())?;
+    let directories = |sha256: &str| -> Result<Vec<_>> {
+        let set = ImageSet { sha256: sha256.into(), ..whole() };
+        let trainings = experiment.trainings(&set, 60_000, "cpu")?;
+        let attacks = experiment.attacks(&trainings, &[], &set, 10_000, "cpu")?;
+        let trainings = trainings.iter().map(Spec::directory);
+        trainings.chain(attacks.iter().map(Spec::directory)).collect()
+    };
+    let (one, other) = (directories("one directory's")?, directories("another's")?);
+    assert!(one.iter().all(|directory| !other.contains(directory)), "{one:?}");
     Ok(())
 }
 

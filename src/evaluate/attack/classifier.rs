@@ -109,7 +109,7 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     /// # Errors
     /// When the network fails, or there are not as many images as cotangents.
     pub fn gradients(&self, images: &[T], cotangents: &[f64]) -> Result<Vec<T>> {
-        if images.len() % self.inputs != 0 || images.len() / self.inputs * self.classes != cotangents.len() {
+        if !images.len().is_multiple_of(self.inputs) || images.len() / self.inputs * self.classes != cotangents.len() {
             bail!("{} pixels have no gradients with {} cotangents", images.len(), cotangents.len());
         }
         let of_block = |(images, cotangents): (&[T], &[f64])| {
