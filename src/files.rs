@@ -63,7 +63,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with(path, |temporary| File::create(temporary)?.write_all(bytes))
 }
 
-/// [`write`] for writers that want a path: `fill` writes the file at the path that it gets.
+/// [`write()`] for writers that want a path: `fill` writes the file at the path that it gets.
 ///
 /// # Errors
 /// As `fill`, and the renaming's as the same type.

@@ -11,7 +11,7 @@
 //!
 //! A sum of k products is off by gamma_k = k u / (1 - k u) of the sum of their magnitudes in any order, fused or not
 //! (Higham 2002, Section 3.1). For a dense layer that makes relative = gamma ||W||_F and absolute = gamma ||b||; |.| and
-//! ReLU round nothing. What a Han-layer rounds is in [`super::rounding_han`].
+//! ReLU round nothing. What a Han-layer rounds is in `rounding_han`.
 
 use super::rounding_han;
 use crate::model::Layer;

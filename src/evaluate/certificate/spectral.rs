@@ -27,7 +27,7 @@ const UNIT: f64 = f64::EPSILON / 2.0;
 /// ```
 ///
 /// `allowance`, 4 (k + 8) u, is more than 1.01 u F and gamma_k F^2 by 30 u at least, and no step of the evaluation below
-/// rounds by more than 4 u. It begins with F of the last A, from above ([`frobenius_from_above`]), for the sum that gave
+/// rounds by more than 4 u. It begins with F of the last A, from above (`frobenius_from_above`), for the sum that gave
 /// n is a long one: of k^2 terms, gamma_{k^2} at worst. The weight itself is scale A_0 up to two roundings an entry.
 ///
 /// # Shapes
