@@ -238,6 +238,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         note("stopping; finished runs are kept (Ctrl-C again to stop at once)");
-    })?;
+    })
+    .context("cannot start the thread that waits for Ctrl-C; allow more processes or memory")?;
     Ok(stop)
 }
