@@ -31,3 +31,16 @@ pub fn lost(what: &str) {
 pub fn something_was_lost() -> bool {
     LOST.load(Ordering::Relaxed)
 }
+
+/// The chain of causes without the backtraces that candle's errors print when one is asked for.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        let text: Vec<&str> = cause.lines().take_while(|line| !line.trim_start().starts_with("0: ")).collect();
+        let text = text.join("\n").trim_end().to_string();
+        if causes.last() != Some(&text) {
+            causes.push(text);
+        }
+    }
+    causes.join(": ")
+}

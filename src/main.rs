@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use han_exp::cli::{Cli, Exit};
-use han_exp::console::{note, something_was_lost};
+use han_exp::console::{note, one_line, something_was_lost};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -35,19 +35,6 @@ fn print(usage: &clap::Error) -> ExitCode {
         // Nobody may be there to read about a mistake; the exit code says it as well.
         _ => u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
-}
-
-/// The chain of causes without the backtraces that candle's errors print when one is asked for.
-fn one_line(error: &anyhow::Error) -> String {
-    let mut causes: Vec<String> = Vec::new();
-    for cause in error.chain().map(ToString::to_string) {
-        let text: Vec<&str> = cause.lines().take_while(|line| !line.trim_start().starts_with("0: ")).collect();
-        let text = text.join("\n").trim_end().to_string();
-        if causes.last() != Some(&text) {
-            causes.push(text);
-        }
-    }
-    causes.join(": ")
 }
 
 /// candle reads the number of threads from the environment, and where it is not set it parses /proc/cpuinfo at every

@@ -20,7 +20,7 @@ use std::fs;
 
 #[test]
 fn cifar10_comes_upright_from_batches_and_parquet() {
-    // There is no CIFAR-10 but the original: what was read is told as the hash that it has.
+    // There is no CIFAR-10 but the original: the error names the hash of what was read.
     let sandbox = Sandbox::new();
     let expected = sha256(&pixels(0..10, 32));
     for place in ["binary", "above/cifar-10-batches-bin", "named/cifar10/cifar-10-batches-bin"] {

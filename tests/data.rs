@@ -67,7 +67,7 @@ fn files_are_found_under_every_usual_name() {
         fs::write(plain.with_file_name(part.file_name().replace("-idx", ".idx") + ".gz"), zipped).expect("a file");
         fs::remove_file(plain).expect("a file");
     }
-    // There is no MNIST but the original: what was read is told as the hash that it has.
+    // There is no MNIST but the original: the error names the hash of what was read.
     for (directory, file) in [
         ("names", "MNIST/raw/train-images-idx3-ubyte"),
         ("names/MNIST", "raw/train-images-idx3-ubyte"),

@@ -43,7 +43,7 @@ fn archives_are_read_as_they_are_downloaded() {
     }
     let found = loaded(Dataset::Cifar100, &sandbox.path("packed"));
     assert_eq!((&found.train, &found.test), (&expected.train, &expected.test));
-    // There is no CIFAR-10 but the original: what was read is told as the hash that it has.
+    // There is no CIFAR-10 but the original: the error names the hash of what was read.
     let told = told_by_load(Dataset::Cifar10, &sandbox.path("packed"));
     assert!(told.contains(&sha256(&pixels(0..10, 32))), "{told}");
     let of_stl = [("train", vec![7; 2 * 96 * 96 * 3], vec![1, 10]), ("test", vec![8; 96 * 96 * 3], vec![5])];

@@ -8,34 +8,11 @@ use han_exp::config::image::ImageSpec;
 use han_exp::config::robustness::{AttackSpec, TrainingSpec};
 use han_exp::config::{RunSpec, Spec};
 use han_exp::record::{Search, Store};
-use sandbox::{Sandbox, failure, files, text};
+use sandbox::{CHECKERBOARD, Sandbox, failure, files, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Two runs of a second each, the smallest of each experiment.
-const CHECKERBOARD: &[&str] = &[
-    "checkerboard",
-    "--profile",
-    "smoke",
-    "--models",
-    "hannet",
-    "--recipe",
-    "tuned",
-    "--iterations",
-    "8",
-    "--width",
-    "8",
-    "--depth",
-    "4",
-    "--seeds",
-    "1",
-    "--learning-rates",
-    "0.01",
-    "--device",
-    "cpu",
-    "--jobs",
-    "1",
-];
+/// The smallest of the other experiments.
 const GRADIENTS: &[&str] = &["gradients", "--device", "cpu", "--profile", "smoke", "--iterations", "20"];
 const MIXER: &[&str] = &[
     "mixer",

@@ -1,4 +1,4 @@
-//! Settings as a user writes them: what is wrong is told before any work, and what is accepted can be run to its end.
+//! Settings as a user writes them: mistakes are reported before any work, and what is accepted runs to its end.
 
 #[path = "common/sandbox.rs"]
 mod sandbox;

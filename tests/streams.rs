@@ -5,30 +5,11 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use sandbox::{Sandbox, text};
+use sandbox::{CHECKERBOARD, Sandbox, text};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Output, Stdio};
-
-/// Eight runs of a moment each.
-const TINY: &[&str] = &[
-    "checkerboard",
-    "--profile",
-    "smoke",
-    "--models",
-    "hannet",
-    "--recipe",
-    "tuned",
-    "--iterations",
-    "8",
-    "--width",
-    "8",
-    "--depth",
-    "4",
-    "--device",
-    "cpu",
-];
 
 /// A device without room.
 fn full() -> Stdio {
@@ -56,8 +37,8 @@ fn output(sandbox: &Sandbox, arguments: &[&str], stdout: Stdio, stderr: Stdio) -
 fn runs_go_on_when_nobody_reads_their_progress() {
     for broken in [closed, full] {
         let sandbox = Sandbox::new();
-        let ended = output(&sandbox, TINY, Stdio::piped(), broken());
-        assert_eq!((ended.status.code(), runs(&sandbox)), (Some(0), 8));
+        let ended = output(&sandbox, CHECKERBOARD, Stdio::piped(), broken());
+        assert_eq!((ended.status.code(), runs(&sandbox)), (Some(0), 2));
         assert!(text(&ended.stdout).contains("test accuracy"), "{}", text(&ended.stdout));
     }
 }
@@ -65,13 +46,13 @@ fn runs_go_on_when_nobody_reads_their_progress() {
 #[test]
 fn a_closed_pipe_is_no_error_and_a_full_device_is_one() {
     let sandbox = Sandbox::new();
-    assert_eq!(output(&sandbox, TINY, closed(), Stdio::piped()).status.code(), Some(0));
+    assert_eq!(output(&sandbox, CHECKERBOARD, closed(), Stdio::piped()).status.code(), Some(0));
     let weights = sandbox.runs("results", "checkerboard/hannet", "tuned")[0].join("weights.safetensors");
     let weights = weights.to_str().expect("a path in UTF-8");
     let evaluate =
         ["evaluate", "checkerboard", "--model", "hannet", "--width", "8", "--depth", "4", "--weights", weights];
     let commands: [&[&str]; 7] = [
-        TINY,
+        CHECKERBOARD,
         &["plan", "checkerboard"],
         &["report"],
         &evaluate,
@@ -95,11 +76,11 @@ fn a_closed_pipe_is_no_error_and_a_full_device_is_one() {
 fn paths_that_are_not_utf_8_are_paths_or_errors() {
     let sandbox = Sandbox::new();
     let name = OsStr::from_bytes(b"r\xe9sultats");
-    let ended = sandbox.command(TINY).arg("--out").arg(name).output().expect("the program");
+    let ended = sandbox.command(CHECKERBOARD).arg("--out").arg(name).output().expect("the program");
     assert!(ended.status.success(), "{}", text(&ended.stderr));
     assert!(sandbox.0.path().join(name).join("tables/checkerboard.csv").exists());
     let file = OsStr::from_bytes(b"no\xff.toml");
-    let ended = sandbox.command(TINY).arg("--experiment").arg(file).output().expect("the program");
+    let ended = sandbox.command(CHECKERBOARD).arg("--experiment").arg(file).output().expect("the program");
     let told = text(&ended.stderr);
     assert!(ended.status.code() == Some(1) && !told.contains("panicked"), "{told}");
 }
@@ -110,8 +91,8 @@ fn a_chart_that_cannot_be_written_is_an_error_and_the_tables_are_there() {
     let charts = sandbox.path("results/figures");
     fs::create_dir_all(charts.join("checkerboard-test-accuracy.png/in-the-way")).expect("a directory");
     let names = |out: &str| fs::read_dir(sandbox.path(out).join("figures")).expect("charts").count();
-    sandbox.command(TINY).args(["--out", "whole"]).assert().success();
-    let ended = sandbox.command(TINY).assert();
+    sandbox.command(CHECKERBOARD).args(["--out", "whole"]).assert().success();
+    let ended = sandbox.command(CHECKERBOARD).assert();
     let output = ended.get_output();
     let told = text(&output.stderr);
     assert!(output.status.code() == Some(1) && told.contains("error: cannot write"), "{told}");
@@ -126,7 +107,7 @@ fn a_terminal_that_cannot_redraw_gets_lines() {
     }
     for terminal in [Some("dumb"), None, Some("xterm")] {
         let sandbox = Sandbox::new();
-        let program = format!("{} {}", env!("CARGO_BIN_EXE_han-exp"), TINY.join(" "));
+        let program = format!("{} {}", env!("CARGO_BIN_EXE_han-exp"), CHECKERBOARD.join(" "));
         let mut script = std::process::Command::new("script");
         script.args(["-qec", &program, "/dev/null"]).current_dir(sandbox.0.path()).stdin(Stdio::null());
         match terminal {

@@ -1,6 +1,6 @@
 //! `han-exp checkerboard`
 
-use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
+use super::{Arguments, Chosen, Exit, Running, Workplace, answer, ending, stop_on_interrupt};
 use crate::config::{ExperimentFile, Overrides};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::progress::Progress;
@@ -95,6 +95,6 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     Remembered::Checkerboard { device: kind, experiment: Box::new(file) }.save(store)?;
     let batch = workplace.scheduler(stop).run(&Checkerboard, &plan, &Progress::new(running.quiet))?;
     let report = report::checkerboard::write(store, &experiment, plan.len(), &batch.finished)?;
-    tell(&report.text);
+    answer(&report.text);
     Ok(ending(batch.finished.len(), plan.len(), &report, strict))
 }

@@ -1,6 +1,6 @@
 //! `han-exp data`, and the flags that say where image data are.
 
-use super::{Exit, tell};
+use super::{Exit, answer};
 use crate::data::images::{self, Dataset, Finding, Found, Network, Options, Part, Proof, survey};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -132,8 +132,8 @@ fn status(selection: &Selection) -> Result<Exit> {
         for part in Part::ALL {
             // The first place is the one that `load` takes.
             match findings.iter().find(|finding| finding.part == part) {
-                Some(finding) => tell(&row(dataset, finding)),
-                None => tell(&line(dataset, part, "-", "missing", &cure(dataset))),
+                Some(finding) => answer(&row(dataset, finding)),
+                None => answer(&line(dataset, part, "-", "missing", &cure(dataset))),
             }
         }
     }
@@ -145,10 +145,10 @@ fn verify(selection: &Selection) -> Result<Exit> {
     for dataset in selection.dataset.datasets() {
         let findings = survey(dataset, &selection.place.options())?;
         if findings.is_empty() {
-            tell(&format!("{dataset} is not on this machine; {}\n", cure(dataset)));
+            answer(&format!("{dataset} is not on this machine; {}\n", cure(dataset)));
         }
         for finding in findings {
-            tell(&row(dataset, &finding));
+            answer(&row(dataset, &finding));
             all += 1;
             wrong.extend(finding.state.err().map(|error| format!("{error:#}")));
         }
@@ -169,8 +169,8 @@ fn fetch(arguments: &Fetch) -> Result<Exit> {
                 let cache = options.cache.as_ref().map(|cache| cache.join(dataset.name())).unwrap_or_default();
                 let doubts = data.doubts();
                 let proof = if doubts.is_empty() { "verified" } else { "unpinned" };
-                tell(&format!("{dataset}: {}, {proof}, kept in {}\n", images::summary(&data), cache.display()));
-                doubts.iter().for_each(|doubt| tell(&format!("{dataset}: {doubt}\n")));
+                answer(&format!("{dataset}: {}, {proof}, kept in {}\n", images::summary(&data), cache.display()));
+                doubts.iter().for_each(|doubt| answer(&format!("{dataset}: {doubt}\n")));
             }
             Err(error) => missing.push(format!("{error:#}")),
         }

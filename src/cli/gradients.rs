@@ -1,6 +1,6 @@
 //! `han-exp gradients`
 
-use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
+use super::{Arguments, Chosen, Exit, Running, Workplace, answer, ending, stop_on_interrupt};
 use crate::config::gradients::{Claims, ClaimsFile, Flags, Part, Runs};
 use crate::experiment::checkerboard::Checkerboard;
 use crate::experiment::gradients::Prober;
@@ -98,6 +98,6 @@ pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: 
     let finals = chosen(&runs.selections, &finished.selections)?;
     finished.finals = scheduler.run(&Checkerboard, &finals, &progress())?.finished;
     let report = report::gradients::write(store, &claims, &runs, &finished)?;
-    tell(&report.text);
+    answer(&report.text);
     Ok(ending(finished.len(), finished.planned(&runs), &report, strict))
 }

@@ -1,7 +1,7 @@
 //! `han-exp mixer`
 
 use super::data::ImageSource;
-use super::{Arguments, Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
+use super::{Arguments, Chosen, Exit, Running, Workplace, answer, ending, stop_on_interrupt};
 use crate::config::image::{Blocks, Comparison, Flags, ImageFile, ImageSpec};
 use crate::data::images::{self, ImageData};
 use crate::data::{augment::Augment, source::Dataset};
@@ -73,6 +73,8 @@ pub(super) fn dataset(name: &str) -> Result<Dataset, String> {
 pub(super) struct Plan {
     pub experiment: Comparison,
     pub data: ImageData,
+    /// SHA-256 of pixels and labels.
+    pub data_hash: String,
     pub runs: Vec<ImageSpec>,
 }
 
@@ -105,9 +107,10 @@ impl Setting {
     pub(super) fn plan(&self, device: &str) -> Result<Plan> {
         let experiment = self.resolve()?.check()?;
         let data = images::load(experiment.dataset, &self.source.options())?;
-        let set = experiment.image_set(data.is_sample(), data.hash());
+        let data_hash = data.hash();
+        let set = experiment.image_set(data.is_sample(), data_hash.clone());
         let runs = experiment.runs(&set, data.train.len(), device)?;
-        Ok(Plan { experiment, data, runs })
+        Ok(Plan { experiment, data, data_hash, runs })
     }
 }
 
@@ -119,14 +122,14 @@ pub(super) fn run(arguments: &Arguments<Setting>) -> Result<Exit> {
 /// The stages in order: check, plan, train, write, draw, tell.
 pub(super) fn execute(setting: &Setting, running: &Running, strict: bool, stop: &AtomicBool) -> Result<Exit> {
     let device = running.open_device()?;
-    let Plan { experiment, data, runs } = setting.plan(device.kind)?;
+    let Plan { experiment, data, data_hash, runs } = setting.plan(device.kind)?;
     let workplace = Workplace::take(running, device, &experiment.name)?;
     let store = &workplace.store;
     Remembered::Image { experiment: Box::new(experiment.file().clone()), runs: runs.clone() }.save(store)?;
     write_contact(&data, experiment.file().train.augment, &report::image::contact_file(store, &experiment.name))?;
-    let trainer = Trainer { data: &data, data_hash: &data.hash() };
+    let trainer = Trainer { data: &data, data_hash: &data_hash };
     let batch = workplace.scheduler(stop).run(&trainer, &runs, &Progress::new(running.quiet))?;
     let report = report::image::write(store, &experiment, runs.len(), &batch.finished)?;
-    tell(&report.text);
+    answer(&report.text);
     Ok(ending(batch.finished.len(), runs.len(), &report, strict))
 }

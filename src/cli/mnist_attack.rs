@@ -2,7 +2,7 @@
 
 use super::data::ImageSource;
 use super::evaluate::Foreign;
-use super::{Chosen, Exit, Running, Workplace, ending, stop_on_interrupt, tell};
+use super::{Chosen, Exit, Running, Workplace, answer, ending, stop_on_interrupt};
 use crate::config::robustness::{
     AttackSpec, Flags, Precision, Robustness, RobustnessFile, Sizes, TrainingSpec, WeightsFile, WeightsSource, size,
 };
@@ -135,6 +135,8 @@ fn dataset(name: &str) -> Result<Dataset, String> {
 pub(super) struct Plan {
     pub experiment: Robustness,
     pub data: ImageData,
+    /// SHA-256 of pixels and labels.
+    pub data_hash: String,
     pub trainings: Vec<TrainingSpec>,
     pub attacks: Vec<AttackSpec>,
 }
@@ -176,7 +178,8 @@ impl Setting {
         let experiment = self.resolve()?.check()?;
         experiment.warnings().iter().for_each(|warning| console::note(&format!("warning: {warning}")));
         let data = images::load(experiment.dataset, &self.source.options())?;
-        let set = experiment.image_set(data.is_sample(), data.hash());
+        let data_hash = data.hash();
+        let set = experiment.image_set(data.is_sample(), data_hash.clone());
         let all = experiment.trainings(&set, data.train.len(), device)?;
         let given: Vec<WeightsFile> = self.weights.iter().flat_map(|value| WeightsFile::list(value)).collect();
         let mut attacks = experiment.attacks(&all, &given, &set, data.test.len(), device)?;
@@ -185,10 +188,10 @@ impl Setting {
         // What is given as a file need not be trained.
         let needed = |training: &TrainingSpec| attacks.iter().any(|attack| attack.uses(training));
         let trainings = all.into_iter().filter(needed).collect();
-        Ok(Plan { experiment, data, trainings, attacks })
+        Ok(Plan { experiment, data, data_hash, trainings, attacks })
     }
 
-    /// Weights of another network are told before anything is trained.
+    /// Weights of another network are refused before anything is trained.
     fn check_weights(&self, attacks: &mut [AttackSpec], inputs: usize) -> Result<()> {
         let given = self.foreign.hints()?;
         let mut checked: Vec<String> = Vec::new();
@@ -220,7 +223,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
 pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Result<Exit> {
     let &How { running, batch, export, strict } = how;
     let device = running.open_device()?;
-    let Plan { experiment, data, trainings, mut attacks } = setting.plan(device.kind)?;
+    let Plan { experiment, data, data_hash, trainings, mut attacks } = setting.plan(device.kind)?;
     if export.is_some() {
         let images = attacks.first().map_or(0, |attack| attack.images);
         let same = attacks.iter().all(|attack| attack.images == images);
@@ -238,10 +241,9 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
     };
     remembered.save(store)?;
     let scheduler = workplace.scheduler(stop);
-    let hash = data.hash();
     let trained =
-        scheduler.run(&Trainer { data: &data, data_hash: &hash }, &trainings, &Progress::new(running.quiet))?;
-    let attacker = Attacker { data: &data, data_hash: &hash, store, batch, export };
+        scheduler.run(&Trainer { data: &data, data_hash: &data_hash }, &trainings, &Progress::new(running.quiet))?;
+    let attacker = Attacker { data: &data, data_hash: &data_hash, store, batch, export };
     // What a finished run has left lacks the images that an export wants.
     let scheduler = Scheduler { force: running.force || export.is_some(), ..scheduler };
     let attacked = match trained.interrupted {
@@ -250,7 +252,7 @@ pub(super) fn execute(setting: &Setting, how: &How<'_>, stop: &AtomicBool) -> Re
     };
     let planned = trainings.len() + attacks.len();
     let report = report::robustness::write(store, &experiment, planned, &trained.finished, &attacked.finished)?;
-    tell(&report.text);
+    answer(&report.text);
     if let Some(export) = export.filter(|_| !attacked.interrupted) {
         export.write()?;
     }

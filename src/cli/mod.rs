@@ -12,7 +12,7 @@ mod reproduce;
 mod rerun;
 
 use crate::config::ProfileName;
-use crate::console::{answer as tell, note};
+use crate::console::{answer, note};
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::experiment::scheduler::Scheduler;
 use crate::files;

@@ -1,6 +1,6 @@
 //! `han-exp plan`
 
-use super::{Exit, checkerboard, gradients, mixer, mnist_attack, tell};
+use super::{Exit, answer, checkerboard, gradients, mixer, mnist_attack};
 use crate::config::gradients::ProbeSpec;
 use crate::config::image::{Comparison, ImageSpec};
 use crate::config::robustness::{AttackSpec, TrainingSpec};
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: Arguments) -> Result<Exit> {
             (format!("{title}: {claim}\n{counts}, profile {profile}"), [probes, trainings].concat())
         }
     };
-    tell(&format!("{heading}\n{}\n", lines.join("\n")));
+    answer(&format!("{heading}\n{}\n", lines.join("\n")));
     Ok(Exit::Success)
 }
 

@@ -1,7 +1,7 @@
 //! `han-exp report`
 
-use super::{Exit, tell};
-use crate::console::note;
+use super::{Exit, answer};
+use crate::console::{note, one_line};
 use crate::record::Store;
 use crate::report::{self, Redrawn};
 use anyhow::Result;
@@ -24,9 +24,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let mut exit = Exit::Success;
     for name in report::remembered(&store)? {
         match redraw(&store, &name) {
-            Ok(Redrawn { report, absent, .. }) if absent.is_empty() => tell(&report.text),
+            Ok(Redrawn { report, absent, .. }) if absent.is_empty() => answer(&report.text),
             Ok(Redrawn { report, planned, absent }) => {
-                tell(&report.text);
+                answer(&report.text);
                 let (missing, more) = (absent.len(), absent.len().saturating_sub(NAMED));
                 note(&format!("error: {name}: {missing} of {planned} runs are not there; its command makes them"));
                 absent.iter().take(NAMED).for_each(|run| note(&format!("  {run}")));
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
                 exit = Exit::Failure;
             }
             Err(error) => {
-                note(&format!("error: {name}: {error:#}"));
+                note(&format!("error: {name}: {}", one_line(&error)));
                 exit = Exit::Failure;
             }
         }

@@ -1,7 +1,7 @@
 //! `han-exp rerun`
 
 use super::data::ImageSource;
-use super::{Exit, stop_on_interrupt, tell};
+use super::{Exit, answer, stop_on_interrupt};
 use crate::config::gradients::ProbeSpec;
 use crate::config::image::ImageSpec;
 use crate::config::robustness::{AttackSpec, ImageSet, TrainingSpec};
@@ -174,6 +174,6 @@ fn images(needed: Needed, arguments: &Arguments) -> Result<(ImageData, String)> 
 }
 
 fn tell_of<S>(batch: Batch<S>) -> Result<Exit> {
-    batch.finished.iter().for_each(|run| tell(&format!("{}\n", run.directory.display())));
+    batch.finished.iter().for_each(|run| answer(&format!("{}\n", run.directory.display())));
     Ok(if batch.interrupted { Exit::Interrupted } else { Exit::Success })
 }

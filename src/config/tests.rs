@@ -13,7 +13,7 @@ fn sized(text: &str) -> Vec<Sized> {
     vec![text.parse().expect("a size")]
 }
 
-/// What is told of a file in which one text stands for another.
+/// The error about a file in which one text stands for another.
 fn told_of(right: &str, wrong: &str) -> String {
     let text = FILE.replacen(right, wrong, 1);
     assert_ne!(text, FILE, "{right} is not in the file");

@@ -35,6 +35,15 @@ impl<'a> Halt<'a> {
         self.obeyed.load(Ordering::Relaxed)
     }
 
+    /// What a run came to: None if it was stopped, whatever came out. Work that takes an error for "there is none" would
+    /// otherwise leave a result that lacks something.
+    ///
+    /// # Errors
+    /// The run's own.
+    pub fn whole<T>(&self, result: anyhow::Result<Option<T>>) -> anyhow::Result<Option<T>> {
+        if self.obeyed() { Ok(None) } else { result }
+    }
+
     /// The same network, which checks before every pass. Whatever attacks, certifies or scores a network makes passes of
     /// some hundred rows; no such work has to know of this.
     pub fn network<'n>(&'n self, network: &'n dyn Network) -> Halting<'n> {
@@ -97,5 +106,21 @@ mod tests {
         assert!(network.forward(&xs, Mode::Eval).is_err() && parts[0](&xs, Mode::Eval).is_err());
         assert!(halt.obeyed());
         Ok(())
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_has_no_result_even_if_it_returns_one() {
+        let wanted = AtomicBool::new(false);
+        let halt = || wanted.load(Ordering::Relaxed);
+        let halt = Halt::new(&halt);
+        assert!(halt.check().is_ok());
+        assert_eq!(halt.whole(Ok(Some(7))).expect("a result"), Some(7));
+        assert!(halt.whole::<u8>(Err(anyhow::anyhow!("broken"))).is_err());
+        wanted.store(true, Ordering::Relaxed);
+        // Nobody has been stopped yet.
+        assert_eq!(halt.whole(Ok(Some(7))).expect("a result"), Some(7));
+        assert!(halt.check().is_err());
+        assert_eq!(halt.whole(Ok(Some(7))).expect("no result"), None);
+        assert_eq!(halt.whole::<u8>(Err(anyhow::anyhow!("the run was stopped"))).expect("no result"), None);
     }
 }

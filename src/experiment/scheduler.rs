@@ -24,7 +24,8 @@ pub trait Runner: Sync {
     /// What it produces.
     type Record: Record;
 
-    /// Makes one run; None if `tick` asked to stop. An error after `halt` stopped something counts as None.
+    /// Makes one run; None if `tick` asked to stop. What comes out after `halt` has
+    /// stopped something is not used.
     fn run(
         &self,
         spec: &Self::Spec,
@@ -144,11 +145,7 @@ impl Scheduler<'_> {
             if halt() { Control::Stop } else { Control::Continue }
         };
         let checked = Halt::new(halt);
-        let record = match runner.run(spec, self.device, &mut tick, &checked) {
-            Err(_) if checked.obeyed() => None,
-            record => record?,
-        };
-        let Some(record) = record else {
+        let Some(record) = checked.whole(runner.run(spec, self.device, &mut tick, &checked))? else {
             bar.abandon();
             return Ok(None);
         };

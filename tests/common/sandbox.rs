@@ -14,6 +14,31 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
 /// Nobody listens there.
 const REFUSED: &str = "http://127.0.0.1:9";
 
+/// A checkerboard of two runs, a choice of the rate and a full one, that end in a moment.
+pub const CHECKERBOARD: &[&str] = &[
+    "checkerboard",
+    "--profile",
+    "smoke",
+    "--models",
+    "hannet",
+    "--recipe",
+    "tuned",
+    "--iterations",
+    "8",
+    "--width",
+    "8",
+    "--depth",
+    "4",
+    "--seeds",
+    "1",
+    "--learning-rates",
+    "0.01",
+    "--device",
+    "cpu",
+    "--jobs",
+    "1",
+];
+
 /// The home.
 pub struct Sandbox(pub TempDir);
 

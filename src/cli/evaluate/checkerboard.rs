@@ -36,9 +36,10 @@ pub(super) struct Arguments {
     weights: PathBuf,
     #[command(flatten)]
     foreign: Foreign,
-    /// The split [default: that of the run whose config.toml lies beside the weights, or else a random one of the
-    /// experiment's first seed]
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    /// The split: a CSV file (split,row,column,label), or the authors' directory with trainset.txt and testset.txt
+    /// [default: that of the run whose config.toml lies beside the weights, or else a random one of the experiment's
+    /// first seed]
+    #[arg(long, value_name = "PATH", conflicts_with = "seed")]
     split_file: Option<PathBuf>,
     /// Seed of a random split
     #[arg(long, value_name = "N")]
@@ -137,7 +138,7 @@ impl Arguments {
     }
 }
 
-/// Says accuracy and loss on training and test points.
+/// Prints accuracy and loss on training and test points.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let file = ExperimentFile::parse(EXPERIMENT, "experiments/checkerboard.toml")?;
     let weights = weights::file_at(&arguments.weights);

@@ -108,7 +108,7 @@ impl Whole {
         if self.format != Format::Parquet || dataset.pin(Part::TrainLabels).sha256.is_some() {
             return None;
         }
-        // What is wrong with the file is told when it is read.
+        // What is wrong with the file is reported when it is read.
         let column = parquet::label_column(path).ok()?;
         Some(format!("{dataset}: classes are those of the column {column} of {}", path.display()))
     }

@@ -192,8 +192,8 @@ impl<'r, T: FloatDType> Run<'r, T> {
         }
     }
 
-    /// Certified radii of all test images; those of the attacked ones are held against every misclassified image that was
-    /// found.
+    /// Certified radii of all test images; those of the attacked ones are compared with every misclassified image that
+    /// was found.
     pub(super) fn certify(&mut self, network: &dyn Network, test: &Images, device: &Device) -> Result<Certificates> {
         let certifier = Certifier::new(network)?;
         let rows: Vec<usize> = (0..test.len()).collect();
