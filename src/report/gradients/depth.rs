@@ -37,6 +37,9 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
     let mut panels = vec![panel];
     panels.retain(|panel| !panel.series.is_empty());
     panels.extend(likeness(results)?);
+    if arms.is_empty() {
+        return line_panels("Every training diverged; how alike neighbouring gradients were before", &panels, &[]);
+    }
     let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
     line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
 }
