@@ -1,0 +1,114 @@
+//! What a smoke run of each experiment leaves, to the byte: results are a promise, and no change of structure may move one.
+//!
+//! `tests/pins/<experiment>.txt` holds SHA-256 of every CSV file without times, of every `config.toml`, and the hash of every
+//! run. The column `run` is left out of the CSV files. Numbers are the same on one kind of processor alone: elsewhere the files'
+//! headers are compared, and everything that no processor computes. With `HAN_EXP_PINS=write` the files are written.
+
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use sandbox::Sandbox;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that hold times.
+const TIMES: [&str; 3] = ["cost.csv", "-cost.csv", "-runs.csv"];
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Family, model and vector instructions of the processor; rounding depends on them.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.split(':').next().is_some_and(|name| name.trim() == key));
+        line.and_then(|line| line.split(':').nth(1)).unwrap_or_default().trim().to_string()
+    };
+    let wide = value("flags").split(' ').any(|flag| flag == "avx512f");
+    format!("{} {} {}{}", value("vendor_id"), value("cpu family"), value("model"), if wide { " avx512" } else { "" })
+}
+
+fn all_files(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).expect("a readable directory").flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
+}
+
+/// A CSV file without its column `run` and without rows about times.
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).expect("a readable file");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| row.expect("a row").iter().map(str::to_string).collect::<Vec<_>>());
+    let mut rows: Vec<Vec<String>> = rows.filter(|row| row.get(1).is_none_or(|part| part != "cost")).collect();
+    if let Some(place) = rows[0].iter().position(|name| name == "run") {
+        rows.iter_mut().for_each(|row| drop(row.remove(place)));
+    }
+    rows
+}
+
+/// Every pinned thing by its name: what any processor has to show, and what one kind shows.
+fn pins(root: &Path) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let (mut everywhere, mut here) = (BTreeMap::new(), BTreeMap::new());
+    for path in all_files(root) {
+        let name = path.strip_prefix(root).expect("a path below the root").display().to_string();
+        if name.ends_with("config.toml") {
+            everywhere.insert(name, sha256(&fs::read(&path).expect("a readable file")));
+        } else if name.ends_with("manifest.json") {
+            let text = fs::read_to_string(&path).expect("a readable file");
+            let manifest: serde_json::Value = serde_json::from_str(&text).expect("a manifest");
+            everywhere.insert(name, manifest["config_hash"].as_str().expect("a hash").to_string());
+        } else if name.ends_with(".csv") && !TIMES.iter().any(|end| name.ends_with(end)) {
+            let rows = rows(&path);
+            everywhere.insert(format!("{name} header"), rows[0].join(","));
+            let text: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+            here.insert(name, sha256(text.join("\n").as_bytes()));
+        }
+    }
+    (everywhere, here)
+}
+
+fn check(experiment: &str, arguments: &[&str]) {
+    let sandbox = Sandbox::new();
+    let command =
+        [&[experiment, "--profile", "smoke", "--out", "out", "--device", "cpu", "--quiet"], arguments].concat();
+    sandbox.stdout(&command);
+    let (everywhere, here) = pins(&sandbox.path("out"));
+    let line = |(name, pin): (&String, &String)| format!("{name} = {pin}\n");
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/pins/{experiment}.txt"));
+    let all: String = everywhere.iter().map(line).collect();
+    let own: String = here.iter().map(line).collect();
+    let processor = processor();
+    if std::env::var_os("HAN_EXP_PINS").is_some_and(|value| value == "write") {
+        fs::write(&place, format!("{all}\n{processor}\n{own}")).expect("a file of pins");
+        return;
+    }
+    let pinned = fs::read_to_string(&place).expect("a file of pins");
+    let (pinned, of_processor) = pinned.split_once("\n\n").expect("two parts");
+    assert_eq!(all.trim_end(), pinned, "{experiment}");
+    let (recorded, values) = of_processor.split_once('\n').expect("a processor");
+    if recorded == processor {
+        assert_eq!(own, values, "{experiment}");
+    }
+}
+
+#[test]
+fn a_smoke_run_of_the_checkerboard_is_what_it_was() {
+    check("checkerboard", &[]);
+}
+
+#[test]
+fn a_smoke_run_of_mnist_attack_is_what_it_was() {
+    check("mnist-attack", &["--offline"]);
+}
+
+#[test]
+fn a_smoke_run_of_the_mixer_is_what_it_was() {
+    check("mixer", &["--offline"]);
+}
+
+#[test]
+fn a_smoke_run_of_gradients_is_what_it_was() {
+    check("gradients", &[]);
+}
