@@ -49,18 +49,16 @@
 #![warn(missing_docs)]
 
 pub mod cli;
-pub mod config;
 pub mod console;
 pub mod data;
 pub mod device;
+mod engine;
 pub mod evaluate;
-pub mod experiment;
-pub mod figure;
+mod experiment;
+mod figure;
 pub mod files;
 pub mod model;
 pub mod nn;
-pub mod record;
-pub mod report;
 pub mod rng;
 pub mod train;
 mod zipped;

@@ -1,6 +1,5 @@
 //! The `han-exp` program: sets up the process, parses, dispatches, turns the outcome into an exit code.
 
-use clap::Parser;
 use han_exp::cli::{Cli, Exit};
 use han_exp::console::{note, one_line, something_was_lost};
 use std::io::ErrorKind;
@@ -12,7 +11,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => return print(&usage),
     };

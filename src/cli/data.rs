@@ -1,10 +1,11 @@
-//! `han-exp data`, and the flags that say where image data are.
+//! `han-exp data`
 
-use super::{Exit, answer};
-use crate::data::images::{self, Dataset, Finding, Found, Network, Options, Part, Proof, survey};
+use super::Exit;
+use crate::console::answer;
+use crate::data::images::{self, Dataset, Finding, Found, Part, Proof, survey};
+use crate::engine::source::{Place, Source};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -38,27 +39,7 @@ struct Fetch {
     #[arg(long, value_enum, default_value = "all")]
     dataset: Choice,
     #[command(flatten)]
-    source: ImageSource,
-}
-
-#[derive(Debug, Clone, Args)]
-struct Place {
-    /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
-    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10 or their
-    /// .tar.gz, the .npz archives of ImageNet 32 x 32, or the hub's parquet files. No other place is asked then [default:
-    /// the variable HAN_EXP_DATA]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-/// Where a command takes image data from.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ImageSource {
-    #[command(flatten)]
-    place: Place,
-    /// Work offline, using only local data; so does the variable HF_HUB_OFFLINE=1
-    #[arg(long)]
-    offline: bool,
+    source: Source,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -92,30 +73,6 @@ impl Choice {
             one => one.datasets(),
         }
     }
-}
-
-impl Place {
-    /// For looking around on this machine.
-    fn options(&self) -> Options {
-        let variable = || std::env::var_os("HAN_EXP_DATA").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let directory = self.data_dir.clone().or_else(variable);
-        let tell = |line: &str| crate::console::note(line);
-        Options { directory, network: Network::Forbidden, tell, ..Options::default() }
-    }
-}
-
-impl ImageSource {
-    /// For [`images::load`]; what is found and what fails is told on standard error.
-    pub(super) fn options(&self) -> Options {
-        let network = if self.offline || hub_is_offline() { Network::Forbidden } else { Network::Allowed };
-        Options { network, ..self.place.options() }
-    }
-}
-
-/// Whether the hub's own variable forbids the network, in the values that the hub's client takes for yes.
-fn hub_is_offline() -> bool {
-    let value = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
-    ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {

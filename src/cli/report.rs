@@ -1,9 +1,10 @@
 //! `han-exp report`
 
-use super::{Exit, answer};
-use crate::console::{note, one_line};
-use crate::record::Store;
-use crate::report::{self, Redrawn};
+use super::Exit;
+use crate::console::{answer, note, one_line};
+use crate::engine::runs::Store;
+use crate::engine::{Redrawn, redraw, remembered};
+use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -22,8 +23,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
     let mut exit = Exit::Success;
-    for name in report::remembered(&store)? {
-        match redraw(&store, &name) {
+    for name in remembered(&store)? {
+        match redraw(VERBS, &store, &name) {
             Ok(Redrawn { report, absent, .. }) if absent.is_empty() => answer(&report.text),
             Ok(Redrawn { report, planned, absent }) => {
                 answer(&report.text);
@@ -42,13 +43,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         }
     }
     Ok(exit)
-}
-
-/// What a kill has left is settled first, unless a command is running that may be about to do it itself.
-fn redraw(store: &Store, name: &str) -> Result<Redrawn> {
-    let lock = store.lock(name).ok();
-    if lock.is_some() {
-        store.clean(name)?;
-    }
-    report::redraw(store, name)
 }

@@ -1,10 +1,15 @@
-//! Experiments end to end: the stages in order.
+//! The experiments: a room for each kind, and the list of verbs.
 
 pub mod checkerboard;
-pub mod gradients;
-pub mod halt;
-pub mod image;
-pub mod progress;
-pub mod robustness;
-pub mod scheduler;
-mod training;
+
+use crate::engine::{EvaluateOf, Of, Verb};
+
+/// Every verb that runs an experiment, in the order in which `reproduce` runs them.
+pub const VERBS: &[Verb] = &[Verb {
+    name: "checkerboard",
+    about: "Generalization on a checkerboard: HanNet against dense networks",
+    text: checkerboard::TEXT,
+    kind: &Of::<checkerboard::Checkerboard>::NEW,
+    on_gpu: None,
+    evaluate: Some(&EvaluateOf::<checkerboard::Arguments>::NEW),
+}];

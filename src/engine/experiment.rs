@@ -1,0 +1,85 @@
+//! What a kind of experiment says about itself.
+
+use super::page::Page;
+use super::runs::{Exit, Rerun, Walk};
+use super::settings::{File, Flag};
+use super::source::Source;
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A kind of experiments: from the file to the page. A value of it is an experiment file that was checked, the only thing
+/// that can run.
+pub trait Experiment: Sized + Sync + 'static {
+    /// What its files say.
+    type File: File;
+    /// Flags that are no settings: where weights are from, what is exported.
+    type Extra: Args + Clone;
+    /// What is read before any run: images, tables. `()` where nothing is.
+    type Data;
+    /// What only data or weights can add to the list of runs: counts, hashes. It is noted, so that a report needs no data.
+    type Facts: Serialize + DeserializeOwned;
+    /// What its runs have found.
+    type Findings;
+
+    /// Its flags; `--models`, `--profile`, `--experiment` and `--set` are the engine's.
+    const FLAGS: &'static [Flag<Self::File>];
+    /// Whether it reads data that may have to be fetched.
+    const READS_DATA: bool;
+
+    /// Checks everything that can be checked before any work.
+    ///
+    /// # Errors
+    /// With the key, its value and the cure.
+    fn check(file: Self::File) -> Result<Self>;
+
+    /// The file that it was made from.
+    fn file(&self) -> &Self::File;
+
+    /// What is possible and hardly meant, each in a sentence.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Reads data and weights.
+    ///
+    /// # Errors
+    /// When they are not there, or not what they should be.
+    fn gather(&self, extra: &Self::Extra, source: &Source) -> Result<(Self::Data, Self::Facts)>;
+
+    /// The stages in order. Each asks `walk` for its runs, and gets those that exist; the walk makes them where `data` is
+    /// there.
+    ///
+    /// # Errors
+    /// The first of a run, or of a look at what is on disk.
+    fn stages(&self, facts: &Self::Facts, data: Option<&Self::Data>, walk: &mut Walk<'_>) -> Result<Self::Findings>;
+
+    /// What is shown of the findings; none where there is nothing to show.
+    ///
+    /// # Errors
+    /// When a file of a run is damaged.
+    fn page(&self, facts: &Self::Facts, findings: &Self::Findings, walk: &Walk<'_>) -> Result<Page>;
+
+    /// What is left to do when all runs are made and told.
+    ///
+    /// # Errors
+    /// Its own.
+    fn finish(&self, _data: &Self::Data) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes a run again, if it is one of this kind.
+    ///
+    /// # Errors
+    /// The run's own.
+    fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>>;
+}
+
+/// Of an experiment whose list of runs follows from its file alone.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub struct NoFacts {}
+
+/// Flags of an experiment that has none beside its settings.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NoFlags {}

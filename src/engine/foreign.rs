@@ -1,0 +1,57 @@
+//! Flags for weights files that do not say enough about themselves.
+
+use crate::console::note;
+use crate::model::weights::{self, Assignment, Hints};
+use crate::nn::Parameters;
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// What the user says about a weights file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Foreign {
+    /// Where a file of --weights holds several sets of weights: the key of one, KEY.KEY within another dictionary
+    #[arg(long, requires = "weights", value_name = "KEY")]
+    key: Option<String>,
+    /// Where a file of --weights has lost the order of its layers: its modules, by name or path, in the order in which they
+    /// run
+    #[arg(long, requires = "weights", value_delimiter = ',', value_name = "KEY,..")]
+    order: Vec<String>,
+    /// Which tensor or layer of --weights is which of the model: a file with a line MODEL_NAME = FILE_NAME for each
+    #[arg(long, requires = "weights", value_name = "FILE")]
+    map: Option<PathBuf>,
+    /// Say on standard error which tensor of --weights became which of the model
+    #[arg(long, requires = "weights")]
+    verbose: bool,
+}
+
+impl Foreign {
+    /// What the flags say about a file.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn hints(&self) -> Result<Hints> {
+        let map = self.map.as_deref().map(Hints::read_map).transpose()?.unwrap_or_default();
+        Ok(Hints { key: self.key.clone(), order: self.order.clone(), map })
+    }
+
+    /// Sets the parameters of a model from a file.
+    ///
+    /// # Errors
+    /// When the file is not of that model.
+    pub fn load(&self, parameters: &Parameters, path: &Path, hints: &Hints) -> Result<()> {
+        let assignment = weights::load_with(parameters, weights::read(path)?, hints);
+        let assignment = assignment.with_context(|| format!("--weights {}", path.display()))?;
+        if self.verbose {
+            tell(&assignment);
+        }
+        Ok(())
+    }
+}
+
+fn tell(assignment: &Assignment) {
+    for placed in &assignment.placed {
+        note(&format!("{} {:?} <- {}", placed.name, placed.shape, placed.from));
+    }
+    assignment.left_aside.iter().for_each(|name| note(&format!("{name} is left aside")));
+}

@@ -1,0 +1,413 @@
+//! Verbs: an experiment file under the name of a command. What a kind of experiments says of itself is turned into a command
+//! line, a plan, runs and a report here, once for all kinds.
+
+use super::evaluate::Evaluation;
+use super::experiment::Experiment;
+use super::page::{Report, terminal_width, wrapped};
+use super::runs::{Exit, Rerun, Running, State, Store, Walk, Workplace, duration};
+use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
+use super::source::Source;
+use crate::console::{answer, note};
+use crate::files;
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// A command that runs an experiment.
+pub struct Verb {
+    /// Its name, and that of its file in `experiments/`.
+    pub name: &'static str,
+    /// A line for the help.
+    pub about: &'static str,
+    /// The file, compiled in, so that the binary works anywhere.
+    pub text: &'static str,
+    /// What runs it.
+    pub kind: &'static dyn Kind,
+    /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
+    pub on_gpu: Option<ProfileName>,
+    /// `han-exp evaluate`, where there is something to score.
+    pub evaluate: Option<&'static dyn Evaluation>,
+}
+
+/// The verb of that name.
+pub fn verb<'v>(verbs: &'v [Verb], name: &str) -> Option<&'v Verb> {
+    verbs.iter().find(|verb| verb.name == name)
+}
+
+/// A kind of experiments without its types.
+pub trait Kind: Sync {
+    /// Its name, which is that of its type.
+    fn name(&self) -> &'static str;
+    /// Adds its flags to a command.
+    fn arguments(&self, command: Command, with_running: bool) -> Command;
+    /// Runs an experiment as the command line says.
+    ///
+    /// # Errors
+    /// Before any work, with what is wrong; later with the first error of a run.
+    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit>;
+    /// The same with the defaults of its flags, for `reproduce`.
+    ///
+    /// # Errors
+    /// As [`Kind::run`].
+    fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
+    /// Prints what a command would run.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
+    /// Draws an experiment that was run before.
+    ///
+    /// # Errors
+    /// When it has no finished run, or a file is damaged.
+    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn>;
+    /// Makes a run again, if it is one of this kind.
+    ///
+    /// # Errors
+    /// The run's own.
+    fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
+}
+
+/// What `reproduce` says about all experiments.
+pub struct Reproduce<'r> {
+    /// How much.
+    pub profile: ProfileName,
+    /// Where data are.
+    pub source: &'r Source,
+    /// How to run.
+    pub running: &'r Running,
+    /// Whether a missed expectation is exit code 3.
+    pub strict: bool,
+    /// Whether to stop.
+    pub stop: &'r AtomicBool,
+    /// Whether to look for settings and data alone.
+    pub only_check: bool,
+}
+
+/// What a report made.
+pub struct Redrawn {
+    /// The report.
+    pub report: Report,
+    /// Runs that the experiment asks for.
+    pub planned: usize,
+    /// Those of them that are not there, by directory, with what is wrong of one that is damaged.
+    pub absent: Vec<String>,
+}
+
+/// What `han-exp report` needs to know of the last command of an experiment.
+#[derive(Serialize, Deserialize)]
+struct Remembered<F, A> {
+    kind: String,
+    device: String,
+    facts: A,
+    experiment: F,
+}
+
+/// The name of the kind, before anything else is known.
+#[derive(Deserialize)]
+struct KindOf {
+    kind: String,
+}
+
+/// [`Kind`] of an [`Experiment`].
+pub struct Of<E>(PhantomData<fn() -> E>);
+
+impl<E> Of<E> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// What a command line says.
+struct Call<E: Experiment> {
+    given: Given<E::File>,
+    extra: E::Extra,
+    source: Source,
+    strict: bool,
+    resolved: bool,
+}
+
+impl<E: Experiment> Of<E> {
+    fn call(matches: &ArgMatches) -> Result<Call<E>> {
+        let of_flag = |flag: &'static Flag<E::File>| {
+            let values = matches.get_many::<String>(flag.name)?;
+            Some((flag, values.cloned().collect::<Vec<_>>()))
+        };
+        let texts = |name: &str| matches.get_many::<String>(name).map(|all| all.cloned().collect::<Vec<_>>());
+        Ok(Call {
+            given: Given {
+                profile: matches.get_one("profile").copied().unwrap_or(ProfileName::Quick),
+                experiment: matches.get_one::<PathBuf>("experiment").cloned(),
+                models: texts("models"),
+                flags: E::FLAGS.iter().filter_map(of_flag).collect(),
+                sets: texts("set").unwrap_or_default(),
+            },
+            extra: E::Extra::from_arg_matches(matches)?,
+            source: if E::READS_DATA { Source::from_arg_matches(matches)? } else { Source::default() },
+            strict: matches.try_get_one::<bool>("strict").ok().flatten().copied().unwrap_or(false),
+            resolved: matches.try_get_one::<bool>("resolved").ok().flatten().copied().unwrap_or(false),
+        })
+    }
+
+    fn resolve(&self, verbs: &[Verb], verb: &Verb, given: &Given<E::File>) -> Result<E> {
+        let text = |name: &str| {
+            verbs.iter().find(|other| other.name == name && other.kind.name() == self.name()).map(|verb| verb.text)
+        };
+        let experiment = E::check(given.resolve(verb.name, &text)?)?;
+        experiment.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
+        Ok(experiment)
+    }
+
+    /// The stages in order: gather, run, write, draw, tell.
+    fn execute(&self, experiment: &E, call: &Call<E>, running: &Running, stop: &AtomicBool) -> Result<Exit> {
+        let device = running.open_device()?;
+        let (data, facts) = experiment.gather(&call.extra, &call.source)?;
+        let name = &experiment.file().heading().name;
+        // What cannot be run is told before anything is written.
+        let nowhere = Store::new(running.out.join("."));
+        experiment.stages(&facts, None, &mut Walk::looking(&nowhere, device.kind))?;
+        let workplace = Workplace::open(running, device, name, stop)?;
+        let remembered = Remembered {
+            kind: self.name().to_string(),
+            device: workplace.device_kind().to_string(),
+            facts: &facts,
+            experiment: experiment.file(),
+        };
+        remember(&workplace.store, name, &remembered)?;
+        let mut walk = Walk::making(&workplace);
+        let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
+        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
+        answer(&report.text);
+        if walk.finished() < walk.planned() {
+            note(&format!(
+                "interrupted: {} of {} runs are finished and kept; the same command goes on from there",
+                walk.finished(),
+                walk.planned()
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        experiment.finish(&data)?;
+        Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+    }
+}
+
+impl<E: Experiment> Kind for Of<E> {
+    fn name(&self) -> &'static str {
+        std::any::type_name::<E>().rsplit("::").next().unwrap_or_default()
+    }
+
+    fn arguments(&self, command: Command, with_running: bool) -> Command {
+        // The documentation of flattened flags would take its place.
+        let about = command.get_about().cloned().unwrap_or_default();
+        let profile = Arg::new("profile").long("profile").default_value("quick");
+        let mut command = command
+            .arg(profile.value_parser(value_parser!(ProfileName)).help("How much to run"))
+            .arg(
+                Arg::new("experiment")
+                    .long("experiment")
+                    .value_name("FILE")
+                    .value_parser(value_parser!(PathBuf))
+                    .help("Read another experiment file than the one compiled in; it may extend that one"),
+            )
+            .arg(
+                Arg::new("models")
+                    .long("models")
+                    .visible_alias("arms")
+                    .value_name("MODEL,..")
+                    .value_delimiter(',')
+                    .help("Networks to compare, by their names in the experiment file"),
+            );
+        for flag in E::FLAGS {
+            command = command.arg(argument(flag));
+        }
+        command = command.arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("KEY=VALUE")
+                .action(ArgAction::Append)
+                .help("Set any key of the experiment file, as in train.batch_size=50"),
+        );
+        command = E::Extra::augment_args(command);
+        if E::READS_DATA {
+            command = Source::augment_args(command);
+        }
+        command = Running::augment_args(command).about(about);
+        if with_running {
+            let help = "Exit with code 3 when an expectation of the experiment file is missed";
+            return command.arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help));
+        }
+        let help = "Print the experiment file that results, profile and flags applied";
+        command.arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).help(help))
+    }
+
+    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit> {
+        let call = Self::call(matches)?;
+        let running = Running::from_arg_matches(matches)?;
+        self.execute(&self.resolve(verbs, verb, &call.given)?, &call, &running, stop)
+    }
+
+    fn reproduce(&self, verbs: &[Verb], verb: &Verb, how: &Reproduce<'_>) -> Result<Exit> {
+        let command = self.arguments(Command::new(verb.name), true);
+        let matches = command.try_get_matches_from([verb.name, "--profile", &how.profile.to_string()])?;
+        let call = Call { source: how.source.clone(), strict: how.strict, ..Self::call(&matches)? };
+        let experiment = self.resolve(verbs, verb, &call.given)?;
+        if how.only_check {
+            // A wrong directory is told before the experiments that do not need it, and data are fetched.
+            experiment.gather(&call.extra, &call.source)?;
+            return Ok(Exit::Success);
+        }
+        self.execute(&experiment, &call, how.running, how.stop)
+    }
+
+    fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()> {
+        let call = Self::call(matches)?;
+        let running = Running::from_arg_matches(matches)?;
+        let experiment = self.resolve(verbs, verb, &call.given)?;
+        if call.resolved {
+            answer(&toml::to_string(experiment.file()).context("cannot write the settings as TOML")?);
+            return Ok(());
+        }
+        let device = running.open_device()?;
+        let (_, facts) = experiment.gather(&call.extra, &call.source)?;
+        let store = Store::new(&running.out);
+        let mut walk = Walk::looking(&store, device.kind);
+        experiment.stages(&facts, None, &mut walk)?;
+        answer(&plan_text(&walk, experiment.file().heading(), call.given.profile, &running));
+        Ok(())
+    }
+
+    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn> {
+        let Remembered { device, facts, experiment, .. }: Remembered<E::File, E::Facts> = remembered.try_into()?;
+        let experiment = E::check(experiment)?;
+        let mut walk = Walk::looking(store, &device);
+        let findings = experiment.stages(&facts, None, &mut walk)?;
+        let (root, name) = (store.root().display(), &experiment.file().heading().name);
+        ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last; nothing is redrawn");
+        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
+        let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
+            State::Finished(_) => None,
+            State::Damaged(what) => Some(what.clone()),
+            State::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
+        });
+        Ok(Redrawn { report, planned: walk.planned(), absent: absent.collect() })
+    }
+
+    fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>> {
+        E::rerun(call)
+    }
+}
+
+/// A flag for clap.
+fn argument<F: File>(flag: &'static Flag<F>) -> Arg {
+    let mut arg = Arg::new(flag.name).long(flag.name).help(flag.help).value_name(flag.value);
+    if flag.many {
+        arg = arg.value_delimiter(',');
+    }
+    if let Some(other) = flag.conflicts {
+        arg = arg.conflicts_with(other);
+    }
+    // What was typed is kept: a number of the file may have any size.
+    fn typed<T: std::str::FromStr>(text: &str) -> Result<String, String>
+    where
+        T::Err: std::fmt::Display,
+    {
+        text.parse::<T>().map(|_| text.to_string()).map_err(|error| error.to_string())
+    }
+    let parser: ValueParser = match flag.takes {
+        Takes::Count => typed::<u64>.into(),
+        Takes::Positive => (|text: &str| match text.parse::<u64>() {
+            Ok(number) if number > 0 => Ok(text.to_string()),
+            _ => Err("use a positive number".to_string()),
+        })
+        .into(),
+        Takes::Number => typed::<f64>.into(),
+        Takes::Text => value_parser!(String).into(),
+        Takes::Word(words) => PossibleValuesParser::new(words()).into(),
+        Takes::Checked(check) => (move |text: &str| check(text).map(|()| text.to_string())).into(),
+        Takes::Switch => PossibleValuesParser::new(["true", "false"]).into(),
+        Takes::Sizes => (|text: &str| Sized::parse(text, 1).map(|_| text.to_string())).into(),
+        Takes::Counts => (|text: &str| Sized::parse(text, 0).map(|_| text.to_string())).into(),
+    };
+    if matches!(flag.takes, Takes::Switch) {
+        arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true");
+    }
+    if matches!(flag.takes, Takes::Number | Takes::Checked(_)) {
+        arg = arg.allow_negative_numbers(true).allow_hyphen_values(matches!(flag.takes, Takes::Checked(_)));
+    }
+    arg.value_parser(parser)
+}
+
+/// The runs of a plan, a line each.
+fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: ProfileName, running: &Running) -> String {
+    let (planned, finished) = (walk.planned(), walk.finished());
+    let arm = walk.entries.iter().map(|entry| entry.arm.chars().count()).max().unwrap_or(0);
+    let point = walk.entries.iter().map(|entry| entry.point.chars().count()).max().unwrap_or(0);
+    let mut text = wrapped(&format!("{}: {}", heading.title(), heading.claim), terminal_width());
+    text += &format!("{planned} runs, {finished} of them finished, profile {profile}");
+    if finished < planned {
+        let left = duration(walk.seconds_left(running.jobs()));
+        text += &format!("; about {left} left on {} at a time", running.jobs());
+    }
+    text += "\n";
+    for entry in &walk.entries {
+        let size = match (entry.details.depth, entry.details.width) {
+            (Some(depth), Some(width)) => format!("{depth} x {width}"),
+            _ => String::new(),
+        };
+        let state = match entry.state {
+            State::Finished(_) => "finished",
+            State::Missing => "",
+            State::Damaged(_) => "DAMAGED",
+        };
+        let line = format!(
+            "{:arm$} {size:>9} {:point$} seed {:<3} {:24} {state:8} {}",
+            entry.arm,
+            entry.point,
+            entry.seed,
+            entry.details.work,
+            entry.directory.display()
+        );
+        text += &format!("{line}\n");
+    }
+    if walk.pending > 0 {
+        text += &format!("and {} that follow from the results of these\n", walk.pending);
+    }
+    text
+}
+
+fn remember<F: Serialize, A: Serialize>(store: &Store, name: &str, remembered: &Remembered<F, A>) -> Result<()> {
+    let path = store.remembers(name);
+    let parent = files::parent(&path);
+    std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
+    super::page::write(&path, toml::to_string(remembered)?.as_bytes())
+}
+
+/// Names of the experiments that a results directory holds.
+///
+/// # Errors
+/// When there is none.
+pub fn remembered(store: &Store) -> Result<Vec<String>> {
+    let names = store.experiments()?;
+    let root = store.root().display();
+    ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out");
+    Ok(names)
+}
+
+/// Writes tables, figures and report of an experiment as it was run last anew.
+///
+/// # Errors
+/// When it has no finished run, or a file is damaged.
+pub fn redraw(verbs: &[Verb], store: &Store, name: &str) -> Result<Redrawn> {
+    let path = store.remembers(name);
+    let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let shown = path.display();
+    let KindOf { kind } =
+        toml::from_str(&text).with_context(|| format!("{shown} is of another version; run the command"))?;
+    let verb = verbs.iter().find(|verb| verb.kind.name() == kind);
+    let verb = verb.with_context(|| format!("{shown}: there is no kind {kind:?}"))?;
+    // What a kill has left is settled first.
+    store.clean(name)?;
+    verb.kind.redraw(store, toml::from_str(&text)?).map_err(|error: anyhow::Error| anyhow!(error))
+}

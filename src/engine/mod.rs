@@ -1,0 +1,15 @@
+//! The machine: settings, runs, rows, pages. It names no experiment.
+
+mod evaluate;
+pub mod experiment;
+pub mod foreign;
+mod kind;
+pub mod page;
+pub mod rows;
+pub mod runs;
+pub mod settings;
+pub mod source;
+
+pub use evaluate::{Evaluate, EvaluateOf, Evaluation};
+pub use experiment::Experiment;
+pub use kind::{Kind, Of, Redrawn, Reproduce, Verb, redraw, remembered, verb};

@@ -1,0 +1,155 @@
+//! Tables, for Markdown and for a terminal.
+
+use std::fmt::Write;
+
+/// A table of words and numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Without rows.
+    pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
+        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub fn row<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// The same without the columns in which no row has anything but a dash.
+    #[must_use]
+    pub fn without_empty(mut self, optional: &[&str]) -> Self {
+        for place in (0..self.columns.len()).rev() {
+            let nothing = |row: &Vec<String>| matches!(row[place].as_str(), "" | "-" | "0");
+            if optional.contains(&self.columns[place].as_str()) && self.rows.iter().all(nothing) {
+                self.columns.remove(place);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(place)));
+            }
+        }
+        self
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// As Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        format!("{}|{}\n{rows}", line(&self.columns), " --- |".repeat(self.columns.len()))
+    }
+
+    /// For a terminal that has so many columns. Where the table is wider, columns go from its middle, and are named below.
+    pub(super) fn terminal(&self, width: Option<usize>) -> String {
+        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        let mut dropped: Vec<&str> = Vec::new();
+        let most = width.unwrap_or(usize::MAX);
+        let total = |kept: &[usize]| kept.iter().map(|place| self.width(*place) + 1).sum::<usize>().saturating_sub(1);
+        while total(&kept) > most && kept.len() > 2 {
+            let place = kept.remove(kept.len() / 2);
+            dropped.push(&self.columns[place]);
+        }
+        // A name longer than the whole line loses its end.
+        let excess = total(&kept).saturating_sub(most);
+        let width_of = |place: usize| self.width(place) - if place == 0 { excess.min(self.width(0) - 1) } else { 0 };
+        let mut text = String::new();
+        let mut line = |cells: &[String]| {
+            let cells = kept.iter().map(|&place| {
+                let (cell, width) = (shortened(&cells[place], width_of(place)), width_of(place));
+                if self.is_number(place) { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+            });
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join(" ").trim_end());
+        };
+        line(&self.columns);
+        let rule: Vec<String> = (0..self.columns.len()).map(|place| "-".repeat(self.width(place))).collect();
+        line(&rule);
+        self.rows.iter().for_each(|row| line(row));
+        if !dropped.is_empty() {
+            dropped.reverse();
+            let told = format!("for want of room without: {}", dropped.join(", "));
+            text += &super::wrapped(&told, width);
+        }
+        text
+    }
+
+    fn width(&self, place: usize) -> usize {
+        let cells = self.rows.iter().map(|row| &row[place]).chain([&self.columns[place]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    }
+
+    /// Whether a column holds numbers, which end below one another.
+    fn is_number(&self, place: usize) -> bool {
+        let number = |cell: &String| {
+            cell.is_empty() || cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit() || "-+<~".contains(c))
+        };
+        place > 0 && self.rows.iter().all(|row| number(&row[place]))
+    }
+}
+
+/// As much of a cell as fits.
+fn shortened(cell: &str, width: usize) -> String {
+    if cell.chars().count() <= width {
+        return cell.to_string();
+    }
+    let kept: String = cell.chars().take(width.saturating_sub(2)).collect();
+    format!("{kept}..")
+}
+
+/// The text of a cell: a bar or a new line would end it, and a backslash before a bar would set it free again.
+fn escaped(cell: &str) -> String {
+    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\r', '\n'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_ends_before_its_end() {
+        let mut table = Table::new(["model", "accuracy"]);
+        table.row(["FCNet, |.|", "99.5"]);
+        table.row(["a\\|b\nc", ""]);
+        assert_eq!(
+            table.markdown(),
+            "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c |  |\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_what_fits() {
+        let mut table = Table::new(["model", "parameters", "mean", "worst"]);
+        table.row(["HanNet", "3032", "99.50 +- 0.10", "99.1"]);
+        table.row(["größer", "51002", "-", "7"]);
+        let wide = table.terminal(None);
+        assert_eq!(
+            wide,
+            "model  parameters          mean worst\n------ ---------- ------------- -----\n\
+             HanNet       3032 99.50 +- 0.10  99.1\ngrößer      51002             -     7\n"
+        );
+        for width in [12, 20, 25, 30, 36] {
+            let told = table.terminal(Some(width));
+            assert!(told.lines().all(|line| line.chars().count() <= width), "{width}\n{told}");
+            assert!(told.contains("worst") && told.contains("99.1"), "{told}");
+        }
+        assert!(table.terminal(Some(25)).contains("without:"));
+        assert_eq!(table.terminal(Some(37)), wide);
+    }
+
+    #[test]
+    fn an_optional_column_without_anything_goes() {
+        let mut table = Table::new(["model", "diverged", "paper"]);
+        table.row(["a", "0", "-"]);
+        let table = table.without_empty(&["diverged", "paper"]);
+        assert_eq!(table.columns, ["model"]);
+    }
+}

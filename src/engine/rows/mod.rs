@@ -1,0 +1,16 @@
+//! Rows of CSV files, and figures over them.
+
+mod proportion;
+#[expect(clippy::module_inception, reason = "rows of runs beside what is made of them")]
+mod rows;
+mod runs;
+mod scores;
+mod selection;
+mod statistics;
+
+pub use proportion::{Confidence, Paired, Proportion};
+pub use rows::{EpochRow, EvaluationRow};
+pub use runs::RunRow;
+pub use scores::{Figure, Score, Scores, sample, take};
+pub use selection::Candidate;
+pub use statistics::Sample;

@@ -1,0 +1,78 @@
+//! The rows of the CSV files of a run, one type a file. Fractions are 0 to 1. Nothing here depends on time or threads:
+//! durations are in `manifest.json`.
+
+use crate::engine::runs::Spec;
+use serde::{Deserialize, Serialize};
+
+/// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRow {
+    /// Experiment.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
+    /// attack-linf or attack-l2.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// Points seen over points in the training set.
+    pub epoch: f64,
+    /// Optimizer steps made.
+    pub step: usize,
+    /// Of the last step.
+    pub learning_rate: f64,
+    /// Mean of what is minimised over the points seen since the last row.
+    pub train_loss: f64,
+    /// Mean squared error (of a classifier the cross-entropy) on the validation points.
+    pub validation_loss: Option<f64>,
+    /// Accuracy on the validation points.
+    pub validation_metric: Option<f64>,
+}
+
+/// `evaluations.csv`: scores of the last iterate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRow {
+    /// Experiment.
+    pub experiment: String,
+    /// Which network.
+    pub arm: String,
+    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
+    /// attack-linf or attack-l2.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// train, validation or test.
+    pub split: String,
+    /// What `value` is; METHODOLOGY.md lists the metrics of each experiment.
+    pub metric: String,
+    /// none: the inputs are as they are.
+    pub attack: String,
+    /// Norm of the attack, or of the certified radius: linf or l2.
+    pub norm: Option<String>,
+    /// Size of the ball of the attack, or the certified radius.
+    pub epsilon: Option<f64>,
+    /// The score.
+    pub value: f64,
+    /// Points scored.
+    pub n: usize,
+}
+
+impl EvaluationRow {
+    /// A score of a run for inputs as they are.
+    pub fn of(spec: &impl Spec, split: &str, metric: &str, value: f64, n: usize) -> Self {
+        Self {
+            experiment: spec.experiment().into(),
+            arm: spec.arm().into(),
+            point: spec.point(),
+            seed: spec.seed().0,
+            split: split.into(),
+            metric: metric.into(),
+            attack: "none".into(),
+            norm: None,
+            epsilon: None,
+            value,
+            n,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `tables/<experiment>-runs.csv`: every run that is on disk, to be joined with its rows by `run`.
+
+use crate::engine::runs::{Entry, RunOutcome};
+use serde::{Deserialize, Serialize};
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Experiment.
+    pub experiment: String,
+    /// The beginning of its hash, as in every row of its files.
+    pub run: String,
+    /// Which network.
+    pub arm: String,
+    /// How trained, where there are several ways.
+    pub recipe: Option<String>,
+    /// What for.
+    pub phase: Option<String>,
+    /// What tells it from the arm's others.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// Base learning rate.
+    pub learning_rate: Option<f64>,
+    /// Width of the hidden layers, or channels.
+    pub width: Option<usize>,
+    /// Hidden layers, or blocks.
+    pub depth: Option<usize>,
+    /// Trained scalars.
+    pub parameters: usize,
+    /// finished or diverged.
+    pub outcome: RunOutcome,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Of this program.
+    pub version: String,
+    /// The processor in its maker's words.
+    pub processor: String,
+    /// Below the results directory.
+    pub directory: String,
+}
+
+impl RunRow {
+    /// The row of a run, if it is finished.
+    pub fn of(experiment: &str, entry: &Entry) -> Option<Self> {
+        let manifest = entry.manifest()?;
+        let details = &entry.details;
+        Some(Self {
+            experiment: experiment.into(),
+            run: entry.key.clone(),
+            arm: entry.arm.clone(),
+            recipe: details.recipe.clone(),
+            phase: details.phase.clone(),
+            point: entry.point.clone(),
+            seed: entry.seed,
+            learning_rate: details.learning_rate,
+            width: details.width,
+            depth: details.depth,
+            parameters: manifest.parameters,
+            outcome: manifest.outcome,
+            seconds: manifest.seconds,
+            version: manifest.environment.version.clone(),
+            processor: manifest.environment.processor.clone(),
+            directory: entry.directory.display().to_string(),
+        })
+    }
+}

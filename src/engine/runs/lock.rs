@@ -1,0 +1,56 @@
+//! Locks: one process makes a run, and one writes tables, charts and pages. They are the operating system's locks on open
+//! files, gone when the process is.
+
+use crate::files;
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// A lock that this process holds.
+#[derive(Debug)]
+pub struct RunLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+/// The place of a run's lock.
+pub(super) fn place(root: &Path, run: &Path) -> PathBuf {
+    let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let arm = files::parent(run);
+    let arm_name = arm.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let key = &files::sha256(format!("{arm_name}/{name}").as_bytes())[..16];
+    root.join(files::parent(arm)).join(".locks").join(key)
+}
+
+fn open(path: &Path) -> Result<File> {
+    let parent = files::parent(path);
+    fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
+    // Whatever lies there is neither cut nor followed.
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => bail!("--out: {} is not a regular file; remove it", path.display()),
+        _ => {}
+    }
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    file.with_context(|| format!("--out: cannot write {}", path.display()))
+}
+
+/// Takes a lock, or None while another process holds it.
+///
+/// # Errors
+/// When its file cannot be made.
+pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Some network file systems have no locks; then the user has to take care.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(RunLock(file))),
+    }
+}
+
+/// Takes a lock as soon as nobody else holds it.
+///
+/// # Errors
+/// When its file cannot be made.
+pub(super) fn take(path: &Path) -> Result<RunLock> {
+    let file = open(path)?;
+    // As above: a file system without locks does not stop the work.
+    let _ = file.lock();
+    Ok(RunLock(file))
+}

@@ -1,0 +1,166 @@
+//! `manifest.json`: where a run comes from, what it left, how it ended and how long it took.
+
+use super::inventory::Inventory;
+use crate::files;
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "manifest.json";
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// All steps made.
+    Finished,
+    /// Loss or parameters stopped being finite numbers.
+    Diverged,
+}
+
+/// What is the same for all runs of one command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// As typed.
+    pub command_line: Vec<String>,
+    /// Of this program.
+    pub version: String,
+    /// Commit that it was built from, with "-dirty" if files had changed; empty outside a git checkout.
+    pub git_commit: String,
+    /// Compiler.
+    pub rustc: String,
+    /// Version of candle.
+    pub candle: String,
+    /// Device in words.
+    pub device: String,
+    /// Operating system and processor architecture.
+    pub platform: String,
+    /// The processor in its maker's words; empty where the system does not say.
+    #[serde(default)]
+    pub processor: String,
+    /// Vector instruction set that the kernels use.
+    pub simd: String,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Threads of one run.
+    pub threads: usize,
+}
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the files in a run directory.
+    pub schema_version: u32,
+    /// SHA-256 of the run's configuration and the revision of its kind.
+    pub config_hash: String,
+    /// SHA-256 of the data: coordinates, labels and split of a board, or images and labels.
+    pub data_hash: String,
+    /// SHA-256 of the files of other runs that it has read, by their place below the results directory.
+    pub inputs: BTreeMap<PathBuf, String>,
+    /// Trained scalars of the network.
+    pub parameters: usize,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Step at which divergence was seen.
+    pub diverged_at_step: Option<usize>,
+    /// UTC.
+    pub start: String,
+    /// UTC.
+    pub end: String,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Mean wall-clock seconds of training for an epoch, scores not counted; only of image classifiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_seconds: Option<f64>,
+    /// Program and machine.
+    pub environment: Environment,
+    /// What every other file in the directory holds.
+    pub files: Inventory,
+    /// SHA-256 of this file with nothing between these quotation marks.
+    pub seal: String,
+}
+
+/// What is found where a manifest should be.
+pub(super) enum Reading {
+    Whole(Box<Manifest>),
+    Missing,
+    /// It was written by a version with other files.
+    OtherVersion,
+    /// It is not what was written.
+    Damaged,
+}
+
+impl Manifest {
+    /// Reads the manifest of a run directory.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub(super) fn read(directory: &Path, schema: u32) -> Result<Reading> {
+        /// The part that all versions have.
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema_version: u32,
+        }
+        let path = directory.join(NAME);
+        let bytes = match files::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+                return Ok(Reading::Missing);
+            }
+            Err(error) => bail!("cannot read {}: {error}", path.display()),
+        };
+        let version = serde_json::from_slice(&bytes).map(|Versioned { schema_version }| schema_version);
+        if version.is_ok_and(|version| version != schema) {
+            return Ok(Reading::OtherVersion);
+        }
+        let text = String::from_utf8(bytes).ok();
+        let whole = text.and_then(|text| {
+            let manifest: Self = serde_json::from_str(&text).ok()?;
+            let unsealed = text.replacen(&manifest.seal, "", 1);
+            (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
+        });
+        Ok(whole.map_or(Reading::Damaged, |manifest| Reading::Whole(Box::new(manifest))))
+    }
+
+    /// Writes the manifest of a run directory, and syncs it to the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        let unsealed = Self { seal: String::new(), ..self.clone() };
+        let hash = files::sha256((serde_json::to_string_pretty(&unsealed)? + "\n").as_bytes());
+        let sealed = Self { seal: hash, ..unsealed };
+        let path = directory.join(NAME);
+        fs::write(&path, serde_json::to_string_pretty(&sealed)? + "\n")?;
+        Ok(fs::File::open(&path)?.sync_all()?)
+    }
+}
+
+impl Environment {
+    /// Describes this program and this machine.
+    pub fn here(device: String, jobs: usize) -> Self {
+        Self {
+            command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            git_commit: env!("HAN_EXP_GIT_COMMIT").into(),
+            rustc: env!("HAN_EXP_RUSTC").into(),
+            candle: env!("HAN_EXP_CANDLE").into(),
+            device,
+            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            processor: processor(),
+            // "V4(V4 { sse: .. })": the name is enough.
+            simd: format!("{:?}", pulp::Arch::new()).chars().take_while(char::is_ascii_alphanumeric).collect(),
+            jobs,
+            threads: crate::nn::kernels::threads::count(),
+        }
+    }
+}
+
+fn processor() -> String {
+    let text = files::read_text(Path::new("/proc/cpuinfo")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("model name"));
+    line.map_or_else(String::new, |line| line.trim_start_matches([' ', '\t', ':']).trim().to_string())
+}

@@ -1,0 +1,199 @@
+//! Bars on a terminal that can redraw; elsewhere a line for the start and the end of a run and one every minute, so that a log
+//! shows life; nothing with `--quiet`. Everything goes to standard error.
+
+use super::spec::Spec;
+use crate::console::note;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Steps between two updates of a bar: a step takes a tenth of a millisecond, a redraw may not cost as much.
+const UPDATE_EVERY: usize = 50;
+/// Between two lines about a run.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// Characters of a run's name beside its bar.
+const NAME: usize = 30;
+
+/// Shows a batch of runs.
+pub struct Progress {
+    style: Style,
+    total: AtomicUsize,
+    done: AtomicUsize,
+    waits: AtomicBool,
+}
+
+enum Style {
+    Bars { bars: MultiProgress, overall: ProgressBar },
+    Lines,
+    Quiet,
+}
+
+impl Progress {
+    /// Chooses by `quiet` and by whether standard error is a terminal.
+    pub fn new(quiet: bool) -> Self {
+        let style = if quiet {
+            Style::Quiet
+        } else if std::io::stderr().is_terminal() && redraws(std::env::var_os("TERM").as_deref()) {
+            let bars = MultiProgress::new();
+            let overall = bars.add(ProgressBar::no_length());
+            overall.set_style(style("{bar:20} {pos}/{len} runs, {elapsed_precise} elapsed, {eta_precise} left"));
+            Style::Bars { bars, overall }
+        } else {
+            Style::Lines
+        };
+        Self { style, total: AtomicUsize::new(0), done: AtomicUsize::new(0), waits: AtomicBool::new(false) }
+    }
+
+    pub(super) fn begin(&self, planned: usize, missing: usize) {
+        self.total.store(missing, Ordering::Relaxed);
+        let found = planned - missing;
+        match &self.style {
+            Style::Bars { overall, .. } => {
+                overall.set_length(missing as u64);
+                overall.enable_steady_tick(Duration::from_secs(1));
+            }
+            Style::Lines | Style::Quiet => {}
+        }
+        if found > 0 {
+            self.say(&format!("{found} of {planned} runs are finished already; --force makes them again"));
+        }
+    }
+
+    /// A line above the bars.
+    fn say(&self, line: &str) {
+        match &self.style {
+            Style::Bars { overall, .. } => overall.println(line),
+            Style::Lines => note(line),
+            Style::Quiet => {}
+        }
+    }
+
+    /// Says once that the runs that are left are made by another process.
+    pub(super) fn waiting(&self) {
+        if !self.waits.swap(true, Ordering::Relaxed) {
+            self.say("another han-exp makes the runs that are left; waiting for it");
+        }
+    }
+
+    pub(super) fn end(&self) {
+        if let Style::Bars { bars, overall } = &self.style {
+            overall.finish_and_clear();
+            // A terminal that went away takes the bars with it.
+            let _ = bars.clear();
+        }
+    }
+
+    pub(super) fn start(&self, spec: &impl Spec) -> RunProgress<'_> {
+        let name = name(spec);
+        let bar = match &self.style {
+            Style::Bars { bars, overall } => {
+                let bar = bars.insert_before(overall, ProgressBar::new(spec.steps() as u64));
+                bar.set_style(style("{bar:8.cyan} {percent:>3} % {prefix} {eta:>4} left {wide_msg}"));
+                bar.set_prefix(fitted(&name, NAME));
+                Some(bar)
+            }
+            Style::Lines => {
+                note(&format!("{name}: {}", spec.details().work));
+                None
+            }
+            Style::Quiet => None,
+        };
+        RunProgress { progress: self, name, slow: spec.steps() <= 100, steps: spec.steps(), told: Instant::now(), bar }
+    }
+
+    /// A run that another process has made.
+    pub(super) fn found(&self, spec: &impl Spec) {
+        self.count(&name(spec), "made by another han-exp");
+    }
+
+    fn count(&self, name: &str, what: &str) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let total = self.total.load(Ordering::Relaxed);
+        self.say(&format!("[{done}/{total}] {name}: {what}"));
+        if let Style::Bars { overall, .. } = &self.style {
+            overall.inc(1);
+        }
+    }
+}
+
+fn name(spec: &impl Spec) -> String {
+    format!("{} {} seed {}", spec.arm(), spec.point(), spec.seed().0)
+}
+
+/// A text of so many characters: what is too much goes from its middle, since names differ at both ends.
+fn fitted(text: &str, width: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= width {
+        return format!("{text:width$}");
+    }
+    let head = (width - 2) / 2;
+    let tail = width - 2 - head;
+    let (begin, end) = (&characters[..head], &characters[characters.len() - tail..]);
+    format!("{}..{}", begin.iter().collect::<String>(), end.iter().collect::<String>())
+}
+
+/// Whether a terminal of that kind can go back to a line that it has written.
+fn redraws(kind: Option<&OsStr>) -> bool {
+    kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb") || cfg!(windows)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates in this file are valid")
+}
+
+/// Shows one run.
+pub struct RunProgress<'a> {
+    progress: &'a Progress,
+    name: String,
+    /// Whether a step takes seconds.
+    slow: bool,
+    steps: usize,
+    told: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl RunProgress<'_> {
+    pub(super) fn step(&mut self, step: usize, words: &dyn Fn() -> String) {
+        if !step.is_multiple_of(UPDATE_EVERY) && !self.slow {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(step as u64);
+                bar.set_message(words());
+            }
+            None if matches!(self.progress.style, Style::Lines) && self.told.elapsed() >= TOLD_EVERY => {
+                self.told = Instant::now();
+                note(&format!("{}: {} of {}, {}", self.name, step, self.steps, words()));
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn abandon(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    pub(super) fn finish(self, headline: &str, seconds: f64) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.progress.count(&self.name, &format!("{headline} in {seconds:.1} s"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_loses_its_middle() {
+        assert_eq!(fitted("abc", 5), "abc  ");
+        assert_eq!(fitted("hannet tuned-lr0.01-full seed 100", 21), "hannet tu..l seed 100");
+        assert_eq!(fitted(&"é".repeat(50), 30).chars().count(), 30);
+    }
+}

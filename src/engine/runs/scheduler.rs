@@ -1,0 +1,178 @@
+//! Several runs at a time, on threads of their own and in other processes. Who makes a run changes nothing about it.
+
+use super::halt::Halt;
+use super::manifest::Environment;
+use super::progress::Progress;
+use super::record::{FinishedRun, Record};
+use super::spec::Spec;
+use super::store::{Search, Store};
+use crate::console::note;
+use crate::train::Control;
+use anyhow::{Context, Result};
+use candle_core::Device;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// candle walks and drops graphs by recursion; a composed stack of a thousand layers needs room.
+const STACK_BYTES: usize = 64 << 20;
+/// Between two looks at a run that another process makes.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
+pub type Tick<'a> = dyn FnMut(usize, &dyn Fn() -> String) -> Control + 'a;
+
+/// How the runs of an experiment are made.
+pub trait Runner: Sync {
+    /// What determines a run.
+    type Spec: Spec;
+
+    /// Makes one run; None if `tick` asked to stop. What comes out after `halt` has stopped something is not used.
+    fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>>;
+}
+
+/// How to run a batch.
+pub struct Scheduler<'a> {
+    /// Where runs are kept.
+    pub store: &'a Store,
+    /// What tensors live on.
+    pub device: &'a Device,
+    /// For the manifests.
+    pub environment: &'a Environment,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Whether finished runs are made again.
+    pub force: bool,
+    /// Set from outside to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// What became of a run that was tried.
+enum Tried<S> {
+    Finished(Box<FinishedRun<S>>),
+    Stopped,
+    /// Another process is making it.
+    Elsewhere,
+}
+
+impl Scheduler<'_> {
+    /// Makes every run that is not on disk yet; None in the place of one that was not made because of a stop. What another
+    /// process is making is waited for.
+    ///
+    /// # Errors
+    /// The first error of any run; the others then stop.
+    pub fn run<R: Runner>(
+        &self,
+        runner: &R,
+        plan: &[R::Spec],
+        progress: &Progress,
+    ) -> Result<Vec<Option<FinishedRun<R::Spec>>>> {
+        let mut results = plan.iter().map(|spec| self.kept(spec)).collect::<Result<Vec<_>>>()?;
+        let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
+        // Longest first, so that no thread is left alone with a long run at the end.
+        queue.sort_by_key(|index| std::cmp::Reverse(plan[*index].cost()));
+        let missing = queue.len();
+        progress.begin(plan.len(), missing);
+
+        let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
+        let halt = || self.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+        let queue = Mutex::new(VecDeque::from(queue));
+        let made = Mutex::new(Vec::with_capacity(missing));
+        let work = || {
+            let mut elsewhere = 0;
+            while !halt() {
+                let Some(index) = lock(&queue).pop_front() else { return };
+                let spec = &plan[index];
+                let tried = self.try_run(runner, spec, progress, &halt);
+                match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
+                    Ok(Tried::Finished(run)) => {
+                        elsewhere = 0;
+                        lock(&made).push((index, *run));
+                    }
+                    Ok(Tried::Stopped) => return,
+                    Ok(Tried::Elsewhere) => {
+                        // All others first; when only such runs are left, there is nothing to do but to wait.
+                        lock(&queue).push_back(index);
+                        elsewhere += 1;
+                        if elsewhere > lock(&queue).len() {
+                            progress.waiting();
+                            std::thread::sleep(LOOK_AGAIN);
+                        }
+                    }
+                    Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
+                        lock(&failure).get_or_insert(error);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for started in 0..self.jobs.min(missing) {
+                match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work) {
+                    Ok(_) => {}
+                    // Those that run already make all runs, only later.
+                    Err(_) if started > 0 => break,
+                    Err(error) => {
+                        return Err(error)
+                            .context("cannot start a thread; allow more processes or memory, or use --jobs 1");
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        progress.end();
+        if let Some(error) = lock(&failure).take() {
+            return Err(error);
+        }
+        for (index, run) in lock(&made).drain(..) {
+            results[index] = Some(run);
+        }
+        Ok(results)
+    }
+
+    /// The finished run of a specification, unless all are to be made again. One that was damaged is made again as well.
+    fn kept<S: Spec>(&self, spec: &S) -> Result<Option<FinishedRun<S>>> {
+        if self.force {
+            return Ok(None);
+        }
+        let found = self.store.find(spec)?;
+        if let Search::Damaged(what) = &found {
+            note(&format!("warning: {what}; the run is made again"));
+        }
+        Ok(found.finished())
+    }
+
+    fn try_run<R: Runner>(
+        &self,
+        runner: &R,
+        spec: &R::Spec,
+        progress: &Progress,
+        halt: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Tried<R::Spec>> {
+        let Some(_lock) = self.store.lock(spec)? else { return Ok(Tried::Elsewhere) };
+        // Another process may have made it since it was looked for.
+        if let (false, Search::Finished(run)) = (self.force, self.store.find(spec)?) {
+            progress.found(spec);
+            return Ok(Tried::Finished(run));
+        }
+        let mut shown = progress.start(spec);
+        let mut tick = |step: usize, words: &dyn Fn() -> String| {
+            shown.step(step, words);
+            if halt() { Control::Stop } else { Control::Continue }
+        };
+        let checked = Halt::new(halt);
+        let Some(record) = checked.whole(runner.run(spec, self.device, &mut tick, &checked))? else {
+            shown.abandon();
+            return Ok(Tried::Stopped);
+        };
+        let run = self.store.save(spec, &record, self.environment)?;
+        shown.finish(&record.headline, run.manifest.seconds);
+        Ok(Tried::Finished(Box::new(run)))
+    }
+}
+
+/// A thread that panicked while it held the lock has left a whole value: each critical section is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,285 @@
+//! A results directory: finished runs are found, new ones saved, whole or not at all.
+//!
+//! A run is written to `.partial-*` beside its place, synced, and renamed. One that is there already steps aside to
+//! `.replaced-<name>` first and is removed last, so that at every moment the old or the new run is whole on the disk;
+//! [`Store::clean`] settles what a kill has left in between.
+
+use super::inventory::{self, damage};
+use super::lock::{self, RunLock};
+use super::manifest::{Environment, Manifest, Reading};
+use super::record::{FinishedRun, Record};
+use super::spec::Spec;
+use crate::files;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const PARTIAL: &str = ".partial-";
+const REPLACED: &str = ".replaced-";
+const LOCK: &str = ".lock";
+const EXPERIMENT: &str = "experiment.toml";
+
+/// A results directory.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What a results directory holds of a run.
+#[derive(Debug)]
+pub enum Search<S> {
+    /// The run, every file as it was saved.
+    Finished(Box<FinishedRun<S>>),
+    /// Nothing, or a run of another version, other data or other weights.
+    Missing,
+    /// A run that cannot be used: its directory, and what is wrong.
+    Damaged(String),
+}
+
+impl<S> Search<S> {
+    /// The run, if it can be used.
+    pub fn finished(self) -> Option<FinishedRun<S>> {
+        match self {
+            Self::Finished(run) => Some(*run),
+            Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+}
+
+impl Store {
+    /// The store at `root`; nothing is made until something is written.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Its directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Locks a run for this process; None while another makes it.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn lock<S: Spec>(&self, spec: &S) -> Result<Option<RunLock>> {
+        lock::try_take(&lock::place(&self.root, &spec.directory()?))
+    }
+
+    /// Waits until nobody else writes tables, charts and pages, and locks them.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn lock_pages(&self) -> Result<RunLock> {
+        lock::take(&self.root.join(LOCK))
+    }
+
+    /// Looks for the run of a specification. It is finished if its manifest is whole and of this version, what it has
+    /// read is what is there now, and every file holds what was saved.
+    ///
+    /// # Errors
+    /// When something is there that cannot be read.
+    pub fn find<S: Spec>(&self, spec: &S) -> Result<Search<S>> {
+        let directory = self.root.join(spec.directory()?);
+        let damaged = |what: &str| Ok(Search::Damaged(format!("{}: {what}", directory.display())));
+        let manifest = match Manifest::read(&directory, S::SCHEMA)? {
+            Reading::Whole(manifest) => *manifest,
+            Reading::Missing | Reading::OtherVersion => return Ok(Search::Missing),
+            Reading::Damaged => return damaged("manifest.json is damaged"),
+        };
+        if manifest.config_hash != spec.hash()? || self.inputs(spec)?.as_ref() != Some(&manifest.inputs) {
+            return Ok(Search::Missing);
+        }
+        if let Some(what) = damage(&directory, &manifest.files)? {
+            return damaged(&what);
+        }
+        Ok(Search::Finished(Box::new(FinishedRun { spec: spec.clone(), directory, manifest })))
+    }
+
+    /// SHA-256 of the files of other runs that a run reads, as their manifests have them; None where one is not there.
+    fn inputs<S: Spec>(&self, spec: &S) -> Result<Option<BTreeMap<PathBuf, String>>> {
+        let mut inputs = BTreeMap::new();
+        for path in spec.inputs()? {
+            let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(&path)), S::SCHEMA)? else {
+                return Ok(None);
+            };
+            let recorded = path.file_name().and_then(OsStr::to_str).and_then(|name| manifest.files.get(name));
+            let Some(recorded) = recorded else { return Ok(None) };
+            inputs.insert(path, recorded.sha256.clone());
+        }
+        Ok(Some(inputs))
+    }
+
+    /// Writes a run, whole or not at all. Call with its lock held.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was there before is still there then.
+    pub fn save<S: Spec>(&self, spec: &S, record: &Record, environment: &Environment) -> Result<FinishedRun<S>> {
+        let directory = self.root.join(spec.directory()?);
+        let parent = files::parent(&directory);
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        let partial = partial(&directory).with_context(|| format!("cannot write to {}", parent.display()))?;
+        let manifest = self
+            .fill(partial.path(), spec, record, environment)
+            .with_context(|| format!("cannot write the run to {}", partial.path().display()))?;
+        replace(partial, &directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(FinishedRun { spec: spec.clone(), directory, manifest })
+    }
+
+    fn fill<S: Spec>(
+        &self,
+        directory: &Path,
+        spec: &S,
+        record: &Record,
+        environment: &Environment,
+    ) -> Result<Manifest> {
+        fs::write(directory.join("config.toml"), spec.to_toml()?)?;
+        record.write(directory, &spec.key()?)?;
+        let ending = &record.ending;
+        let manifest = Manifest {
+            schema_version: S::SCHEMA,
+            config_hash: spec.hash()?,
+            data_hash: ending.data_hash.clone(),
+            inputs: self.inputs(spec)?.context("the run that it builds on has gone")?,
+            parameters: ending.parameters,
+            outcome: ending.outcome(),
+            diverged_at_step: ending.diverged_at_step,
+            start: ending.started.0.to_string(),
+            end: jiff::Timestamp::now().to_string(),
+            epoch_seconds: ending.epoch_seconds,
+            seconds: ending.started.1.elapsed().as_secs_f64(),
+            environment: environment.clone(),
+            files: inventory::take(directory)?,
+            seal: String::new(),
+        };
+        // Last: a directory with a manifest is complete.
+        manifest.write(directory)?;
+        files::sync_directory(directory)?;
+        Ok(manifest)
+    }
+
+    /// Settles what a killed process left of an experiment's runs: half-written ones go, and one that was being replaced is
+    /// there again. What another process is writing stays.
+    ///
+    /// # Errors
+    /// When something cannot be read, renamed or removed.
+    pub fn clean(&self, experiment: &str) -> Result<()> {
+        for arm in entries(&self.root.join("runs").join(experiment))?.into_iter().filter(|arm| arm.is_dir()) {
+            for left in entries(&arm)? {
+                let Some(run) = run_of(&left) else { continue };
+                let below = run.strip_prefix(&self.root).unwrap_or(&run);
+                if lock::try_take(&lock::place(&self.root, below))?.is_some() {
+                    settle(&left, &run).with_context(|| format!("cannot tidy up {}", left.display()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for tables, charts and pages. Call with their lock held.
+    ///
+    /// # Errors
+    /// As [`Store::clean`].
+    pub fn clean_pages(&self, experiment: &str) -> Result<()> {
+        let own = self.root.join("runs").join(experiment);
+        for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures"), own] {
+            for left in entries(&shared)?.into_iter().filter(|path| name_of(path).starts_with(PARTIAL)) {
+                remove(&left).with_context(|| format!("cannot tidy up {}", left.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the experiments that the store remembers.
+    ///
+    /// # Errors
+    /// When their directory cannot be read.
+    pub fn experiments(&self) -> Result<Vec<String>> {
+        let mut directories = entries(&self.root.join("runs"))?;
+        directories.retain(|directory| directory.join(EXPERIMENT).exists());
+        let mut names: Vec<String> = directories.iter().map(|directory| name_of(directory)).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Where a command notes what it was, for `han-exp report`.
+    pub fn remembers(&self, experiment: &str) -> PathBuf {
+        self.root.join("runs").join(experiment).join(EXPERIMENT)
+    }
+}
+
+/// What is in a directory; nothing where there is none.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let listed = match fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => bail!("cannot read {}: {error}", directory.display()),
+    };
+    listed.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// The run that something is left of; None of what is no leftover.
+fn run_of(left: &Path) -> Option<PathBuf> {
+    let name = name_of(left);
+    let run = match name.strip_prefix(REPLACED) {
+        Some(run) => run,
+        // What follows the last hyphen is random.
+        None => name.strip_prefix(PARTIAL).map(|name| name.rsplit_once('-').map_or(name, |(run, _)| run))?,
+    };
+    Some(left.with_file_name(run))
+}
+
+/// Removes a half-written run, or what a run has replaced; if the kill came before the new run was in its place, the old
+/// one goes back.
+fn settle(left: &Path, run: &Path) -> io::Result<()> {
+    let was_replaced = name_of(left).starts_with(REPLACED);
+    if was_replaced && !run.exists() { fs::rename(left, run) } else { remove(left) }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A new directory for a run that is being written; it goes if it is dropped.
+fn partial(run: &Path) -> io::Result<tempfile::TempDir> {
+    let prefix = format!("{PARTIAL}{}-", name_of(run));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    if let Some(rights) = files::rights(0o777) {
+        builder.permissions(rights);
+    }
+    builder.tempdir_in(files::parent(run))
+}
+
+/// Puts a finished directory in its place.
+fn replace(partial: tempfile::TempDir, directory: &Path) -> io::Result<()> {
+    let parent = files::parent(directory);
+    let aside = directory.with_file_name(format!("{REPLACED}{}", name_of(directory)));
+    let replaces = directory.exists();
+    if replaces {
+        if aside.exists() {
+            fs::remove_dir_all(&aside)?;
+        }
+        fs::rename(directory, &aside)?;
+    }
+    if let Err(error) = fs::rename(partial.path(), directory) {
+        if replaces {
+            // The first error is the one to report.
+            let _ = fs::rename(&aside, directory);
+        }
+        return Err(error);
+    }
+    // Under its new name it stays.
+    let _ = partial.keep();
+    files::sync_directory(parent)?;
+    if replaces {
+        fs::remove_dir_all(&aside)?;
+    }
+    Ok(())
+}

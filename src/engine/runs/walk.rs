@@ -1,0 +1,226 @@
+//! The walk through the stages of an experiment. A command makes the runs that a stage asks for; `report` and `plan` look for
+//! them. So what is planned, made and redrawn is one list.
+
+use super::manifest::{Environment, Manifest};
+use super::record::FinishedRun;
+use super::scheduler::Runner;
+use super::spec::{Details, Spec};
+use super::store::{Search, Store};
+use super::workplace::{Exit, Running, Workplace};
+use crate::console::answer;
+use crate::engine::source::Source;
+use crate::files;
+use anyhow::{Context, Result, ensure};
+use std::any::type_name;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// How the runs of a stage are made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way {
+    /// One at a time, with nothing else going on: times are taken.
+    pub alone: bool,
+    /// Again even if they are finished.
+    pub force: bool,
+}
+
+/// See the top of this file.
+pub struct Walk<'w> {
+    /// The results directory.
+    pub store: &'w Store,
+    workplace: Option<&'w Workplace<'w>>,
+    device: &'w str,
+    /// Every run that the stages have asked for.
+    pub entries: Vec<Entry>,
+    /// Runs whose specification depends on what is missing.
+    pub pending: usize,
+}
+
+/// A run that a stage has asked for.
+pub struct Entry {
+    /// Which network.
+    pub arm: String,
+    /// What tells it from the arm's others.
+    pub point: String,
+    /// Seed.
+    pub seed: u64,
+    /// What tables say of it.
+    pub details: Details,
+    /// Below the results directory.
+    pub directory: PathBuf,
+    /// The column `run` of its CSV files.
+    pub key: String,
+    /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
+    pub(super) cost: (&'static str, f64, f64),
+    /// What is on disk.
+    pub state: State,
+}
+
+/// What is on disk of a run.
+pub enum State {
+    /// All of it.
+    Finished(Box<Manifest>),
+    /// Nothing.
+    Missing,
+    /// What cannot be used, and why.
+    Damaged(String),
+}
+
+impl Entry {
+    /// The manifest, if the run is finished.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match &self.state {
+            State::Finished(manifest) => Some(manifest),
+            State::Missing | State::Damaged(_) => None,
+        }
+    }
+}
+
+impl<'w> Walk<'w> {
+    /// Makes what is missing.
+    pub fn making(workplace: &'w Workplace<'w>) -> Self {
+        let (store, device) = (&workplace.store, workplace.device_kind());
+        Self { store, workplace: Some(workplace), device, entries: Vec::new(), pending: 0 }
+    }
+
+    /// Looks for runs that were made on a kind of device.
+    pub fn looking(store: &'w Store, device: &'w str) -> Self {
+        Self { store, workplace: None, device, entries: Vec::new(), pending: 0 }
+    }
+
+    /// Kind of the device, cpu or cuda.
+    pub fn device(&self) -> &'w str {
+        self.device
+    }
+
+    /// Whether runs are made.
+    pub fn makes(&self) -> bool {
+        self.workplace.is_some()
+    }
+
+    /// The runs of a stage that exist, in the order of their specifications. A walk that makes runs needs the runner.
+    ///
+    /// # Errors
+    /// The first error of a run, or of a look at the results directory.
+    pub fn stage<R: Runner>(
+        &mut self,
+        specs: &[R::Spec],
+        runner: Option<R>,
+        way: Way,
+    ) -> Result<Vec<FinishedRun<R::Spec>>> {
+        let mut made: Vec<Option<FinishedRun<R::Spec>>> = vec![None; specs.len()];
+        if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
+            let runner = runner.context("nobody can make the runs of a stage")?;
+            made = workplace.scheduler(way.alone, way.force).run(&runner, specs, &workplace.progress())?;
+        }
+        let mut found = Vec::with_capacity(specs.len());
+        for (spec, made) in specs.iter().zip(made) {
+            let search = match made {
+                Some(run) => Search::Finished(Box::new(run)),
+                None => self.store.find(spec)?,
+            };
+            let state = match &search {
+                Search::Finished(run) => State::Finished(Box::new(run.manifest.clone())),
+                Search::Missing => State::Missing,
+                Search::Damaged(what) => State::Damaged(what.clone()),
+            };
+            self.entries.push(Entry {
+                arm: spec.arm().into(),
+                point: spec.point(),
+                seed: spec.seed().0,
+                details: spec.details(),
+                directory: spec.directory()?,
+                key: spec.key()?,
+                cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
+                state,
+            });
+            found.extend(search.finished());
+        }
+        Ok(found)
+    }
+
+    /// How many runs there have to be.
+    pub fn planned(&self) -> usize {
+        self.entries.len() + self.pending
+    }
+
+    /// How many of them are finished.
+    pub fn finished(&self) -> usize {
+        self.manifests().count()
+    }
+
+    /// The manifests of all that are finished.
+    pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.entries.iter().filter_map(Entry::manifest)
+    }
+
+    /// Writes a file of the experiment's own beside its runs, if runs are made.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn leave(&self, path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        if !self.makes() {
+            return Ok(());
+        }
+        let parent = files::parent(path);
+        std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
+        files::write_with(path, |temporary| write(temporary).map_err(std::io::Error::other))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// `han-exp rerun`: one run, made again from its `config.toml`.
+pub struct Rerun<'r> {
+    /// The file's name.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+    /// The same as a table.
+    pub table: toml::Table,
+    /// Where data are.
+    pub source: &'r Source,
+    /// How to run.
+    pub running: &'r Running,
+    /// Whether to stop.
+    pub stop: &'r AtomicBool,
+}
+
+impl Rerun<'_> {
+    /// The specification, if the file is about a run of that kind.
+    ///
+    /// # Errors
+    /// When it is damaged, cannot be run, or was run on another device.
+    pub fn spec<S: Spec>(&self) -> Result<Option<S>> {
+        if !self.table.contains_key(S::KEY) {
+            return Ok(None);
+        }
+        let name = &self.name;
+        let spec: S = toml::from_str(&self.text).with_context(|| name.clone())?;
+        if let Some(problem) = spec.problem() {
+            anyhow::bail!("{name}: {problem}");
+        }
+        let kind = self.running.device.open()?.kind;
+        ensure!(spec.device() == kind, "{name}: the run was made on {}, this is {kind}; see --device", spec.device());
+        Ok(Some(spec))
+    }
+
+    /// Makes the run with what `runner` gives, which gets the results directory.
+    ///
+    /// # Errors
+    /// The run's own.
+    pub fn make<R: Runner>(&self, spec: &R::Spec, runner: impl FnOnce(&Store) -> R) -> Result<Exit> {
+        let device = self.running.open_device()?;
+        let workplace = Workplace::open(self.running, device, spec.experiment(), self.stop)?;
+        let scheduler = workplace.scheduler(true, true);
+        let runner = runner(&workplace.store);
+        let made = scheduler.run(&runner, std::slice::from_ref(spec), &workplace.progress())?;
+        let Some(run) = made.into_iter().flatten().next() else { return Ok(Exit::Interrupted) };
+        answer(&format!("{}\n", run.directory.display()));
+        Ok(Exit::Success)
+    }
+}
+
+/// This machine, for what is compared with manifests.
+pub(super) fn processor() -> String {
+    Environment::here(String::new(), 1).processor
+}

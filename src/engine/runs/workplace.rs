@@ -1,0 +1,148 @@
+//! What the runs of a command are made with: flags, the results directory, the device, Ctrl-C.
+
+use super::manifest::Environment;
+use super::progress::Progress;
+use super::scheduler::Scheduler;
+use super::store::Store;
+use crate::console::note;
+use crate::device::{ChosenDevice, DeviceChoice};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How to run, whatever is run.
+#[derive(Debug, Clone, Args)]
+pub struct Running {
+    /// Where tensors live: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceChoice,
+    /// Runs at a time [default: the number of CPU cores; 1 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Results directory
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Make finished runs again
+    #[arg(long)]
+    pub force: bool,
+    /// No progress, only the closing table
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// How a command ended, as an exit code. clap itself answers wrong usage with 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All done.
+    Success = 0,
+    /// An error, told on standard error.
+    Failure = 1,
+    /// `--strict`, and an expectation was missed.
+    Missed = 3,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Running {
+    /// Runs at a time. A GPU is shared badly by several processes' worth of small kernels, so there it is one.
+    pub fn jobs(&self) -> usize {
+        let on_gpu = match self.device {
+            DeviceChoice::Cpu => false,
+            DeviceChoice::Cuda(_) => true,
+            DeviceChoice::Auto => cfg!(feature = "cuda"),
+        };
+        self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
+    }
+
+    /// Opens the device, and tells what it could not be.
+    ///
+    /// # Errors
+    /// When there is no such device.
+    pub fn open_device(&self) -> Result<ChosenDevice> {
+        let device = self.device.open()?;
+        if let Some(text) = &device.note {
+            note(&format!("note: {text}"));
+        }
+        Ok(device)
+    }
+}
+
+/// The results directory and the device of a command that makes runs.
+pub struct Workplace<'r> {
+    running: &'r Running,
+    /// The results directory.
+    pub store: Store,
+    device: ChosenDevice,
+    environment: Environment,
+    stop: &'r AtomicBool,
+}
+
+impl<'r> Workplace<'r> {
+    /// Opens the results directory for an experiment, and removes what a killed process left half-written.
+    ///
+    /// # Errors
+    /// When it cannot be read or tidied up.
+    pub fn open(running: &'r Running, device: ChosenDevice, experiment: &str, stop: &'r AtomicBool) -> Result<Self> {
+        let store = Store::new(&running.out);
+        store.clean(experiment)?;
+        let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
+        Ok(Self { running, store, device, environment, stop })
+    }
+
+    /// Kind of the device.
+    pub fn device_kind(&self) -> &'static str {
+        self.device.kind
+    }
+
+    /// Whether somebody wants the command to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Makes runs, one at a time or as many as the flags say; again if finished, where `force` says so.
+    pub(super) fn scheduler(&self, alone: bool, force: bool) -> Scheduler<'_> {
+        Scheduler {
+            store: &self.store,
+            device: &self.device.device,
+            environment: &self.environment,
+            jobs: if alone { 1 } else { self.running.jobs() },
+            force: self.running.force || force,
+            stop: self.stop,
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress::new(self.running.quiet)
+    }
+}
+
+/// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        note("stopping; finished runs are kept (Ctrl-C again to stop at once)");
+    })
+    .context("cannot start the thread that waits for Ctrl-C; allow more processes or memory")?;
+    Ok(stop)
+}

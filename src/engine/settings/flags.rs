@@ -1,0 +1,408 @@
+//! Flags: each is one entry of a list. What it sets is a key of the file, the sizes of networks, or a function.
+
+use super::file::{Arm, Change, File, ProfileName, Sweep};
+use super::names::{self, Named, known};
+use super::{overlay, text, tree};
+use crate::files;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::builder::PossibleValue;
+use std::path::PathBuf;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
+
+/// A flag of an experiment's command.
+pub struct Flag<F: File> {
+    /// Without the dashes.
+    pub name: &'static str,
+    /// What stands for its value in the help.
+    pub value: &'static str,
+    /// For the help.
+    pub help: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it takes several values with commas between them.
+    pub many: bool,
+    /// A flag that cannot be given with it.
+    pub conflicts: Option<&'static str>,
+    sets: Sets<F>,
+}
+
+/// What a flag's value is.
+#[derive(Clone, Copy)]
+pub enum Takes {
+    /// A number of things.
+    Count,
+    /// A number of at least one thing.
+    Positive,
+    /// Any number.
+    Number,
+    /// A text, which may be a path.
+    Text,
+    /// One of some words.
+    Word(fn() -> Vec<PossibleValue>),
+    /// What a function accepts, as a text.
+    Checked(fn(&str) -> Result<(), String>),
+    /// true or false; true where nothing follows.
+    Switch,
+    /// N, or NAME=N for one of the networks; one or more.
+    Sizes,
+    /// The same, which may be 0.
+    Counts,
+}
+
+enum Sets<F: File> {
+    Keys(&'static [&'static str]),
+    Size(fn(&mut F::Arm, usize) -> Result<()>),
+    SizeOfAll(fn(&mut F::Arm, usize) -> Result<()>),
+    Function(fn(&mut F, &[String]) -> Result<()>),
+}
+
+impl<F: File> Flag<F> {
+    /// Repetitions, those of single networks among them.
+    pub const SEEDS: Self = Self::key(
+        "seeds",
+        "N",
+        Takes::Count,
+        &["seeds", "arm.*.seeds"],
+        "Independent repetitions of the whole procedure",
+    );
+    /// The first of their seeds.
+    pub const FIRST_SEED: Self =
+        Self::key("first-seed", "N", Takes::Count, &["first_seed"], "Seed of the first repetition; the others follow");
+
+    const fn new(name: &'static str, value: &'static str, takes: Takes, sets: Sets<F>, help: &'static str) -> Self {
+        Self { name, value, help, takes, many: false, conflicts: None, sets }
+    }
+
+    /// Sets keys of the file; one with a `*` where it is there.
+    pub const fn key(
+        name: &'static str,
+        value: &'static str,
+        takes: Takes,
+        keys: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self::new(name, value, takes, Sets::Keys(keys), help)
+    }
+
+    /// Sets a size of the first network, or of one that is named; several values make an arm of each.
+    pub const fn size(
+        name: &'static str,
+        takes: Takes,
+        of: fn(&mut F::Arm, usize) -> Result<()>,
+        help: &'static str,
+    ) -> Self {
+        Self::new(name, "[MODEL=]N,..", takes, Sets::Size(of), help).many()
+    }
+
+    /// Sets a size of every network that has it; several values make an arm of each.
+    pub const fn size_of_all(name: &'static str, of: fn(&mut F::Arm, usize) -> Result<()>, help: &'static str) -> Self {
+        Self::new(name, "N,..", Takes::Positive, Sets::SizeOfAll(of), help).many()
+    }
+
+    /// Does what no key says.
+    pub const fn function(
+        name: &'static str,
+        value: &'static str,
+        takes: Takes,
+        function: fn(&mut F, &[String]) -> Result<()>,
+        help: &'static str,
+    ) -> Self {
+        Self::new(name, value, takes, Sets::Function(function), help)
+    }
+
+    /// The same with several values.
+    pub const fn many(self) -> Self {
+        // A constant function cannot drop what it leaves out of `..self`.
+        Self { many: true, ..self }
+    }
+
+    /// The same, never beside another.
+    pub const fn conflicts_with(self, other: &'static str) -> Self {
+        Self { conflicts: Some(other), ..self }
+    }
+}
+
+/// The words of an enum on the command line.
+pub fn choices<T: clap::ValueEnum>() -> Vec<PossibleValue> {
+    T::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value).collect()
+}
+
+/// A whole number that a flag's parser has accepted.
+pub fn number(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| anyhow!("{text} is too large"))
+}
+
+/// What a switch says.
+pub fn switch(text: &str) -> bool {
+    text == "true"
+}
+
+/// A size from a flag: `64`, or `fcnet=64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sized {
+    arm: Option<String>,
+    value: usize,
+}
+
+impl Sized {
+    /// What a flag says.
+    ///
+    /// # Errors
+    /// When there is no number, or it is 0 where it may not be.
+    pub fn parse(text: &str, least: usize) -> Result<Self, String> {
+        let (arm, number) = match text.split_once('=') {
+            Some((arm, number)) => (Some(arm.to_string()), number),
+            None => (None, text),
+        };
+        match number.parse() {
+            Ok(value) if value >= least => Ok(Self { arm, value }),
+            _ if least > 0 => Err("use a positive number N, or MODEL=N".into()),
+            _ => Err("use a number N of 0 or more, or MODEL=N".into()),
+        }
+    }
+}
+
+/// What the command line says about what to run.
+pub struct Given<F: File> {
+    /// How much.
+    pub profile: ProfileName,
+    /// Another file than the one compiled in.
+    pub experiment: Option<PathBuf>,
+    /// The networks.
+    pub models: Option<Vec<String>>,
+    /// Flags with their values.
+    pub flags: Vec<(&'static Flag<F>, Vec<String>)>,
+    /// `KEY=VALUE`
+    pub sets: Vec<String>,
+}
+
+impl<F: File> Given<F> {
+    /// A profile and nothing else.
+    pub fn of(profile: ProfileName) -> Self {
+        Self { profile, experiment: None, models: None, flags: Vec::new(), sets: Vec::new() }
+    }
+
+    /// A file that is compiled in, without any profile.
+    ///
+    /// # Errors
+    /// None: tests read all of them.
+    pub fn base(text: &'static str) -> Result<F> {
+        Ok(Self::of(ProfileName::Paper).read(text, "the experiment file", &|_| None)?.0)
+    }
+
+    /// The file with its profile, flags and `--set` applied. `compiled_in` gives the text of an experiment file of the same
+    /// kind by its name.
+    ///
+    /// # Errors
+    /// With the file and line, the key, or the flag that is wrong.
+    pub fn resolve(&self, name: &str, compiled_in: &dyn Fn(&str) -> Option<&'static str>) -> Result<F> {
+        let (text, origin) = match &self.experiment {
+            None => (compiled_in(name).unwrap_or_default().to_string(), format!("experiments/{name}.toml")),
+            Some(path) => {
+                let text = files::read_text(path).with_context(|| format!("--experiment {}", path.display()))?;
+                (text, path.display().to_string())
+            }
+        };
+        let (mut own, mut file) = self.read(&text, &origin, compiled_in)?;
+        let (models, named_by) = match (&self.models, file.1) {
+            (Some(models), _) => (Some(models.clone()), "--models".to_string()),
+            (None, models) => (models, "models".to_string()),
+        };
+        if let Some(models) = models {
+            for file in [&mut own, &mut file.0] {
+                names::keep(file.arms(), &models, &named_by)?;
+                file.forget_dropped();
+            }
+        }
+        let mut file = file.0;
+        file.void(&own, Change::Profile(self.profile));
+        let own = file.clone();
+        let mut file = self.apply(file)?;
+        file.void(&own, Change::Flags);
+        Ok(file)
+    }
+
+    /// The file as it is, and with the profile laid over it and the networks that the profile names.
+    #[expect(clippy::type_complexity, reason = "one caller, which takes it apart at once")]
+    fn read(
+        &self,
+        text: &str,
+        origin: &str,
+        compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Result<(F, (F, Option<Vec<String>>))> {
+        text::check_finite(text, origin)?;
+        let parsed = DeTable::parse(text).with_context(|| origin.to_string())?;
+        let span = parsed.span();
+        let mut table = parsed.into_inner();
+        if let Some(base) = table.remove("extends") {
+            let base =
+                base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
+            let below = compiled_in(base)
+                .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
+            let mut below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
+            overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
+            table = below;
+        }
+        let profiles = table.remove("profile");
+        let models = take_models(&mut table, origin)?;
+        let typed = |table: DeTable<'_>| -> Result<F> {
+            let read = F::deserialize(toml::de::Deserializer::from(Spanned::new(span.clone(), table)));
+            read.map_err(|mut error: toml::de::Error| {
+                error.set_input(Some(text));
+                anyhow!(error).context(origin.to_string())
+            })
+        };
+        let own = typed(table.clone())?;
+        own.check_references(origin)?;
+        let profiles = match profiles.map(Spanned::into_inner) {
+            Some(DeValue::Table(profiles)) => profiles,
+            _ => DeTable::new(),
+        };
+        let mut of_profile = None;
+        for (name, profile) in profiles {
+            let key = format!("profile.{}", name.get_ref());
+            let known = <ProfileName as clap::ValueEnum>::from_str(name.get_ref(), false);
+            let known = known.map_err(|_| anyhow!("{origin}: {key}: use smoke, quick or paper"))?;
+            let DeValue::Table(mut profile) = profile.into_inner() else { bail!("{origin}: {key} is no table") };
+            let chosen = take_models(&mut profile, origin)?.or_else(|| models.clone());
+            let mut laid = table.clone();
+            overlay::lay(&mut laid, profile).map_err(|error| anyhow!("{origin}: {key} {error}"))?;
+            // A mistake in another profile than the one that is run is reported as well.
+            let file = typed(laid).with_context(|| key.clone())?;
+            file.check_references(&format!("{origin}: {key}"))?;
+            if known == self.profile {
+                of_profile = Some((file, chosen));
+            }
+        }
+        let name = &own.heading().name;
+        let of_profile = of_profile.with_context(|| format!("{name}: there is no [profile.{}]", self.profile))?;
+        Ok((own, of_profile))
+    }
+
+    fn apply(&self, file: F) -> Result<F> {
+        let mut table = tree::to_table(&file)?;
+        let name = file.heading().name.clone();
+        for (flag, values) in &self.flags {
+            let Sets::Keys(keys) = flag.sets else { continue };
+            for key in keys {
+                tree::set(&mut table, key, &to_value(flag, &name, key, values)?);
+            }
+        }
+        let mut file: F = tree::from_table(&table).map_err(anyhow::Error::msg)?;
+        self.sweep(&mut file)?;
+        for (flag, values) in &self.flags {
+            if let Sets::Function(function) = flag.sets {
+                function(&mut file, values)?;
+            }
+        }
+        self.sets.iter().try_fold(file, |file, assignment| tree::set_key(&file, assignment))
+    }
+
+    /// Applies the sizes of all flags. A bare number is for the first arm, the network under study; the others change only
+    /// when they are named.
+    fn sweep(&self, file: &mut F) -> Result<()> {
+        let mut origins: Vec<String> = file.arms().iter().map(|arm| arm.name().to_string()).collect();
+        let own = origins.clone();
+        for (flag, values) in &self.flags {
+            match flag.sets {
+                Sets::Size(resize) => {
+                    let least = usize::from(matches!(flag.takes, Takes::Sizes));
+                    let mut sizes: Vec<(String, Vec<usize>)> = Vec::new();
+                    for text in values {
+                        let Sized { arm, value } = Sized::parse(text, least).map_err(anyhow::Error::msg)?;
+                        let found =
+                            arm.clone().map_or_else(|| own.first().cloned(), |arm| own.contains(&arm).then_some(arm));
+                        let all = known(file.arms());
+                        let found =
+                            found.with_context(|| format!("--{} {text}: use MODEL=N with one of {all}", flag.name))?;
+                        match sizes.iter_mut().find(|(name, _)| *name == found) {
+                            Some((_, of_arm)) => of_arm.push(value),
+                            None => sizes.push((found, vec![value])),
+                        }
+                    }
+                    for (arm, sizes) in sizes {
+                        replace(file, &mut origins, flag.name, &arm, &sizes, resize)?;
+                    }
+                }
+                Sets::SizeOfAll(resize) => {
+                    let sizes = values.iter().map(|text| number(text)).collect::<Result<Vec<_>>>()?;
+                    for arm in &own {
+                        replace(file, &mut origins, flag.name, arm, &sizes, resize)?;
+                    }
+                }
+                Sets::Keys(_) | Sets::Function(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives every arm that comes from another a size; of several sizes each becomes an arm.
+fn replace<F: File>(
+    file: &mut F,
+    origins: &mut Vec<String>,
+    flag: &str,
+    origin: &str,
+    sizes: &[usize],
+    resize: fn(&mut F::Arm, usize) -> Result<()>,
+) -> Result<()> {
+    let mut place = 0;
+    while place < file.arms().len() {
+        if origins[place] != origin {
+            place += 1;
+            continue;
+        }
+        let arm = file.arms()[place].clone();
+        let mut copies = Vec::new();
+        for (number, &size) in sizes.iter().enumerate() {
+            ensure!(!sizes[..number].contains(&size), "--{flag}: {origin} gets {size} twice; name each size once");
+            let mut copy = arm.clone();
+            let told = |error: anyhow::Error| anyhow!("--{flag} {}={size}: {error}", arm.name());
+            resize(&mut copy, size).map_err(told)?;
+            if sizes.len() > 1 {
+                copy.rename(format!("{}-{flag}{size}", arm.name()), &format!("{} {size}", flag.replace('-', " ")));
+            }
+            copies.push(copy);
+        }
+        let names: Vec<String> = copies.iter().map(|copy| copy.name().to_string()).collect();
+        let count = copies.len();
+        file.arms().splice(place..=place, copies);
+        origins.splice(place..=place, vec![origin.to_string(); count]);
+        if count > 1 {
+            file.inherit(&Sweep { arm: arm.name().to_string(), copies: names });
+        }
+        place += count;
+    }
+    Ok(())
+}
+
+/// The networks that a file or a profile names.
+fn take_models(table: &mut DeTable<'_>, origin: &str) -> Result<Option<Vec<String>>> {
+    let Some(models) = table.remove("models") else { return Ok(None) };
+    let names = models.as_ref().as_array().and_then(|items| {
+        items.iter().map(|item| item.as_ref().as_str().map(str::to_string)).collect::<Option<Vec<_>>>()
+    });
+    names.map(Some).with_context(|| format!("{origin}: models is no list of names"))
+}
+
+/// The values of a flag as one of TOML.
+fn to_value<F: File>(flag: &Flag<F>, experiment: &str, key: &str, values: &[String]) -> Result<Value> {
+    let one = |text: &String| -> Result<Value> {
+        Ok(match flag.takes {
+            Takes::Count | Takes::Positive => {
+                let value = text.parse::<i64>();
+                Value::Integer(value.map_err(|_| anyhow!("{experiment}: {key} is {text}; use at most {}", i64::MAX))?)
+            }
+            Takes::Number => Value::Float(text.parse()?),
+            Takes::Switch => Value::Boolean(switch(text)),
+            Takes::Text | Takes::Word(_) | Takes::Checked(_) | Takes::Sizes | Takes::Counts => {
+                Value::String(text.clone())
+            }
+        })
+    };
+    if flag.many {
+        return Ok(Value::Array(values.iter().map(one).collect::<Result<_>>()?));
+    }
+    one(values.first().context("a flag without a value")?)
+}

@@ -1,0 +1,75 @@
+//! What the lists of arms of all experiment files have in common: names, choosing, repetitions.
+
+use super::text::shortened;
+use anyhow::{Result, bail, ensure};
+
+/// What is found by its name.
+pub trait Named {
+    /// The name.
+    fn name(&self) -> &str;
+}
+
+/// Keeps what is named; `origin` is the flag or key that names it.
+pub fn keep<T: Named>(items: &mut Vec<T>, names: &[String], origin: &str) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| items.iter().all(|item| item.name() != **name)) {
+        bail!("{origin} {unknown}: use one or more of {}", known(items));
+    }
+    items.retain(|item| names.iter().any(|name| name == item.name()));
+    Ok(())
+}
+
+/// All names in a sentence.
+pub fn known<T: Named>(items: &[T]) -> String {
+    items.iter().map(Named::name).collect::<Vec<_>>().join(", ")
+}
+
+/// Most bytes of a name. With all that is added to it, no part of a path comes near the 255 that file systems take.
+const LONGEST_NAME: usize = 100;
+
+/// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
+pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
+    let names: Vec<&str> = items.iter().map(Named::name).collect();
+    // The experiment's own comes first: the other messages begin with it.
+    let own = std::iter::once(("experiment.name", experiment));
+    for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
+        if let Some(cure) = name_cure(name) {
+            bail!("{origin}: the name {} {cure}", shortened(name));
+        }
+    }
+    for (place, name) in names.iter().enumerate() {
+        ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
+    }
+    Ok(())
+}
+
+/// Why a name cannot be part of a path, if so, and what can.
+fn name_cure(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Some("becomes part of a path; use letters, digits, - and _".into());
+    }
+    let length = name.len();
+    (length > LONGEST_NAME).then(|| format!("has {length} characters; use at most {LONGEST_NAME}"))
+}
+
+/// Why the names of a run cannot be parts of a path, if so; `kinds` says what they are names of.
+pub fn names_problem(kinds: &str, names: &[&str]) -> Option<String> {
+    let fit = names.iter().all(|name| name_cure(name).is_none());
+    (!fit).then(|| format!("{kinds} are names of letters, digits, - and _, at most {LONGEST_NAME} of them"))
+}
+
+/// Repetitions: at least one and at most `most`, counted up from the first.
+pub fn check_seeds(experiment: &str, seeds: usize, first_seed: u64, most: usize) -> Result<()> {
+    ensure!(seeds >= 1, "{experiment}: seeds is {seeds}; use at least 1");
+    ensure!(seeds <= most, "{experiment}: seeds is {seeds}; use at most {most}");
+    // TOML, in which every run is noted down, has no larger integers than i64.
+    let largest = i64::MAX as u64 - most as u64;
+    ensure!(first_seed <= largest, "{experiment}: first_seed is {first_seed}; use at most {largest}");
+    Ok(())
+}
+
+/// What an arm is compared to has to be another one.
+pub fn check_other(experiment: &str, arm: &str, key: &str, other: Option<&str>) -> Result<()> {
+    ensure!(other != Some(arm), "{experiment}: arm {arm}: {key} names the arm itself; name another one");
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The text of an experiment file: parsed, with every number finite, and in words that charts and tables can show.
+
+use super::file::Heading;
+use super::names::Named;
+use anyhow::{Context, Result, bail, ensure};
+
+/// Most characters of a title: it stands in one or two lines above a chart.
+const LONGEST_TITLE: usize = 200;
+/// Most characters of a label: it stands in a cell of a table and in the legend of a chart.
+const LONGEST_LABEL: usize = 100;
+/// Most characters of a claim or a source: a few sentences.
+const LONGEST_CLAIM: usize = 2000;
+/// Most characters of a text that a message repeats.
+const REPEATED: usize = 40;
+
+/// Checks that every number of a file is one; `origin` names it in messages. No setting here has a use for NaN or infinity,
+/// which TOML can say: a comparison with NaN is false, so that a check may pass it by.
+pub(super) fn check_finite(text: &str, origin: &str) -> Result<()> {
+    let table: toml::Table = toml::from_str(text).with_context(|| origin.to_string())?;
+    if let Some((key, number)) = not_finite("", &toml::Value::Table(table)) {
+        bail!("{origin}: {key} is {number}; use a finite number");
+    }
+    Ok(())
+}
+
+/// The first number that is none, and its key.
+pub(super) fn not_finite(key: &str, value: &toml::Value) -> Option<(String, f64)> {
+    match value {
+        toml::Value::Float(number) => (!number.is_finite()).then(|| (key.to_string(), *number)),
+        toml::Value::Array(items) => {
+            items.iter().enumerate().find_map(|(place, item)| not_finite(&format!("{key}[{place}]"), item))
+        }
+        toml::Value::Table(table) => table.iter().find_map(|(name, item)| {
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            not_finite(&key, item)
+        }),
+        toml::Value::String(_) | toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => None,
+    }
+}
+
+impl Heading {
+    /// Checks what charts and reports show.
+    pub fn check(&self) -> Result<()> {
+        for (key, text, most) in [
+            ("title", &self.title, LONGEST_TITLE),
+            ("source", &self.source, LONGEST_CLAIM),
+            ("claim", &self.claim, LONGEST_CLAIM),
+        ] {
+            check_text(&self.name, &format!("experiment.{key}"), text, most)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks the labels of arms or recipes, given with their names.
+///
+/// # Errors
+/// With the label that no chart or table can show.
+pub fn check_labels<'l>(
+    experiment: &str,
+    kind: &str,
+    labels: impl IntoIterator<Item = (&'l str, &'l str)>,
+) -> Result<()> {
+    let mut labels = labels.into_iter();
+    labels
+        .try_for_each(|(name, label)| check_text(experiment, &format!("label of {kind} {name}"), label, LONGEST_LABEL))
+}
+
+/// What a network or recipe is called on charts: its label, or else its name.
+pub fn labelled(label: &str, named: &impl Named) -> String {
+    if label.is_empty() { named.name().to_string() } else { label.to_string() }
+}
+
+fn check_text(experiment: &str, key: &str, text: &str, most: usize) -> Result<()> {
+    let length = text.chars().count();
+    ensure!(length <= most, "{experiment}: {key} has {length} characters; use at most {most}");
+    let plain = !text.chars().any(char::is_control);
+    ensure!(plain, "{experiment}: {key} is {}; use one line without control characters", shortened(text));
+    Ok(())
+}
+
+/// A text in quotation marks, for a message that has to stay readable however long the text is.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REPEATED) {
+        Some((end, _)) => format!("{:?}..", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_none_is_named_with_its_key() {
+        for (text, told) in [
+            ("a = 1.0\nb = nan", "file: b is NaN; use a finite number"),
+            ("[[arm]]\npaper = 0.5\n[[arm]]\npaper = inf", "file: arm[1].paper is inf; use a finite number"),
+            ("[a.b]\nc = [1.0, [-inf]]", "file: a.b.c[1][0] is -inf; use a finite number"),
+        ] {
+            let error = check_finite(text, "file").expect_err(text);
+            assert_eq!(error.to_string(), told);
+        }
+        assert!(check_finite("a = [1.0, 2]\nb = 'nan'", "file").is_ok());
+    }
+
+    #[test]
+    fn texts_are_one_short_line() {
+        let label = |text: &str| check_labels("mine", "arm", [("hannet", text)]).map_err(|error| error.to_string());
+        assert_eq!(label("HanNet, |.|, größer"), Ok(()));
+        assert_eq!(label(&"ä".repeat(100)), Ok(()));
+        let told = label(&"x".repeat(20_000)).expect_err("a long label");
+        assert_eq!(told, "mine: label of arm hannet has 20000 characters; use at most 100");
+        for text in ["a\nb", "a\tb", "\u{1b}[31m"] {
+            let told = label(text).expect_err("a control character");
+            assert!(told.contains("use one line without control characters"), "{told}");
+        }
+        assert_eq!(shortened(&"y".repeat(41)), format!("\"{}\"..", "y".repeat(40)));
+    }
+}

@@ -1,0 +1,218 @@
+//! Keys of a settings file: `train.iterations`, `arm.hannet.model.hannet.width`, `recipe.*.epochs`.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+/// Keys of tables that hold one of several variants: another one takes the first one's place.
+pub(super) const CHOICES: [&str; 4] = ["model", "optimizer", "schedule", "loss"];
+/// Keys by which items of a list are told apart.
+pub(super) const NAMES: [&str; 2] = ["name", "norm"];
+/// Keys that are suggested for a wrong one.
+const SUGGESTED: usize = 3;
+
+/// A file as a table.
+pub(super) fn to_table(file: &impl Serialize) -> Result<Table> {
+    Table::try_from(file).context("cannot write the settings as TOML")
+}
+
+/// A file from a table; an error is a line that says what is wrong.
+pub(super) fn from_table<F: DeserializeOwned>(table: &Table) -> Result<F, String> {
+    F::deserialize(Value::Table(table.clone())).map_err(|error| error.to_string().trim_end().replace('\n', " "))
+}
+
+/// Sets a key, and says how often it was there. With a `*` it is set where it is there already; without, it is made where a
+/// file may have it.
+pub(super) fn set(table: &mut Table, key: &str, value: &Value) -> usize {
+    let parts: Vec<&str> = key.split('.').collect();
+    let everywhere = parts.contains(&"*");
+    set_in_table(table, &parts, value, everywhere)
+}
+
+fn set_in_table(table: &mut Table, parts: &[&str], value: &Value, everywhere: bool) -> usize {
+    let Some((first, rest)) = parts.split_first() else { return 0 };
+    if *first == "*" {
+        let keys: Vec<String> = table.keys().cloned().collect();
+        let mut with = |key: &String| set_in_table(table, &[&[key.as_str()], rest].concat(), value, everywhere);
+        return keys.iter().map(&mut with).sum();
+    }
+    if everywhere && !table.contains_key(*first) {
+        return 0;
+    }
+    let Some(next) = rest.first() else {
+        table.insert((*first).to_string(), value.clone());
+        return 1;
+    };
+    let below = table.entry(*first).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(choice) = below {
+        if CHOICES.contains(first) && *next != "*" && !choice.contains_key(*next) && !everywhere {
+            choice.clear();
+        }
+    } else if CHOICES.contains(first) && !everywhere {
+        // A variant without settings of its own is its name alone.
+        *below = Value::Table(Table::new());
+    }
+    set_in_value(below, rest, value, everywhere)
+}
+
+fn set_in_value(below: &mut Value, parts: &[&str], value: &Value, everywhere: bool) -> usize {
+    match below {
+        Value::Table(table) => set_in_table(table, parts, value, everywhere),
+        Value::Array(items) => {
+            let Some((first, rest)) = parts.split_first() else { return 0 };
+            let mut set = 0;
+            for (place, item) in items.iter_mut().enumerate() {
+                if *first != "*" && name(item) != Some(first) && place.to_string() != *first {
+                    continue;
+                }
+                if rest.is_empty() {
+                    *item = value.clone();
+                    set += 1;
+                } else {
+                    set += set_in_value(item, rest, value, everywhere);
+                }
+            }
+            set
+        }
+        _ => 0,
+    }
+}
+
+/// What is said about an arm has no name of its own.
+fn name(item: &Value) -> Option<&str> {
+    let key =
+        if item.get("arm").is_some() { "name" } else { NAMES.into_iter().find(|key| item.get(*key).is_some())? };
+    item.get(key)?.as_str()
+}
+
+/// Every key that holds a value, in the form in which `--set` takes it.
+pub(crate) fn keys(table: &Table) -> Vec<String> {
+    let mut keys = Vec::new();
+    table.iter().for_each(|(key, value)| collect(key, value, &mut keys));
+    keys
+}
+
+fn collect(key: &str, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Table(table) if !table.is_empty() => {
+            table.iter().for_each(|(name, value)| collect(&format!("{key}.{name}"), value, keys));
+        }
+        Value::Array(items) if items.iter().any(Value::is_table) => {
+            for (place, item) in items.iter().enumerate() {
+                let part = name(item).map_or_else(|| place.to_string(), str::to_string);
+                collect(&format!("{key}.{part}"), item, keys);
+            }
+        }
+        _ => keys.push(key.to_string()),
+    }
+}
+
+/// The value at a key, as `--set` names it.
+#[cfg(test)]
+pub(crate) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
+    let mut parts = key.split('.');
+    let mut value = table.get(parts.next()?)?;
+    for part in parts {
+        value = match value {
+            Value::Table(table) => table.get(part)?,
+            Value::Array(items) => {
+                let place = part.parse().ok();
+                items.iter().enumerate().find(|(at, item)| name(item) == Some(part) || Some(*at) == place)?.1
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// Applies `--set KEY=VALUE`, and checks it like the file itself.
+///
+/// # Errors
+/// With the keys that come nearest to one that is not there.
+pub(super) fn set_key<F: Serialize + DeserializeOwned>(file: &F, assignment: &str) -> Result<F> {
+    let told = format!("--set {assignment}");
+    let (key, text) = assignment.split_once('=').with_context(|| format!("{told}: use KEY=VALUE"))?;
+    let key = key.trim();
+    let mut table = to_table(file)?;
+    let known = keys(&table);
+    let value = parse(text);
+    if let Some((_, number)) = super::text::not_finite("", &value) {
+        bail!("{told}: it is {number}; use a finite number");
+    }
+    let unknown = |what: String| {
+        let near = nearest(key, &known).join(", ");
+        format!("{told}: {what}; the nearest keys are {near}")
+    };
+    ensure!(!key.is_empty() && set(&mut table, key, &value) > 0, unknown(format!("there is no {key}")));
+    match from_table(&table) {
+        Ok(file) => Ok(file),
+        Err(error) if error.starts_with("unknown") || error.starts_with("missing") => bail!(unknown(error)),
+        Err(error) => bail!("{told}: {error}"),
+    }
+}
+
+/// TOML, or a word without quotation marks.
+fn parse(text: &str) -> Value {
+    let parsed: Option<Table> = toml::from_str(&format!("value = {text}")).ok();
+    let value = parsed.and_then(|mut table| table.remove("value").filter(|_| table.is_empty()));
+    value.unwrap_or_else(|| Value::String(text.trim().to_string()))
+}
+
+/// The keys that are most like another: those that end alike first.
+fn nearest(key: &str, known: &[String]) -> Vec<String> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_string();
+    let likeness = |other: &String| {
+        strsim::jaro_winkler(&last(key), &last(other)) + strsim::normalized_damerau_levenshtein(key, other)
+    };
+    let mut near: Vec<(f64, &String)> = known.iter().map(|other| (likeness(other), other)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.into_iter().take(SUGGESTED).map(|(_, key)| key.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "seeds = 1\n[train]\nsteps = 5\nschedule.cosine = { warmup = 0.1 }\n[[arm]]\nname = 'x'\nmodel = 'plain'\n\
+                        [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[expect]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
+
+    fn after(key: &str, text: &str) -> (usize, Table) {
+        let mut table: Table = toml::from_str(FILE).expect("TOML");
+        (set(&mut table, key, &parse(text)), table)
+    }
+
+    #[test]
+    fn a_key_leads_through_tables_names_and_numbers() {
+        let table: Table = toml::from_str(FILE).expect("TOML");
+        for key in keys(&table) {
+            let (set, changed) = after(&key, "[7]");
+            assert_eq!((set, get(&changed, &key)), (1, Some(&Value::Array(vec![Value::Integer(7)]))), "{key}");
+        }
+        assert_eq!(after("arm.z.seeds", "1").0, 0);
+        assert_eq!(after("expect.1.value", "1").0, 0);
+        assert_eq!(after("seeds.more", "1").0, 0);
+        // Where it is there already, and nowhere else.
+        let (set, changed) = after("arm.*.seeds", "9");
+        assert_eq!((set, get(&changed, "arm.y.seeds").and_then(Value::as_integer)), (1, Some(9)));
+        assert_eq!(get(&changed, "arm.x.seeds"), None);
+        assert_eq!(after("arm.x.seeds", "9").0, 1);
+    }
+
+    #[test]
+    fn another_variant_takes_the_place_of_the_first() {
+        let (_, changed) = after("train.schedule.step.at", "[0.5]");
+        assert_eq!(get(&changed, "train.schedule.cosine"), None);
+        assert!(get(&changed, "train.schedule.step.at").is_some());
+        let (_, changed) = after("arm.x.model.net.width", "4");
+        assert_eq!(get(&changed, "arm.x.model.net.width").and_then(Value::as_integer), Some(4));
+    }
+
+    #[test]
+    fn values_are_toml_or_words() {
+        assert_eq!(parse("1e-3"), Value::Float(1e-3));
+        assert_eq!(parse(" basic"), Value::String("basic".into()));
+        assert_eq!(parse("[1, 2]").as_array().map(Vec::len), Some(2));
+        assert_eq!(parse("1\nother = 2"), Value::String("1\nother = 2".into()));
+    }
+}

@@ -1,0 +1,76 @@
+//! Where a command takes its data from.
+
+use crate::console::note;
+use crate::data::images::{self, Dataset, ImageData, Network, Options};
+use anyhow::{Result, ensure};
+use clap::Args;
+use std::path::PathBuf;
+
+/// A directory of the user's.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Place {
+    /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
+    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10 or their
+    /// .tar.gz, the .npz archives of ImageNet 32 x 32, or the hub's parquet files. No other place is asked then [default:
+    /// the variable HAN_EXP_DATA]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// A directory of the user's, and whether the network may be asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Source {
+    #[command(flatten)]
+    place: Place,
+    /// Work offline, using only local data; so does the variable HF_HUB_OFFLINE=1
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Place {
+    /// The directory, from the flag or the variable.
+    pub fn directory(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("HAN_EXP_DATA").filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.data_dir.clone().or_else(variable)
+    }
+
+    /// For looking around on this machine.
+    pub fn options(&self) -> Options {
+        let tell = |line: &str| note(line);
+        Options { directory: self.directory(), network: Network::Forbidden, tell, ..Options::default() }
+    }
+}
+
+impl Source {
+    /// The directory, from the flag or the variable.
+    pub fn directory(&self) -> Option<PathBuf> {
+        self.place.directory()
+    }
+
+    /// For [`images::load`]; what is found and what fails is told on standard error.
+    pub fn options(&self) -> Options {
+        let network = if self.offline || hub_is_offline() { Network::Forbidden } else { Network::Allowed };
+        Options { network, ..self.place.options() }
+    }
+
+    /// The images that a run was made on, and their hash; `name` is the data set's name, or sample.
+    ///
+    /// # Errors
+    /// When they are not there, or others are.
+    pub fn images_of_run(&self, dataset: Dataset, name: &str, sha256: &str) -> Result<(ImageData, String)> {
+        let data = images::load(dataset, &self.options())?;
+        let found = data.name();
+        ensure!(found == name, "the run was made on {name}, here is {found}; see `han-exp data status`");
+        let hash = data.hash();
+        // Runs of versions before 0.6.0 do not say what they were made on.
+        let same = sha256.is_empty() || hash == sha256;
+        ensure!(same, "the run was made on other images of {name}: their SHA-256 is {sha256}, here it is {hash}");
+        Ok((data, hash))
+    }
+}
+
+/// Whether the hub's own variable forbids the network, in the values that the hub's client takes for yes.
+fn hub_is_offline() -> bool {
+    let value = std::env::var("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
+    ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
+}

@@ -1,0 +1,336 @@
+//! What the experiment file of a checkerboard says, and the flags over it.
+
+use crate::data::checkerboard::{Board, SplitSource};
+use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Statistic, Sweep, Takes, check_fraction, keep};
+use crate::model::{ModelConfig, Size};
+use crate::train::{OptimizerConfig, ScheduleConfig};
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckerboardFile {
+    /// Independent repetitions of the whole procedure: split, initial values, batches, selection.
+    #[serde(default = "one")]
+    pub seeds: usize,
+    /// Seed of the first repetition; the others follow.
+    #[serde(default)]
+    pub first_seed: u64,
+    /// What is shown, and where the paper shows it.
+    pub experiment: Heading,
+    /// The data.
+    pub data: DataFile,
+    /// Length of a run.
+    pub train: TrainFile,
+    /// The networks that are compared.
+    pub arm: Vec<ArmFile>,
+    /// The ways to train them.
+    pub recipe: Vec<RecipeFile>,
+    /// What ought to come out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// `[data.checkerboard]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// Two classes on a grid.
+    pub checkerboard: BoardFile,
+}
+
+/// A board and how its points are split; the paper's where nothing is said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BoardFile {
+    /// Grid points along an axis.
+    pub side: usize,
+    /// Cells along an axis.
+    pub cells: usize,
+    /// Part of the points that is for training.
+    pub train_fraction: f64,
+    /// Part of the training points on which the learning rate is chosen.
+    pub validation_fraction: f64,
+    /// A fixed split instead of a seeded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_file: Option<PathBuf>,
+}
+
+impl Default for BoardFile {
+    fn default() -> Self {
+        Self { side: 81, cells: 12, train_fraction: 0.25, validation_fraction: 0.2, split_file: None }
+    }
+}
+
+impl BoardFile {
+    /// The board.
+    pub fn board(&self) -> Board {
+        Board { side: self.side, cells: self.cells }
+    }
+
+    /// A random split for each seed.
+    pub fn seeded(&self) -> SplitSource {
+        SplitSource::Seeded { train_fraction: self.train_fraction }
+    }
+
+    /// Checks board and fractions.
+    ///
+    /// # Errors
+    /// With the key, its value and the cure.
+    pub fn check(&self, experiment: &str) -> Result<()> {
+        if let Some(problem) = self.board().problem() {
+            bail!("{experiment}: data.checkerboard.{problem}");
+        }
+        for (key, value) in [("train_fraction", self.train_fraction), ("validation_fraction", self.validation_fraction)]
+        {
+            let fits = value > 0.0 && value < 1.0;
+            ensure!(fits, "{experiment}: data.checkerboard.{key} is {value}; use a fraction between 0 and 1");
+        }
+        Ok(())
+    }
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainFile {
+    /// Optimizer steps of a full run.
+    pub iterations: usize,
+    /// Optimizer steps of a run that only serves to choose the learning rate.
+    pub selection_iterations: usize,
+    /// Points a step.
+    #[serde(default = "hundred")]
+    pub batch_size: usize,
+    /// Steps between two evaluations.
+    #[serde(default = "hundred")]
+    pub report_every: usize,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// `[[arm]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmFile {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts; the key where nothing is said.
+    #[serde(default)]
+    pub label: String,
+    /// Fewer repetitions than the others, for a costly network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<usize>,
+    /// The paper's test accuracy, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<f64>,
+    /// The network.
+    pub model: ModelConfig,
+}
+
+/// `[[recipe]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeFile {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts; the key where nothing is said.
+    #[serde(default)]
+    pub label: String,
+    /// Update rule.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate over time.
+    pub schedule: ScheduleConfig,
+    /// Standard deviation of normal noise on the inputs.
+    #[serde(default)]
+    pub input_noise: f64,
+    /// Learning rates to try, for each arm.
+    pub learning_rates: BTreeMap<String, Vec<f64>>,
+}
+
+/// `[[expect]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Which network.
+    pub arm: String,
+    /// How trained.
+    pub recipe: String,
+    /// How scored.
+    pub protocol: String,
+    /// Over the seeds.
+    pub statistic: Statistic,
+    /// The expected value, 0 to 1.
+    pub value: f64,
+    /// The largest distance from it that still counts as met.
+    pub tolerance: f64,
+}
+
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for RecipeFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Arm for ArmFile {
+    fn rename(&mut self, name: String, addition: &str) {
+        self.label = format!("{}, {addition}", crate::engine::settings::labelled(&self.label, self));
+        self.name = name;
+    }
+}
+
+/// Flags of the command.
+pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
+    Flag::function("recipe", "RECIPE,..", Takes::Text, keep_recipes, "Ways to train: paper, tuned").many(),
+    Flag::size(
+        "width",
+        Takes::Sizes,
+        |arm: &mut ArmFile, width| {
+            arm.model.resize(Size { width, ..arm.model.size() });
+            Ok(())
+        },
+        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several make an arm of each",
+    ),
+    Flag::size(
+        "depth",
+        Takes::Sizes,
+        |arm: &mut ArmFile, depth| {
+            arm.model.resize(Size { depth, ..arm.model.size() });
+            Ok(())
+        },
+        "Number of hidden layers (residual blocks in a ResNet), likewise",
+    ),
+    Flag::key(
+        "iterations",
+        "N",
+        Takes::Count,
+        &["train.iterations", "train.selection_iterations"],
+        "Optimizer steps of every run",
+    ),
+    Flag::key("batch-size", "N", Takes::Count, &["train.batch_size"], "Training points a step"),
+    Flag::key(
+        "learning-rates",
+        "RATE,..",
+        Takes::Number,
+        &["recipe.*.learning_rates.*"],
+        "Learning rates to choose from, for every model and recipe",
+    )
+    .many(),
+    Flag::SEEDS,
+    Flag::FIRST_SEED,
+    Flag::key("cells", "N", Takes::Count, &["data.checkerboard.cells"], "Cells of the board along an axis"),
+    Flag::key(
+        "train-fraction",
+        "FRACTION",
+        Takes::Number,
+        &["data.checkerboard.train_fraction"],
+        "Part of the points that is for training",
+    ),
+    Flag::function(
+        "split-file",
+        "PATH",
+        Takes::Text,
+        use_split,
+        "Use this split for every seed instead of a random one for each: a CSV file (split,row,column,label), or the authors' \
+         directory with trainset.txt and testset.txt",
+    )
+    .conflicts_with("train-fraction"),
+];
+
+fn keep_recipes(file: &mut CheckerboardFile, names: &[String]) -> Result<()> {
+    keep(&mut file.recipe, names, "--recipe")
+}
+
+fn use_split(file: &mut CheckerboardFile, path: &[String]) -> Result<()> {
+    let path = path.first().context("a path")?;
+    let absolute = std::path::absolute(path).with_context(|| format!("--split-file {path}"))?;
+    file.data.checkerboard.split_file = Some(absolute);
+    Ok(())
+}
+
+impl File for CheckerboardFile {
+    type Arm = ArmFile;
+
+    fn heading(&self) -> &Heading {
+        &self.experiment
+    }
+
+    fn arms(&mut self) -> &mut Vec<ArmFile> {
+        &mut self.arm
+    }
+
+    fn check_references(&self, origin: &str) -> Result<()> {
+        let arm = |name: &String| self.arm.iter().any(|arm| &arm.name == name);
+        let recipe = |name: &String| self.recipe.iter().any(|recipe| &recipe.name == name);
+        for arm in &self.arm {
+            check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
+        }
+        for expect in &self.expect {
+            let known = ["held_out", "best_on_test"].contains(&expect.protocol.as_str());
+            ensure!(known, "{origin}: expect.protocol is {:?}; use held_out or best_on_test", expect.protocol);
+            check_fraction(origin, &format!("expect of {}: value", expect.arm), Some(expect.value))?;
+            check_fraction(origin, &format!("expect of {}: tolerance", expect.arm), Some(expect.tolerance))?;
+            let known = arm(&expect.arm) && recipe(&expect.recipe);
+            ensure!(known, "{origin}: expect names the unknown arm {:?} or recipe {:?}", expect.arm, expect.recipe);
+        }
+        let mut rated = self.recipe.iter().flat_map(|recipe| recipe.learning_rates.keys());
+        match rated.find(|name| !arm(name)) {
+            Some(unknown) => bail!("{origin}: learning_rates names the unknown arm {unknown:?}"),
+            None => Ok(()),
+        }
+    }
+
+    fn forget_dropped(&mut self) {
+        let (arms, recipes) = (&self.arm, &self.recipe);
+        let there = |arm: &String| arms.iter().any(|a| a.name == *arm);
+        self.expect.retain(|e| there(&e.arm) && recipes.iter().any(|r| r.name == e.recipe));
+        for recipe in &mut self.recipe {
+            recipe.learning_rates.retain(|arm, _| arms.iter().any(|a| a.name == *arm));
+        }
+    }
+
+    /// Repetitions may be more, fewer, or of other seeds. A profile may shorten the choice of the rate, try fewer rates and look
+    /// less often; the figures are for full runs of full length.
+    fn void(&mut self, own: &Self, change: Change) {
+        let rates = |recipe: &RecipeFile| own.recipe.iter().find(|r| r.name == recipe.name) == Some(recipe);
+        let same_training = match change {
+            Change::Profile(_) => self.train.iterations == own.train.iterations,
+            Change::Flags => self.train == own.train && self.recipe.iter().all(rates),
+        };
+        // One split for all seeds is another board to expectations. The paper has one as well.
+        let random = |file: &Self| BoardFile { split_file: None, ..file.data.checkerboard.clone() };
+        let same_board = random(self) == random(own);
+        let mut same_models = true;
+        for arm in &mut self.arm {
+            let same = own.arm.iter().any(|own| own.name == arm.name && own.model == arm.model);
+            same_models &= same;
+            arm.paper = arm.paper.filter(|_| same_training && same_board && same);
+        }
+        if !(same_training && same_models && self.data == own.data) {
+            self.expect.clear();
+        }
+        self.forget_dropped();
+    }
+
+    fn inherit(&mut self, sweep: &Sweep) {
+        for recipe in &mut self.recipe {
+            if let Some(rates) = recipe.learning_rates.remove(&sweep.arm) {
+                recipe.learning_rates.extend(sweep.copies.iter().map(|copy| (copy.clone(), rates.clone())));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What is shown of a checkerboard.
+
+use super::check::Checkerboard;
+use super::figures;
+use super::file::Expectation;
+use super::spec::TrainingSpec;
+use super::summary::{Protocol, Summary, TableRow, summarise};
+use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
+use crate::engine::runs::FinishedRun;
+use anyhow::Result;
+
+pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) -> Result<Page> {
+    let summaries = summarise(experiment, runs)?;
+    let rows: Vec<TableRow> = summaries.iter().map(|summary| TableRow::of(experiment, summary)).collect();
+    let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
+    page.csv("", &rows)?;
+    page.closing.push(Block::Table(closing(experiment, &summaries)));
+    for protocol in [Protocol::HeldOut, Protocol::BestOnTest, Protocol::LastIterate] {
+        page.table(explanation(protocol), table(experiment, &summaries, protocol));
+    }
+    page.text(chosen_rates(&summaries));
+    page.verdicts = experiment.file.expect.iter().map(|expect| judge(expect, &summaries)).collect();
+    figures::draw(&mut page, experiment, runs, &summaries);
+    Ok(page)
+}
+
+fn explanation(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::HeldOut => {
+            "**held_out**: the learning rate is chosen on validation points cut from the training points, then one \
+             training on all training points, scored once at its last iterate. Test accuracy in percent."
+        }
+        Protocol::BestOnTest => {
+            "**best_on_test**: the paper's protocol, the best test accuracy over all iterations and learning rates. It \
+             selects on the test set; it is here for comparison with the paper's figures alone."
+        }
+        Protocol::LastIterate => "**last_iterate**: the last iterate at each learning rate.",
+    }
+}
+
+fn table(experiment: &Checkerboard, summaries: &[Summary], protocol: Protocol) -> Table {
+    let mut table = Table::new([
+        "recipe",
+        "model",
+        "parameters",
+        "learning rate",
+        "mean",
+        "std",
+        "min",
+        "median",
+        "max",
+        "seeds",
+        "diverged",
+        "paper",
+    ]);
+    for summary in summaries.iter().filter(|s| s.protocol == protocol) {
+        let sample = summary.sample();
+        let arm = experiment.arm(&summary.arm);
+        table.row([
+            summary.recipe.clone(),
+            arm.map_or(summary.arm.as_str(), |arm| arm.label.as_str()).into(),
+            summary.parameters.to_string(),
+            summary.learning_rate.map_or("-".into(), |rate| rate.to_string()),
+            percent(sample.map(|s| s.mean)),
+            percent(sample.and_then(|s| s.deviation)),
+            percent(sample.map(|s| s.min)),
+            percent(sample.map(|s| s.median)),
+            percent(sample.map(|s| s.max)),
+            summary.values.len().to_string(),
+            summary.diverged().to_string(),
+            percent(summary.paper(experiment)),
+        ]);
+    }
+    table.without_empty(&["learning rate", "paper"])
+}
+
+/// Every seed under the honest protocol: what was chosen, what came out.
+fn chosen_rates(summaries: &[Summary]) -> String {
+    let mut text = "Seeds of held_out: learning rate chosen, test accuracy in percent.\n".to_string();
+    for summary in summaries.iter().filter(|s| s.protocol == Protocol::HeldOut) {
+        let value = |value: &super::summary::SeedValue| {
+            let rate = value.learning_rate.map_or("none".into(), |rate| rate.to_string());
+            let accuracy = value.accuracy.map_or("diverged".into(), |a| format!("{:.2}", 100.0 * a));
+            format!("{rate}: {accuracy}")
+        };
+        let values: Vec<String> = summary.values.iter().map(value).collect();
+        text += &format!("\n- {}, {}: {}", summary.recipe, summary.arm, values.join("; "));
+    }
+    text
+}
+
+fn closing(experiment: &Checkerboard, summaries: &[Summary]) -> Table {
+    let mut table = Table::new([
+        "recipe",
+        "model",
+        "protocol",
+        "parameters",
+        "s / seed",
+        "paper",
+        "diverged",
+        "n",
+        "min",
+        "median",
+        "mean +- std",
+    ]);
+    for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {
+        let sample = summary.sample();
+        table.row([
+            summary.recipe.clone(),
+            summary.arm.clone(),
+            summary.protocol.key().into(),
+            summary.parameters.to_string(),
+            format!("{:.1}", summary.seconds),
+            percent(summary.paper(experiment)),
+            summary.diverged().to_string(),
+            summary.values.len().to_string(),
+            percent(sample.map(|s| s.min)),
+            percent(sample.map(|s| s.median)),
+            spread(sample),
+        ]);
+    }
+    table
+}
+
+fn judge(expect: &Expectation, summaries: &[Summary]) -> Verdict {
+    let Expectation { arm, recipe, protocol, statistic, value, tolerance } = expect;
+    let summary = summaries.iter().find(|s| s.arm == *arm && s.recipe == *recipe && s.protocol.key() == protocol);
+    let measured = summary.and_then(Summary::sample).map(|sample| sample.statistic(*statistic));
+    let diverged = summary.map_or(0, Summary::diverged);
+    // A value within rounding of the bound counts as met: both are decimal fractions in binary. A statistic over what
+    // diverged seeds have left does not.
+    let met = diverged == 0 && measured.is_some_and(|measured| (measured - value).abs() <= tolerance + 1e-9);
+    let mut found = measured.map_or("no value".into(), |measured| format!("{:.2} %", 100.0 * measured));
+    if diverged > 0 {
+        found += &format!(" with {diverged} seeds diverged");
+    }
+    let (value, tolerance) = (100.0 * value, 100.0 * tolerance);
+    let what = format!("{protocol} {statistic} of {arm}, recipe {recipe}");
+    let verdict = if met { "met" } else { "MISSED" };
+    Verdict { text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {found}: {verdict}"), met }
+}

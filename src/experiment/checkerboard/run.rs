@@ -1,0 +1,167 @@
+//! One run of the checkerboard: data, network, training, scores.
+
+use super::rows::{PredictionRow, TestCurveRow};
+use super::spec::{Phase, TrainingSpec};
+use crate::data::Points;
+use crate::data::checkerboard::{Board, Split};
+use crate::engine::rows::{EpochRow, EvaluationRow};
+use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Spec, Tick, epoch_row, start};
+use crate::evaluate::accuracy::{Score, class, outputs, score};
+use crate::files;
+use crate::model::Model;
+use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
+use anyhow::Result;
+use candle_core::Device;
+
+/// Inputs of the network: the two coordinates.
+pub const INPUTS: usize = 2;
+/// Outputs of the network: both regress the label.
+pub const OUTPUTS: usize = 2;
+
+/// The checkerboard's runs.
+pub struct Trainer;
+
+impl Runner for Trainer {
+    type Spec = TrainingSpec;
+
+    fn run(
+        &self,
+        spec: &TrainingSpec,
+        device: &Device,
+        tick: &mut Tick<'_>,
+        halt: &Halt<'_>,
+    ) -> Result<Option<Record>> {
+        let started = start();
+        let parts = Parts::of(spec, device)?;
+        let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
+        let mut watch = Watch { spec, parts: &parts, tick, halt, epochs: Vec::new(), test_curve: Vec::new() };
+        let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
+        let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
+        let (epochs, test_curve) = (watch.epochs, watch.test_curve);
+        let Some(ending) = Ending::of_training(outcome, &model, data_hash(&spec.board, &parts.split), started) else {
+            return Ok(None);
+        };
+        let (mut scores, mut answers) = (Vec::new(), Vec::new());
+        if ending.outcome() == RunOutcome::Finished {
+            scores = evaluations(spec, &parts, &model)?;
+            if spec.phase == Phase::Full {
+                answers = predictions(spec, &parts.split, &model, device)?;
+            }
+        }
+        // Validation accuracy of a selection run, test accuracy of a full run.
+        let last = scores.iter().rev().find(|row| row.metric == "accuracy");
+        let headline = last.map(|row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value));
+        let record = Record::new(ending, headline.unwrap_or_default())
+            .rows("epochs.csv", &epochs)?
+            .rows("evaluations.csv", &scores)?
+            .rows("test_curve.csv", &test_curve)?
+            .rows("predictions.csv", &answers)?;
+        Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
+    }
+}
+
+/// The points of a run by purpose. A selection run has no test points and a full run no validation points: what is not
+/// there cannot leak.
+struct Parts {
+    split: Split,
+    train: Points,
+    validation: Option<Points>,
+    test: Option<Points>,
+}
+
+impl Parts {
+    fn of(spec: &TrainingSpec, device: &Device) -> Result<Self> {
+        let split = Split::of(&spec.split, &spec.board, spec.seed)?;
+        let points = |places: &[usize]| spec.board.select(places, device);
+        match spec.phase {
+            Phase::Selection => {
+                let (train, validation) = split.cut_validation(spec.validation_fraction, spec.seed);
+                Ok(Self { train: points(&train)?, validation: Some(points(&validation)?), test: None, split })
+            }
+            Phase::Full => {
+                let (train, test) = (points(&split.train)?, points(&split.test)?);
+                Ok(Self { train, validation: None, test: Some(test), split })
+            }
+        }
+    }
+}
+
+/// Turns reports into rows.
+struct Watch<'a> {
+    spec: &'a TrainingSpec,
+    parts: &'a Parts,
+    tick: &'a mut Tick<'a>,
+    halt: &'a Halt<'a>,
+    epochs: Vec<EpochRow>,
+    test_curve: Vec<TestCurveRow>,
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, report: StepReport) -> Control {
+        (self.tick)(report.step, &|| report.to_string())
+    }
+
+    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
+        let network = &self.halt.network(model.frozen.as_ref());
+        let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
+        let spec = self.spec;
+        self.epochs.push(epoch_row(spec, report, validation.map(|score| (score.loss, score.accuracy))));
+        if let Some(points) = &self.parts.test {
+            self.test_curve.push(TestCurveRow {
+                experiment: spec.experiment.clone(),
+                arm: spec.arm.clone(),
+                point: spec.point(),
+                seed: spec.seed.0,
+                step: report.step,
+                test_accuracy: score(network, points)?.accuracy,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn evaluations(spec: &TrainingSpec, parts: &Parts, model: &Model) -> Result<Vec<EvaluationRow>> {
+    let row = |split: &str, metric: &str, value: f64, n: usize| EvaluationRow::of(spec, split, metric, value, n);
+    let mut rows = Vec::new();
+    let splits =
+        [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
+    for (name, points) in splits {
+        let Some(points) = points else { continue };
+        let Score { accuracy, loss, points } = score(model.frozen.as_ref(), points)?;
+        rows.extend([row(name, "accuracy", accuracy, points), row(name, "mean_squared_error", loss, points)]);
+    }
+    Ok(rows)
+}
+
+fn predictions(spec: &TrainingSpec, split: &Split, model: &Model, device: &Device) -> Result<Vec<PredictionRow>> {
+    let board = &spec.board;
+    let all: Vec<usize> = (0..board.points()).collect();
+    let outputs = outputs(model.frozen.as_ref(), &board.select(&all, device)?.inputs)?;
+    let mut splits = vec!["unused"; board.points()];
+    split.train.iter().for_each(|point| splits[*point] = "train");
+    split.test.iter().for_each(|point| splits[*point] = "test");
+    Ok(all
+        .into_iter()
+        .zip(outputs)
+        .map(|(point, output)| {
+            let (row, column) = board.place(point);
+            let (label, prediction) = (board.label(point), class(output));
+            PredictionRow { row, column, split: splits[point].into(), label, output, prediction }
+        })
+        .collect())
+}
+
+/// SHA-256 of coordinates, labels and split.
+pub fn data_hash(board: &Board, split: &Split) -> String {
+    let mut bytes = Vec::new();
+    for (name, points) in [("train", &split.train), ("test", &split.test)] {
+        bytes.extend_from_slice(name.as_bytes());
+        for &point in points {
+            let (row, column) = board.place(point);
+            bytes.extend(board.coordinate(row).to_le_bytes());
+            bytes.extend(board.coordinate(column).to_le_bytes());
+            bytes.push(board.label(point));
+        }
+    }
+    files::sha256(&bytes)
+}
