@@ -376,17 +376,29 @@ fn the_plan_of_the_quick_profile() {
 
 #[test]
 fn the_plan_of_a_small_setting() {
-    let setting =
-        ["--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64"];
+    let setting = [
+        "--models",
+        "hannet",
+        "--recipe",
+        "tuned",
+        "--learning-rates",
+        "0.01",
+        "--seeds",
+        "1",
+        "--width",
+        "64",
+        "--jobs",
+        "2",
+    ];
     let assert = Sandbox::new().run(&[&["plan", "checkerboard"][..], &setting].concat()).success();
     let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
     // The hash at the end of a directory changes with the version of the program.
     let lines = text.lines().map(|line| line.rsplit_once("-seed100-").map_or(line, |(start, _)| start));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
     Checkerboard generalization: A HanNet of 3,032 parameters generalizes to unseen points of a checkerboard where dense networks do not.
-    2 runs, profile quick
-    hannet    20 x 64   tuned-lr0.01-selection       seed 100   5000 iterations  runs/checkerboard/hannet/tuned-lr0.01-selection
-    hannet    20 x 64   tuned-lr0.01-full            seed 100  40000 iterations  runs/checkerboard/hannet/tuned-lr0.01-full
+    2 runs, 0 of them finished, profile quick; about 2 s left on 2 at a time
+    hannet   20 x 64 tuned-lr0.01-selection seed 100 5000 iterations                   runs/checkerboard/hannet/tuned-lr0.01-selection
+    hannet   20 x 64 tuned-lr0.01-full      seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-full
     ");
 }
 
