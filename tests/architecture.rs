@@ -58,50 +58,80 @@ fn modules() -> BTreeMap<Vec<String>, String> {
         let text = fs::read_to_string(&file).expect("a source file");
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-        (path, lines.map(|line| format!("{line}\n")).collect())
+        (path, format!("\n{}", lines.map(|line| format!("{line}\n")).collect::<String>()))
     };
     let mut modules: BTreeMap<Vec<String>, String> = files.map(module).collect();
     modules.retain(|path, _| !["lib", "main"].contains(&path[0].as_str()));
     modules
 }
 
-/// Paths that a file names after `crate::` or `super::`, as far as they are modules.
-fn used(path: &[String], code: &str, modules: &BTreeMap<Vec<String>, String>) -> BTreeSet<Vec<String>> {
-    let mut found = BTreeSet::new();
-    for (mark, base) in [("crate::", Vec::new()), ("super::", parent(path, modules))] {
-        for (place, _) in code.match_indices(mark) {
-            let before = &code[..place];
-            if mark == "super::" && before.ends_with("super::") {
-                continue;
-            }
-            let mut after = &code[place + mark.len()..];
-            let mut module = base.clone();
-            while let Some(rest) = after.strip_prefix("super::") {
-                module.pop();
-                after = rest;
-            }
-            for name in after.split("::") {
-                let word: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                module.push(word.clone());
-                if !modules.keys().any(|known| known.starts_with(&module)) {
-                    module.pop();
-                    break;
-                }
-                if word.len() != name.len() {
-                    break;
-                }
-            }
-            if !module.is_empty() {
-                found.insert(module);
-            }
+/// The paths of a `use` tree: `a::{b, c::{d, e as f}}` is a::b, a::c::d and a::c::e.
+fn expanded(tree: &str) -> Vec<String> {
+    let Some((before, inner)) = tree.split_once('{') else { return vec![tree.to_string()] };
+    let inner = inner.strip_suffix('}').unwrap_or(inner);
+    let (mut parts, mut depth, mut part) = (Vec::new(), 0, String::new());
+    for c in inner.chars().chain([',']) {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        if c == ',' && depth == 0 {
+            parts.extend(expanded(&part).into_iter().map(|rest| format!("{before}{rest}")));
+            part.clear();
+        } else {
+            part.push(c);
+        }
+    }
+    parts
+}
+
+/// Every path after a keyword such as `use `, with the name under which it is known then.
+fn paths(code: &str, keyword: &str) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    for (place, _) in code.match_indices(keyword) {
+        let statement = code[place + keyword.len()..].split(';').next().unwrap_or_default();
+        for path in expanded(&statement.split_whitespace().collect::<Vec<_>>().join(" ").replace(", ", ",")) {
+            let (path, name) = path.split_once(" as ").map_or((path.as_str(), None), |(p, n)| (p, Some(n.to_string())));
+            let parts: Vec<String> = path.split("::").map(|part| part.trim().to_string()).collect();
+            let name = name.or_else(|| parts.last().cloned()).unwrap_or_default();
+            found.push((parts, name));
         }
     }
     found
 }
 
-/// The module that `super` is for a file.
-fn parent(path: &[String], _modules: &BTreeMap<Vec<String>, String>) -> Vec<String> {
-    path[..path.len() - 1].to_vec()
+/// The file that a path leads to from a module, through what modules re-export.
+fn resolved(from: &[String], path: &[String], modules: &BTreeMap<Vec<String>, String>, depth: usize) -> Vec<String> {
+    let mut module = from.to_vec();
+    let mut rest = path;
+    while let Some((first, after)) = rest.split_first() {
+        match first.as_str() {
+            "crate" => module.clear(),
+            "self" => {}
+            "super" => drop(module.pop()),
+            name => {
+                module.push(name.to_string());
+                if !modules.keys().any(|known| known.starts_with(&module)) {
+                    module.pop();
+                    break;
+                }
+            }
+        }
+        rest = after;
+    }
+    let Some((item, after)) = rest.split_first().filter(|_| depth < 6) else { return module };
+    let exported = modules.get(&module).map(|code| paths(code, "pub use ")).unwrap_or_default();
+    let found = exported.into_iter().find(|(_, name)| name == item);
+    found.map_or(module.clone(), |(path, _)| resolved(&module, &[&path, after].concat(), modules, depth + 1))
+}
+
+/// The files that a file uses: in `use` statements, and in paths that begin with `crate::`.
+fn used(path: &[String], code: &str, modules: &BTreeMap<Vec<String>, String>) -> BTreeSet<Vec<String>> {
+    let imports = paths(code, "\nuse ").into_iter().map(|(parts, _)| parts);
+    let inline = code.match_indices("crate::").map(|(place, _)| {
+        let word = |c: &char| c.is_alphanumeric() || *c == '_' || *c == ':';
+        let path: String = code[place..].chars().take_while(word).collect();
+        path.split("::").map(str::to_string).collect()
+    });
+    let all = imports.chain(inline).filter(|parts: &Vec<String>| ["crate", "super"].contains(&parts[0].as_str()));
+    all.map(|parts| resolved(path, &parts, modules, 0)).filter(|module| !module.is_empty()).collect()
 }
 
 fn text(path: &[String]) -> String {
