@@ -101,12 +101,8 @@ fn check(row: &GridRow, first: &GridRow) -> Result<()> {
     ensure!(side == first.side, "{what}: side is {side}, that of the first row {}", first.side);
     ensure!(!row.attempts.is_empty(), "{what}: no network");
     let names = |row: &GridRow| row.attempts.iter().map(|attempt| attempt.label.clone()).collect::<Vec<String>>();
-    ensure!(
-        names(row) == names(first),
-        "{what}: its networks are {:?}, the first row's {:?}",
-        names(row),
-        names(first)
-    );
+    let (own, others) = (names(row), names(first));
+    ensure!(own == others, "{what}: its networks are {own:?}, the first row's {others:?}");
     let fits = |what: &str, pixels: &[f32]| {
         ensure!(pixels.len() == side * side, "{what}: {} pixels for {side} x {side}", pixels.len());
         let outside = pixels.iter().find(|pixel| !(-1e-4..=1.0 + 1e-4).contains(*pixel));

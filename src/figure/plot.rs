@@ -132,16 +132,10 @@ impl Line {
             }
             Layer::Lines => {}
             Layer::Marks => {
-                let marks = all(&self.marks);
-                let draw = |canvas: &mut Canvas| marks.iter().for_each(|at| self.mark.draw(canvas, *at, style));
-                draw(canvas);
+                all(&self.marks).into_iter().for_each(|point| self.mark.draw(canvas, point, style));
                 if let [only] = self.band.as_slice() {
                     let (top, bottom) = ends(only);
                     whisker(canvas, top, bottom, style.color);
-                    // An open mark stays open.
-                    if style.fill == Fill::Open {
-                        draw(canvas);
-                    }
                 }
             }
         }

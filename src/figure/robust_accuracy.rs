@@ -88,14 +88,15 @@ pub fn robust_accuracy(title: &str, panels: &[RobustnessPanel]) -> Result<Image>
     };
     let plot = |(panel, sizes): (&RobustnessPanel, &Vec<f64>)| {
         once(&panel.title, panel.series.iter().map(|series| (&series.arm, series.role)))?;
-        let (label, x) = (panel.norm_label.clone() + note, size_axis(sizes, scale));
-        let y = Range::Known(percent_axis([0.0, 1.0].into_iter()));
-        let lines = lines(&panel.series, tints(panels));
-        let (x, y) = (
-            (Quantity::new(label, AxisScale::Linear), Range::Known(x)),
-            (Quantity::new(ACCURACY, AxisScale::Percent), y),
-        );
-        Ok(Plot { title: panel.title.clone(), x, y, lines, level: None })
+        let whole = Range::Known(percent_axis([0.0, 1.0].into_iter()));
+        let sizes = Range::Known(size_axis(sizes, scale));
+        Ok(Plot {
+            title: panel.title.clone(),
+            x: (Quantity::new(panel.norm_label.clone() + note, AxisScale::Linear), sizes),
+            y: (Quantity::new(ACCURACY, AxisScale::Percent), whole),
+            lines: lines(&panel.series, tints(panels)),
+            level: None,
+        })
     };
     let plots = panels.iter().zip(&shown).map(plot).collect::<Result<Vec<Plot>>>()?;
     Page { title, plots, notes: roles(panels), aligned: true, square: false }.draw()
@@ -171,9 +172,8 @@ fn shown_sizes(panel: &RobustnessPanel) -> Vec<f64> {
 
 /// Whether the areas below the certificates are tinted: nobody could tell apart more than two on top of each other.
 fn tints(panels: &[RobustnessPanel]) -> bool {
-    let certificates =
-        |panel: &RobustnessPanel| panel.series.iter().filter(|series| series.role == Role::Certificate).count();
-    panels.iter().all(|panel| certificates(panel) <= 2)
+    let proved = |panel: &RobustnessPanel| panel.series.iter().filter(|s| s.role == Role::Certificate).count();
+    panels.iter().all(|panel| proved(panel) <= 2)
 }
 
 fn crowded(sizes: &[f64]) -> bool {
