@@ -132,7 +132,7 @@ fn page(title: &str, rows: &[GridRow]) -> Result<Grid> {
         (shades, "darker to brighter; full colour: the largest change, Linf".to_owned()),
         (Sign::Frame(WRONG_INK, FRAME), "misclassified; answers with confidence in brackets".to_owned()),
     ];
-    Grid::new(Layout { title, size: (size, size), before, after: 0.0, above, below: BELOW, legend })
+    Grid::new(Layout { title, size: (size, size), before, above, below: BELOW, legend, ..Layout::default() })
 }
 
 /// The names of the networks, each over its two columns, and below them the names of the columns.

@@ -42,10 +42,10 @@ pub fn confusion_matrix(title: &str, names: &[&str], counts: &[Vec<usize>]) -> R
         title,
         size: (size, size),
         before: vec![60.0 + widest + GAP],
-        after: 0.0,
         above: vec![0.0],
         below: 132.0,
         legend: vec![entry(true, "right, in percent of the true class"), entry(false, "mistaken, likewise")],
+        ..Layout::default()
     })?;
     let ((left, top), canvas) = (grid.at(0, 0), &mut grid.canvas);
     Picture { side: classes, colors: cells.iter().map(color).collect() }.draw(canvas, (left, top), size);

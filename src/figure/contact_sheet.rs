@@ -50,8 +50,7 @@ pub fn contact_sheet(title: &str, side: usize, groups: &[&str], rows: &[SheetRow
     }
     let above = (0..rows.len()).map(|row| if row == 0 { HEAD } else { 0.0 }).collect();
     let size = whole_size(side, SIDE);
-    let mut grid =
-        Grid::new(Layout { title, size: (size, size), before, after: 0.0, above, below: GAP, legend: Vec::new() })?;
+    let mut grid = Grid::new(Layout { title, size: (size, size), before, above, below: GAP, ..Layout::default() })?;
     let mut column = 0;
     for (group, count) in groups.iter().zip(&columns) {
         let heading = Block::fit(group, *count as f64 * (size + GAP), 1, PANEL_TITLE)?;

@@ -57,10 +57,10 @@ pub fn decision_maps(title: &str, rows: &[Vec<DecisionPanel>]) -> Result<Image> 
         title,
         size: (size, size),
         before,
-        after: 0.0,
         above,
         below: BELOW,
         legend: entries(rows),
+        ..Layout::default()
     })?;
     for (row, panels) in rows.iter().enumerate() {
         for (column, (panel, head)) in panels.iter().zip(&heads[row]).enumerate() {

@@ -56,6 +56,7 @@ pub(super) fn whole_size(pixels: usize, wanted: f64) -> f64 {
 }
 
 /// What a page looks like.
+#[derive(Default)]
 pub(super) struct Layout<'a> {
     pub title: &'a str,
     /// Width and height of every plot or picture.

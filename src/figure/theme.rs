@@ -61,8 +61,7 @@ pub(super) fn diverging(value: f64) -> RGBColor {
     let steps = (DIVERGING.len() - 1) as f64;
     let place = (value.clamp(-1.0, 1.0) + 1.0) / 2.0 * steps;
     let below = (place.floor() as usize).min(DIVERGING.len() - 2);
-    let (from, to, part) = (rgb(DIVERGING[below]), rgb(DIVERGING[below + 1]), place - below as f64);
-    mixed(from, to, part)
+    mixed(rgb(DIVERGING[below]), rgb(DIVERGING[below + 1]), place - below as f64)
 }
 
 /// A colour on the way from one to another.
@@ -73,21 +72,16 @@ pub(super) fn mixed(from: RGBColor, to: RGBColor, part: f64) -> RGBColor {
 
 /// How a line is broken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stroke {
-    /// Not at all.
+pub(super) enum Stroke {
     Solid,
-    /// Into dashes.
     Dashed,
-    /// Into dots.
     Dotted,
 }
 
 /// Whether a mark is filled, or white inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fill {
-    /// In the colour of its line.
+pub(super) enum Fill {
     Filled,
-    /// White.
     Open,
 }
 
@@ -107,18 +101,14 @@ pub(super) const TICK: Type = Type { size: 32.0, color: SOFT_INK, embolden: 0.5 
 pub(super) const LEGEND: Type = Type { size: 34.0, color: INK, embolden: 0.5 };
 pub(super) const DIRECT: Type = Type { size: 31.0, color: INK, embolden: 0.8 };
 
-/// Shape of an arm's data points: the second way, besides colour, to tell arms apart.
+/// Shape of an arm's data points: the second way, besides colour, to tell arms apart. A diamond is a square on its corner,
+/// a wedge a triangle that points down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
-    /// A circle.
+pub(super) enum Marker {
     Disc,
-    /// A square on its side.
     Square,
-    /// A triangle that points up.
     Triangle,
-    /// A square on its corner.
     Diamond,
-    /// A triangle that points down.
     Wedge,
 }
 
@@ -126,11 +116,11 @@ impl Marker {
     /// Corners of the marker around (0, 0); sizes are matched by area, so no arm looks weightier than another.
     pub(super) fn outline(self, radius: f64) -> Vec<(f64, f64)> {
         let (corners, start, scale) = match self {
-            Marker::Disc => (48, 0.0, 1.0),
-            Marker::Square => (4, 0.125, 1.25),
-            Marker::Diamond => (4, 0.0, 1.25),
-            Marker::Triangle => (3, -0.25, 1.45),
-            Marker::Wedge => (3, 0.25, 1.45),
+            Disc => (48, 0.0, 1.0),
+            Square => (4, 0.125, 1.25),
+            Diamond => (4, 0.0, 1.25),
+            Triangle => (3, -0.25, 1.45),
+            Wedge => (3, 0.25, 1.45),
         };
         (0..corners)
             .map(|corner| {
@@ -143,12 +133,10 @@ impl Marker {
 
 /// How one arm, or one attack beside others, is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArmStyle {
-    /// Colour of its lines, bands and marks.
+pub(super) struct ArmStyle {
     pub color: RGBColor,
-    /// Shape of its marks.
     pub marker: Marker,
-    /// Whether they are filled: the first ones are, and colours that are alike may differ in this.
+    /// Whether marks are filled: the first ones are, and colours that are alike may differ in this.
     pub fill: Fill,
     /// How its lines are broken up, where that means nothing else.
     pub stroke: Stroke,
