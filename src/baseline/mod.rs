@@ -4,6 +4,8 @@
 //! rows are no argument of [`Baseline::fit`].
 
 mod ridge;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 use crate::data::table::Part;

@@ -77,3 +77,62 @@ pub fn predictions(network: &dyn Network, points: &Points) -> Result<Vec<f64>> {
     }
     Ok(predictions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Tensor};
+
+    /// Predicts the first feature, or all of them.
+    struct First(usize);
+
+    impl Network for First {
+        fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
+            xs.narrow(1, 0, self.0)
+        }
+    }
+
+    fn points(inputs: Vec<f32>, targets: Vec<f32>) -> Points {
+        let tensor = |values: Vec<f32>, columns| {
+            let rows = values.len() / columns;
+            Tensor::from_vec(values, (rows, columns), &Device::Cpu).expect("a tensor")
+        };
+        Points { inputs: tensor(inputs, 2), targets: tensor(targets, 1) }
+    }
+
+    #[test]
+    fn errors_are_in_both_units_and_batches_do_not_show() {
+        // More points than fit into one batch, each with an error of 1 or -1.
+        let count = 2 * CHUNK + 1;
+        let target = |at: usize| at as f32 / 100.0;
+        let error = |at: usize| if at.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let inputs = (0..count).flat_map(|at| [target(at) + error(at), 9.0]).collect();
+        let points = points(inputs, (0..count).map(target).collect());
+        let score = score(&First(1), &points, 4.0).expect("a score");
+        assert!((score.rmse - 1.0).abs() < 1e-6 && (score.rmse_in_units - 4.0).abs() < 4e-6, "{score:?}");
+        let variance = (count * count - 1) as f64 / 12.0 / 1e4;
+        assert!((score.r_squared.expect("targets vary") - (1.0 - 1.0 / variance)).abs() < 1e-6, "{score:?}");
+        assert_eq!(score.points, count);
+    }
+
+    #[test]
+    fn the_mean_explains_nothing_and_equal_targets_have_nothing_to_explain() {
+        let mean = Score::of(&[2.0, 2.0], &[1.0, 3.0], 1.0).expect("a score");
+        assert_eq!((mean.rmse, mean.r_squared), (1.0, Some(0.0)));
+        assert_eq!(Score::of(&[1.0; 3], &[0.1; 3], 1.0).expect("a score").r_squared, None);
+        assert!(Score::of(&[f64::NAN], &[1.0], 1.0).expect("a score").rmse.is_nan());
+        assert!(Score::of(&[], &[], 1.0).is_err());
+        assert!(Score::of(&[1.0], &[1.0, 2.0], 1.0).is_err());
+    }
+
+    #[test]
+    fn a_network_has_one_output() {
+        let told = score(&First(2), &points(vec![1.0, 2.0], vec![1.0]), 1.0).expect_err("two outputs").to_string();
+        assert!(told.contains("one output a point"), "{told}");
+        let none = Points {
+            inputs: Tensor::zeros((0, 2), DType::F32, &Device::Cpu).expect("a tensor"),
+            targets: Tensor::zeros((0, 1), DType::F32, &Device::Cpu).expect("a tensor"),
+        };
+        assert!(score(&First(1), &none, 1.0).is_err());
+    }
+}

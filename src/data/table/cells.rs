@@ -112,18 +112,18 @@ fn number(cell: &str, delimiter: u8) -> Result<f64> {
     ensure!(!is_missing(cell), "the value is missing; fill it in or remove the row");
     let Ok(value) = cell.parse::<f64>() else {
         let decimal_comma = delimiter != b',' && cell.contains(',');
-        bail!("{} is not a number{}", shown(cell), if decimal_comma { "; use a decimal point" } else { "" });
+        bail!("\"{}\" is not a number{}", shown(cell), if decimal_comma { "; use a decimal point" } else { "" });
     };
-    ensure!(value.is_finite(), "{} is not a finite number", shown(cell));
-    ensure!(value.abs() <= LARGEST, "{} is beyond {LARGEST:e}; rescale the column", shown(cell));
+    ensure!(value.is_finite(), "\"{}\" is not a finite number", shown(cell));
+    ensure!(value.abs() <= LARGEST, "\"{}\" is beyond {LARGEST:e}; rescale the column", shown(cell));
     Ok(value)
 }
 
-/// A cell in quotation marks, shortened, without control characters.
+/// A cell, shortened, without control characters.
 fn shown(cell: &str) -> String {
     match cell.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{:?}...", &cell[..end]),
-        None => format!("{cell:?}"),
+        Some((end, _)) => format!("{}...", cell[..end].escape_debug()),
+        None => cell.escape_debug().to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::files;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
-/// Bytes of the largest file that is read: a cell takes two at least, so its numbers fit into memory four times over.
+/// Bytes of the largest file that is read: a cell takes two at least, so the numbers take 1 GiB at most.
 const LIMIT: usize = 256 << 20;
 
 /// Reads a CSV file with or without a header; cells are separated by commas, semicolons or tabs.
