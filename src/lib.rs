@@ -20,6 +20,7 @@
 //! | [`nn`] | the layer, its kernels, and the other parts that candle lacks |
 //! | [`data`] | data sets, where they come from, and their splits |
 //! | [`model`] | HanNet, FCNet, ResNet; reading foreign weights |
+//! | [`baseline`] | other methods on tables of numbers |
 //! | [`train`] | the training loop, optimizers, schedules |
 //! | [`evaluate`] | scores |
 //! | [`config`] | experiment files, checked, expanded to runs |
@@ -48,6 +49,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod baseline;
 pub mod cli;
 pub mod console;
 pub mod data;

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("figure", &[]),
     ("nn", &["rng"]),
     ("data", &["rng"]),
+    ("baseline", &["data", "rng"]),
     ("model", &["nn", "rng"]),
     ("train", &["model", "data", "nn", "rng"]),
     ("evaluate", &["model", "data", "nn", "rng"]),

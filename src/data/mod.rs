@@ -5,6 +5,7 @@ pub mod checkerboard;
 pub mod images;
 pub mod source;
 pub mod split_file;
+pub mod table;
 
 use candle_core::{Result, Tensor};
 

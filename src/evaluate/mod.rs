@@ -6,3 +6,4 @@ pub mod certificate;
 pub mod classification;
 pub mod gradient;
 pub mod masking;
+pub mod regression;
