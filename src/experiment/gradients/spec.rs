@@ -1,9 +1,8 @@
 //! One measurement of a layer or a network.
 
-use crate::config::Spec;
-use crate::config::arms::names_problem;
-use crate::config::run::fit_problem;
 use crate::data::checkerboard::{Board, SplitSource};
+use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
+use crate::engine::settings::names_problem;
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
@@ -16,7 +15,6 @@ const DEEPEST: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeSpec {
-    /// The experiment's name.
     pub experiment: String,
     /// Which network or layer.
     pub arm: String,
@@ -24,11 +22,10 @@ pub struct ProbeSpec {
     pub seed: Seed,
     /// Kind of device, cpu or cuda.
     pub device: String,
-    /// What is measured.
     pub probe: Probe,
 }
 
-/// What is measured.
+/// What is measured. The depth of a network is the number of layers that its name on charts counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Probe {
@@ -38,29 +35,22 @@ pub enum Probe {
         layers: usize,
         /// Least width.
         narrowest: usize,
-        /// Largest width.
         widest: usize,
         /// Layers for every distance from a kink.
         kinks: usize,
     },
     /// The gradient's length at every layer of an untrained network on the checkerboard.
     Start {
-        /// The board.
         board: Board,
-        /// The network.
         model: ModelConfig,
-        /// Number of layers that its name on charts counts.
         depth: usize,
         /// Points of the board.
         samples: usize,
     },
-    /// Whether neighbouring points of the board have like gradients in an untrained network.
+    /// Whether neighbouring points of the board have like gradients in an untrained network, one without batch norm.
     Neighbours {
-        /// The board.
         board: Board,
-        /// The network, without batch norm.
         model: ModelConfig,
-        /// Number of layers that its name on charts counts.
         depth: usize,
         /// Pairs of points.
         pairs: usize,
@@ -69,9 +59,8 @@ pub enum Probe {
     Course(Box<Course>),
     /// The Lipschitz constant of the hidden layers of an untrained network, from below.
     Stretch {
-        /// The network, with as many inputs as it is wide.
+        /// It has as many inputs as it is wide.
         model: ModelConfig,
-        /// Number of layers that its name on charts counts.
         depth: usize,
         /// Pairs of points that are followed.
         pairs: usize,
@@ -107,27 +96,31 @@ pub struct Course {
     pub pairs: usize,
     /// Steps of each.
     pub steps: usize,
-    /// The board.
     pub board: Board,
-    /// How it is split.
     pub split: SplitSource,
-    /// The network.
     pub model: ModelConfig,
-    /// Its training.
     pub fit: FitConfig,
 }
 
-impl ProbeSpec {
-    /// Why the measurement cannot be made, if so; those of a checked experiment can.
-    pub fn problem(&self) -> Option<String> {
-        let names = names_problem("experiment and arm", &[&self.experiment, &self.arm]);
-        names.or_else(|| self.probe.problem())
-    }
-}
-
 impl Probe {
-    /// Why it cannot be measured, if so.
-    pub fn problem(&self) -> Option<String> {
+    fn model(&self) -> Option<&ModelConfig> {
+        match self {
+            Self::Layers { .. } | Self::Cost { .. } => None,
+            Self::Start { model, .. } | Self::Neighbours { model, .. } | Self::Stretch { model, .. } => Some(model),
+            Self::Course(course) => Some(&course.model),
+        }
+    }
+
+    fn board(&self) -> Option<&Board> {
+        match self {
+            Self::Layers { .. } | Self::Cost { .. } | Self::Stretch { .. } => None,
+            Self::Start { board, .. } | Self::Neighbours { board, .. } => Some(board),
+            Self::Course(course) => Some(&course.board),
+        }
+    }
+
+    /// Why it cannot be measured, whatever the network and the board, if so.
+    fn problem(&self) -> Option<String> {
         let at_least_one = |numbers: &[usize]| {
             numbers.contains(&0).then(|| "a measurement needs at least one of everything it counts".to_string())
         };
@@ -135,21 +128,15 @@ impl Probe {
             &Self::Layers { layers, narrowest, widest, kinks } => at_least_one(&[layers, narrowest, kinks])
                 .or_else(|| (narrowest > widest).then(|| format!("narrowest is {narrowest}, widest is {widest}"))),
             Self::Start { samples: 1, .. } => Some("a gradient needs 2 samples or more, batch norm a spread".into()),
-            Self::Start { board, model, samples, .. } => {
-                at_least_one(&[*samples]).or_else(|| board.problem()).or_else(|| model.problem())
-            }
-            Self::Neighbours { board, model, pairs, .. } => {
-                at_least_one(&[*pairs]).or_else(|| board.problem()).or_else(|| model.problem())
-            }
+            Self::Start { samples: count, .. }
+            | Self::Neighbours { pairs: count, .. }
+            | Self::Stretch { pairs: count, .. } => at_least_one(&[*count]),
             Self::Course(course) => course.problem(),
-            Self::Stretch { model, pairs, .. } => at_least_one(&[*pairs]).or_else(|| model.problem()),
-            Self::Cost { widths, batch, rounds, depths, depth_width } => at_least_one(widths)
-                .or_else(|| at_least_one(depths))
-                .or_else(|| {
-                    let deepest = depths.iter().find(|depth| **depth > DEEPEST)?;
-                    Some(format!("depth is {deepest}; use 1 to {DEEPEST}"))
-                })
-                .or_else(|| at_least_one(&[*batch, *rounds, *depth_width])),
+            Self::Cost { widths, batch, rounds, depths, depth_width } => {
+                let deepest = depths.iter().find(|depth| **depth > DEEPEST);
+                at_least_one(&[&widths[..], depths, &[*batch, *rounds, *depth_width]].concat())
+                    .or_else(|| Some(format!("depth is {}; use 1 to {DEEPEST}", deepest?)))
+            }
         }
     }
 }
@@ -161,26 +148,25 @@ impl Course {
     }
 
     fn problem(&self) -> Option<String> {
-        let ordered =
-            self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(|moment| (0.0..=1.0).contains(moment));
+        let fits = |moment: &f64| (0.0..=1.0).contains(moment);
+        let ordered = self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(fits);
         if self.moments.is_empty() || !ordered {
             return Some(format!("moments is {:?}; use growing parts of a training, from 0 to 1", self.moments));
         }
         if self.samples < 2 || self.points == 0 || self.pairs == 0 {
             return Some("course needs at least 2 samples (batch norm needs a spread), a point and a pair".into());
         }
-        self.board.problem().or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
+        fit_problem(&self.fit)
     }
 }
 
 impl Spec for ProbeSpec {
-    fn experiment(&self) -> &str {
-        &self.experiment
-    }
+    const REVISION: &'static str = "0.6.0";
+    const SCHEMA: u32 = 3;
+    const KEY: &'static str = "probe";
+    const SECONDS: f64 = 2e-8;
 
-    fn arm(&self) -> &str {
-        &self.arm
-    }
+    common_fields!();
 
     fn point(&self) -> String {
         match &self.probe {
@@ -193,16 +179,32 @@ impl Spec for ProbeSpec {
         }
     }
 
-    fn seed(&self) -> Seed {
-        self.seed
+    fn details(&self) -> Details {
+        let size = self.probe.model().map(ModelConfig::size);
+        let (learning_rate, work) = match &self.probe {
+            Probe::Layers { layers, .. } => (None, format!("{layers} layers")),
+            Probe::Start { samples, .. } => (None, format!("{samples} gradients")),
+            Probe::Neighbours { pairs, .. } => (None, format!("{pairs} pairs of gradients")),
+            Probe::Course(course) => (Some(course.fit.learning_rate), format!("{} iterations", course.fit.iterations)),
+            Probe::Stretch { pairs, steps, .. } => (None, format!("{pairs} x {steps} steps")),
+            Probe::Cost { rounds, .. } => (None, format!("{rounds} rounds")),
+        };
+        let (width, depth) = (size.map(|size| size.width), size.map(|size| size.depth));
+        Details { learning_rate, width, depth, work, ..Details::default() }
+    }
+
+    fn problem(&self) -> Option<String> {
+        names_problem("experiment and arm", &[&self.experiment, &self.arm])
+            .or_else(|| self.probe.problem())
+            .or_else(|| self.probe.board()?.problem())
+            .or_else(|| self.probe.model()?.problem())
     }
 
     fn steps(&self) -> usize {
         match &self.probe {
             Probe::Layers { layers, .. } => *layers,
-            Probe::Start { .. } | Probe::Neighbours { .. } => 1,
+            Probe::Start { .. } | Probe::Neighbours { .. } | Probe::Stretch { .. } => 1,
             Probe::Course(course) => course.fit.iterations,
-            Probe::Stretch { .. } => 1,
             Probe::Cost { rounds, .. } => *rounds,
         }
     }

@@ -1,10 +1,10 @@
 //! Parameters and wall-clock time of Han-layers beside dense ones.
 
-use super::Measured;
-use crate::experiment::scheduler::Tick;
+use super::Bench;
+use super::rows::CostRow;
+use crate::engine::rows::Sample;
+use crate::engine::runs::{Record, Tick};
 use crate::nn::{Activation, Dense, DenseStack, HanStack};
-use crate::record::gradients::{CostRow, Rows};
-use crate::record::statistics::Sample;
 use crate::rng::{Seed, Stream};
 use crate::train::Control;
 use anyhow::Result;
@@ -32,7 +32,8 @@ const SHORTEST: Duration = Duration::from_millis(4);
 
 /// Takes all times, one after the other in every round, so that a slow moment of the machine is shared by all; None if it
 /// was stopped.
-pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Measured>> {
+pub(super) fn measure(bench: &Bench<'_>, plan: &Plan<'_>, tick: &mut Tick<'_>) -> Result<Option<Record>> {
+    let device = bench.device;
     let mut subjects = Vec::new();
     let singles = plan.widths.iter().map(|width| (*width, 1));
     let timed = |depth: &usize| *depth == 1 && plan.widths.contains(&plan.width);
@@ -61,7 +62,7 @@ pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> 
         }
     }
     let headline = format!("{} layers and stacks, {} rounds", subjects.len(), plan.rounds);
-    Ok(Some(Measured { headline, parameters: 0, rows: Rows { cost: rows, ..Rows::default() } }))
+    Ok(Some(bench.record(0, headline).rows("cost.csv", &rows)?))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
