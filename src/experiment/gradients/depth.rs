@@ -1,7 +1,8 @@
 //! Accuracy against depth: which rate is chosen, and what it scores.
 
 use super::Findings;
-use super::plan::{Claims, layers_of};
+use super::plan::Claims;
+use super::spec::layers_of;
 use crate::engine::rows::{Candidate, EvaluationRow, Sample};
 use crate::engine::runs::FinishedRun;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};

@@ -1,7 +1,7 @@
 //! What the experiment file of the layer's own claims says, and the flags over it.
 
 use super::claim::{Limit, Part};
-use super::plan::{layers_of, resized};
+use super::spec::{layers_of, resized};
 use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Takes, choices, number};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};

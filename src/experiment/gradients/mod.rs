@@ -1,9 +1,9 @@
 //! The layer's own claims, measured: measurements of layers and networks, and trainings of networks of growing depth.
 
-mod charts;
 mod check;
 mod claim;
 mod depth;
+mod figures;
 mod file;
 mod measure;
 mod page;

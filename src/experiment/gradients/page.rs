@@ -1,9 +1,9 @@
 //! What is shown of the layer's claims.
 
 use super::Findings;
-use super::charts::{self, Results};
 use super::claim::{Extreme, Limit, Part};
 use super::depth::accuracies;
+use super::figures::{self, Results};
 use super::plan::Claims;
 use super::summary::{ClaimRow, claim_rows};
 use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
@@ -49,7 +49,7 @@ pub(super) fn of(claims: &Claims, findings: &Findings) -> Result<Page> {
     let results = Results { claims, findings, accuracies, costs };
     page.table(explanation(claims), depth(&results));
     page.verdicts = claims.file.expect.iter().map(|limit| judge(claims, &rows, limit)).collect();
-    charts::draw(&mut page, &results);
+    figures::draw(&mut page, &results);
     Ok(page)
 }
 

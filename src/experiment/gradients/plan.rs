@@ -2,10 +2,10 @@
 
 use super::claim::Part;
 use super::file::{ArmFile, ClaimsFile};
-use super::spec::{Course, Probe, ProbeSpec};
+use super::spec::{Course, Probe, ProbeSpec, layers_of, resized};
 use crate::data::checkerboard::Board;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
-use crate::model::{ModelConfig, Size};
+use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 
@@ -199,23 +199,4 @@ fn of_depths(arm: &ArmFile, width: usize, depths: &[usize]) -> impl Iterator<Ite
     let mut models: Vec<ModelConfig> = depths.iter().map(|depth| resized(&arm.model, width, *depth)).collect();
     models.dedup();
     models.into_iter()
-}
-
-/// A network of that width and number of layers.
-pub(super) fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelConfig {
-    let mut model = model.clone();
-    // One block at least.
-    let depth = (depth / layers_of_one(&model)).max(depth.min(1));
-    model.resize(Size { width, depth });
-    model
-}
-
-/// Number of layers of a network.
-pub(super) fn layers_of(model: &ModelConfig) -> usize {
-    model.size().depth * layers_of_one(model)
-}
-
-/// Every block of a ResNet has two layers.
-fn layers_of_one(model: &ModelConfig) -> usize {
-    if matches!(model, ModelConfig::Resnet(_)) { 2 } else { 1 }
 }

@@ -3,7 +3,7 @@
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::names_problem;
-use crate::model::ModelConfig;
+use crate::model::{ModelConfig, Size};
 use crate::rng::Seed;
 use crate::train::FitConfig;
 use serde::{Deserialize, Serialize};
@@ -221,4 +221,23 @@ impl Spec for ProbeSpec {
             Probe::Cost { .. } => usize::MAX,
         }
     }
+}
+
+/// A network of that width and number of layers.
+pub(super) fn resized(model: &ModelConfig, width: usize, depth: usize) -> ModelConfig {
+    let mut model = model.clone();
+    // One block at least.
+    let depth = (depth / layers_of_one(&model)).max(depth.min(1));
+    model.resize(Size { width, depth });
+    model
+}
+
+/// Number of layers of a network.
+pub(super) fn layers_of(model: &ModelConfig) -> usize {
+    model.size().depth * layers_of_one(model)
+}
+
+/// Every block of a ResNet has two layers.
+fn layers_of_one(model: &ModelConfig) -> usize {
+    if matches!(model, ModelConfig::Resnet(_)) { 2 } else { 1 }
 }

@@ -3,9 +3,10 @@
 use super::Findings;
 use super::claim::Part;
 use super::depth::Accuracies;
-use super::plan::{Claims, layers_of};
+use super::plan::Claims;
 use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 use super::spec::Probe;
+use super::spec::layers_of;
 use crate::engine::rows::Sample;
 use anyhow::Result;
 use serde::Serialize;

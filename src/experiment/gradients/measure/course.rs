@@ -10,7 +10,7 @@ use crate::engine::runs::{Ending, Record, RunOutcome, Tick, epoch_row};
 use crate::evaluate::accuracy::score;
 use crate::evaluate::gradient::{Ascent, Extent, RowFunction, extents};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS, data_hash};
-use crate::experiment::gradients::plan::layers_of;
+use crate::experiment::gradients::spec::layers_of;
 use crate::model::{Model, Network};
 use crate::nn::Mode;
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};

@@ -1,8 +1,8 @@
 //! Lipschitz constants, from below and from above.
 
 use super::{Results, line, medians, panel};
-use crate::experiment::gradients::plan::layers_of;
 use crate::experiment::gradients::rows::StretchRow;
+use crate::experiment::gradients::spec::layers_of;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
 use anyhow::{Result, ensure};
 

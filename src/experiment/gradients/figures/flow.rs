@@ -1,8 +1,8 @@
 //! Gradients from layer to layer.
 
 use super::{Results, layers, line, medians, panel};
-use crate::experiment::gradients::plan::layers_of;
 use crate::experiment::gradients::rows::FlowRow;
+use crate::experiment::gradients::spec::layers_of;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, line_panels};
 use crate::model::{Activation, DenseInit, FcNetConfig, ModelConfig};
 use anyhow::{Result, ensure};
