@@ -1,6 +1,7 @@
 //! What every experiment file has.
 
 use super::names::Named;
+use super::text::Heading;
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -57,30 +58,6 @@ pub struct Sweep {
 pub trait Arm: Named + Clone {
     /// Gives it another name, and adds to its label what tells it from its neighbours.
     fn rename(&mut self, name: String, addition: &str);
-}
-
-/// `[experiment]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Heading {
-    /// Names run directories, tables and charts.
-    pub name: String,
-    /// For charts and reports.
-    #[serde(default)]
-    pub title: String,
-    /// Where the paper has it.
-    #[serde(default)]
-    pub source: String,
-    /// The paper's claim in a sentence.
-    #[serde(default)]
-    pub claim: String,
-}
-
-impl Heading {
-    /// What charts and reports are headed with.
-    pub fn title(&self) -> String {
-        if self.title.is_empty() { self.name.clone() } else { self.title.clone() }
-    }
 }
 
 /// One number for several seeds.

@@ -23,6 +23,11 @@ pub fn known<T: Named>(items: &[T]) -> String {
     items.iter().map(Named::name).collect::<Vec<_>>().join(", ")
 }
 
+/// What a network or recipe is called on charts: its label, or else its name.
+pub fn labelled(label: &str, named: &impl Named) -> String {
+    if label.is_empty() { named.name().to_string() } else { label.to_string() }
+}
+
 /// Most bytes of a name. With all that is added to it, no part of a path comes near the 255 that file systems take.
 const LONGEST_NAME: usize = 100;
 

@@ -1,8 +1,7 @@
 //! The text of an experiment file: parsed, with every number finite, and in words that charts and tables can show.
 
-use super::file::Heading;
-use super::names::Named;
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 /// Most characters of a title: it stands in one or two lines above a chart.
 const LONGEST_TITLE: usize = 200;
@@ -38,6 +37,30 @@ pub(super) fn not_finite(key: &str, value: &toml::Value) -> Option<(String, f64)
     }
 }
 
+/// `[experiment]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heading {
+    /// Names run directories, tables and charts.
+    pub name: String,
+    /// For charts and reports.
+    #[serde(default)]
+    pub title: String,
+    /// Where the paper has it.
+    #[serde(default)]
+    pub source: String,
+    /// The paper's claim in a sentence.
+    #[serde(default)]
+    pub claim: String,
+}
+
+impl Heading {
+    /// What charts and reports are headed with.
+    pub fn title(&self) -> String {
+        if self.title.is_empty() { self.name.clone() } else { self.title.clone() }
+    }
+}
+
 impl Heading {
     /// Checks what charts and reports show.
     pub fn check(&self) -> Result<()> {
@@ -64,11 +87,6 @@ pub fn check_labels<'l>(
     let mut labels = labels.into_iter();
     labels
         .try_for_each(|(name, label)| check_text(experiment, &format!("label of {kind} {name}"), label, LONGEST_LABEL))
-}
-
-/// What a network or recipe is called on charts: its label, or else its name.
-pub fn labelled(label: &str, named: &impl Named) -> String {
-    if label.is_empty() { named.name().to_string() } else { label.to_string() }
 }
 
 fn check_text(experiment: &str, key: &str, text: &str, most: usize) -> Result<()> {

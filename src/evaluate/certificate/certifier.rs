@@ -1,6 +1,7 @@
 //! Certified radii of images.
 
-use super::rounding::{self, LayerError, Precision};
+use super::precision::Precision;
+use super::rounding::{self, LayerError};
 use super::spectral;
 use crate::model::{Layer, Network};
 use crate::nn::{Dense, Mode};

@@ -14,6 +14,7 @@
 //! rounding of the f32 program by [`rounding`]. Ties and NaN are never certified.
 
 mod certifier;
+mod precision;
 pub mod rounding;
 mod rounding_han;
 pub mod spectral;

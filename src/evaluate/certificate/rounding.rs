@@ -13,43 +13,11 @@
 //! (Higham 2002, Section 3.1). For a dense layer that makes relative = gamma ||W||_F and absolute = gamma ||b||; |.| and
 //! ReLU round nothing. What a Han-layer rounds is in `rounding_han`.
 
+pub use super::precision::Precision;
 use super::rounding_han;
 use crate::model::Layer;
 use crate::nn::{Activation, Dense};
 use candle_core::{DType, Result, Tensor, bail};
-
-/// What a program computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Single.
-    F32,
-    /// Double.
-    F64,
-}
-
-impl Precision {
-    /// Largest relative error of one operation, to nearest.
-    pub(super) fn unit(self) -> f64 {
-        match self {
-            Self::F32 => f64::from(f32::EPSILON) / 2.0,
-            Self::F64 => f64::EPSILON / 2.0,
-        }
-    }
-
-    /// Largest absolute error where numbers underflow, even if the machine flushes them to zero.
-    fn underflow(self) -> f64 {
-        match self {
-            Self::F32 => f64::from(f32::MIN_POSITIVE),
-            Self::F64 => f64::MIN_POSITIVE,
-        }
-    }
-
-    pub(super) fn gamma(self, operations: usize) -> f64 {
-        let errors = operations as f64 * self.unit();
-        // Beyond 1 the analysis says nothing, and an infinite bound certifies nothing.
-        if errors < 1.0 { errors / (1.0 - errors) } else { f64::INFINITY }
-    }
-}
 
 /// How a layer passes errors on and adds its own.
 #[derive(Debug, Clone, Copy)]

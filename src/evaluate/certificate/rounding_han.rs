@@ -23,7 +23,7 @@
 //! Together: relative = 2 pi (1 + nu) + 2 nu + gamma_2 (2 (1 + pi) (1 + nu) + 1), absolute = gamma_2 |b|. A simpler
 //! number has the same room for f32 and, nearly always, for f64; it is used wherever it is the larger one.
 
-use super::rounding::Precision;
+use super::precision::Precision;
 use crate::nn::HanLayer;
 use crate::nn::kernels::han::Stack;
 use candle_core::{DType, Result};

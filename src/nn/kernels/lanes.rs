@@ -1,11 +1,11 @@
 //! f32 and f64 behind one name: the few vector operations that the kernels need, over any instruction set of `pulp`.
 
-use super::gelu::Gelu;
+use super::normal::Normal;
 use candle_core::WithDType;
 use pulp::Simd;
 
 /// A scalar that the kernels compute with, and its vector type for an instruction set `S`.
-pub trait Element: WithDType + Default + Gelu {
+pub trait Element: WithDType + Default + Normal {
     /// A register of this scalar.
     type Lanes<S: Simd>: Copy;
 

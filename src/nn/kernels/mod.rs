@@ -19,6 +19,7 @@ pub mod layer_norm;
 pub mod loss;
 pub mod matmul;
 pub mod mixer;
+mod normal;
 pub mod optimizer;
 pub mod orthogonal;
 pub mod pieces;

@@ -2,7 +2,7 @@
 
 use super::super::layer::is_parameter;
 use super::super::pickle::{Id, Pickle, Value};
-use super::tensor::{Described, Kind};
+use super::described::{Described, Found, Kind};
 use anyhow::{Context, Result, ensure};
 use std::collections::{HashMap, HashSet};
 
@@ -12,9 +12,6 @@ const DEPTH: usize = 2;
 const MOST_AXES: usize = 8;
 /// Keys that a message lists.
 const SHOWN: usize = 12;
-
-/// The tensors of a dictionary, and the keys that lead to it.
-pub(super) type Found<'a> = (String, Vec<Described<'a>>);
 
 /// The content of a file.
 pub(super) struct Checkpoint<'p, 'a> {

@@ -3,6 +3,7 @@
 //! Both are a pickle whose tensors name their storages, and the bytes of the storages behind it.
 
 mod checkpoint;
+mod described;
 mod tensor;
 
 use super::content::Section;

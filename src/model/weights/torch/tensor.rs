@@ -1,49 +1,13 @@
 //! Tensors from the bytes of storages.
 
 use super::super::content::{Content, Section};
-use super::checkpoint::Found;
+use super::described::{Described, Found, Kind};
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 
 /// Tensors may share storages, as tied weights do, but may not repeat one without end.
 const SHARING: usize = 4;
-
-/// How the elements of a storage are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    /// None of what no weights are made of.
-    pub(super) dtype: Option<DType>,
-    pub(super) width: usize,
-}
-
-impl Kind {
-    pub(super) fn of(class: &str) -> Option<Self> {
-        let (dtype, width) = match class {
-            "FloatStorage" => (Some(DType::F32), 4),
-            "DoubleStorage" => (Some(DType::F64), 8),
-            "HalfStorage" => (Some(DType::F16), 2),
-            "BFloat16Storage" => (Some(DType::BF16), 2),
-            "ByteStorage" | "CharStorage" | "BoolStorage" | "QInt8Storage" | "QUInt8Storage" => (None, 1),
-            "ShortStorage" => (None, 2),
-            "IntStorage" | "QInt32Storage" => (None, 4),
-            "LongStorage" | "ComplexFloatStorage" => (None, 8),
-            "ComplexDoubleStorage" => (None, 16),
-            _ => return None,
-        };
-        Some(Self { dtype, width })
-    }
-}
-
-/// A tensor as a pickle describes it.
-pub(super) struct Described<'a> {
-    pub(super) name: &'a str,
-    pub(super) class: &'a str,
-    pub(super) storage: &'a str,
-    pub(super) offset: usize,
-    pub(super) dims: Vec<usize>,
-    pub(super) strides: Vec<usize>,
-}
 
 /// The tensors from their descriptions and the storages by name.
 ///
