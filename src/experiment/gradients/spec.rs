@@ -164,7 +164,7 @@ impl Spec for ProbeSpec {
     const REVISION: &'static str = "0.6.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "probe";
-    const SECONDS: f64 = 2e-8;
+    const SECONDS: f64 = 2e-9;
 
     common_fields!();
 
@@ -209,16 +209,26 @@ impl Spec for ProbeSpec {
         }
     }
 
+    /// In passes of a sample through a weight.
     fn cost(&self) -> usize {
+        let passes = |model: &ModelConfig, counts: &[usize]| {
+            counts.iter().fold(model.cost(), |passes, count| passes.saturating_mul(*count))
+        };
         match &self.probe {
-            Probe::Layers { layers, widest, .. } => layers.saturating_mul(widest * widest / 16),
-            Probe::Start { model, samples, .. } => model.cost().saturating_mul(*samples),
-            Probe::Neighbours { model, pairs, .. } => model.cost().saturating_mul(*pairs),
-            Probe::Course(course) => course.model.cost().saturating_mul(course.fit.iterations),
-            Probe::Stretch { model, pairs, steps, .. } => {
-                model.cost().saturating_mul(*pairs).saturating_mul(*steps) / 50
+            Probe::Layers { layers, widest, .. } => layers.saturating_mul(8 * widest * widest),
+            Probe::Start { model, samples: count, .. } | Probe::Neighbours { model, pairs: count, .. } => {
+                passes(model, &[*count])
             }
-            Probe::Cost { .. } => usize::MAX,
+            Probe::Course(course) => passes(&course.model, &[course.fit.iterations, course.fit.batch_size / 2]),
+            Probe::Stretch { model, pairs, steps, .. } => passes(model, &[*pairs, *steps]),
+            Probe::Cost { widths, batch, rounds, depths, depth_width } => {
+                // No time is taken of less than some milliseconds.
+                let least = 16_000_000;
+                let of_size = |(width, depth): (usize, usize)| least + batch.saturating_mul(depth * width * width / 2);
+                let sizes =
+                    widths.iter().map(|width| (*width, 1)).chain(depths.iter().map(|depth| (*depth_width, *depth)));
+                rounds.saturating_mul(sizes.map(of_size).fold(0, usize::saturating_add))
+            }
         }
     }
 }
