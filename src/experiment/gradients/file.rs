@@ -1,7 +1,7 @@
 //! What the experiment file of the layer's own claims says, and the flags over it.
 
 use super::claim::{Limit, Part};
-use super::spec::{layers_of, resized};
+use super::spec::{Layers, layers_of, resized};
 use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Takes, choices, number};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};
@@ -24,7 +24,7 @@ pub struct ClaimsFile {
     pub experiment: Heading,
     /// The data of every training.
     pub data: DataFile,
-    pub jacobian: JacobianFile,
+    pub jacobian: Layers,
     pub norms: NormsFile,
     pub course: CourseFile,
     pub depth: DepthFile,
@@ -38,18 +38,6 @@ pub struct ClaimsFile {
 
 fn every_part() -> Vec<Part> {
     <Part as clap::ValueEnum>::value_variants().to_vec()
-}
-
-/// `[jacobian]`: random layers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JacobianFile {
-    pub layers: usize,
-    /// Least width of one.
-    pub narrowest: usize,
-    pub widest: usize,
-    /// Layers for every distance from a kink.
-    pub kinks: usize,
 }
 
 /// `[norms]`: gradients from layer to layer, at the start.
@@ -92,21 +80,16 @@ pub struct DepthFile {
     pub input_noise: f64,
 }
 
-/// `[cost]`: parameters and time.
+/// `[cost]`: parameters and time; see [`Cost`](super::spec::Cost).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CostFile {
-    /// Widths of a single layer.
     pub widths: Vec<usize>,
-    /// Samples of a pass.
     pub batch: usize,
-    /// How often each time is taken.
     pub rounds: usize,
     /// Least width of those that exponents are fitted to.
     pub fitted_from: usize,
-    /// Depths of stacks.
     pub depths: Vec<usize>,
-    /// Their width.
     pub depth_width: usize,
 }
 
@@ -226,7 +209,7 @@ impl ClaimsFile {
     /// All that is measured, but for parts, repetitions and seeds.
     fn measurements(&self) -> impl PartialEq {
         let arms = self.arm.iter().map(|arm| (arm.deepest, arm.learning_rates.clone()));
-        let counts = (self.jacobian.clone(), self.norms.clone(), self.course.clone(), self.depth.clone());
+        let counts = (self.jacobian, self.norms.clone(), self.course.clone(), self.depth.clone());
         (counts, self.cost.clone(), self.lipschitz.clone(), arms.collect::<Vec<_>>())
     }
 }

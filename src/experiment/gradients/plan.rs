@@ -2,7 +2,7 @@
 
 use super::claim::Part;
 use super::file::{ArmFile, ClaimsFile};
-use super::spec::{Course, Probe, ProbeSpec, layers_of, resized};
+use super::spec::{Cost, Course, Probe, ProbeSpec, layers_of, resized};
 use crate::data::checkerboard::Board;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
 use crate::model::ModelConfig;
@@ -64,7 +64,7 @@ impl Claims {
             runs.timings.push(alone("layer-cost", self.cost()));
         }
         if wants(Part::Jacobian) {
-            runs.probes.push(alone("layer-han", self.layers()));
+            runs.probes.push(alone("layer-han", Probe::Layers(file.jacobian)));
         }
         for arm in &file.arm {
             let mut probes = Vec::new();
@@ -73,15 +73,21 @@ impl Claims {
             }
             let takes_part = |part: Part| wants(part) && arm.parts.contains(&part);
             if takes_part(Part::Norms) {
-                probes.extend(of_depths(arm, file.norms.width, &file.norms.depths).map(|model| self.start(model)));
+                let samples = file.norms.samples;
+                let start = |model| Probe::Start { board: self.board(), depth: layers_of(&model), model, samples };
+                probes.extend(of_depths(arm, file.norms.width, &file.norms.depths).map(start));
             }
             if takes_part(Part::Lipschitz) {
-                let models = of_depths(arm, file.lipschitz.width, &file.lipschitz.depths);
-                probes.extend(models.map(|model| self.stretch(model)));
+                let (pairs, steps) = (file.lipschitz.pairs, file.lipschitz.steps);
+                let stretch = |model| Probe::Stretch { depth: layers_of(&model), model, pairs, steps };
+                probes.extend(of_depths(arm, file.lipschitz.width, &file.lipschitz.depths).map(stretch));
             }
             if takes_part(Part::Depth) {
                 if !matches!(arm.model, ModelConfig::Resnet(_)) {
-                    probes.extend(self.trained(arm).map(|model| self.neighbours(model)));
+                    let pairs = file.course.points;
+                    let neighbours =
+                        |model| Probe::Neighbours { board: self.board(), depth: layers_of(&model), model, pairs };
+                    probes.extend(self.trained(arm).map(neighbours));
                 }
                 runs.selections.extend(self.selections(arm, device));
             }
@@ -96,34 +102,10 @@ impl Claims {
         (self.file.first_seed..self.file.first_seed + count as u64).map(Seed)
     }
 
-    fn layers(&self) -> Probe {
-        let file = &self.file.jacobian;
-        Probe::Layers { layers: file.layers, narrowest: file.narrowest, widest: file.widest, kinks: file.kinks }
-    }
-
     fn cost(&self) -> Probe {
         let file = self.file.cost.clone();
-        Probe::Cost {
-            widths: file.widths,
-            batch: file.batch,
-            rounds: file.rounds,
-            depths: file.depths,
-            depth_width: file.depth_width,
-        }
-    }
-
-    fn start(&self, model: ModelConfig) -> Probe {
-        let (depth, samples) = (layers_of(&model), self.file.norms.samples);
-        Probe::Start { board: self.board(), model, depth, samples }
-    }
-
-    fn neighbours(&self, model: ModelConfig) -> Probe {
-        Probe::Neighbours { board: self.board(), depth: layers_of(&model), model, pairs: self.file.course.points }
-    }
-
-    fn stretch(&self, model: ModelConfig) -> Probe {
-        let file = &self.file.lipschitz;
-        Probe::Stretch { depth: layers_of(&model), model, pairs: file.pairs, steps: file.steps }
+        let (widths, batch, rounds) = (file.widths, file.batch, file.rounds);
+        Probe::Cost(Cost { widths, batch, rounds, depths: file.depths, depth_width: file.depth_width })
     }
 
     fn course(&self, arm: &ArmFile) -> Probe {

@@ -30,15 +30,7 @@ pub struct ProbeSpec {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Probe {
     /// Jacobians of random Han-layers, and of Han-layers near a kink.
-    Layers {
-        /// Number of random layers.
-        layers: usize,
-        /// Least width.
-        narrowest: usize,
-        widest: usize,
-        /// Layers for every distance from a kink.
-        kinks: usize,
-    },
+    Layers(Layers),
     /// The gradient's length at every layer of an untrained network on the checkerboard.
     Start {
         board: Board,
@@ -68,18 +60,35 @@ pub enum Probe {
         steps: usize,
     },
     /// Time and parameters of single layers, and the time of stacks.
-    Cost {
-        /// Widths of a single layer.
-        widths: Vec<usize>,
-        /// Samples of a pass.
-        batch: usize,
-        /// How often each time is taken.
-        rounds: usize,
-        /// Depths of stacks.
-        depths: Vec<usize>,
-        /// Their width.
-        depth_width: usize,
-    },
+    Cost(Cost),
+}
+
+/// Random layers; also `[jacobian]` of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layers {
+    pub layers: usize,
+    /// Least width.
+    pub narrowest: usize,
+    pub widest: usize,
+    /// Layers for every distance from a kink.
+    pub kinks: usize,
+}
+
+/// What is timed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Widths of a single layer.
+    pub widths: Vec<usize>,
+    /// Samples of a pass.
+    pub batch: usize,
+    /// How often each time is taken.
+    pub rounds: usize,
+    /// Depths of stacks.
+    pub depths: Vec<usize>,
+    /// Their width.
+    pub depth_width: usize,
 }
 
 /// A network through a training on the checkerboard.
@@ -105,7 +114,7 @@ pub struct Course {
 impl Probe {
     fn model(&self) -> Option<&ModelConfig> {
         match self {
-            Self::Layers { .. } | Self::Cost { .. } => None,
+            Self::Layers(_) | Self::Cost(_) => None,
             Self::Start { model, .. } | Self::Neighbours { model, .. } | Self::Stretch { model, .. } => Some(model),
             Self::Course(course) => Some(&course.model),
         }
@@ -113,7 +122,7 @@ impl Probe {
 
     fn board(&self) -> Option<&Board> {
         match self {
-            Self::Layers { .. } | Self::Cost { .. } | Self::Stretch { .. } => None,
+            Self::Layers(_) | Self::Cost(_) | Self::Stretch { .. } => None,
             Self::Start { board, .. } | Self::Neighbours { board, .. } => Some(board),
             Self::Course(course) => Some(&course.board),
         }
@@ -125,14 +134,14 @@ impl Probe {
             numbers.contains(&0).then(|| "a measurement needs at least one of everything it counts".to_string())
         };
         match self {
-            &Self::Layers { layers, narrowest, widest, kinks } => at_least_one(&[layers, narrowest, kinks])
+            &Self::Layers(Layers { layers, narrowest, widest, kinks }) => at_least_one(&[layers, narrowest, kinks])
                 .or_else(|| (narrowest > widest).then(|| format!("narrowest is {narrowest}, widest is {widest}"))),
             Self::Start { samples: 1, .. } => Some("a gradient needs 2 samples or more, batch norm a spread".into()),
             Self::Start { samples: count, .. }
             | Self::Neighbours { pairs: count, .. }
             | Self::Stretch { pairs: count, .. } => at_least_one(&[*count]),
             Self::Course(course) => course.problem(),
-            Self::Cost { widths, batch, rounds, depths, depth_width } => {
+            Self::Cost(Cost { widths, batch, rounds, depths, depth_width }) => {
                 let deepest = depths.iter().find(|depth| **depth > DEEPEST);
                 at_least_one(&[&widths[..], depths, &[*batch, *rounds, *depth_width]].concat())
                     .or_else(|| Some(format!("depth is {}; use 1 to {DEEPEST}", deepest?)))
@@ -170,24 +179,24 @@ impl Spec for ProbeSpec {
 
     fn point(&self) -> String {
         match &self.probe {
-            Probe::Layers { .. } => "layers".into(),
+            Probe::Layers(_) => "layers".into(),
             Probe::Start { depth, .. } => format!("start-depth{depth}"),
             Probe::Neighbours { depth, .. } => format!("neighbours-depth{depth}"),
             Probe::Course(_) => "course".into(),
             Probe::Stretch { depth, .. } => format!("stretch-depth{depth}"),
-            Probe::Cost { .. } => "cost".into(),
+            Probe::Cost(_) => "cost".into(),
         }
     }
 
     fn details(&self) -> Details {
         let size = self.probe.model().map(ModelConfig::size);
         let (learning_rate, work) = match &self.probe {
-            Probe::Layers { layers, .. } => (None, format!("{layers} layers")),
+            Probe::Layers(file) => (None, format!("{} layers", file.layers)),
             Probe::Start { samples, .. } => (None, format!("{samples} gradients")),
             Probe::Neighbours { pairs, .. } => (None, format!("{pairs} pairs of gradients")),
             Probe::Course(course) => (Some(course.fit.learning_rate), format!("{} iterations", course.fit.iterations)),
             Probe::Stretch { pairs, steps, .. } => (None, format!("{pairs} x {steps} steps")),
-            Probe::Cost { rounds, .. } => (None, format!("{rounds} rounds")),
+            Probe::Cost(file) => (None, format!("{} rounds", file.rounds)),
         };
         let (width, depth) = (size.map(|size| size.width), size.map(|size| size.depth));
         Details { learning_rate, width, depth, work, ..Details::default() }
@@ -202,10 +211,10 @@ impl Spec for ProbeSpec {
 
     fn steps(&self) -> usize {
         match &self.probe {
-            Probe::Layers { layers, .. } => *layers,
+            Probe::Layers(file) => file.layers,
             Probe::Start { .. } | Probe::Neighbours { .. } | Probe::Stretch { .. } => 1,
             Probe::Course(course) => course.fit.iterations,
-            Probe::Cost { rounds, .. } => *rounds,
+            Probe::Cost(file) => file.rounds,
         }
     }
 
@@ -215,13 +224,13 @@ impl Spec for ProbeSpec {
             counts.iter().fold(model.cost(), |passes, count| passes.saturating_mul(*count))
         };
         match &self.probe {
-            Probe::Layers { layers, widest, .. } => layers.saturating_mul(8 * widest * widest),
+            Probe::Layers(file) => file.layers.saturating_mul(8 * file.widest * file.widest),
             Probe::Start { model, samples: count, .. } | Probe::Neighbours { model, pairs: count, .. } => {
                 passes(model, &[*count])
             }
             Probe::Course(course) => passes(&course.model, &[course.fit.iterations, course.fit.batch_size / 2]),
             Probe::Stretch { model, pairs, steps, .. } => passes(model, &[*pairs, *steps]),
-            Probe::Cost { widths, batch, rounds, depths, depth_width } => {
+            Probe::Cost(Cost { widths, batch, rounds, depths, depth_width }) => {
                 // No time is taken of less than some milliseconds.
                 let least = 16_000_000;
                 let of_size = |(width, depth): (usize, usize)| least + batch.saturating_mul(depth * width * width / 2);

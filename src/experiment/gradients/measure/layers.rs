@@ -1,7 +1,7 @@
 //! Jacobians of random Han-layers, and of layers at and near a kink.
 
-use super::Bench;
 use super::rows::JacobianRow;
+use super::{Bench, Layers};
 use crate::engine::runs::{Record, Tick};
 use crate::evaluate::gradient::{KinkedLayer, RandomLayer};
 use crate::train::Control;
@@ -15,21 +15,15 @@ const NEAREST: i32 = -36;
 const NEAREST_SINGLE: i32 = -9;
 
 /// Measures; None if it was stopped.
-pub(super) fn measure(
-    bench: &Bench<'_>,
-    layers: usize,
-    [narrowest, widest]: [usize; 2],
-    kinks: usize,
-    tick: &mut Tick<'_>,
-) -> Result<Option<Record>> {
+pub(super) fn measure(bench: &Bench<'_>, plan: &Layers, tick: &mut Tick<'_>) -> Result<Option<Record>> {
     let (seed, device) = (bench.spec.seed, bench.device);
     let precisions = [DType::F64, DType::F32];
     let headline = |[double, single]: [f64; 2]| format!("largest deviation {double:.1e} in f64, {single:.1e} in f32");
     let mut rows = Vec::new();
     let mut worst = [0.0; 2];
     let mut stream = seed.stream("jacobian/layers");
-    for place in 0..layers {
-        let layer = RandomLayer::draw(narrowest, widest, &mut stream);
+    for place in 0..plan.layers {
+        let layer = RandomLayer::draw(plan.narrowest, plan.widest, &mut stream);
         for (dtype, worst) in precisions.into_iter().zip(&mut worst) {
             let deviation = layer.deviation(dtype, device)?;
             *worst = f64::max(*worst, deviation);
@@ -45,7 +39,7 @@ pub(super) fn measure(
     let values = powers.flat_map(|power| [-(2f64.powi(power)), 2f64.powi(power)]).chain([0.0]);
     for value in values {
         bench.halt.check()?;
-        for place in 0..kinks {
+        for place in 0..plan.kinks {
             let layer = KinkedLayer::draw(value, &mut stream);
             for dtype in precisions {
                 if dtype == DType::F32 && value != 0.0 && value.abs() < 2f64.powi(NEAREST_SINGLE) {

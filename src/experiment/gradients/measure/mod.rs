@@ -6,7 +6,7 @@ mod layers;
 mod start;
 
 use super::rows;
-use super::spec::{Course, Probe, ProbeSpec};
+use super::spec::{Cost, Course, Layers, Probe, ProbeSpec};
 use crate::data::Points;
 use crate::data::checkerboard::Board;
 use crate::engine::runs::{Ending, Halt, Record, Runner, Started, Tick, start};
@@ -27,9 +27,7 @@ impl Runner for Prober {
     fn run(&self, spec: &ProbeSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
         let bench = Bench { spec, device, halt, started: start() };
         match &spec.probe {
-            &Probe::Layers { layers, narrowest, widest, kinks } => {
-                layers::measure(&bench, layers, [narrowest, widest], kinks, tick)
-            }
+            Probe::Layers(layers) => layers::measure(&bench, layers, tick),
             Probe::Start { board, model, depth, samples } => {
                 start::flow(&bench, board, model, *depth, *samples).map(Some)
             }
@@ -40,10 +38,7 @@ impl Runner for Prober {
             &Probe::Stretch { ref model, depth, pairs, steps } => {
                 start::stretch(&bench, model, depth, Ascent { pairs, steps }).map(Some)
             }
-            Probe::Cost { widths, batch, rounds, depths, depth_width } => {
-                let plan = cost::Plan { widths, batch: *batch, rounds: *rounds, depths, width: *depth_width };
-                cost::measure(&bench, &plan, tick)
-            }
+            Probe::Cost(cost) => cost::measure(&bench, cost, tick),
         }
     }
 }
