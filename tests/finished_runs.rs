@@ -68,6 +68,7 @@ fn directories(out: &Path) -> Vec<PathBuf> {
         .flat_map(below)
         .filter(|path| path.is_dir())
         .flat_map(below)
+        .filter(|path| path.is_dir())
         .collect();
     runs.sort();
     runs
@@ -276,8 +277,11 @@ fn a_lock_that_is_a_link_is_refused_and_its_target_left_alone() {
 #[test]
 fn two_commands_on_one_directory_share_the_work() {
     let (alone, shared) = (Sandbox::new(), Sandbox::new());
-    let command = [CHECKERBOARD, &["--seeds", "4", "--iterations", "200"]].concat();
-    let command = sandbox::over(&command[..2], &command[2..]);
+    let mut command = CHECKERBOARD.to_vec();
+    for (flag, value) in [("--seeds", "4"), ("--iterations", "200")] {
+        let place = command.iter().position(|word| *word == flag).expect("the flag");
+        command[place + 1] = value;
+    }
     alone.command(&command).assert().success();
     let both: Vec<_> = (0..2)
         .map(|_| {

@@ -186,8 +186,8 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Settles what a killed process left of an experiment's runs: half-written ones go, and one that was being replaced is
-    /// there again. What another process is writing stays.
+    /// Settles what a killed process left of an experiment: half-written runs, tables and charts go, and a run that was being
+    /// replaced is there again. What another process is writing stays.
     ///
     /// # Errors
     /// When something cannot be read, renamed or removed.
@@ -201,10 +201,13 @@ impl Store {
                 }
             }
         }
+        if self.root.is_dir() && lock::try_take(&self.root.join(LOCK))?.is_some() {
+            self.clean_pages(experiment)?;
+        }
         Ok(())
     }
 
-    /// The same for tables, charts and pages. Call with their lock held.
+    /// The same for tables, charts and pages alone. Call with their lock held.
     ///
     /// # Errors
     /// As [`Store::clean`].
