@@ -1,108 +1,95 @@
-//! Measurements of the layer's claims.
+//! The layer's own claims, measured: measurements of layers and networks, and trainings of networks of growing depth.
 
-mod cost;
-mod course;
-mod layers;
-mod start;
+mod check;
+mod claim;
+mod depth;
+mod figures;
+mod file;
+mod measure;
+mod page;
+mod plan;
+mod rows;
+mod spec;
+mod summary;
+#[cfg(test)]
+mod tests;
 
-use super::halt::Halt;
-use super::scheduler::{Runner, Tick};
-use super::training;
-use crate::config::gradients::{Probe, ProbeSpec};
-use crate::data::checkerboard::Board;
-use crate::evaluate::gradient::Ascent;
-use crate::model::{Model, ModelConfig, Network, Part};
-use crate::nn::Mode;
-use crate::record::gradients::{ProbeRecord, Rows};
-use crate::record::{Ending, EpochRow};
-use crate::rng::Seed;
+pub use plan::Claims;
+
+use super::checkerboard::{Trainer, TrainingSpec};
+use crate::engine::Experiment;
+use crate::engine::experiment::{NoFacts, NoFlags};
+use crate::engine::page::Page;
+use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
+use crate::engine::settings::Flag;
+use crate::engine::source::Source;
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use depth::Choices;
+use file::ClaimsFile;
+use measure::Prober;
+use serde::de::DeserializeOwned;
+use spec::ProbeSpec;
 
-/// Makes measurements of every kind.
-pub struct Prober;
+/// The experiment file.
+pub const TEXT: &str = include_str!("../../../experiments/gradients.toml");
 
-impl Runner for Prober {
-    type Spec = ProbeSpec;
-    type Record = ProbeRecord;
+/// What is finished.
+pub struct Findings {
+    /// Measurements, timings among them.
+    probes: Vec<FinishedRun<ProbeSpec>>,
+    /// Trainings at the chosen rate.
+    finals: Vec<FinishedRun<TrainingSpec>>,
+    /// One selection of every repetition whose selections all diverged: it has no final training.
+    ended: Vec<FinishedRun<TrainingSpec>>,
+}
 
-    fn run(
-        &self,
-        spec: &ProbeSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<ProbeRecord>> {
-        let started = training::start();
-        let found = match &spec.probe {
-            &Probe::Layers { layers, narrowest, widest, kinks } => {
-                layers::measure(layers, [narrowest, widest], kinks, spec.seed, device, tick, halt)?
-            }
-            Probe::Start { board, model, depth, samples } => {
-                Some(start::flow(spec, board, model, *depth, *samples, device, halt)?)
-            }
-            &Probe::Neighbours { ref board, ref model, depth, pairs } => {
-                Some(start::neighbours(spec, board, model, depth, pairs, device, halt)?)
-            }
-            Probe::Course(course) => return course::run(spec, course, device, tick, halt),
-            &Probe::Stretch { ref model, depth, pairs, steps } => {
-                Some(start::stretch(spec, model, depth, Ascent { pairs, steps }, device, halt)?)
-            }
-            Probe::Cost { widths, batch, rounds, depths, depth_width } => cost::measure(
-                &cost::Plan { widths, batch: *batch, rounds: *rounds, depths, width: *depth_width },
-                device,
-                tick,
-            )?,
-        };
-        let Some(Measured { headline, parameters, rows }) = found else { return Ok(None) };
-        let ending =
-            Ending { diverged_at_step: None, parameters, data_hash: String::new(), epoch_seconds: None, started };
-        Ok(Some(ProbeRecord { ending, headline, epochs: Vec::<EpochRow>::new(), rows }))
+impl Findings {
+    /// The rows of a file of all measurements that have it.
+    fn rows<Row: DeserializeOwned>(&self, file: &str) -> Result<Vec<Row>> {
+        let rows = self.probes.iter().map(|run| run.rows(file)).collect::<Result<Vec<Vec<Row>>>>()?;
+        Ok(rows.into_iter().flatten().collect())
     }
 }
 
-/// What a measurement without a training found.
-struct Measured {
-    headline: String,
-    parameters: usize,
-    rows: Rows,
-}
+impl Experiment for Claims {
+    type File = ClaimsFile;
+    type Extra = NoFlags;
+    type Data = ();
+    type Facts = NoFacts;
+    type Findings = Findings;
 
-/// Some points of the board in the order of a stream of the seed's, with their targets.
-fn points(
-    board: &Board,
-    count: usize,
-    seed: Seed,
-    name: &str,
-    device: &Device,
-) -> candle_core::Result<(Vec<usize>, crate::data::Points)> {
-    let mut places = seed.stream(name).permutation(board.points());
-    places.truncate(count);
-    let points = board.select(&places, device)?;
-    Ok((places, points))
-}
+    const FLAGS: &'static [Flag<ClaimsFile>] = file::FLAGS;
+    const READS_DATA: bool = false;
 
-/// The same network with f64 parameters.
-fn in_double(config: &ModelConfig, model: &Model, inputs: usize, outputs: usize, device: &Device) -> Result<Model> {
-    let twin = config.build_as(DType::F64, inputs, outputs, Seed(0), device)?;
-    twin.parameters.assign(&model.parameters.to_stored()?.into_iter().collect())?;
-    Ok(twin)
-}
-
-/// Passes over the samples that bring running statistics to those of the data.
-const SETTLING: usize = 100;
-
-/// Brings the running statistics of an untrained network's batch norm to those of some points: as they start, batch norm
-/// would change nothing. Networks without it stay as they are.
-fn settle(network: &dyn Network, points: &Tensor) -> candle_core::Result<()> {
-    if network.chain().is_ok() {
-        return Ok(());
+    fn check(file: ClaimsFile) -> Result<Self> {
+        Self::of(file)
     }
-    (0..SETTLING).try_for_each(|_| network.forward(points, Mode::Train).map(drop))
-}
 
-/// The parts from the input to the last hidden state, one after the other.
-fn hidden(parts: &[Part<'_>], xs: &Tensor) -> candle_core::Result<Tensor> {
-    let body = &parts[..parts.len() - 1];
-    body.iter().try_fold(xs.clone(), |h, part| part(&h, Mode::Eval))
+    fn file(&self) -> &ClaimsFile {
+        &self.file
+    }
+
+    fn gather(&self, _extra: &NoFlags, _source: &Source) -> Result<((), NoFacts)> {
+        Ok(((), NoFacts {}))
+    }
+
+    fn stages(&self, _facts: &NoFacts, _data: Option<&()>, walk: &mut Walk<'_>) -> Result<Findings> {
+        let runs = self.runs(walk.device());
+        // Beside other runs, times would be those of a busy machine.
+        let mut probes = walk.stage(&runs.timings, Some(Prober), Way { alone: true, ..Way::default() })?;
+        probes.extend(walk.stage(&runs.probes, Some(Prober), Way::default())?);
+        let selections = walk.stage(&runs.selections, Some(Trainer), Way::default())?;
+        let Choices { finals, ended, pending } = Choices::of(&runs.selections, &selections)?;
+        walk.pending += pending;
+        Ok(Findings { probes, finals: walk.stage(&finals, Some(Trainer), Way::default())?, ended })
+    }
+
+    fn page(&self, _facts: &NoFacts, findings: &Findings, _walk: &Walk<'_>) -> Result<Page> {
+        page::of(self, findings)
+    }
+
+    fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>> {
+        let Some(spec) = call.spec::<ProbeSpec>()? else { return Ok(None) };
+        call.make(&spec, |_| Prober).map(Some)
+    }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// A claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The Jacobian is orthogonal
+    #[default]
     Jacobian,
     /// Gradients neither vanish nor explode
     Norms,
@@ -19,11 +20,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Jacobian, Self::Norms, Self::Depth, Self::Cost, Self::Lipschitz];
-
     /// What its rows of the table measure.
-    pub fn metrics(self) -> &'static [&'static str] {
+    pub(super) fn metrics(self) -> &'static [&'static str] {
         match self {
             Self::Jacobian => &[
                 "deviation",
@@ -46,11 +44,9 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// The part that measures it.
     pub part: Part,
     /// The network or layer.
     pub arm: String,
-    /// What is measured.
     pub metric: String,
     /// start or trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,10 +59,8 @@ pub struct Limit {
     pub depth: Option<usize>,
     /// Over what was measured.
     pub statistic: Extreme,
-    /// The least value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
-    /// The largest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
 }
@@ -85,9 +79,12 @@ impl Limit {
                 return Some(format!("has the {key} {word:?}; use one of {}", known.join(", ")));
             }
         }
-        let finite = self.at_least.into_iter().chain(self.at_most).all(f64::is_finite);
+        if self.at_least.is_none() && self.at_most.is_none() {
+            return Some("lacks at_least and at_most".into());
+        }
         let (least, most) = (self.at_least.unwrap_or(f64::MIN), self.at_most.unwrap_or(f64::MAX));
-        (!finite || least > most).then(|| format!("is from {least} to {most}; use finite numbers in growing order"))
+        let fits = least.is_finite() && most.is_finite() && least <= most;
+        (!fits).then(|| format!("is from {least} to {most}; use finite numbers in growing order"))
     }
 }
 
@@ -95,11 +92,8 @@ impl Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extreme {
-    /// The largest.
     Max,
-    /// The middle one.
     Median,
-    /// The smallest.
     Min,
 }
 

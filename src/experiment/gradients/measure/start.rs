@@ -1,48 +1,44 @@
 //! Untrained networks: the gradient's length from layer to layer, and the Lipschitz constant from below.
 
-use super::{Measured, hidden, points, settle};
-use crate::config::Spec;
-use crate::config::gradients::ProbeSpec;
+use super::rows::{FlowRow, NeighbourRow, StretchRow};
+use super::{Bench, hidden, settle};
 use crate::data::Points;
 use crate::data::checkerboard::Board;
+use crate::engine::runs::{Record, Spec};
 use crate::evaluate::certificate::spectral::upper_bound;
 use crate::evaluate::gradient::{Ascent, Flow, Found, Likeness, gradient_norms, likeness};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
-use crate::experiment::halt::Halt;
 use crate::model::{Layer, ModelConfig, Network};
 use crate::nn::Mode;
-use crate::record::gradients::{FlowRow, NeighbourRow, Rows, StretchRow};
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 /// Gradients of the loss on points of the board, in f64; of HanNets in f32 as well, where dense networks' gradients leave
 /// the range of numbers.
 pub(super) fn flow(
-    spec: &ProbeSpec,
+    bench: &Bench<'_>,
     board: &Board,
     config: &ModelConfig,
     depth: usize,
     samples: usize,
-    device: &Device,
-    halt: &Halt<'_>,
-) -> Result<Measured> {
-    let (_, points) = points(board, samples, spec.seed, "norms/points", device)?;
+) -> Result<Record> {
+    let (_, points) = bench.points(board, samples, "norms/points")?;
     let (mut rows, mut parameters) = (Vec::new(), 0);
     let is_han = matches!(config, ModelConfig::Hannet(_) | ModelConfig::Certified(_));
     for dtype in [DType::F64].into_iter().chain(is_han.then_some(DType::F32)) {
-        let model = config.build_as(dtype, INPUTS, OUTPUTS, spec.seed, device)?;
+        let model = config.build_as(dtype, INPUTS, OUTPUTS, bench.spec.seed, bench.device)?;
         parameters = model.parameters.count();
-        let network = halt.network(model.frozen.as_ref());
-        rows.extend(flow_rows(spec, &network, &points, depth, 0.0, dtype)?);
+        let network = bench.halt.network(model.frozen.as_ref());
+        rows.extend(flow_rows(bench, &network, &points, depth, 0.0, dtype)?);
     }
     let ratio = rows.iter().find(|row| row.layer == 1).and_then(|row| row.most);
     let headline = format!("gradient of the first layer {:.2e} of the last's", ratio.unwrap_or(f64::NAN));
-    Ok(Measured { headline, parameters, rows: Rows { flow: rows, ..Rows::default() } })
+    bench.record(parameters, headline).rows("flow.csv", &rows)
 }
 
 /// A row for every hidden layer.
 pub(super) fn flow_rows(
-    spec: &ProbeSpec,
+    bench: &Bench<'_>,
     network: &dyn Network,
     points: &Points,
     depth: usize,
@@ -61,9 +57,9 @@ pub(super) fn flow_rows(
     // A part of a ResNet is its stem or a block of two layers.
     let layers = if network.chain().is_ok() { 1 } else { 2 };
     let row = |(place, flow): (usize, Flow)| FlowRow {
-        arm: spec.arm.clone(),
-        point: spec.point(),
-        seed: spec.seed.0,
+        arm: bench.spec.arm.clone(),
+        point: bench.spec.point(),
+        seed: bench.spec.seed.0,
         depth,
         moment,
         precision: dtype.as_str().into(),
@@ -77,71 +73,60 @@ pub(super) fn flow_rows(
 
 /// Likeness of the gradients at points of the board and at their right neighbours.
 pub(super) fn neighbours(
-    spec: &ProbeSpec,
+    bench: &Bench<'_>,
     board: &Board,
     config: &ModelConfig,
     depth: usize,
     pairs: usize,
-    device: &Device,
-    halt: &Halt<'_>,
-) -> Result<Measured> {
+) -> Result<Record> {
     // The points of the last column have no neighbour on the right.
-    let mut places = spec.seed.stream("depth/neighbours").permutation(board.points());
+    let mut places = bench.spec.seed.stream("depth/neighbours").permutation(board.points());
     places.retain(|place| board.place(*place).1 + 1 < board.side);
     places.truncate(pairs);
     let beside: Vec<usize> = places.iter().map(|place| place + 1).collect();
-    let [here, there] = [&places, &beside].map(|places| board.select(places, device)?.inputs.to_dtype(DType::F64));
-    let model = config.build_as(DType::F64, INPUTS, OUTPUTS, spec.seed, device)?;
-    let network = halt.network(model.frozen.as_ref());
+    let [here, there] =
+        [&places, &beside].map(|places| board.select(places, bench.device)?.inputs.to_dtype(DType::F64));
+    let model = config.build_as(DType::F64, INPUTS, OUTPUTS, bench.spec.seed, bench.device)?;
+    let network = bench.halt.network(model.frozen.as_ref());
     let Likeness { cosine, pairs } = likeness(&|xs| network.forward(xs, Mode::Eval), &here?, &there?)?;
-    let row = NeighbourRow { arm: spec.arm.clone(), seed: spec.seed.0, depth, pairs, cosine };
-    let rows = Rows { neighbours: vec![row], ..Rows::default() };
+    let row = NeighbourRow { arm: bench.spec.arm.clone(), seed: bench.spec.seed.0, depth, pairs, cosine };
     let headline = format!("mean cosine {:.3}", cosine.unwrap_or(f64::NAN));
-    Ok(Measured { headline, parameters: model.parameters.count(), rows })
+    bench.record(model.parameters.count(), headline).rows("neighbours.csv", &[row])
 }
 
 /// Standard normal points to which batch norm is settled.
 const SETTLED: usize = 64;
 
 /// The largest ratio that is found for the hidden layers of a network that has as many inputs as it is wide.
-pub(super) fn stretch(
-    spec: &ProbeSpec,
-    config: &ModelConfig,
-    depth: usize,
-    ascent: Ascent,
-    device: &Device,
-    halt: &Halt<'_>,
-) -> Result<Measured> {
+pub(super) fn stretch(bench: &Bench<'_>, config: &ModelConfig, depth: usize, ascent: Ascent) -> Result<Record> {
     let width = config.size().width;
-    let model = config.build_as(DType::F64, width, OUTPUTS, spec.seed, device)?;
-    let mut stream = spec.seed.stream("lipschitz/settling");
+    let model = config.build_as(DType::F64, width, OUTPUTS, bench.spec.seed, bench.device)?;
+    let mut stream = bench.spec.seed.stream("lipschitz/settling");
     let entries: Vec<f64> = (0..SETTLED * width).map(|_| stream.normal()).collect();
-    let network = halt.network(model.frozen.as_ref());
-    settle(&network, &Tensor::from_vec(entries, (SETTLED, width), device)?)?;
-    let row = stretch_row(spec, &network, width, depth, "start", ascent, device)?;
+    let network = bench.halt.network(model.frozen.as_ref());
+    settle(&network, &Tensor::from_vec(entries, (SETTLED, width), bench.device)?)?;
+    let row = stretch_row(bench, &network, width, depth, "start", ascent)?;
     let headline = row.found.map_or("no ratio above rounding".into(), |found| format!("largest ratio {found:.3e}"));
-    let parameters = model.parameters.count();
-    Ok(Measured { headline, parameters, rows: Rows { stretch: vec![row], ..Rows::default() } })
+    bench.record(model.parameters.count(), headline).rows("stretch.csv", &[row])
 }
 
 /// The search on a network with f64 parameters.
 pub(super) fn stretch_row(
-    spec: &ProbeSpec,
+    bench: &Bench<'_>,
     network: &dyn Network,
     inputs: usize,
     depth: usize,
     state: &str,
     ascent: Ascent,
-    device: &Device,
 ) -> Result<StretchRow> {
     let parts = network.parts()?;
     let function = |xs: &Tensor| hidden(&parts, xs);
-    let mut stream = spec.seed.stream(&format!("lipschitz/{state}"));
-    let Found { largest, at_random } = ascent.search(&function, inputs, &mut stream, device)?;
+    let mut stream = bench.spec.seed.stream(&format!("lipschitz/{state}"));
+    let Found { largest, at_random } = ascent.search(&function, inputs, &mut stream, bench.device)?;
     Ok(StretchRow {
-        arm: spec.arm.clone(),
-        point: spec.point(),
-        seed: spec.seed.0,
+        arm: bench.spec.arm.clone(),
+        point: bench.spec.point(),
+        seed: bench.spec.seed.0,
         depth,
         state: state.into(),
         found: largest,

@@ -1,10 +1,10 @@
 //! Parameters and wall-clock time of Han-layers beside dense ones.
 
-use super::Measured;
-use crate::experiment::scheduler::Tick;
+use super::rows::CostRow;
+use super::{Bench, Cost};
+use crate::engine::rows::Sample;
+use crate::engine::runs::{Record, Tick};
 use crate::nn::{Activation, Dense, DenseStack, HanStack};
-use crate::record::gradients::{CostRow, Rows};
-use crate::record::statistics::Sample;
 use crate::rng::{Seed, Stream};
 use crate::train::Control;
 use anyhow::Result;
@@ -13,30 +13,17 @@ use candle_nn::Module;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// What is timed.
-pub(super) struct Plan<'p> {
-    /// Widths of a single layer.
-    pub widths: &'p [usize],
-    /// Samples of a pass.
-    pub batch: usize,
-    /// How often each time is taken.
-    pub rounds: usize,
-    /// Depths of stacks.
-    pub depths: &'p [usize],
-    /// Their width.
-    pub width: usize,
-}
-
 /// Passes are repeated for this long: many times the resolution of the clock.
 const SHORTEST: Duration = Duration::from_millis(4);
 
 /// Takes all times, one after the other in every round, so that a slow moment of the machine is shared by all; None if it
 /// was stopped.
-pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> Result<Option<Measured>> {
+pub(super) fn measure(bench: &Bench<'_>, plan: &Cost, tick: &mut Tick<'_>) -> Result<Option<Record>> {
+    let device = bench.device;
     let mut subjects = Vec::new();
     let singles = plan.widths.iter().map(|width| (*width, 1));
-    let timed = |depth: &usize| *depth == 1 && plan.widths.contains(&plan.width);
-    let stacks = plan.depths.iter().filter(|depth| !timed(depth)).map(|depth| (plan.width, *depth));
+    let timed = |depth: &usize| *depth == 1 && plan.widths.contains(&plan.depth_width);
+    let stacks = plan.depths.iter().filter(|depth| !timed(depth)).map(|depth| (plan.depth_width, *depth));
     for (width, depth) in singles.chain(stacks) {
         for kind in [Kind::Han, Kind::Dense] {
             subjects.push(Subject::new(kind, width, depth, plan.batch, device)?);
@@ -61,7 +48,7 @@ pub(super) fn measure(plan: &Plan<'_>, device: &Device, tick: &mut Tick<'_>) -> 
         }
     }
     let headline = format!("{} layers and stacks, {} rounds", subjects.len(), plan.rounds);
-    Ok(Some(Measured { headline, parameters: 0, rows: Rows { cost: rows, ..Rows::default() } }))
+    Ok(Some(bench.record(0, headline).rows("cost.csv", &rows)?))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

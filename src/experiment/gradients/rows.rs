@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 pub struct JacobianRow {
     /// Number of the layer, from 0.
     pub layer: usize,
-    /// Its width.
     pub width: usize,
     /// f32 or f64.
     pub precision: String,
@@ -22,9 +21,7 @@ pub struct JacobianRow {
 /// `extents.csv`: by how much a small step in the plane grows, at a point of the board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExtentRow {
-    /// Which network.
     pub arm: String,
-    /// Seed.
     pub seed: u64,
     /// start or trained.
     pub state: String,
@@ -43,11 +40,9 @@ pub struct ExtentRow {
 /// `flow.csv`: the gradient's length at a hidden layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlowRow {
-    /// Which network.
     pub arm: String,
     /// What was measured: start-depth and a number for an untrained network, course for one in training.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Number of layers that its name on charts counts.
     pub depth: usize,
@@ -69,9 +64,7 @@ pub struct FlowRow {
 /// `neighbours.csv`: how alike an untrained network's gradients are at neighbouring points of the board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NeighbourRow {
-    /// Which network.
     pub arm: String,
-    /// Seed.
     pub seed: u64,
     /// Number of layers that its name on charts counts.
     pub depth: usize,
@@ -84,12 +77,10 @@ pub struct NeighbourRow {
 /// `stretch.csv`: the Lipschitz constant of the hidden layers, from below and from above.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StretchRow {
-    /// Which network.
     pub arm: String,
     /// What was measured: stretch-depth and a number for an untrained network with as many inputs as it is wide, course
     /// for one of the plane, in training.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Number of layers that its name on charts counts.
     pub depth: usize,
@@ -109,7 +100,6 @@ pub struct StretchRow {
 pub struct CostRow {
     /// han or dense.
     pub layer: String,
-    /// Width.
     pub width: usize,
     /// Number of layers.
     pub depth: usize,
@@ -123,6 +113,5 @@ pub struct CostRow {
     pub seconds: f64,
     /// The middle one.
     pub seconds_median: f64,
-    /// Rounds.
     pub rounds: usize,
 }

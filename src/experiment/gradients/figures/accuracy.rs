@@ -1,0 +1,52 @@
+//! Accuracy against depth.
+
+use super::{Results, layers, line, medians, panel};
+use crate::experiment::gradients::depth::Accuracies;
+use crate::experiment::gradients::rows::NeighbourRow;
+use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, line_panels};
+use anyhow::{Result, ensure};
+
+/// Median and range over the seeds at every depth, and how alike neighbouring gradients are there before training.
+pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
+    ensure!(!results.accuracies.is_empty(), "no network has been trained at any depth");
+    let file = &results.claims.file;
+    let series = file.arm.iter().map(|arm| {
+        let of_arm = || results.accuracies.iter().filter(|scores| scores.arm == arm.name);
+        let samples = || of_arm().filter_map(|scores| Some((scores.depth as f64, scores.sample()?)));
+        let points: Vec<_> = samples().map(|(depth, sample)| (depth, sample.median)).collect();
+        let ending = points.last().map(|(_, median)| format!("{:.1} %", 100.0 * median));
+        let mut series = line(&arm.name, &(arm.label.clone() + &without_a_point(of_arm())), Drawing::Marked, points);
+        (series.band, series.ending) = (samples().map(|(depth, s)| (depth, s.min, s.max)).collect(), ending);
+        series
+    });
+    let y = LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent);
+    let title = format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size);
+    let level = Some((results.claims.zeros(), "answering class 0 everywhere".into()));
+    let trained = panel(title, layers(), y, series.collect()).map(|panel| LinePanel { level, ..panel });
+    let any = trained.is_some();
+    let panels: Vec<LinePanel> = trained.into_iter().chain(likeness(results)?).collect();
+    if !any {
+        return line_panels("Every training diverged; how alike neighbouring gradients were before", &panels, &[]);
+    }
+    let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
+    line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
+}
+
+/// The depths at which every seed of a network diverged, for the legend: they have no point on the line.
+fn without_a_point<'a>(of_arm: impl Iterator<Item = &'a Accuracies>) -> String {
+    let depths: Vec<String> =
+        of_arm.filter(|scores| scores.sample().is_none()).map(|scores| scores.depth.to_string()).collect();
+    if depths.is_empty() { String::new() } else { format!(" (diverged with {} layers)", depths.join(", ")) }
+}
+
+/// Mean cosines of neighbouring gradients against depth; None where nobody has measured any.
+fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
+    let rows: Vec<NeighbourRow> = results.findings.rows("neighbours.csv")?;
+    let series = results.claims.file.arm.iter().map(|arm| {
+        let of_arm = rows.iter().filter(|row| row.arm == arm.name);
+        let cosines = of_arm.filter_map(|row| Some((row.depth as f64, row.cosine?.max(0.0))));
+        line(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
+    });
+    let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Linear);
+    Ok(panel("Untrained: is the slope the same one grid step away?", layers(), y, series.collect()))
+}

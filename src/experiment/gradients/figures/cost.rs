@@ -1,0 +1,66 @@
+//! What a layer costs.
+
+use super::{Results, layers, line, panel};
+use crate::experiment::gradients::rows::CostRow;
+use crate::experiment::gradients::summary::exponent;
+use crate::figure::{AxisScale, Drawing, Image, LineQuantity, line_panels};
+use anyhow::{Result, ensure};
+
+/// Kinds of layers: in the rows, by the arm whose colour they have, and on charts; time grows with that power of the width.
+const LAYERS: [(&str, &str, &str, i32); 2] = [("han", "hannet", "Han-layer", 1), ("dense", "fcnet", "dense layer", 2)];
+
+pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
+    let rows = &results.costs;
+    ensure!(!rows.is_empty(), "no time has been taken");
+    let file = &results.claims.file.cost;
+    let of = |layer: &str, pass: &str, single: bool, point: &dyn Fn(&CostRow) -> (f64, f64)| -> Vec<(f64, f64)> {
+        let fits = |row: &&CostRow| {
+            let fits =
+                if single { row.depth == 1 && file.widths.contains(&row.width) } else { row.width == file.depth_width };
+            fits && row.layer == layer && row.pass == pass
+        };
+        let mut points: Vec<(f64, f64)> = rows.iter().filter(fits).map(point).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points.dedup_by(|a, b| a.0 == b.0);
+        points
+    };
+    let width = || LineQuantity::new("width d (log scale)", AxisScale::Log);
+    let time = || LineQuantity::new("microseconds (log scale)", AxisScale::Log);
+    let parameters = LAYERS.map(|(layer, arm, label, _)| {
+        let points = of(layer, "training", true, &|row| (row.width as f64, row.parameters as f64));
+        line(arm, label, Drawing::Marked, points)
+    });
+    let y = LineQuantity::new("parameters (log scale)", AxisScale::Log);
+    let mut panels: Vec<_> = panel("Parameters of one layer", width(), y, parameters.into()).into_iter().collect();
+    for (pass, title) in
+        [("forward", "Time of one layer, forward"), ("training", "Time of one layer, forward and backward")]
+    {
+        let mut series = Vec::new();
+        for (layer, arm, label, power) in LAYERS {
+            let points = of(layer, pass, true, &|row| (row.width as f64, 1e6 * row.seconds));
+            let fitted: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.0 >= file.fitted_from as f64).collect();
+            if let Some(&(x, y)) = fitted.last() {
+                // Through the widest layer, as far down as the axis of the others goes.
+                let guide = points.iter().map(|p| (p.0, y * (p.0 / x).powi(power))).collect();
+                series.push(line(arm, label, Drawing::Dotted, guide));
+            }
+            let mut measured = line(arm, label, Drawing::Marked, points);
+            measured.ending = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.2}"));
+            series.insert(0, measured);
+        }
+        panels.extend(panel(title, width(), time(), series));
+    }
+    let deep = LAYERS.map(|(layer, arm, label, _)| {
+        let points = of(layer, "training", false, &|row| (row.depth as f64, 1e6 * row.seconds));
+        line(arm, label, Drawing::Marked, points)
+    });
+    let deep = deep.into_iter().filter(|series| series.points.len() > 1).collect();
+    let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);
+    panels.extend(panel(title, layers(), time(), deep));
+    let threads = results.findings.probes.first().map_or(1, |run| run.manifest.environment.threads);
+    let plural = if threads == 1 { "" } else { "s" };
+    let title = format!("What a layer costs: {} samples a pass, {threads} thread{plural}", file.batch);
+    let note =
+        format!("in proportion to d (Han) and to d² (dense); exponents are fitted from d = {}", file.fitted_from);
+    line_panels(&title, &panels, &[(Drawing::Dotted, note.as_str())])
+}

@@ -1,0 +1,257 @@
+//! What the experiment file of the layer's own claims says, and the flags over it.
+
+use super::claim::{Limit, Part};
+use super::spec::{Layers, layers_of, resized};
+use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Takes, choices, number};
+use crate::experiment::checkerboard::DataFile;
+use crate::model::{ModelConfig, Size};
+use crate::train::{OptimizerConfig, ScheduleConfig};
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsFile {
+    /// Independent repetitions: initial values, splits, batches, random layers.
+    pub seeds: usize,
+    /// Seed of the first repetition; the others follow.
+    #[serde(default)]
+    pub first_seed: u64,
+    /// What is measured; all of it where nothing is named.
+    #[serde(default = "every_part")]
+    pub parts: Vec<Part>,
+    pub experiment: Heading,
+    /// The data of every training.
+    pub data: DataFile,
+    pub jacobian: Layers,
+    pub norms: NormsFile,
+    pub course: CourseFile,
+    pub depth: DepthFile,
+    pub cost: CostFile,
+    pub lipschitz: LipschitzFile,
+    pub arm: Vec<ArmFile>,
+    /// What ought to come out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Limit>,
+}
+
+fn every_part() -> Vec<Part> {
+    <Part as clap::ValueEnum>::value_variants().to_vec()
+}
+
+/// `[norms]`: gradients from layer to layer, at the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NormsFile {
+    pub depths: Vec<usize>,
+    pub width: usize,
+    /// Points of the board whose gradients are followed.
+    pub samples: usize,
+    /// The depth that is drawn layer by layer.
+    pub shown_depth: usize,
+}
+
+/// `[course]`: networks that are followed through a training: their gradients, Jacobians and Lipschitz constants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CourseFile {
+    /// Optimizer steps.
+    pub iterations: usize,
+    /// Steps, as parts of the training, after which gradients are followed; 0 is the start.
+    pub moments: Vec<f64>,
+    /// Points of the board at which Jacobians are taken.
+    pub points: usize,
+}
+
+/// `[depth]`: accuracy against depth; also the way in which the networks of `[course]` are trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DepthFile {
+    pub depths: Vec<usize>,
+    /// Optimizer steps of every training.
+    pub iterations: usize,
+    /// Points a step.
+    pub batch_size: usize,
+    pub optimizer: OptimizerConfig,
+    pub schedule: ScheduleConfig,
+    /// Standard deviation of normal noise on the inputs.
+    #[serde(default)]
+    pub input_noise: f64,
+}
+
+/// `[cost]`: parameters and time; see [`Cost`](super::spec::Cost).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostFile {
+    pub widths: Vec<usize>,
+    pub batch: usize,
+    pub rounds: usize,
+    /// Least width of those that exponents are fitted to.
+    pub fitted_from: usize,
+    pub depths: Vec<usize>,
+    pub depth_width: usize,
+}
+
+/// `[lipschitz]`: Lipschitz constants of random networks, from below.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LipschitzFile {
+    pub depths: Vec<usize>,
+    /// Their width, and the number of their inputs.
+    pub width: usize,
+    /// Pairs of points that are followed.
+    pub pairs: usize,
+    /// Steps of each.
+    pub steps: usize,
+}
+
+/// `[[arm]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmFile {
+    pub name: String,
+    /// Name on charts.
+    pub label: String,
+    /// The parts in which it takes part beside those of a trained network.
+    pub parts: Vec<Part>,
+    /// Whether it is followed through a training.
+    #[serde(default)]
+    pub course: bool,
+    /// The largest depth at which it is trained, for a costly network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deepest: Option<usize>,
+    /// Repetitions of its trainings, if fewer than of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<usize>,
+    /// Rates to choose from at every depth; the first is that of its course.
+    #[serde(default)]
+    pub learning_rates: Vec<f64>,
+    /// Width and depth are those of its course.
+    pub model: ModelConfig,
+}
+
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Arm for ArmFile {
+    fn rename(&mut self, name: String, addition: &str) {
+        self.label = format!("{}, {addition}", self.label);
+        self.name = name;
+    }
+}
+
+/// Flags of the command.
+pub(super) const FLAGS: &[Flag<ClaimsFile>] = &[
+    Flag::key("part", "PART,..", Takes::Word(choices::<Part>), &["parts"], "Only these claims").many(),
+    Flag::function("width", "N", Takes::Positive, set_width, "Width of all networks and stacks"),
+    Flag::function(
+        "max-depth",
+        "N",
+        Takes::Positive,
+        set_most,
+        "Largest depth of all networks and stacks; it takes the place of those from there on",
+    ),
+    Flag::key(
+        "iterations",
+        "N",
+        Takes::Positive,
+        &["depth.iterations"],
+        "Optimizer steps of every training of the depth part",
+    ),
+    Flag::key("seeds", "N", Takes::Positive, &["seeds", "arm.*.seeds"], "Independent repetitions"),
+    Flag::FIRST_SEED,
+];
+
+fn one(values: &[String]) -> Result<usize> {
+    number(values.first().context("a number")?)
+}
+
+fn set_width(file: &mut ClaimsFile, width: &[String]) -> Result<()> {
+    let width = one(width)?;
+    for arm in &mut file.arm {
+        arm.model.resize(Size { width, ..arm.model.size() });
+    }
+    (file.norms.width, file.lipschitz.width, file.cost.depth_width) = (width, width, width);
+    Ok(())
+}
+
+fn set_most(file: &mut ClaimsFile, most: &[String]) -> Result<()> {
+    let most = one(most)?;
+    for depths in [&mut file.norms.depths, &mut file.depth.depths, &mut file.cost.depths, &mut file.lipschitz.depths] {
+        // Of what is left, the deepest is what was asked for.
+        depths.retain(|depth| *depth < most);
+        depths.push(most);
+    }
+    file.norms.shown_depth = file.norms.shown_depth.min(most);
+    for arm in &mut file.arm {
+        arm.model = resized(&arm.model, arm.model.size().width, layers_of(&arm.model).min(most));
+        arm.deepest = arm.deepest.map(|deepest| deepest.min(most));
+    }
+    Ok(())
+}
+
+impl ClaimsFile {
+    /// Whether that is a network, or a single layer, which stands in the table beside networks.
+    fn knows(&self, arm: &str) -> bool {
+        ["layer-han", "layer-dense"].contains(&arm) || self.arm.iter().any(|known| known.name == arm)
+    }
+
+    /// The same without what a profile may choose: how deep networks are, and how much is looked at.
+    fn trainings(&self) -> impl PartialEq {
+        let way = DepthFile { depths: Vec::new(), ..self.depth.clone() };
+        (way, self.course.iterations, self.lipschitz.steps)
+    }
+
+    /// All that is measured, but for parts, repetitions and seeds.
+    fn measurements(&self) -> impl PartialEq {
+        let arms = self.arm.iter().map(|arm| (arm.deepest, arm.learning_rates.clone()));
+        let counts = (self.jacobian, self.norms.clone(), self.course.clone(), self.depth.clone());
+        (counts, self.cost.clone(), self.lipschitz.clone(), arms.collect::<Vec<_>>())
+    }
+}
+
+impl File for ClaimsFile {
+    type Arm = ArmFile;
+
+    fn heading(&self) -> &Heading {
+        &self.experiment
+    }
+
+    fn arms(&mut self) -> &mut Vec<ArmFile> {
+        &mut self.arm
+    }
+
+    fn check_references(&self, origin: &str) -> Result<()> {
+        for expect in &self.expect {
+            let arm = &expect.arm;
+            if let Some(problem) = expect.problem() {
+                bail!("{origin}: an expectation of {arm} {problem}");
+            }
+            ensure!(self.knows(arm), "{origin}: expect names the unknown arm {arm:?}");
+        }
+        Ok(())
+    }
+
+    fn forget_dropped(&mut self) {
+        let mut expect = std::mem::take(&mut self.expect);
+        expect.retain(|limit| self.parts.contains(&limit.part) && self.knows(&limit.arm));
+        self.expect = expect;
+    }
+
+    /// Repetitions may be more, fewer, or of other seeds. A profile may also choose depths, rates, and how much is looked at.
+    fn void(&mut self, own: &Self, change: Change) {
+        let networks = |file: &Self| file.arm.iter().map(|arm| arm.model.clone()).collect::<Vec<_>>();
+        let same = match change {
+            Change::Profile(_) => self.trainings() == own.trainings(),
+            Change::Flags => self.measurements() == own.measurements(),
+        };
+        if !(same && self.data == own.data && networks(self) == networks(own)) {
+            self.expect.clear();
+        }
+        self.forget_dropped();
+    }
+}
