@@ -3,11 +3,7 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use han_exp::config::gradients::ProbeSpec;
-use han_exp::config::image::ImageSpec;
-use han_exp::config::robustness::{AttackSpec, TrainingSpec};
-use han_exp::config::{RunSpec, Spec};
-use han_exp::record::{Search, Store};
+use han_exp::cli::inspect;
 use sandbox::{CHECKERBOARD, Sandbox, failure, files, text};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,61 +55,9 @@ const MNIST_ATTACK: &[&str] = &[
     "cpu",
 ];
 
-/// A run that a test has found on disk, of any kind.
-enum Run {
-    Checkerboard(RunSpec),
-    Probe(ProbeSpec),
-    Image(ImageSpec),
-    Training(TrainingSpec),
-    Attack(Box<AttackSpec>),
-}
-
-/// What a store says of a run: whether it is finished, or what is damaged.
-#[derive(Debug, PartialEq)]
-enum State {
-    Finished,
-    Missing,
-    Damaged(String),
-}
-
-impl Run {
-    /// The kind of a run shows in what only one of them has.
-    fn read(directory: &Path) -> Self {
-        let config = fs::read_to_string(directory.join("config.toml")).expect("a configuration");
-        fn parse<S: serde::de::DeserializeOwned>(config: &str) -> S {
-            toml::from_str(config).expect("a specification")
-        }
-        let table: toml::Table = parse(&config);
-        let has = |key: &str| table.contains_key(key);
-        if has("board") {
-            Self::Checkerboard(parse(&config))
-        } else if has("probe") {
-            Self::Probe(parse(&config))
-        } else if has("weights") {
-            Self::Attack(parse(&config))
-        } else if has("augment") {
-            Self::Image(parse(&config))
-        } else {
-            Self::Training(parse(&config))
-        }
-    }
-
-    fn state(&self, store: &Store) -> State {
-        fn of<S: Spec>(store: &Store, spec: &S) -> State {
-            match store.find(spec).expect("a readable store") {
-                Search::Finished(_) => State::Finished,
-                Search::Missing => State::Missing,
-                Search::Damaged(what) => State::Damaged(what),
-            }
-        }
-        match self {
-            Self::Checkerboard(spec) => of(store, spec),
-            Self::Probe(spec) => of(store, spec),
-            Self::Image(spec) => of(store, spec),
-            Self::Training(spec) => of(store, spec),
-            Self::Attack(spec) => of(store, spec.as_ref()),
-        }
-    }
+/// What is on disk of a run: nothing, "whole", or what is damaged.
+fn state(out: &Path, run: &Path) -> String {
+    inspect(out, run).expect("a readable directory")
 }
 
 /// Every run directory of a results directory.
@@ -150,20 +94,18 @@ fn no_damaged_run_counts(command: &[&str]) {
     let sandbox = Sandbox::new();
     sandbox.command(command).assert().success();
     let out = sandbox.path("results");
-    let store = Store::new(&out);
     let mut tried = 0;
     for directory in directories(&out) {
-        let run = Run::read(&directory);
-        assert_eq!(run.state(&store), State::Finished, "{}", directory.display());
+        assert_eq!(state(&out, &directory), "whole", "{}", directory.display());
         for entry in fs::read_dir(&directory).expect("a run").flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let whole = fs::read(&path).expect("a file of a run");
             for how in DAMAGES {
                 damage(&path, how);
-                match run.state(&store) {
-                    State::Finished => panic!("{} counts, {how}", path.display()),
-                    State::Missing => assert!(name == "manifest.json", "{}, {how}: not named", path.display()),
-                    State::Damaged(what) => {
+                match state(&out, &directory).as_str() {
+                    "whole" => panic!("{} counts, {how}", path.display()),
+                    "" => assert!(name == "manifest.json", "{}, {how}: not named", path.display()),
+                    what => {
                         let named = what.contains(&name) && what.contains(&*directory.to_string_lossy());
                         assert!(named, "{}, {how}: {what}", path.display());
                     }
@@ -172,7 +114,7 @@ fn no_damaged_run_counts(command: &[&str]) {
                 fs::write(&path, &whole).expect("it can be restored");
             }
         }
-        assert_eq!(run.state(&store), State::Finished, "{} is not restored", directory.display());
+        assert_eq!(state(&out, &directory), "whole", "{} is not restored", directory.display());
     }
     assert!(tried > 0, "no run was found");
 }
@@ -293,21 +235,20 @@ fn attacks_follow_the_weights_that_they_attacked() {
     let sandbox = Sandbox::new();
     sandbox.command(MNIST_ATTACK).assert().success();
     let out = sandbox.path("results");
-    let store = Store::new(&out);
     let before = files(&out);
     // Other weights under the same configuration: another processor, another commit.
     let training = sandbox.runs("results", "mnist-attack/hannet", "training")[0].clone();
     let other = sandbox.runs("results", "mnist-attack/hannet", "attack-l2")[0].clone();
-    assert_eq!(Run::read(&other).state(&store), State::Finished);
+    assert_eq!(state(&out, &other), "whole");
     let manifest = fs::read_to_string(training.join("manifest.json")).expect("a manifest");
     let weights = fs::read(training.join("weights.safetensors")).expect("weights");
     let hash = han_exp::files::sha256(&weights);
     reseal(&training, &manifest.replace(&hash, &han_exp::files::sha256(b"other weights")));
-    assert_eq!(Run::read(&other).state(&store), State::Missing);
+    assert_eq!(state(&out, &other), "");
     // The training no longer is what its manifest says either: both are made again.
     sandbox.command(MNIST_ATTACK).assert().success();
     assert!(before == files(&out), "a file is not what it was");
-    assert_eq!(Run::read(&other).state(&store), State::Finished);
+    assert_eq!(state(&out, &other), "whole");
 }
 
 /// Writes a manifest with a seal that fits.
@@ -318,18 +259,47 @@ fn reseal(run: &Path, manifest: &str) {
     fs::write(run.join("manifest.json"), sealed).expect("it can be written");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_lock_that_is_a_link_is_refused_and_its_target_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();
-    let (lock, target) = (sandbox.path("results/runs/checkerboard/.lock"), sandbox.path("thesis.txt"));
+    let (lock, target) = (sandbox.path("results/.lock"), sandbox.path("thesis.txt"));
     fs::write(&target, "four years of work").expect("a file");
     fs::remove_file(&lock).expect("a lock");
-    #[cfg(unix)]
     std::os::unix::fs::symlink(&target, &lock).expect("a link");
-    #[cfg(unix)]
     assert!(sandbox.error(CHECKERBOARD).contains(".lock is not a regular file; remove it"));
     assert_eq!(fs::read_to_string(&target).expect("the file"), "four years of work");
+}
+
+/// Two commands on one directory share the runs, and both show all of them.
+#[test]
+fn two_commands_on_one_directory_share_the_work() {
+    let (alone, shared) = (Sandbox::new(), Sandbox::new());
+    let command = [CHECKERBOARD, &["--seeds", "4", "--iterations", "200"]].concat();
+    let command = sandbox::over(&command[..2], &command[2..]);
+    alone.command(&command).assert().success();
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            let mut process = shared.process(&command);
+            process
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("the program")
+        })
+        .collect();
+    let mut made = 0;
+    for process in both {
+        let output = process.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let lines = text(&output.stderr);
+        made += lines.lines().filter(|line| line.starts_with('[') && !line.contains("made by another")).count();
+        assert!(!text(&output.stdout).contains("runs are finished;"), "{}", text(&output.stdout));
+    }
+    assert_eq!(made, directories(&shared.path("results")).len(), "a run was made twice or not at all");
+    let [alone, shared] = [alone, shared].map(|sandbox| files(&sandbox.path("results")));
+    assert!(alone == shared, "a file differs");
 }
 
 #[cfg(target_os = "linux")]
@@ -366,7 +336,7 @@ mod kills {
         let shim = shim(&sandbox);
         let whole = sandbox.path("whole");
         sandbox.command(CHECKERBOARD).args(["--out", "whole"]).assert().success();
-        let runs: Vec<Run> = directories(&whole).iter().map(|directory| Run::read(directory)).collect();
+        let runs: Vec<PathBuf> = directories(&whole);
         let (before, out) = (files(&whole), sandbox.path("results"));
         let mut kills = 0;
         for at in 1.. {
@@ -387,17 +357,12 @@ mod kills {
             }
             kills += 1;
             let reported = text(&ended.stderr).lines().filter(|line| line.starts_with('[')).count();
-            let store = Store::new(&out);
-            if out.exists() {
-                let lock = store.lock("checkerboard").expect("the lock of a dead process is free");
-                store.clean("checkerboard").expect("it can be settled");
-                drop(lock);
-            }
-            let states: Vec<State> = runs.iter().map(|run| run.state(&store)).collect();
-            let finished = states.iter().filter(|state| **state == State::Finished).count();
+            let place = |run: &PathBuf| out.join(run.strip_prefix(&whole).expect("a run"));
+            let states: Vec<String> = runs.iter().map(|run| state(&out, &place(run))).collect();
+            let finished = states.iter().filter(|state| *state == "whole").count();
             let kept = if from_finished { runs.len() } else { reported };
             assert!(finished >= kept, "killed at {at}: {finished} of {kept} runs are left: {states:?}");
-            assert!(!states.iter().any(|state| matches!(state, State::Damaged(_))), "killed at {at}: {states:?}");
+            assert!(states.iter().all(|state| ["", "whole"].contains(&&**state)), "killed at {at}: {states:?}");
             if at % 16 == 0 {
                 sandbox.command(CHECKERBOARD).assert().success();
                 assert!(before == files(&out), "killed at {at}: a file is not what it was");

@@ -8,8 +8,7 @@ use han_exp::evaluate::attack::{
 };
 use han_exp::evaluate::certificate::Certifier;
 use han_exp::evaluate::{accuracy, classification, masking};
-use han_exp::experiment::halt::Halt;
-use han_exp::model::{HanNetConfig, ModelConfig, Network};
+use han_exp::model::{Halt, HanNetConfig, ModelConfig, Network};
 use han_exp::nn::Mode;
 use han_exp::rng::Seed;
 use std::collections::BTreeMap;

@@ -7,12 +7,13 @@ mod rerun;
 
 pub use crate::engine::runs::Exit;
 
-use crate::engine::runs::{Running, cores, stop_on_interrupt};
+use crate::engine::runs::{Look, Running, Store, cores, stop_on_interrupt};
 use crate::engine::{Verb, verb};
 use crate::experiment::VERBS;
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
+use std::path::Path;
 
 /// What was typed.
 pub struct Cli(ArgMatches);
@@ -111,4 +112,21 @@ impl Cli {
 fn nested(matches: &ArgMatches) -> Result<(&'static Verb, &ArgMatches)> {
     let (name, matches) = matches.subcommand().context("name an experiment")?;
     Ok((verb(VERBS, name).context("name an experiment")?, matches))
+}
+
+/// What is on disk of a run, for the tests of this crate: nothing, "whole", or what is damaged. A killed process's leftovers of
+/// its experiment are settled first, as every command does.
+///
+/// # Errors
+/// When it cannot be read.
+#[doc(hidden)]
+pub fn inspect(out: &Path, run: &Path) -> Result<String> {
+    let store = Store::new(out);
+    let arm = run.parent().and_then(Path::parent).and_then(Path::file_name).unwrap_or_default();
+    store.clean(&arm.to_string_lossy())?;
+    Ok(match store.look(run, |_| true)? {
+        Look::Whole(_) => "whole".into(),
+        Look::Missing => String::new(),
+        Look::Damaged(what) => what,
+    })
 }

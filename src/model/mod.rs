@@ -5,6 +5,7 @@
 mod bounded;
 mod chain;
 mod fcnet;
+mod halt;
 mod hannet;
 pub mod image;
 mod pass_through;
@@ -14,6 +15,7 @@ pub mod weights;
 pub use bounded::BoundedFcNetConfig;
 pub use chain::{Chain, Layer, Link};
 pub use fcnet::FcNetConfig;
+pub use halt::{Halt, Halting};
 pub use hannet::HanNetConfig;
 pub use pass_through::PassThrough;
 pub use resnet::ResNetConfig;

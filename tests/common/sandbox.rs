@@ -122,7 +122,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Every CSV, weights and PNG file below a directory with its bytes.
+/// Every CSV, weights and PNG file below a directory with its bytes, but for the lists of runs, which hold times.
 pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut directories = vec![root.to_path_buf()];
@@ -131,6 +131,8 @@ pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.path();
             if path.is_dir() {
                 directories.push(path);
+            } else if path.to_string_lossy().ends_with("-runs.csv") {
+                continue;
             } else if path.extension().is_some_and(|end| ["csv", "safetensors", "png"].iter().any(|e| end == *e)) {
                 let relative = path.strip_prefix(root).expect("a path below the root").to_path_buf();
                 files.insert(relative, fs::read(&path).expect("a readable file"));

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "manifest.json";
 
+/// Manifests of versions before have no inventory.
+const OLDEST: u32 = 2;
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,7 +101,7 @@ impl Manifest {
     ///
     /// # Errors
     /// When there is one that cannot be read.
-    pub(super) fn read(directory: &Path, schema: u32) -> Result<Reading> {
+    pub(super) fn read(directory: &Path) -> Result<Reading> {
         /// The part that all versions have.
         #[derive(Deserialize)]
         struct Versioned {
@@ -113,7 +116,7 @@ impl Manifest {
             Err(error) => bail!("cannot read {}: {error}", path.display()),
         };
         let version = serde_json::from_slice(&bytes).map(|Versioned { schema_version }| schema_version);
-        if version.is_ok_and(|version| version != schema) {
+        if version.is_ok_and(|version| version < OLDEST) {
             return Ok(Reading::OtherVersion);
         }
         let text = String::from_utf8(bytes).ok();

@@ -1,7 +1,6 @@
 //! Runs: what determines one, where it is kept, who makes it, and how far it is.
 
 mod estimate;
-mod halt;
 mod inventory;
 mod lock;
 mod manifest;
@@ -14,15 +13,14 @@ mod training;
 mod walk;
 mod workplace;
 
+pub use crate::model::Halt;
 pub use estimate::duration;
-pub use halt::Halt;
-pub use lock::RunLock;
 pub use manifest::{Environment, Manifest, RunOutcome};
 pub use record::{Ending, FinishedRun, Record, csv};
 pub use scheduler::{Runner, Tick};
 pub(crate) use spec::common_fields;
 pub use spec::{Details, Spec};
-pub use store::{Search, Store};
+pub use store::{Look, Search, Store};
 pub use training::{epoch_row, fit_problem, start};
 pub use walk::{Entry, Rerun, State, Walk, Way};
 pub use workplace::{Exit, Running, Workplace, cores, stop_on_interrupt};

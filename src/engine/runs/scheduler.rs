@@ -1,12 +1,12 @@
 //! Several runs at a time, on threads of their own and in other processes. Who makes a run changes nothing about it.
 
-use super::halt::Halt;
 use super::manifest::Environment;
 use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::store::{Search, Store};
 use crate::console::note;
+use crate::model::Halt;
 use crate::train::Control;
 use anyhow::{Context, Result};
 use candle_core::Device;

@@ -39,6 +39,17 @@ pub enum Search<S> {
     Damaged(String),
 }
 
+/// What is in a run's directory, whatever kind of run it is.
+#[derive(Debug)]
+pub enum Look {
+    /// Every file as it was saved.
+    Whole(Box<Manifest>),
+    /// Nothing that is wanted.
+    Missing,
+    /// A run that cannot be used: its directory, and what is wrong.
+    Damaged(String),
+}
+
 impl<S> Search<S> {
     /// The run, if it can be used.
     pub fn finished(self) -> Option<FinishedRun<S>> {
@@ -76,38 +87,53 @@ impl Store {
         lock::take(&self.root.join(LOCK))
     }
 
-    /// Looks for the run of a specification. It is finished if its manifest is whole and of this version, what it has
-    /// read is what is there now, and every file holds what was saved.
+    /// Looks for the run of a specification. It is finished if its manifest is whole and of this schema, what it has read is
+    /// what is there now, and every file holds what was saved.
     ///
     /// # Errors
     /// When something is there that cannot be read.
     pub fn find<S: Spec>(&self, spec: &S) -> Result<Search<S>> {
-        let directory = self.root.join(spec.directory()?);
-        let damaged = |what: &str| Ok(Search::Damaged(format!("{}: {what}", directory.display())));
-        let manifest = match Manifest::read(&directory, S::SCHEMA)? {
-            Reading::Whole(manifest) => *manifest,
-            Reading::Missing | Reading::OtherVersion => return Ok(Search::Missing),
-            Reading::Damaged => return damaged("manifest.json is damaged"),
-        };
-        if manifest.config_hash != spec.hash()? || self.inputs(spec)?.as_ref() != Some(&manifest.inputs) {
-            return Ok(Search::Missing);
-        }
-        if let Some(what) = damage(&directory, &manifest.files)? {
-            return damaged(&what);
-        }
-        Ok(Search::Finished(Box::new(FinishedRun { spec: spec.clone(), directory, manifest })))
+        let (directory, hash) = (self.root.join(spec.directory()?), spec.hash()?);
+        let wanted = |manifest: &Manifest| manifest.schema_version == S::SCHEMA && manifest.config_hash == hash;
+        Ok(match self.look(&directory, wanted)? {
+            Look::Whole(manifest) => {
+                Search::Finished(Box::new(FinishedRun { spec: spec.clone(), directory, manifest: *manifest }))
+            }
+            Look::Missing => Search::Missing,
+            Look::Damaged(what) => Search::Damaged(what),
+        })
     }
 
-    /// SHA-256 of the files of other runs that a run reads, as their manifests have them; None where one is not there.
-    fn inputs<S: Spec>(&self, spec: &S) -> Result<Option<BTreeMap<PathBuf, String>>> {
+    /// What is in a run's directory: nothing, if the manifest is not the one that is wanted.
+    ///
+    /// # Errors
+    /// When something is there that cannot be read.
+    pub fn look(&self, directory: &Path, wanted: impl Fn(&Manifest) -> bool) -> Result<Look> {
+        let damaged = |what: &str| Ok(Look::Damaged(format!("{}: {what}", directory.display())));
+        let manifest = match Manifest::read(directory)? {
+            Reading::Whole(manifest) => manifest,
+            Reading::Missing | Reading::OtherVersion => return Ok(Look::Missing),
+            Reading::Damaged => return damaged("manifest.json is damaged"),
+        };
+        if !wanted(&manifest) || self.inputs(manifest.inputs.keys())?.as_ref() != Some(&manifest.inputs) {
+            return Ok(Look::Missing);
+        }
+        match damage(directory, &manifest.files)? {
+            Some(what) => damaged(&what),
+            None => Ok(Look::Whole(manifest)),
+        }
+    }
+
+    /// SHA-256 of files of other runs, as their manifests have them; None where one is not there.
+    fn inputs<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Option<BTreeMap<PathBuf, String>>> {
         let mut inputs = BTreeMap::new();
-        for path in spec.inputs()? {
-            let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(&path)), S::SCHEMA)? else {
+        for path in paths {
+            let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(path)))? else {
                 return Ok(None);
             };
             let recorded = path.file_name().and_then(OsStr::to_str).and_then(|name| manifest.files.get(name));
             let Some(recorded) = recorded else { return Ok(None) };
-            inputs.insert(path, recorded.sha256.clone());
+            inputs.insert(path.clone(), recorded.sha256.clone());
         }
         Ok(Some(inputs))
     }
@@ -142,7 +168,7 @@ impl Store {
             schema_version: S::SCHEMA,
             config_hash: spec.hash()?,
             data_hash: ending.data_hash.clone(),
-            inputs: self.inputs(spec)?.context("the run that it builds on has gone")?,
+            inputs: self.inputs(&spec.inputs()?)?.context("the run that it builds on has gone")?,
             parameters: ending.parameters,
             outcome: ending.outcome(),
             diverged_at_step: ending.diverged_at_step,

@@ -191,6 +191,20 @@ impl<F: File> Given<F> {
         Ok(Self::of(ProfileName::Paper).read(text, "the experiment file", &|_| None)?.0)
     }
 
+    /// A flag with its values, as typed.
+    #[cfg(test)]
+    pub fn add(&mut self, flags: &'static [Flag<F>], name: &str, values: &str) {
+        let all = || values.split(',').map(str::to_string).collect();
+        match name {
+            "set" => self.sets.push(values.into()),
+            "models" => self.models = Some(all()),
+            _ => {
+                let flag = flags.iter().find(|flag| flag.name == name).expect("a flag of that name");
+                self.flags.push((flag, if flag.many { all() } else { vec![values.into()] }));
+            }
+        }
+    }
+
     /// The file with its profile, flags and `--set` applied. `compiled_in` gives the text of an experiment file of the same
     /// kind by its name.
     ///
@@ -204,7 +218,20 @@ impl<F: File> Given<F> {
                 (text, path.display().to_string())
             }
         };
-        let (mut own, mut file) = self.read(&text, &origin, compiled_in)?;
+        self.resolve_text(&text, &origin, compiled_in)
+    }
+
+    /// The same for a text; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// As [`Given::resolve`].
+    pub fn resolve_text(
+        &self,
+        text: &str,
+        origin: &str,
+        compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Result<F> {
+        let (mut own, mut file) = self.read(text, origin, compiled_in)?;
         let (models, named_by) = match (&self.models, file.1) {
             (Some(models), _) => (Some(models.clone()), "--models".to_string()),
             (None, models) => (models, "models".to_string()),

@@ -13,3 +13,6 @@ pub use flags::{Flag, Given, Sized, Takes, choices, number, switch};
 pub use limits::{MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure};
 pub use names::{Named, check_names, check_other, check_seeds, keep, names_problem};
 pub use text::{check_labels, labelled};
+
+#[cfg(test)]
+pub use tree::every_key_can_be_set;

@@ -108,6 +108,19 @@ fn collect(key: &str, value: &Value, keys: &mut Vec<String>) {
     }
 }
 
+/// Sets every key of a file to the value that it has, for the tests of the rooms.
+#[cfg(test)]
+pub fn every_key_can_be_set<F: Serialize + DeserializeOwned + PartialEq>(file: &F) {
+    let table = to_table(file).expect("a table");
+    let all = keys(&table);
+    assert!(all.len() > 10, "{all:?}");
+    for key in all {
+        let value = get(&table, &key).unwrap_or_else(|| panic!("{key} leads nowhere"));
+        let set = set_key(file, &format!("{key}={value}")).unwrap_or_else(|error| panic!("{key}: {error:#}"));
+        assert!(set == *file, "{key}={value} changes something else");
+    }
+}
+
 /// The value at a key, as `--set` names it.
 #[cfg(test)]
 pub(crate) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
@@ -185,7 +198,7 @@ mod tests {
     #[test]
     fn a_key_leads_through_tables_names_and_numbers() {
         let table: Table = toml::from_str(FILE).expect("TOML");
-        for key in keys(&table) {
+        for key in keys(&table).into_iter().filter(|key| !key.ends_with(".name")) {
             let (set, changed) = after(&key, "[7]");
             assert_eq!((set, get(&changed, &key)), (1, Some(&Value::Array(vec![Value::Integer(7)]))), "{key}");
         }

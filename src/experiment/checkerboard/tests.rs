@@ -1,58 +1,143 @@
 //! The experiment file of the checkerboard that is compiled in, and what flags and mistakes make of it.
 
 use super::*;
+use crate::engine::runs::Spec;
+use crate::engine::settings::{Given, ProfileName};
 use anyhow::Result;
 
-const FILE: &str = include_str!("../../experiments/checkerboard.toml");
-
-fn with(flags: &Overrides) -> Result<Experiment> {
-    ExperimentFile::parse(FILE, "file")?.with_profile(ProfileName::Quick)?.with_overrides(flags)?.check()
+fn base(name: &str) -> Option<&'static str> {
+    (name == "checkerboard").then_some(TEXT)
 }
 
-fn sized(text: &str) -> Vec<Sized> {
-    vec![text.parse().expect("a size")]
+/// Profile quick with flags, each with its values.
+fn with(flags: &[(&str, &str)]) -> Result<Checkerboard> {
+    let mut given = Given::of(ProfileName::Quick);
+    for (name, values) in flags {
+        given.add(file::FLAGS, name, values);
+    }
+    Checkerboard::of(given.resolve("checkerboard", &base)?)
 }
 
 /// The error about a file in which one text stands for another.
 fn told_of(right: &str, wrong: &str) -> String {
-    let text = FILE.replacen(right, wrong, 1);
-    assert_ne!(text, FILE, "{right} is not in the file");
-    let checked = ExperimentFile::parse(&text, "file")
-        .and_then(|file| file.with_profile(ProfileName::Smoke))
-        .and_then(ExperimentFile::check);
+    let text = TEXT.replacen(right, wrong, 1);
+    assert_ne!(text, TEXT, "{right} is not in the file");
+    let checked = Given::of(ProfileName::Smoke).resolve_text(&text, "file", &base).and_then(Checkerboard::of);
     checked.map_or_else(|error| format!("{error:#}"), |_| "no error".into())
 }
 
 #[test]
 fn expectations_and_the_papers_figures_are_for_the_files_own_setting() -> Result<()> {
-    let left = |flags: &Overrides| -> Result<(usize, usize)> {
-        let experiment = with(flags)?;
-        Ok((experiment.expectations.len(), experiment.arms.iter().filter(|arm| arm.paper.is_some()).count()))
+    let left = |flags: &[(&str, &str)]| -> Result<(usize, usize)> {
+        let file = with(flags)?.file;
+        Ok((file.expect.len(), file.arm.iter().filter(|arm| arm.paper.is_some()).count()))
     };
-    let own = Overrides::default();
-    assert_eq!(left(&own)?, (3, 3));
+    assert_eq!(left(&[])?, (3, 3));
     // Repetitions, and what the file says itself.
     for flags in [
-        Overrides { seeds: Some(2), first_seed: Some(7), ..own.clone() },
-        Overrides { batch_size: Some(100), cells: Some(12), width: sized("30"), ..own.clone() },
+        &[("seeds", "2"), ("first-seed", "7")][..],
+        &[("batch-size", "100"), ("cells", "12"), ("width", "30")],
+        &[("set", "train.batch_size=100"), ("set", "seeds=2")],
     ] {
-        assert_eq!(left(&flags)?, (3, 3), "{flags:?}");
+        assert_eq!(left(flags)?, (3, 3), "{flags:?}");
     }
     for flags in [
-        Overrides { iterations: Some(2), ..own.clone() },
-        Overrides { batch_size: Some(50), ..own.clone() },
-        Overrides { learning_rates: Some(vec![0.01]), ..own.clone() },
-        Overrides { cells: Some(6), ..own.clone() },
-        Overrides { train_fraction: Some(0.5), ..own.clone() },
+        ("iterations", "2"),
+        ("batch-size", "50"),
+        ("learning-rates", "0.01"),
+        ("cells", "6"),
+        ("train-fraction", "0.5"),
+        ("set", "train.batch_size=50"),
+        ("set", "recipe.tuned.optimizer.adam.weight_decay=0"),
+        ("set", "recipe.paper.schedule.cosine.warmup=0.1"),
     ] {
-        assert_eq!(left(&flags)?, (0, 0), "{flags:?}");
+        assert_eq!(left(&[flags])?, (0, 0), "{flags:?}");
     }
-    for flags in [Overrides { width: sized("64"), ..own.clone() }, Overrides { depth: sized("fcnet=3"), ..own.clone() }]
-    {
-        assert_eq!(left(&flags)?, (0, 2), "{flags:?}");
+    for flags in [("width", "64"), ("depth", "fcnet=3"), ("set", "arm.resnet.model.resnet.width=8")] {
+        assert_eq!(left(&[flags])?, (0, 2), "{flags:?}");
     }
-    assert_eq!(left(&Overrides { models: Some(vec!["fcnet".into()]), ..own.clone() })?, (0, 1));
-    assert_eq!(left(&Overrides { recipes: Some(vec!["tuned".into()]), ..own })?, (2, 3));
+    assert_eq!(left(&[("models", "fcnet")])?, (0, 1));
+    assert_eq!(left(&[("recipe", "tuned")])?, (2, 3));
+    Ok(())
+}
+
+#[test]
+fn several_sizes_are_as_many_arms() -> Result<()> {
+    let experiment = with(&[("width", "8,16,fcnet=20"), ("depth", "4,5")])?;
+    let arms: Vec<(&str, usize, usize)> = experiment
+        .file
+        .arm
+        .iter()
+        .map(|arm| (arm.name.as_str(), arm.model.size().width, arm.model.size().depth))
+        .collect();
+    assert_eq!(
+        arms,
+        [
+            ("hannet-width8-depth4", 8, 4),
+            ("hannet-width8-depth5", 8, 5),
+            ("hannet-width16-depth4", 16, 4),
+            ("hannet-width16-depth5", 16, 5),
+            ("fcnet", 20, 6),
+            ("resnet", 100, 10)
+        ]
+    );
+    assert_eq!(experiment.file.arm[1].label, "HanNet, width 8, depth 5");
+    let tuned = &experiment.file.recipe[1];
+    assert_eq!(experiment.rates(tuned, "hannet-width16-depth4"), [0.011, 0.012, 0.013, 0.014]);
+    assert!(experiment.rates(tuned, "hannet").is_empty());
+    let twice = with(&[("width", "8,8")]).expect_err("a size twice").to_string();
+    assert!(twice.contains("--width: hannet gets 8 twice"), "{twice}");
+    Ok(())
+}
+
+#[test]
+fn every_key_can_be_set_and_mistakes_name_the_nearest() {
+    let file: CheckerboardFile = Given::base(TEXT).expect("the file");
+    crate::engine::settings::every_key_can_be_set(&file);
+    for (assignment, words) in [
+        ("recipe.tuned.optimizer.adam.weight_decay", "use KEY=VALUE"),
+        ("recipe.tuned.optimizer.adam.weigth_decay=0", "unknown field `weigth_decay`"),
+        ("recipe.tuned.optimizer.adam.weigth_decay=0", "nearest keys are recipe.tuned.optimizer.adam.weight_decay"),
+        (
+            "recipe.turned.input_noise=0",
+            "there is no recipe.turned.input_noise; the nearest keys are recipe.tuned.input_noise",
+        ),
+        ("train.iterations=many", "invalid type: string \"many\", expected usize"),
+        ("train.iterations=-3", "invalid value: integer `-3`, expected usize"),
+        ("recipe.tuned.input_noise=nan", "it is NaN; use a finite number"),
+        ("recipe.tuned.optimizer.adamw.beta1=0.9", "unknown variant `adamw`"),
+        ("arm.hannet.model.hannet.width=0", "width is 0; use 1 to 16384"),
+        ("train.batch_size=0", "train.batch_size is 0; use at least 1"),
+    ] {
+        let told = with(&[("set", assignment)]).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        assert!(told.contains(words), "{assignment}: {told}");
+    }
+}
+
+#[test]
+fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
+    let resolved = |text: &str| {
+        let mut given = Given::<CheckerboardFile>::of(ProfileName::Quick);
+        given.models = Some(vec!["hannet".into()]);
+        given.resolve_text(text, "mine.toml", &base).and_then(Checkerboard::of)
+    };
+    let mine = resolved("extends = \"checkerboard\"\n[experiment]\nname = \"mine\"\n[data.checkerboard]\ncells = 6\n")?;
+    assert_eq!((mine.file.experiment.name.as_str(), mine.board().cells, mine.board().side), ("mine", 6, 81));
+    assert_eq!((mine.file.arm.len(), mine.file.train.selection_iterations), (1, 5000));
+    for (text, words) in [
+        ("extends = \"mixer\"", "extends \"mixer\": there is no such experiment of this kind"),
+        ("extends = \"checkerboard\"\n[train]\nbatchsize = 3", "line 3"),
+        ("extends = \"checkerboard\"\nseeds = \"many\"", "line 2"),
+        (
+            "extends = \"checkerboard\"\n[arm.hanet]\nseeds = 3",
+            "names the unknown \"hanet\"; use hannet, fcnet, resnet",
+        ),
+        ("models = 3\nextends = \"checkerboard\"", "models is no list of names"),
+        ("extends = \"checkerboard\"\n[profile.fast]", "profile.fast: use smoke, quick or paper"),
+    ] {
+        let told = resolved(text).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        assert!(told.contains(words) && told.contains("mine.toml"), "{text}: {told}");
+    }
     Ok(())
 }
 
@@ -68,8 +153,8 @@ fn a_fixed_split_drops_expectations_and_another_training_set_the_papers_figures(
             format!("{part},{row},{column},{}\n", board.label(point))
         });
         std::fs::write(&path, format!("split,row,column,label\n{}", rows.collect::<String>()))?;
-        let experiment = with(&Overrides { split_file: Some(path), ..Overrides::default() })?;
-        Ok((experiment.expectations.len(), experiment.arms.iter().all(|arm| arm.paper.is_some())))
+        let file = with(&[("split-file", &path.to_string_lossy())])?.file;
+        Ok((file.expect.len(), file.arm.iter().all(|arm| arm.paper.is_some())))
     };
     assert_eq!(left(4)?, (0, true), "1,640 training points, as in the paper");
     assert_eq!(left(2)?, (0, false), "twice as many");
@@ -126,29 +211,20 @@ fn what_would_fail_after_the_training_is_refused_before() {
 
 #[test]
 fn the_longest_names_that_are_accepted_make_paths_that_fit() -> Result<()> {
-    let text = FILE
+    let text = TEXT
         .replacen("name = \"checkerboard\"", &format!("name = \"{}\"", "e".repeat(100)), 1)
         .replacen("name = \"tuned\"", &format!("name = \"{}\"", "r".repeat(100)), 1)
-        .replacen("learning_rates.tuned]", &format!("learning_rates.{}]", "r".repeat(100)), 3)
+        .replace("recipe.tuned.learning_rates]", &format!("recipe.{}.learning_rates]", "r".repeat(100)))
         .replace("recipe = \"tuned\"", &format!("recipe = \"{}\"", "r".repeat(100)))
         .replacen("first_seed = 100 ", &format!("first_seed = {} ", i64::MAX as u64 - 10_000), 1)
         .replacen("hannet = [0.025, 0.05]", "hannet = [1e-30, 1.1234567890123457e-20, 1e30]", 1);
-    let experiment = ExperimentFile::parse(&text, "file")?.with_profile(ProfileName::Smoke)?.check()?;
+    let experiment = Given::of(ProfileName::Smoke).resolve_text(&text, "file", &base).and_then(Checkerboard::of)?;
     for run in experiment.runs("cpu") {
         assert_eq!(run.problem(), None);
         let directory = run.directory()?;
         assert!(directory.iter().all(|part| part.len() < 200), "{}", directory.display());
         // What `han-exp rerun` reads is what was run.
-        assert_eq!(toml::from_str::<RunSpec>(&run.to_toml()?)?, run);
+        assert_eq!(toml::from_str::<TrainingSpec>(&run.to_toml()?)?, run);
     }
     Ok(())
-}
-
-#[cfg(unix)]
-#[test]
-fn a_path_that_no_run_could_note_down_is_refused() {
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::path::PathBuf::from(std::ffi::OsStr::from_bytes(b"split-\xff.csv"));
-    let told = with(&Overrides { split_file: Some(path), ..Overrides::default() }).expect_err("no UTF-8");
-    assert!(told.to_string().contains("use a path in UTF-8"), "{told}");
 }

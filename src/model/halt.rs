@@ -1,6 +1,6 @@
 //! Stopping in the middle of work that makes no steps: attacks, certificates, scores of large sets.
 
-use crate::model::{Chain, Network, Part};
+use super::{Chain, Network, Part};
 use crate::nn::Mode;
 use candle_core::{Result, Tensor, bail};
 use std::sync::atomic::{AtomicBool, Ordering};
