@@ -1,143 +1,198 @@
-//! The section of a comparison in `results/README.md`.
+//! What is shown of a comparison.
 
-use super::Results;
-use crate::record::image::ArmResults;
-use crate::report::drawn::{self, Drawn};
-use crate::report::verdict::{self, Verdict};
-use crate::report::{markdown, percent, provenance, spread};
-use std::fmt::Write;
+use super::check::Comparison;
+use super::figures;
+use super::file::Expectation;
+use super::spec::{ImageFacts, ImageSpec};
+use super::summary::{ArmResults, Results};
+use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, interval, judge, percent, spread};
+use crate::engine::rows::Sample;
+use crate::engine::runs::{FinishedRun, Store};
+use anyhow::Result;
 
-pub(super) fn render(results: &Results<'_>, verdicts: &[Verdict], drawn: &[Drawn]) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "## {}\n\nClaim: {}\n", results.experiment.title, results.experiment.claim);
-    let note = match results.data() {
-        "sample" => ", some images of CIFAR-10 inside the program: not comparable with figures for the whole data set",
-        _ => "",
+pub(super) fn of(
+    experiment: &Comparison,
+    facts: &ImageFacts,
+    runs: &[FinishedRun<ImageSpec>],
+    store: &Store,
+) -> Result<Page> {
+    let results = Results::of(experiment, facts, runs)?;
+    let setting = setting(&results);
+    let subtitle = format!(", data {setting}: test accuracy in percent, mean +- std over seeds");
+    let mut page = Page::new(&experiment.file.experiment, subtitle);
+    page.csv("", &results.table_rows())?;
+    page.csv("-seeds", &results.seed_rows())?;
+    page.closing.push(Block::Table(closing(&results)));
+    let differences = differences(&results);
+    page.closing.extend(differences.iter().map(|difference| Block::Text(difference.sentence())));
+    let note = match results.set.sample {
+        true => ", some images of CIFAR-10 inside the program: not comparable with figures for the whole data set",
+        false => "",
     };
-    let _ = writeln!(text, "data = {}{note}\n", results.data());
-    if let Some(training) = training(results) {
-        let _ = writeln!(text, "{training}\n");
-    }
-    if let Some(missing) = results.missing() {
-        let _ = writeln!(text, "**{missing}**; means are over those.\n");
-    }
-    networks(&mut text, results);
-    differences(&mut text, results);
-    text += &verdict::markdown(verdicts);
-    text += &drawn::markdown(drawn);
-    let manifests: Vec<_> = results.runs.iter().map(|run| &run.manifest).collect();
-    let diverged = manifests.iter().filter(|manifest| manifest.diverged_at_step.is_some()).count();
-    text += &provenance::render(&format!("{} trainings", results.runs.len()), diverged, &manifests);
-    text
-}
-
-/// How the networks were trained.
-fn training(results: &Results<'_>) -> Option<String> {
-    let first = results.runs.first()?;
-    let (spec, fit) = (&first.spec, &first.spec.fit);
-    Some(format!(
-        "Training: {} epochs of {} steps, {} images a step, base learning rate {}, augmentation {}. Scores are those of \
-         the last iterate; nothing is chosen on test images.",
-        fit.iterations / fit.report_every,
-        fit.report_every,
-        fit.batch_size,
-        fit.learning_rate,
-        spec.augment.name(),
-    ))
-}
-
-fn networks(text: &mut String, results: &Results<'_>) {
-    let _ = writeln!(
-        text,
-        "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of \
-         top-1 (Student's t). train: some training images as they are, without augmentation. The seconds are of the \
-         machine below.\n"
+    page.text(format!("data = {}{note}", results.set.name()));
+    let train = &experiment.file.train;
+    page.text(format!(
+        "Training: {} epochs of {} steps, {} images a step, base learning rate {}, augmentation {}. Scores are those of the \
+         last iterate; nothing is chosen on test images.",
+        train.epochs,
+        experiment.steps(facts),
+        train.batch_size,
+        train.learning_rate,
+        train.augment.name(),
+    ));
+    page.table(
+        "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
+         (Student's t). train: some training images as they are, without augmentation. The seconds are of the machine below.",
+        networks(&results),
     );
-    let shown = Columns::of(results);
-    let mut columns = vec!["network", "parameters", "seeds", "diverged", "train"];
-    columns.extend(shown.validation.then_some("validation"));
-    columns.extend(["test top-1", "interval", "best", "worst", "top-5", "cross-entropy"]);
-    columns.extend(shown.paper.then_some("paper"));
-    columns.push("seconds an epoch");
-    markdown::head(text, &columns);
-    for arm in &results.arms {
-        markdown::row(text, &cells(results, arm, shown));
+    page.table(
+        "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean and \
+         standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).",
+        difference_table(&differences),
+    );
+    // Expectations are for the whole data set.
+    if !results.set.sample {
+        page.verdicts = experiment.file.expect.iter().map(|expect| verdict(&results, expect)).collect();
     }
-    let _ = writeln!(text);
+    figures::draw(&mut page, &results, &setting, store);
+    Ok(page)
 }
 
-/// The columns that are there only where there is something in them.
-#[derive(Debug, Clone, Copy)]
-struct Columns {
-    validation: bool,
-    paper: bool,
+/// What is trained and scored on, in words.
+fn setting(results: &Results<'_>) -> String {
+    let epochs = results.experiment.file.train.epochs;
+    let part = results.set.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
+    format!("{}{part}, {epochs} {}", results.set.name(), if epochs == 1 { "epoch" } else { "epochs" })
 }
 
-impl Columns {
-    fn of(results: &Results<'_>) -> Self {
-        let validated = |arm: &ArmResults| arm.sample("validation", "accuracy").is_some();
-        Self {
-            validation: results.arms.iter().any(validated),
-            paper: results.experiment.arms.iter().any(|arm| results.paper(&arm.name).is_some()),
-        }
-    }
-}
-
-fn cells(results: &Results<'_>, arm: &ArmResults, columns: Columns) -> Vec<String> {
-    let sample = arm.sample("test", "accuracy");
-    let interval = sample.and_then(|sample| sample.confidence_interval());
-    let mut cells = vec![
-        results.label(&arm.arm),
-        arm.parameters.to_string(),
-        sample.map_or(0, |sample| sample.n).to_string(),
-        arm.diverged.len().to_string(),
-        spread(arm.sample("train", "accuracy")),
-    ];
-    cells.extend(columns.validation.then(|| spread(arm.sample("validation", "accuracy"))));
-    cells.extend([
-        spread(sample),
-        interval.map_or("-".into(), |(low, high)| format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high)),
-        percent(sample.map(|sample| sample.max)),
-        percent(sample.map(|sample| sample.min)),
-        spread(arm.sample("test", "top5")),
-        arm.sample("test", "cross_entropy").map_or("-".into(), |sample| format!("{:.4}", sample.mean)),
+fn networks(results: &Results<'_>) -> Table {
+    let mut table = Table::new([
+        "network",
+        "parameters",
+        "seeds",
+        "diverged",
+        "train",
+        "validation",
+        "test top-1",
+        "interval",
+        "best",
+        "worst",
+        "top-5",
+        "cross-entropy",
+        "paper",
+        "seconds an epoch",
     ]);
-    cells.extend(columns.paper.then(|| percent(results.paper(&arm.arm))));
-    cells.push(arm.epoch_seconds.map_or("-".into(), |seconds| format!("{seconds:.1}")));
-    cells
+    for result in &results.arms {
+        let accuracy = result.accuracy();
+        let cross_entropy = result.sample("test", "cross_entropy");
+        table.row([
+            result.arm.label.clone(),
+            result.parameters.to_string(),
+            accuracy.map_or(0, |sample| sample.n).to_string(),
+            result.diverged.len().to_string(),
+            spread(result.sample("train", "accuracy")),
+            spread(result.sample("validation", "accuracy")),
+            spread(accuracy),
+            interval(accuracy),
+            percent(accuracy.map(|sample| sample.max)),
+            percent(accuracy.map(|sample| sample.min)),
+            spread(result.sample("test", "top5")),
+            cross_entropy.map_or("-".into(), |sample| format!("{:.4}", sample.mean)),
+            percent(results.paper(result)),
+            result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
+        ]);
+    }
+    table.without_empty(&["diverged", "validation", "paper"])
 }
 
-fn differences(text: &mut String, results: &Results<'_>) {
-    let differences: Vec<_> = results
-        .arms
-        .iter()
-        .filter_map(|arm| results.difference(arm).map(|(other, sample)| (arm, other, sample)))
-        .collect();
-    if differences.is_empty() {
-        return;
+fn closing(results: &Results<'_>) -> Table {
+    let mut table = Table::new([
+        "network",
+        "parameters",
+        "seeds",
+        "diverged",
+        "s / epoch",
+        "paper",
+        "worst",
+        "best",
+        "top-5",
+        "top-1",
+    ]);
+    for result in &results.arms {
+        let accuracy = result.accuracy();
+        table.row([
+            result.arm.label.clone(),
+            result.parameters.to_string(),
+            accuracy.map_or(0, |sample| sample.n).to_string(),
+            result.diverged.len().to_string(),
+            result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
+            percent(results.paper(result)),
+            percent(accuracy.map(|sample| sample.min)),
+            percent(accuracy.map(|sample| sample.max)),
+            spread(result.sample("test", "top5")),
+            spread(accuracy),
+        ]);
     }
-    let _ = writeln!(
-        text,
-        "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean \
-         and standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).\n"
-    );
-    let columns = ["network", "less", "parameters more", "seeds", "difference", "interval", "lowest", "highest"];
-    markdown::head(text, &columns);
-    for (arm, other, sample) in differences {
-        let more = arm.parameters as i64 - other.parameters as i64;
-        let interval = sample.confidence_interval();
-        let cells = [
-            results.label(&arm.arm),
-            results.label(&other.arm),
-            more.to_string(),
+    table.without_empty(&["diverged", "paper"])
+}
+
+/// Test accuracy of a network less that of the one that it is compared to, seed by seed.
+struct Difference<'r> {
+    of: &'r ArmResults<'r>,
+    to: &'r ArmResults<'r>,
+    sample: Sample,
+}
+
+fn differences<'r>(results: &'r Results<'r>) -> Vec<Difference<'r>> {
+    let difference = |of: &'r ArmResults<'r>| {
+        let to = results.other(of)?;
+        Some(Difference { of, to, sample: of.less(to, "test", "accuracy")? })
+    };
+    results.arms.iter().filter_map(difference).collect()
+}
+
+impl Difference<'_> {
+    fn sentence(&self) -> String {
+        let (of, to, points) = (&self.of.arm.label, &self.to.arm.label, 100.0 * self.sample.mean);
+        let seeds = if self.sample.n == 1 { "1 seed".into() } else { format!("{} seeds", self.sample.n) };
+        let spread = self.sample.deviation.map_or(String::new(), |d| format!(" +- {:.2}", 100.0 * d));
+        let interval = self.sample.confidence_interval().map_or(String::new(), |(low, high)| {
+            format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high)
+        });
+        format!("{of} less {to}: {points:+.2}{spread} points over {seeds}{interval}")
+    }
+}
+
+fn difference_table(differences: &[Difference<'_>]) -> Table {
+    let mut table =
+        Table::new(["network", "less", "parameters more", "seeds", "difference", "interval", "lowest", "highest"]);
+    for Difference { of, to, sample } in differences {
+        table.row([
+            of.arm.label.clone(),
+            to.arm.label.clone(),
+            (of.parameters as i64 - to.parameters as i64).to_string(),
             sample.n.to_string(),
-            spread(Some(sample)),
-            interval.map_or("-".into(), |(low, high)| format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high)),
+            spread(Some(*sample)),
+            interval(Some(*sample)),
             percent(Some(sample.min)),
             percent(Some(sample.max)),
-        ];
-        markdown::row(text, &cells);
+        ]);
     }
-    let _ = writeln!(text);
+    table
+}
+
+fn verdict(results: &Results<'_>, expect: &Expectation) -> Verdict {
+    let Expectation { arm, statistic, at_least, above, .. } = expect;
+    let measured = |name: &str| {
+        let result = results.arm(name)?;
+        Some(Measured { scores: result.of("test", "accuracy"), diverged: result.diverged.len() })
+    };
+    let label = |name: &str| results.arm(name).map_or(name, |result| &result.arm.label).to_string();
+    let wanted = Wanted {
+        what: format!("{statistic} test accuracy of {}", label(arm)),
+        statistic: *statistic,
+        at_least: *at_least,
+        above: above.as_deref().map(|other| (label(other), measured(other))),
+    };
+    judge(wanted, measured(arm))
 }
