@@ -22,7 +22,8 @@ pub(super) fn of(
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     page.csv("", &results.table_rows())?;
     page.csv("-seeds", &results.seed_rows())?;
-    page.closing.push(Block::Table(closing(&results)));
+    let columns = "network, parameters, seeds, diverged, s / epoch, paper, worst, best, top-5, top-1";
+    page.closing.push(Block::Table(networks(&results, columns)));
     let differences = differences(&results);
     page.closing.extend(differences.iter().map(|difference| Block::Text(difference.sentence())));
     let note = match results.set.sample {
@@ -42,8 +43,13 @@ pub(super) fn of(
     ));
     page.table(
         "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
-         (Student's t). train: some training images as they are, without augmentation. The seconds are of the machine below.",
-        networks(&results),
+         (Student's t). train: some training images as they are, without augmentation; from top-1 on: test images. The seconds \
+         are of the machine below.",
+        networks(
+            &results,
+            "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, paper, \
+             s / epoch",
+        ),
     );
     page.table(
         "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean and \
@@ -65,75 +71,32 @@ fn setting(results: &Results<'_>) -> String {
     format!("{}{part}, {epochs} {}", results.set.name(), if epochs == 1 { "epoch" } else { "epochs" })
 }
 
-fn networks(results: &Results<'_>) -> Table {
-    let mut table = Table::new([
-        "network",
-        "parameters",
-        "seeds",
-        "diverged",
-        "train",
-        "validation",
-        "test top-1",
-        "interval",
-        "best",
-        "worst",
-        "top-5",
-        "cross-entropy",
-        "paper",
-        "seconds an epoch",
-    ]);
+/// A row for each network, with the columns that are named.
+fn networks(results: &Results<'_>, columns: &'static str) -> Table {
+    let mut table = Table::new(columns.split(", "));
     for result in &results.arms {
         let accuracy = result.accuracy();
-        let cross_entropy = result.sample("test", "cross_entropy");
-        table.row([
-            result.arm.label.clone(),
-            result.parameters.to_string(),
-            accuracy.map_or(0, |sample| sample.n).to_string(),
-            result.diverged.len().to_string(),
-            spread(result.sample("train", "accuracy")),
-            spread(result.sample("validation", "accuracy")),
-            spread(accuracy),
-            interval(accuracy),
-            percent(accuracy.map(|sample| sample.max)),
-            percent(accuracy.map(|sample| sample.min)),
-            spread(result.sample("test", "top5")),
-            cross_entropy.map_or("-".into(), |sample| format!("{:.4}", sample.mean)),
-            percent(results.paper(result)),
-            result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
-        ]);
+        let cell = |column| match column {
+            "network" => result.arm.label.clone(),
+            "parameters" => result.parameters.to_string(),
+            "seeds" => result.runs.len().to_string(),
+            "diverged" => result.diverged.len().to_string(),
+            "train" | "validation" => spread(result.sample(column, "accuracy")),
+            "interval" => interval(accuracy),
+            "best" => percent(accuracy.map(|sample| sample.max)),
+            "worst" => percent(accuracy.map(|sample| sample.min)),
+            "top-5" => spread(result.sample("test", "top5")),
+            "cross-entropy" => {
+                let sample = result.sample("test", "cross_entropy");
+                sample.map_or("-".into(), |sample| format!("{:.4}", sample.mean))
+            }
+            "paper" => percent(results.paper(result)),
+            "s / epoch" => result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
+            _ => spread(accuracy),
+        };
+        table.row(columns.split(", ").map(cell));
     }
     table.without_empty(&["diverged", "validation", "paper"])
-}
-
-fn closing(results: &Results<'_>) -> Table {
-    let mut table = Table::new([
-        "network",
-        "parameters",
-        "seeds",
-        "diverged",
-        "s / epoch",
-        "paper",
-        "worst",
-        "best",
-        "top-5",
-        "top-1",
-    ]);
-    for result in &results.arms {
-        let accuracy = result.accuracy();
-        table.row([
-            result.arm.label.clone(),
-            result.parameters.to_string(),
-            accuracy.map_or(0, |sample| sample.n).to_string(),
-            result.diverged.len().to_string(),
-            result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
-            percent(results.paper(result)),
-            percent(accuracy.map(|sample| sample.min)),
-            percent(accuracy.map(|sample| sample.max)),
-            spread(result.sample("test", "top5")),
-            spread(accuracy),
-        ]);
-    }
-    table.without_empty(&["diverged", "paper"])
 }
 
 /// Test accuracy of a network less that of the one that it is compared to, seed by seed.
@@ -164,8 +127,8 @@ impl Difference<'_> {
 }
 
 fn difference_table(differences: &[Difference<'_>]) -> Table {
-    let mut table =
-        Table::new(["network", "less", "parameters more", "seeds", "difference", "interval", "lowest", "highest"]);
+    let columns = "network, less, parameters more, seeds, difference, interval, lowest, highest";
+    let mut table = Table::new(columns.split(", "));
     for Difference { of, to, sample } in differences {
         table.row([
             of.arm.label.clone(),

@@ -73,7 +73,7 @@ impl Spec for ImageSpec {
     const REVISION: &'static str = "0.6.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "augment";
-    const SECONDS: f64 = 1e-10;
+    const SECONDS: f64 = 5e-9;
 
     common_fields!();
 
