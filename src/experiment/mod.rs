@@ -2,7 +2,10 @@
 
 pub mod checkerboard;
 pub mod gradients;
+pub mod images;
+pub mod robustness;
 
+use crate::engine::settings::ProfileName;
 use crate::engine::{EvaluateOf, Of, Verb};
 
 /// Every verb that runs an experiment, in the order in which `reproduce` runs them.
@@ -22,5 +25,21 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<gradients::Claims>::NEW,
         on_gpu: None,
         evaluate: None,
+    },
+    Verb {
+        name: "mnist-attack",
+        about: "Attack and certify classifiers of MNIST: HanNet against dense networks",
+        text: robustness::TEXT,
+        kind: &Of::<robustness::Robustness>::NEW,
+        on_gpu: None,
+        evaluate: None,
+    },
+    Verb {
+        name: "mixer",
+        about: "Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet",
+        text: images::TEXT,
+        kind: &Of::<images::Comparison>::NEW,
+        on_gpu: Some(ProfileName::Paper),
+        evaluate: Some(&EvaluateOf::<images::Arguments>::NEW),
     },
 ];

@@ -55,7 +55,7 @@ pub struct Sweep {
 }
 
 /// A network in an experiment file.
-pub trait Arm: Named + Clone {
+pub trait Arm: Named + Clone + PartialEq {
     /// Gives it another name, and adds to its label what tells it from its neighbours.
     fn rename(&mut self, name: String, addition: &str);
 }

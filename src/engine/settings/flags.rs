@@ -387,10 +387,17 @@ fn replace<F: File>(
             let mut copy = arm.clone();
             let told = |error: anyhow::Error| anyhow!("--{flag} {}={size}: {error}", arm.name());
             resize(&mut copy, size).map_err(told)?;
-            if sizes.len() > 1 {
+            copies.push(copy);
+        }
+        if copies.len() > 1 {
+            // A network that none of several sizes changes has no such size.
+            if copies.iter().all(|copy| *copy == arm) {
+                place += 1;
+                continue;
+            }
+            for (copy, size) in copies.iter_mut().zip(sizes) {
                 copy.rename(format!("{}-{flag}{size}", arm.name()), &format!("{} {size}", flag.replace('-', " ")));
             }
-            copies.push(copy);
         }
         let names: Vec<String> = copies.iter().map(|copy| copy.name().to_string()).collect();
         let count = copies.len();

@@ -1,6 +1,6 @@
 //! The images of a run by purpose.
 
-use crate::config::image::{ImageSet, ImageSpec};
+use super::spec::ImageSpec;
 use crate::data::augment::Augmented;
 use crate::data::images::ImageData;
 use crate::nn::kernels::threads;
@@ -46,14 +46,14 @@ impl<'a> Parts<'a> {
                 device: device.clone(),
             },
             validation: (!kept.is_empty()).then(|| plain(kept)),
-            test: Self::test(&spec.data, data, device),
+            test: Self::test(spec.data.test_limit, data, device),
         }
     }
 
-    /// The test images, the same ones for every run.
-    pub fn test(set: &ImageSet, data: &'a ImageData, device: &Device) -> Augmented<'a> {
+    /// Test images, the same ones for every run.
+    pub fn test(limit: Option<usize>, data: &'a ImageData, device: &Device) -> Augmented<'a> {
         let all = data.test.len();
-        let rows = chosen(Seed(0), "test", all, set.test_limit.unwrap_or(all));
+        let rows = chosen(Seed(0), "test", all, limit.unwrap_or(all));
         Augmented::plain(&data.test, rows, device)
     }
 }

@@ -1,17 +1,14 @@
 //! One training: data, network, training, scores of the last iterate.
 
-use super::Parts;
-use crate::config::Spec;
-use crate::config::image::ImageSpec;
+use super::parts::Parts;
+use super::rows::{ConfusionRow, CurveRow};
+use super::spec::ImageSpec;
 use crate::data::TrainingSet;
 use crate::data::images::{ImageData, Shape};
+use crate::engine::rows::{EpochRow, EvaluationRow};
+use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Spec, Tick, epoch_row, start};
 use crate::evaluate::classification::{answers, score};
-use crate::experiment::halt::Halt;
-use crate::experiment::scheduler::{Runner, Tick};
-use crate::experiment::training::{self, epoch_row};
 use crate::model::{Model, Network};
-use crate::record::image::{ConfusionRow, CurveRow, ImageRecord};
-use crate::record::{Ending, EpochRow, EvaluationRow, RunOutcome};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
@@ -22,67 +19,41 @@ use std::time::{Duration, Instant};
 pub struct Trainer<'a> {
     /// The data set, or the sample that stands in for it; the runs' configuration says which.
     pub data: &'a ImageData,
-    /// Its hash.
     pub data_hash: &'a str,
 }
 
 impl Runner for Trainer<'_> {
     type Spec = ImageSpec;
-    type Record = ImageRecord;
 
-    fn run(
-        &self,
-        spec: &ImageSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<ImageRecord>> {
-        let started = training::start();
+    fn run(&self, spec: &ImageSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
+        let started = start();
         let parts = Parts::of(spec, self.data, device);
         let Shape { height, width, channels } = self.data.train.shape;
         let image = [height, width, channels];
         let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, device)?;
-        let mut watch = Watch::new(spec, &parts, tick, halt);
+        let (since, trained) = (Instant::now(), Duration::ZERO);
+        let (epochs, curves) = (Vec::new(), Vec::new());
+        let mut watch = Watch { spec, parts: &parts, tick, halt, since, trained, epochs, curves };
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
         let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
-        let (epochs, curves, epoch_seconds) = (watch.epochs, watch.curves, watch.clock.mean());
-        let Some(ending) = training::ending(outcome, &model, self.data_hash.into(), started) else { return Ok(None) };
+        let Watch { trained, epochs, curves, .. } = watch;
+        let Some(ending) = Ending::of_training(outcome, &model, self.data_hash.into(), started) else {
+            return Ok(None);
+        };
         let (evaluations, confusion) = match ending.outcome() {
             RunOutcome::Finished => scores(spec, &parts, &halt.network(model.frozen.as_ref()))?,
             RunOutcome::Diverged => (Vec::new(), Vec::new()),
         };
-        let ending = Ending { epoch_seconds, ..ending };
-        let weights = model.parameters.to_stored()?;
-        Ok(Some(ImageRecord { ending, epochs, curves, evaluations, confusion, weights }))
-    }
-}
-
-/// The time that training takes, scores not counted.
-struct Clock {
-    running_since: Instant,
-    total: Duration,
-    epochs: u32,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { running_since: Instant::now(), total: Duration::ZERO, epochs: 0 }
-    }
-
-    /// An epoch is over.
-    fn stop(&mut self) {
-        self.total += self.running_since.elapsed();
-        self.epochs += 1;
-    }
-
-    /// The next one begins.
-    fn go_on(&mut self) {
-        self.running_since = Instant::now();
-    }
-
-    /// Seconds for an epoch.
-    fn mean(&self) -> Option<f64> {
-        (self.epochs > 0).then(|| self.total.as_secs_f64() / f64::from(self.epochs))
+        let seconds = trained.as_secs_f64() / epochs.len() as f64;
+        let of_test = |row: &&EvaluationRow| row.split == "test" && row.metric == "accuracy";
+        let accuracy = 100.0 * evaluations.iter().find(of_test).map_or(f64::NAN, |row| row.value);
+        let ending = Ending { epoch_seconds: (!epochs.is_empty()).then_some(seconds), ..ending };
+        let record = Record::new(ending, format!("test accuracy {accuracy:.2} %, {seconds:.1} s an epoch"))
+            .rows("epochs.csv", &epochs)?
+            .rows("curves.csv", &curves)?
+            .rows("evaluations.csv", &evaluations)?
+            .rows("confusion.csv", &confusion)?;
+        Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 }
 
@@ -92,16 +63,15 @@ struct Watch<'a> {
     parts: &'a Parts<'a>,
     tick: &'a mut Tick<'a>,
     halt: &'a Halt<'a>,
-    clock: Clock,
+    /// When the epoch began.
+    since: Instant,
+    /// Time of all epochs, scores not counted.
+    trained: Duration,
     epochs: Vec<EpochRow>,
     curves: Vec<CurveRow>,
 }
 
-impl<'a> Watch<'a> {
-    fn new(spec: &'a ImageSpec, parts: &'a Parts<'a>, tick: &'a mut Tick<'a>, halt: &'a Halt<'a>) -> Self {
-        Self { spec, parts, tick, halt, clock: Clock::start(), epochs: Vec::new(), curves: Vec::new() }
-    }
-
+impl Watch<'_> {
     fn rows(&self, report: Report, model: &Model) -> candle_core::Result<(EpochRow, Vec<CurveRow>)> {
         let spec = self.spec;
         let row = |split: &str, loss: f64, accuracy: f64, top5: Option<f64>| CurveRow {
@@ -135,11 +105,11 @@ impl Observer for Watch<'_> {
     }
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        self.clock.stop();
+        self.trained += self.since.elapsed();
         let (epoch, curves) = self.rows(report, model)?;
         self.epochs.push(epoch);
         self.curves.extend(curves);
-        self.clock.go_on();
+        self.since = Instant::now();
         Ok(())
     }
 }

@@ -1,19 +1,28 @@
 //! One training of a classifier of colour images.
 
-use crate::config::Spec;
-use crate::config::arms::names_problem;
-use crate::config::run::fit_problem;
 use crate::data::{augment::Augment, source::Dataset};
+use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
+use crate::engine::settings::names_problem;
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::FitConfig;
 use serde::{Deserialize, Serialize};
 
+/// What the data say about the runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// Whether the sample inside the program stands in for the data set.
+    pub sample: bool,
+    /// Of pixels and labels, in hexadecimal.
+    pub sha256: String,
+    /// Before any is left out.
+    pub train_images: usize,
+}
+
 /// Which images, and how they are cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSet {
-    /// The data set.
     pub dataset: Dataset,
     /// Whether it is the small sample inside the program instead of the whole data set.
     pub sample: bool,
@@ -48,47 +57,43 @@ impl ImageSet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSpec {
-    /// The experiment's name.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
-    /// The root of its randomness.
     pub seed: Seed,
     /// Kind of device, cpu or cuda.
     pub device: String,
     /// What is done to every image before it is shown.
     pub augment: Augment,
-    /// The images.
     pub data: ImageSet,
-    /// The network.
     pub model: ImageModelConfig,
-    /// Its training.
     pub fit: FitConfig,
 }
 
-impl ImageSpec {
-    /// Why the run cannot be made, if so; a plan's runs can.
-    pub fn problem(&self) -> Option<String> {
-        let names = names_problem("experiment and arm", &[&self.experiment, &self.arm]);
-        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
-    }
-}
-
 impl Spec for ImageSpec {
-    fn experiment(&self) -> &str {
-        &self.experiment
-    }
+    const REVISION: &'static str = "0.6.0";
+    const SCHEMA: u32 = 3;
+    const KEY: &'static str = "augment";
+    const SECONDS: f64 = 5e-9;
 
-    fn arm(&self) -> &str {
-        &self.arm
-    }
+    common_fields!();
 
     fn point(&self) -> String {
         "training".into()
     }
 
-    fn seed(&self) -> Seed {
-        self.seed
+    fn details(&self) -> Details {
+        let (width, depth) = match &self.model {
+            ImageModelConfig::Mixer(mixer) => (Some(mixer.channels), Some(mixer.mixer_blocks + mixer.han_blocks)),
+            ImageModelConfig::Resnet32 => (None, None),
+        };
+        let (learning_rate, epochs) =
+            (Some(self.fit.learning_rate), self.fit.iterations / self.fit.report_every.max(1));
+        Details { learning_rate, width, depth, work: format!("{epochs} epochs"), ..Details::default() }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let names = names_problem("experiment and arm", &[&self.experiment, &self.arm]);
+        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
 
     fn steps(&self) -> usize {

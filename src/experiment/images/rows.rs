@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 /// `curves.csv`: loss and accuracy after every epoch, a row for each part of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurveRow {
-    /// Experiment.
     pub experiment: String,
     /// Which network.
     pub arm: String,
     /// What tells the run from the arm's others: training.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Images seen over images in the training set.
     pub epoch: f64,

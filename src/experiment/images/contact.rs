@@ -2,15 +2,21 @@
 
 use crate::data::augment::{Augment, Augmented};
 use crate::data::images::ImageData;
+use crate::engine::runs::Store;
 use crate::rng::Seed;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Images on the sheet.
 const IMAGES: usize = 8;
 /// Epochs of each.
 const EPOCHS: usize = 8;
+
+/// Where a command leaves them.
+pub fn contact_file(store: &Store, experiment: &str) -> PathBuf {
+    store.root().join("runs").join(experiment).join("augmented.safetensors")
+}
 
 /// Writes the images at the beginning of a data set: `labels` (images), u32, and `pixels` (images, 1 + epochs, height,
 /// width, channels), u8, the image as it is first.

@@ -1,0 +1,152 @@
+//! A checked comparison, and the runs that follow from it.
+
+use super::file::{ArmFile, ImagesFile, dataset};
+use super::spec::{ImageFacts, ImageSet, ImageSpec};
+use crate::engine::settings::{
+    File, MOST, MOST_EPOCHS, check_count, check_labels, check_names, check_seeds, decimal, rate_cure,
+};
+use crate::model::image::ImageModelConfig;
+use crate::rng::Seed;
+use crate::train::{FitConfig, LossConfig, Sampling};
+use anyhow::{Result, anyhow, bail, ensure};
+
+/// More repetitions than anybody waits for.
+const MOST_SEEDS: usize = 1000;
+
+/// Can run.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    pub(super) file: ImagesFile,
+}
+
+impl Comparison {
+    /// The images of the experiment.
+    pub fn image_set(&self, facts: &ImageFacts) -> ImageSet {
+        let data = &self.file.data;
+        ImageSet {
+            dataset: data.dataset,
+            sample: facts.sample,
+            sha256: facts.sha256.clone(),
+            validation_images: data.validation_images,
+            train_limit: data.train_limit,
+            test_limit: data.test_limit,
+        }
+    }
+
+    /// Steps of an epoch. What fills no batch at its end waits for the next.
+    pub fn steps(&self, facts: &ImageFacts) -> usize {
+        self.image_set(facts).cut(facts.train_images).0 / self.file.train.batch_size
+    }
+
+    /// Every training, in the order of arms and seeds.
+    ///
+    /// # Errors
+    /// When there are too few images.
+    pub fn runs(&self, facts: &ImageFacts, device: &str) -> Result<Vec<ImageSpec>> {
+        let (file, data) = (&self.file, self.image_set(facts));
+        let (name, wanted) = (&file.experiment.name, data.validation_images);
+        let (train, validation) = data.cut(facts.train_images);
+        ensure!(
+            train > 0 && validation == wanted,
+            "{name}: data.validation_images is {wanted}; keep some of the {} training images",
+            train + validation
+        );
+        let batch_size = file.train.batch_size;
+        ensure!(
+            batch_size <= train,
+            "{name}: train.batch_size is {batch_size}; use at most {train}, the images to train on"
+        );
+        let steps = self.steps(facts);
+        let of_arm = |arm: &ArmFile| -> Vec<ImageSpec> {
+            let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
+            let seeds = file.first_seed..file.first_seed + seeds as u64;
+            seeds.map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
+        };
+        Ok(file.arm.iter().flat_map(of_arm).collect())
+    }
+
+    fn run(&self, arm: &ArmFile, seed: Seed, data: &ImageSet, steps: usize, device: &str) -> ImageSpec {
+        let train = &self.file.train;
+        ImageSpec {
+            experiment: self.file.experiment.name.clone(),
+            arm: arm.name.clone(),
+            seed,
+            device: device.into(),
+            augment: train.augment,
+            data: data.clone(),
+            model: arm.model.clone(),
+            fit: FitConfig {
+                iterations: train.epochs * steps,
+                batch_size: train.batch_size,
+                report_every: steps,
+                learning_rate: train.learning_rate,
+                optimizer: train.optimizer.clone(),
+                schedule: train.schedule.clone(),
+                input_noise: 0.0,
+                sampling: Sampling::Epochs,
+                loss: LossConfig::CrossEntropy,
+            },
+        }
+    }
+
+    /// Checks everything that can be checked before any work.
+    pub(super) fn of(mut file: ImagesFile) -> Result<Self> {
+        let name = file.experiment.name.clone();
+        check_names(&name, &file.arm)?;
+        file.experiment.check()?;
+        file.check_references(&name)?;
+        check_seeds(&name, file.seeds, file.first_seed, MOST_SEEDS)?;
+        let (train, data) = (&file.train, &file.data);
+        check_count(&name, "train.epochs", train.epochs, MOST_EPOCHS)?;
+        let (batch_size, rate) = (train.batch_size, train.learning_rate);
+        ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
+        if let Some(cure) = rate_cure(rate) {
+            bail!("{name}: train.learning_rate is {}; {cure}", decimal(rate));
+        }
+        if let Some(problem) = train.optimizer.problem().or_else(|| train.schedule.problem()) {
+            bail!("{name}: train.{problem}");
+        }
+        let of_colour = dataset(data.dataset.name());
+        of_colour.map_err(|cure| anyhow!("{name}: data.dataset is {}; {cure}", data.dataset))?;
+        for (key, limit) in [("train_limit", data.train_limit), ("test_limit", data.test_limit)] {
+            check_count(&name, &format!("data.{key}"), limit.unwrap_or(1), MOST)?;
+        }
+        ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
+        for arm in &file.arm {
+            if let Some(problem) = arm.model.problem() {
+                bail!("{name}: arm {}: {problem}", arm.name);
+            }
+            ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
+        }
+        label(&mut file.arm);
+        check_labels(&name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        Ok(Self { file })
+    }
+}
+
+/// Gives every network a label. Where mixers differ in their channels, these are part of it.
+fn label(arms: &mut [ArmFile]) {
+    let mut channels: Vec<usize> = arms.iter_mut().filter_map(|arm| arm.mixer().map(|mixer| mixer.channels)).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    let several = channels.len() > 1;
+    for arm in arms.iter_mut().filter(|arm| arm.label.is_empty()) {
+        arm.label = made_of(&arm.model);
+        if let (true, Some(mixer)) = (several, arm.mixer()) {
+            let channels = mixer.channels;
+            arm.label += &format!(", {channels} channels");
+        }
+    }
+}
+
+/// What a network is made of.
+pub(super) fn made_of(model: &ImageModelConfig) -> String {
+    match model {
+        ImageModelConfig::Mixer(config) => match (config.mixer_blocks, config.han_blocks) {
+            (mixer, 0) => format!("{mixer} mixer"),
+            (0, han) => format!("{han} Han"),
+            (mixer, han) => format!("{mixer} mixer + {han} Han"),
+        },
+        ImageModelConfig::Resnet32 => "ResNet-32".into(),
+    }
+}

@@ -1,0 +1,267 @@
+//! What the experiment file of a comparison of image classifiers says, and the flags over it.
+
+use crate::data::{augment::Augment, source::Dataset};
+use crate::engine::settings::{
+    Arm, Change, File, Flag, Heading, Named, ProfileName, Statistic, Sweep, Takes, check_fraction, check_other, choices,
+};
+use crate::model::image::{ImageModelConfig, MixerConfig};
+use crate::train::{OptimizerConfig, ScheduleConfig};
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagesFile {
+    /// Independent repetitions: initial values, batches, augmentation.
+    pub seeds: usize,
+    #[serde(default)]
+    pub first_seed: u64,
+    pub experiment: Heading,
+    pub data: DataFile,
+    pub train: TrainFile,
+    pub arm: Vec<ArmFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    pub dataset: Dataset,
+    /// Training images that are kept for validation; 0 for none.
+    #[serde(default)]
+    pub validation_images: usize,
+    /// Most training images, validation included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_limit: Option<usize>,
+    /// Most test images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_limit: Option<usize>,
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainFile {
+    pub epochs: usize,
+    pub batch_size: usize,
+    /// Base learning rate.
+    pub learning_rate: f64,
+    pub augment: Augment,
+    pub optimizer: OptimizerConfig,
+    pub schedule: ScheduleConfig,
+}
+
+/// `[[arm]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmFile {
+    /// Key in files and flags.
+    pub name: String,
+    /// Name on charts; what the network is made of where nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
+    /// The network that it is compared to, seed by seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_to: Option<String>,
+    /// Fewer repetitions than the others, for a costly network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<usize>,
+    /// The paper's test accuracy, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<f64>,
+    pub model: ImageModelConfig,
+}
+
+/// `[[expect]]`: a test accuracy that the seeds should reach, or a network that another should stay above in every seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The profile whose runs it judges: what is true after 600 epochs need not be after 10.
+    pub profile: ProfileName,
+    pub arm: String,
+    /// Over the seeds.
+    pub statistic: Statistic,
+    /// The least value, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// The network that has to stay below, by the same statistic and in every single seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<String>,
+}
+
+impl ArmFile {
+    pub(super) fn mixer(&mut self) -> Option<&mut MixerConfig> {
+        match &mut self.model {
+            ImageModelConfig::Mixer(config) => Some(config),
+            ImageModelConfig::Resnet32 => None,
+        }
+    }
+
+    fn blocks(&mut self) -> Result<&mut MixerConfig> {
+        let cure = format!("{} is no mixer; name one, MODEL=N", self.name);
+        self.mixer().context(cure)
+    }
+
+    pub(super) fn set_channels(&mut self, channels: usize) -> Result<()> {
+        if let Some(mixer) = self.mixer() {
+            mixer.channels = channels;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_mixer_blocks(&mut self, count: usize) -> Result<()> {
+        self.blocks()?.mixer_blocks = count;
+        Ok(())
+    }
+
+    pub(super) fn set_han_blocks(&mut self, count: usize) -> Result<()> {
+        self.blocks()?.han_blocks = count;
+        Ok(())
+    }
+}
+
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Arm for ArmFile {
+    fn rename(&mut self, name: String, addition: &str) {
+        // What a network is made of says its sizes itself.
+        if !self.label.is_empty() {
+            self.label += &format!(", {addition}");
+        }
+        self.name = name;
+    }
+}
+
+/// The colour images.
+const DATASETS: [Dataset; 4] = [Dataset::Cifar10, Dataset::Cifar100, Dataset::Stl10, Dataset::Imagenet32];
+
+/// The data set of that name; of colour images alone.
+pub(super) fn dataset(name: &str) -> Result<Dataset, String> {
+    let found = DATASETS.into_iter().find(|dataset| dataset.name() == name);
+    found.ok_or_else(|| format!("use {}", DATASETS.map(Dataset::name).join(", ")))
+}
+
+/// Flags of the command.
+pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
+    Flag::key(
+        "dataset",
+        "NAME",
+        Takes::Checked(|name| dataset(name).map(drop)),
+        &["data.dataset"],
+        "cifar10, cifar100, stl10 or imagenet32",
+    ),
+    Flag::size_of_all(
+        "channels",
+        ArmFile::set_channels,
+        "Channels of every mixer, a multiple of 8; several make an arm of each",
+    ),
+    Flag::size(
+        "mixer-blocks",
+        Takes::Counts,
+        ArmFile::set_mixer_blocks,
+        "Number of mixer blocks: N for the first of the models, MODEL=N for another; several make an arm of each",
+    ),
+    Flag::size("han-blocks", Takes::Counts, ArmFile::set_han_blocks, "Number of Han blocks behind them, likewise"),
+    Flag::key("epochs", "N", Takes::Count, &["train.epochs"], "Passes over the training images"),
+    Flag::key("batch-size", "N", Takes::Count, &["train.batch_size"], "Images a step"),
+    Flag::key(
+        "learning-rate",
+        "RATE",
+        Takes::Number,
+        &["train.learning_rate"],
+        "Base learning rate; the schedule is the profile's",
+    ),
+    Flag::key(
+        "augment",
+        "AUGMENT",
+        Takes::Word(choices::<Augment>),
+        &["train.augment"],
+        "What is done to every image before it is shown: nothing; a shifted crop and a flip; these, AutoAugment's policy and \
+         Cutout",
+    ),
+    Flag::key("train-limit", "N", Takes::Count, &["data.train_limit"], "Most training images, drawn at random"),
+    Flag::SEEDS,
+    Flag::FIRST_SEED,
+];
+
+impl File for ImagesFile {
+    type Arm = ArmFile;
+
+    fn heading(&self) -> &Heading {
+        &self.experiment
+    }
+
+    fn arms(&mut self) -> &mut Vec<ArmFile> {
+        &mut self.arm
+    }
+
+    fn check_references(&self, origin: &str) -> Result<()> {
+        let unknown = |name: &&String| self.arm.iter().all(|arm| arm.name != **name);
+        for ArmFile { name, compared_to, paper, .. } in &self.arm {
+            check_fraction(origin, &format!("arm {name}: paper"), *paper)?;
+            check_other(origin, name, "compared_to", compared_to.as_deref())?;
+            if let Some(unknown) = compared_to.iter().find(unknown) {
+                bail!("{origin}: arm {name} is compared to the unknown arm {unknown:?}");
+            }
+        }
+        for Expectation { arm, at_least, above, .. } in &self.expect {
+            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
+            check_other(origin, arm, "above", above.as_deref())?;
+            if let Some(unknown) = std::iter::once(arm).chain(above).find(unknown) {
+                bail!("{origin}: expect names the unknown arm {unknown:?}");
+            }
+            let wanted = at_least.is_some() || above.is_some();
+            ensure!(wanted, "{origin}: an expectation of {arm} lacks at_least and above");
+        }
+        Ok(())
+    }
+
+    fn forget_dropped(&mut self) {
+        let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
+        self.expect.retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
+        for arm in &mut self.arm {
+            arm.compared_to.take_if(|other| !names.contains(other));
+        }
+    }
+
+    /// Repetitions may be more, fewer, or of other seeds. What a profile has to reach is said for it; the paper's figures are
+    /// for the file's own data, networks and training.
+    fn void(&mut self, own: &Self, change: Change) {
+        let same_training = self.data == own.data && self.train == own.train;
+        let mut same_models = true;
+        let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
+        for arm in &mut self.arm {
+            let same = own.arm.iter().any(|own| own.name == arm.name && own.model == arm.model);
+            same_models &= same;
+            arm.paper = arm.paper.filter(|_| same_training && same);
+            // With an arm that became several nobody is compared.
+            arm.compared_to.take_if(|other| !names.contains(other) && own.arm.iter().any(|arm| arm.name == *other));
+        }
+        match change {
+            Change::Profile(name) => self.expect.retain(|expect| expect.profile == name),
+            Change::Flags if same_training && same_models => {}
+            Change::Flags => self.expect.clear(),
+        }
+    }
+
+    /// Of two networks that were swept alike, those of the same size are compared.
+    fn inherit(&mut self, sweep: &Sweep) {
+        let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
+        let endings: Vec<&str> = sweep.copies.iter().filter_map(|copy| copy.strip_prefix(&sweep.arm)).collect();
+        for arm in &mut self.arm {
+            let (Some(other), Some(ending)) = (&arm.compared_to, endings.iter().find(|end| arm.name.ends_with(**end)))
+            else {
+                continue;
+            };
+            arm.compared_to =
+                Some(format!("{other}{ending}")).filter(|twin| names.contains(twin)).or(arm.compared_to.take());
+        }
+    }
+}

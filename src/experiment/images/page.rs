@@ -1,0 +1,161 @@
+//! What is shown of a comparison.
+
+use super::check::Comparison;
+use super::figures;
+use super::file::Expectation;
+use super::spec::{ImageFacts, ImageSpec};
+use super::summary::{ArmResults, Results};
+use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, interval, judge, percent, spread};
+use crate::engine::rows::Sample;
+use crate::engine::runs::{FinishedRun, Store};
+use anyhow::Result;
+
+pub(super) fn of(
+    experiment: &Comparison,
+    facts: &ImageFacts,
+    runs: &[FinishedRun<ImageSpec>],
+    store: &Store,
+) -> Result<Page> {
+    let results = Results::of(experiment, facts, runs)?;
+    let setting = setting(&results);
+    let subtitle = format!(", data {setting}: test accuracy in percent, mean +- std over seeds");
+    let mut page = Page::new(&experiment.file.experiment, subtitle);
+    page.csv("", &results.table_rows())?;
+    page.csv("-seeds", &results.seed_rows())?;
+    let columns = "network, parameters, seeds, diverged, s / epoch, paper, worst, best, top-5, top-1";
+    page.closing.push(Block::Table(networks(&results, columns)));
+    let differences = differences(&results);
+    page.closing.extend(differences.iter().map(|difference| Block::Text(difference.sentence())));
+    let note = match results.set.sample {
+        true => ", some images of CIFAR-10 inside the program: not comparable with figures for the whole data set",
+        false => "",
+    };
+    page.text(format!("data = {}{note}", results.set.name()));
+    let train = &experiment.file.train;
+    page.text(format!(
+        "Training: {} epochs of {} steps, {} images a step, base learning rate {}, augmentation {}. Scores are those of the \
+         last iterate; nothing is chosen on test images.",
+        train.epochs,
+        experiment.steps(facts),
+        train.batch_size,
+        train.learning_rate,
+        train.augment.name(),
+    ));
+    page.table(
+        "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
+         (Student's t). train: some training images as they are, without augmentation; from top-1 on: test images. The seconds \
+         are of the machine below.",
+        networks(
+            &results,
+            "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, paper, \
+             s / epoch",
+        ),
+    );
+    page.table(
+        "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean and \
+         standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).",
+        difference_table(&differences),
+    );
+    // Expectations are for the whole data set.
+    if !results.set.sample {
+        page.verdicts = experiment.file.expect.iter().map(|expect| verdict(&results, expect)).collect();
+    }
+    figures::draw(&mut page, &results, &setting, store);
+    Ok(page)
+}
+
+/// What is trained and scored on, in words.
+fn setting(results: &Results<'_>) -> String {
+    let epochs = results.experiment.file.train.epochs;
+    let part = results.set.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
+    format!("{}{part}, {epochs} {}", results.set.name(), if epochs == 1 { "epoch" } else { "epochs" })
+}
+
+/// A row for each network, with the columns that are named.
+fn networks(results: &Results<'_>, columns: &'static str) -> Table {
+    let mut table = Table::new(columns.split(", "));
+    for result in &results.arms {
+        let accuracy = result.accuracy();
+        let cell = |column| match column {
+            "network" => result.arm.label.clone(),
+            "parameters" => result.parameters.to_string(),
+            "seeds" => result.runs.len().to_string(),
+            "diverged" => result.diverged.len().to_string(),
+            "train" | "validation" => spread(result.sample(column, "accuracy")),
+            "interval" => interval(accuracy),
+            "best" => percent(accuracy.map(|sample| sample.max)),
+            "worst" => percent(accuracy.map(|sample| sample.min)),
+            "top-5" => spread(result.sample("test", "top5")),
+            "cross-entropy" => {
+                let sample = result.sample("test", "cross_entropy");
+                sample.map_or("-".into(), |sample| format!("{:.4}", sample.mean))
+            }
+            "paper" => percent(results.paper(result)),
+            "s / epoch" => result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
+            _ => spread(accuracy),
+        };
+        table.row(columns.split(", ").map(cell));
+    }
+    table.without_empty(&["diverged", "validation", "paper"])
+}
+
+/// Test accuracy of a network less that of the one that it is compared to, seed by seed.
+struct Difference<'r> {
+    of: &'r ArmResults<'r>,
+    to: &'r ArmResults<'r>,
+    sample: Sample,
+}
+
+fn differences<'r>(results: &'r Results<'r>) -> Vec<Difference<'r>> {
+    let difference = |of: &'r ArmResults<'r>| {
+        let to = results.other(of)?;
+        Some(Difference { of, to, sample: of.less(to, "test", "accuracy")? })
+    };
+    results.arms.iter().filter_map(difference).collect()
+}
+
+impl Difference<'_> {
+    fn sentence(&self) -> String {
+        let (of, to, points) = (&self.of.arm.label, &self.to.arm.label, 100.0 * self.sample.mean);
+        let seeds = if self.sample.n == 1 { "1 seed".into() } else { format!("{} seeds", self.sample.n) };
+        let spread = self.sample.deviation.map_or(String::new(), |d| format!(" +- {:.2}", 100.0 * d));
+        let interval = self.sample.confidence_interval().map_or(String::new(), |(low, high)| {
+            format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high)
+        });
+        format!("{of} less {to}: {points:+.2}{spread} points over {seeds}{interval}")
+    }
+}
+
+fn difference_table(differences: &[Difference<'_>]) -> Table {
+    let columns = "network, less, parameters more, seeds, difference, interval, lowest, highest";
+    let mut table = Table::new(columns.split(", "));
+    for Difference { of, to, sample } in differences {
+        table.row([
+            of.arm.label.clone(),
+            to.arm.label.clone(),
+            (of.parameters as i64 - to.parameters as i64).to_string(),
+            sample.n.to_string(),
+            spread(Some(*sample)),
+            interval(Some(*sample)),
+            percent(Some(sample.min)),
+            percent(Some(sample.max)),
+        ]);
+    }
+    table
+}
+
+fn verdict(results: &Results<'_>, expect: &Expectation) -> Verdict {
+    let Expectation { arm, statistic, at_least, above, .. } = expect;
+    let measured = |name: &str| {
+        let result = results.arm(name)?;
+        Some(Measured { scores: result.of("test", "accuracy"), diverged: result.diverged.len() })
+    };
+    let label = |name: &str| results.arm(name).map_or(name, |result| &result.arm.label).to_string();
+    let wanted = Wanted {
+        what: format!("{statistic} test accuracy of {}", label(arm)),
+        statistic: *statistic,
+        at_least: *at_least,
+        above: above.as_deref().map(|other| (label(other), measured(other))),
+    };
+    judge(wanted, measured(arm))
+}

@@ -1,0 +1,229 @@
+//! Figures over the seeds of every network, and networks compared seed by seed.
+
+use super::check::Comparison;
+use super::file::ArmFile;
+use super::spec::{ImageFacts, ImageSet, ImageSpec};
+use crate::engine::rows::{Figure, Sample, Score, Scores, sample, take};
+use crate::engine::runs::FinishedRun;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What the runs that are there have measured.
+pub struct Results<'r> {
+    pub experiment: &'r Comparison,
+    pub set: ImageSet,
+    /// Those with a run, in the order of the experiment.
+    pub arms: Vec<ArmResults<'r>>,
+}
+
+/// What was measured of a network.
+pub struct ArmResults<'r> {
+    pub arm: &'r ArmFile,
+    pub parameters: usize,
+    /// The runs that did not diverge.
+    pub runs: Vec<&'r FinishedRun<ImageSpec>>,
+    /// Seeds whose training diverged.
+    pub diverged: Vec<u64>,
+    scores: Scores,
+}
+
+/// `tables/<experiment>.csv`: a figure over the seeds, and its difference to that of another network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableRow {
+    experiment: String,
+    /// The data set, or sample.
+    data: String,
+    arm: String,
+    /// Trained scalars.
+    parameters: usize,
+    /// train (some of its images as they are), validation or test.
+    split: String,
+    /// accuracy, top5 or cross_entropy.
+    metric: String,
+    /// Seeds with a value.
+    seeds: usize,
+    /// Seeds without, because training diverged.
+    diverged: usize,
+    /// Mean over seeds; none without a value, as all statistics that follow.
+    mean: Option<f64>,
+    std: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    /// 95 % interval of the mean over seeds, Student's t.
+    ci95_low: Option<f64>,
+    ci95_high: Option<f64>,
+    /// The network that it is compared to.
+    compared_to: Option<String>,
+    /// Seeds that both have.
+    pairs: usize,
+    /// Mean over those seeds of its value less the other's.
+    difference: Option<f64>,
+    difference_std: Option<f64>,
+    /// 95 % interval of the mean difference, Student's t.
+    difference_low: Option<f64>,
+    difference_high: Option<f64>,
+    /// The paper's figure.
+    paper: Option<f64>,
+}
+
+/// `tables/<experiment>-seeds.csv`: what one seed scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedRow {
+    experiment: String,
+    /// The data set, or sample.
+    data: String,
+    arm: String,
+    seed: u64,
+    /// train, validation or test.
+    split: String,
+    /// accuracy, top5 or cross_entropy.
+    metric: String,
+    /// None if training diverged.
+    value: Option<f64>,
+    /// Images that it is over.
+    n: Option<usize>,
+}
+
+impl ArmResults<'_> {
+    /// What there are scores of. A training that diverged has none, but would have had these: a point that diverged is a
+    /// row, never a gap.
+    fn figures(&self, set: &ImageSet) -> BTreeSet<Figure> {
+        let mut figures: BTreeSet<Figure> = self.scores.keys().cloned().collect();
+        if !self.diverged.is_empty() {
+            let validation = (set.validation_images > 0).then_some("validation");
+            for split in ["train", "test"].into_iter().chain(validation) {
+                figures.extend(["accuracy", "top5", "cross_entropy"].map(|metric| Figure::of(split, metric)));
+            }
+        }
+        figures
+    }
+
+    pub fn of(&self, split: &'static str, metric: &str) -> &[Score] {
+        self.scores.get(&Figure::of(split, metric)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A figure over the seeds.
+    pub fn sample(&self, split: &'static str, metric: &str) -> Option<Sample> {
+        sample(self.of(split, metric))
+    }
+
+    /// Test accuracy over the seeds.
+    pub fn accuracy(&self) -> Option<Sample> {
+        self.sample("test", "accuracy")
+    }
+
+    /// Mean wall-clock seconds for an epoch.
+    pub fn epoch_seconds(&self) -> Option<f64> {
+        let seconds: Vec<f64> = self.runs.iter().filter_map(|run| run.manifest.epoch_seconds).collect();
+        Sample::of(&seconds).map(|sample| sample.mean)
+    }
+
+    /// Its values less another's, over the seeds that both have.
+    pub fn less(&self, other: &Self, split: &'static str, metric: &str) -> Option<Sample> {
+        let others = other.of(split, metric);
+        let pairs = self.of(split, metric).iter().filter_map(|score| {
+            others.iter().find(|other| other.seed == score.seed).map(|other| score.value - other.value)
+        });
+        Sample::of(&pairs.collect::<Vec<_>>())
+    }
+}
+
+impl<'r> Results<'r> {
+    /// Reads what finished runs have left.
+    ///
+    /// # Errors
+    /// When a file of a run is missing or damaged.
+    pub fn of(experiment: &'r Comparison, facts: &ImageFacts, runs: &'r [FinishedRun<ImageSpec>]) -> Result<Self> {
+        let mut arms = Vec::new();
+        for arm in &experiment.file.arm {
+            let of_arm: Vec<&FinishedRun<ImageSpec>> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
+            let Some(parameters) = of_arm.first().map(|run| run.manifest.parameters) else { continue };
+            let (diverged, runs): (Vec<_>, Vec<_>) = of_arm.into_iter().partition(|run| run.diverged());
+            let mut scores = Scores::new();
+            for run in &runs {
+                take(&mut scores, run.rows("evaluations.csv")?);
+            }
+            let diverged = diverged.iter().map(|run| run.spec.seed.0).collect();
+            arms.push(ArmResults { arm, parameters, runs, diverged, scores });
+        }
+        Ok(Self { experiment, set: experiment.image_set(facts), arms })
+    }
+
+    pub fn arm(&self, name: &str) -> Option<&ArmResults<'r>> {
+        self.arms.iter().find(|result| result.arm.name == name)
+    }
+
+    /// The network that a network is compared to.
+    pub fn other(&self, result: &ArmResults<'_>) -> Option<&ArmResults<'r>> {
+        self.arm(result.arm.compared_to.as_deref()?)
+    }
+
+    /// The paper's test accuracy of a network; it has none for the sample.
+    pub fn paper(&self, result: &ArmResults<'_>) -> Option<f64> {
+        result.arm.paper.filter(|_| !self.set.sample)
+    }
+
+    /// Every figure of every network.
+    pub fn table_rows(&self) -> Vec<TableRow> {
+        let of_arm = |result: &'_ ArmResults<'_>| -> Vec<TableRow> {
+            result.figures(&self.set).iter().map(|figure| self.row(result, figure)).collect()
+        };
+        self.arms.iter().flat_map(of_arm).collect()
+    }
+
+    fn row(&self, result: &ArmResults<'_>, figure: &Figure) -> TableRow {
+        let (split, metric) = (figure.split, figure.metric.as_str());
+        let sample = result.sample(split, metric);
+        let interval = sample.and_then(|sample| sample.confidence_interval());
+        let other = self.other(result);
+        let difference = other.and_then(|other| result.less(other, split, metric));
+        let of_difference = difference.and_then(|sample| sample.confidence_interval());
+        TableRow {
+            experiment: self.experiment.file.experiment.name.clone(),
+            data: self.set.name().into(),
+            arm: result.arm.name.clone(),
+            parameters: result.parameters,
+            split: split.into(),
+            metric: metric.into(),
+            seeds: sample.map_or(0, |sample| sample.n),
+            diverged: result.diverged.len(),
+            mean: sample.map(|sample| sample.mean),
+            std: sample.and_then(|sample| sample.deviation),
+            min: sample.map(|sample| sample.min),
+            max: sample.map(|sample| sample.max),
+            ci95_low: interval.map(|interval| interval.0),
+            ci95_high: interval.map(|interval| interval.1),
+            compared_to: other.map(|other| other.arm.name.clone()),
+            pairs: difference.map_or(0, |sample| sample.n),
+            difference: difference.map(|sample| sample.mean),
+            difference_std: difference.and_then(|sample| sample.deviation),
+            difference_low: of_difference.map(|interval| interval.0),
+            difference_high: of_difference.map(|interval| interval.1),
+            paper: self.paper(result).filter(|_| (split, metric) == ("test", "accuracy")),
+        }
+    }
+
+    /// Every score of every seed, without a value where its training diverged.
+    pub fn seed_rows(&self) -> Vec<SeedRow> {
+        let mut rows = Vec::new();
+        for result in &self.arms {
+            for figure in result.figures(&self.set) {
+                let row = |seed: u64, value: Option<f64>, n: Option<usize>| SeedRow {
+                    experiment: self.experiment.file.experiment.name.clone(),
+                    data: self.set.name().into(),
+                    arm: result.arm.name.clone(),
+                    seed,
+                    split: figure.split.into(),
+                    metric: figure.metric.clone(),
+                    value,
+                    n,
+                };
+                let scores = result.scores.get(&figure).into_iter().flatten();
+                rows.extend(scores.map(|score| row(score.seed, Some(score.value), Some(score.n))));
+                rows.extend(result.diverged.iter().map(|seed| row(*seed, None, None)));
+            }
+        }
+        rows
+    }
+}

@@ -1,0 +1,235 @@
+//! Profiles and flags over the experiment file that is compiled in.
+
+use super::*;
+use crate::data::augment::Augment;
+use crate::engine::runs::Spec;
+use crate::engine::settings::{Given, ProfileName};
+use crate::model::image::{ImageModelConfig, MixerConfig};
+use crate::train::ScheduleConfig;
+use spec::ImageSet;
+
+const PROFILES: [ProfileName; 3] = [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper];
+
+/// The file with some texts replaced by others, a profile, and flags, each with its values.
+fn changed(profile: ProfileName, changes: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Comparison> {
+    let text = changes.iter().fold(TEXT.to_string(), |text, (right, wrong)| {
+        assert!(text.contains(right), "{right} is not in the file");
+        text.replacen(right, wrong, 1)
+    });
+    let mut given = Given::of(profile);
+    flags.iter().for_each(|(name, values)| given.add(file::FLAGS, name, values));
+    Comparison::of(given.resolve_text(&text, "file", &|_| None)?)
+}
+
+fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Comparison> {
+    changed(profile, &[], flags)
+}
+
+fn told<T>(result: Result<T>) -> String {
+    result.map_or_else(|error| format!("{error:#}"), |_| "no error".into())
+}
+
+fn facts(train_images: usize) -> ImageFacts {
+    ImageFacts { sample: false, sha256: String::new(), train_images }
+}
+
+fn mixer(experiment: &Comparison, arm: &str) -> MixerConfig {
+    match experiment.file.arm.iter().find(|of| of.name == arm).map(|arm| &arm.model) {
+        Some(ImageModelConfig::Mixer(config)) => config.clone(),
+        other => panic!("{arm} is {other:?}"),
+    }
+}
+
+/// Name, label, and the network that it is compared to.
+fn arms(experiment: &Comparison) -> Vec<[&str; 3]> {
+    let arms = experiment.file.arm.iter();
+    arms.map(|arm| [&*arm.name, &*arm.label, arm.compared_to.as_deref().unwrap_or_default()]).collect()
+}
+
+#[test]
+fn every_profile_can_run_and_every_key_can_be_set() -> Result<()> {
+    for profile in PROFILES {
+        let experiment = with(profile, &[])?;
+        for images in [800, 50_000] {
+            let runs = experiment.runs(&facts(images), "cpu")?;
+            assert!(!runs.is_empty() && runs.iter().all(|run| run.problem().is_none()), "{profile}");
+        }
+        crate::engine::settings::every_key_can_be_set(&experiment.file);
+    }
+    Ok(())
+}
+
+#[test]
+fn runs_on_other_images_are_other_runs() -> Result<()> {
+    let experiment = with(ProfileName::Quick, &[])?;
+    let directories = |sha256: &str| -> Result<Vec<_>> {
+        let runs = experiment.runs(&ImageFacts { sha256: sha256.into(), ..facts(50_000) }, "cpu")?;
+        runs.iter().map(Spec::directory).collect()
+    };
+    let (one, other) = (directories("one directory's")?, directories("another's")?);
+    assert!(one.iter().all(|directory| !other.contains(directory)), "{one:?}");
+    Ok(())
+}
+
+#[test]
+fn the_paper_profile_is_the_papers_protocol() -> Result<()> {
+    let experiment = with(ProfileName::Paper, &[])?;
+    let runs = experiment.runs(&facts(50_000), "cuda")?;
+    assert_eq!(runs.len(), 12);
+    for run in &runs {
+        let fit = &run.fit;
+        assert_eq!((fit.batch_size, fit.report_every, fit.iterations), (256, 195, 600 * 195));
+        assert_eq!((fit.learning_rate, run.augment), (0.001, Augment::Autoaugment));
+        assert_eq!(fit.schedule, ScheduleConfig::MultiStep { at: vec![0.7, 0.9], factor: 0.2 });
+    }
+    let labels: Vec<&str> = arms(&experiment).into_iter().map(|arm| arm[1]).collect();
+    assert_eq!(labels, ["4 mixer", "4 mixer + 12 Han", "8 mixer", "ResNet-32"]);
+    assert_eq!(mixer(&experiment, "mixer-4-han-12"), MixerConfig { channels: 256, mixer_blocks: 4, han_blocks: 12 });
+    Ok(())
+}
+
+#[test]
+fn blocks_are_for_the_first_arm_unless_another_is_named() -> Result<()> {
+    let experiment = with(ProfileName::Quick, &[("han-blocks", "3,mixer-8=0"), ("mixer-blocks", "mixer-8=2")])?;
+    assert_eq!(mixer(&experiment, "mixer-4"), MixerConfig { channels: 64, mixer_blocks: 4, han_blocks: 3 });
+    assert_eq!(mixer(&experiment, "mixer-8"), MixerConfig { channels: 64, mixer_blocks: 2, han_blocks: 0 });
+    assert_eq!(experiment.file.arm[0].label, "4 mixer + 3 Han");
+    let none = told(with(ProfileName::Paper, &[("models", "mixer-4,resnet32"), ("han-blocks", "resnet32=2")]));
+    assert!(none.contains("--han-blocks resnet32=2: resnet32 is no mixer"), "{none}");
+    Ok(())
+}
+
+#[test]
+fn arms_of_a_sweep_have_labels_of_their_own_and_are_compared_with_those_of_their_size() -> Result<()> {
+    let models = ("models", "mixer-4,mixer-4-han-12,resnet32");
+    let swept = with(ProfileName::Paper, &[models, ("channels", "16,32")])?;
+    assert_eq!(
+        arms(&swept),
+        [
+            ["mixer-4-channels16", "4 mixer, 16 channels", ""],
+            ["mixer-4-channels32", "4 mixer, 32 channels", ""],
+            ["mixer-4-han-12-channels16", "4 mixer + 12 Han, 16 channels", "mixer-4-channels16"],
+            ["mixer-4-han-12-channels32", "4 mixer + 12 Han, 32 channels", "mixer-4-channels32"],
+            // The ResNet has no channels to choose.
+            ["resnet32", "ResNet-32", ""],
+        ]
+    );
+    let swept = with(ProfileName::Paper, &[models, ("han-blocks", "mixer-4-han-12=6,mixer-4-han-12=8")])?;
+    assert_eq!(
+        arms(&swept)[1..3],
+        [
+            ["mixer-4-han-12-han-blocks6", "4 mixer + 6 Han", "mixer-4"],
+            ["mixer-4-han-12-han-blocks8", "4 mixer + 8 Han", "mixer-4"],
+        ]
+    );
+    let own = changed(
+        ProfileName::Paper,
+        &[("name = \"mixer-4\"", "name = \"mixer-4\"\nlabel = \"plain\"")],
+        &[("channels", "16,32")],
+    )?;
+    assert_eq!((arms(&own)[0][1], arms(&own)[1][1]), ("plain, channels 16", "plain, channels 32"));
+    assert!(own.file.expect.is_empty());
+    Ok(())
+}
+
+#[test]
+fn expectations_are_for_their_profile_and_the_files_own_setting() -> Result<()> {
+    let of = |profile, flags: &[(&str, &str)]| -> Result<Vec<String>> {
+        Ok(with(profile, flags)?.file.expect.into_iter().map(|expect| expect.arm).collect())
+    };
+    assert_eq!(of(ProfileName::Quick, &[])?, ["mixer-4"]);
+    assert_eq!(of(ProfileName::Paper, &[])?, ["mixer-4-han-12"]);
+    assert!(of(ProfileName::Smoke, &[])?.is_empty());
+    for flag in [
+        ("epochs", "2"),
+        ("channels", "32"),
+        ("augment", "none"),
+        ("train-limit", "1000"),
+        ("dataset", "cifar100"),
+        ("han-blocks", "2"),
+        ("learning-rate", "0.1"),
+        ("batch-size", "64"),
+        ("models", "mixer-8"),
+        ("set", "train.optimizer.adam.weight_decay=0"),
+    ] {
+        assert!(of(ProfileName::Quick, &[flag])?.is_empty(), "{flag:?}");
+    }
+    for flags in [
+        &[("seeds", "1"), ("first-seed", "7")][..],
+        &[("epochs", "10"), ("channels", "64"), ("han-blocks", "0")],
+        &[("models", "mixer-4")],
+    ] {
+        assert_eq!(of(ProfileName::Quick, flags)?, ["mixer-4"], "{flags:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_papers_figures_are_for_the_files_own_setting() -> Result<()> {
+    let left = |of_profile: &str, flags: &[(&str, &str)]| -> Result<Vec<String>> {
+        let profile = format!("[profile.paper]\n{of_profile}\n");
+        let changes = [
+            ("name = \"mixer-4\"", "name = \"mixer-4\"\npaper = 0.9"),
+            ("name = \"resnet32\"", "name = \"resnet32\"\npaper = 0.92"),
+            ("[profile.paper]\n", &profile),
+        ];
+        let arms = changed(ProfileName::Paper, &changes, flags)?.file.arm;
+        Ok(arms.into_iter().filter(|arm| arm.paper.is_some()).map(|arm| arm.name).collect())
+    };
+    assert_eq!(left("", &[])?, ["mixer-4", "resnet32"]);
+    // The ResNet has no channels to choose.
+    assert_eq!(left("", &[("channels", "64")])?, ["resnet32"]);
+    assert_eq!(left("", &[("batch-size", "64")])?, [""; 0]);
+    for changed in [
+        "data.train_limit = 100",
+        "data.test_limit = 100",
+        "train.batch_size = 128",
+        "train.augment = \"basic\"",
+        "train.learning_rate = 0.1",
+    ] {
+        assert_eq!(left(changed, &[])?, [""; 0], "{changed}");
+    }
+    assert_eq!(left("arm.mixer-4.model.mixer.channels = 64", &[])?, ["resnet32"]);
+    Ok(())
+}
+
+#[test]
+fn limits_and_validation_images_leave_the_rest_for_training() -> Result<()> {
+    let experiment = with(ProfileName::Quick, &[("set", "data.validation_images=5000")])?;
+    let set = experiment.image_set(&facts(50_000));
+    assert_eq!(set.cut(50_000), (45_000, 5_000));
+    assert_eq!(ImageSet { train_limit: Some(6_000), ..set }.cut(50_000), (1_000, 5_000));
+    assert_eq!(experiment.runs(&facts(50_000), "cpu")?[0].fit.report_every, 351);
+    // As many for validation as there are leaves none to train on.
+    assert!(experiment.runs(&facts(5_000), "cpu").is_err());
+    Ok(())
+}
+
+#[test]
+fn what_makes_no_sense_is_told_with_its_key() {
+    for (right, wrong, words) in [
+        ("at_least = 0.75", "at_least = 75", "expect of mixer-4: at_least is 75; use a fraction from 0 to 1"),
+        ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4\"\npaper = 91.2", "paper is 91.2"),
+        ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4-han-12\"", "compared_to names the arm itself"),
+        ("weight_decay = 0.1", "weight_decay = inf", "train.optimizer.adam.weight_decay is inf"),
+        ("learning_rate = 0.001", "learning_rate = 1e300", "train.learning_rate is 1e300; use a number from"),
+        ("title = \"MLP", "title = \"\\u0000MLP", "experiment.title is"),
+        ("first_seed = 0", "first_seed = 9223372036854775807", "use at most"),
+        ("train_limit = 320", "train_limit = 9223372036854775807", "data.train_limit is 9223372036854775807"),
+        ("compared_to = \"mixer-4\"", "compared_to = \"transformer\"", "compared to the unknown arm \"transformer\""),
+        ("above = \"mixer-4\"", "above = \"transformer\"", "expect names the unknown arm \"transformer\""),
+        ("at_least = 0.75", "", "an expectation of mixer-4 lacks at_least and above"),
+        ("weight_decay = 0.1", "weight_decay = -1.0", "weight_decay is -1"),
+        ("factor = 0.2", "factor = 2.0", "factor is 2"),
+        ("epochs = 600", "epochs = 0", "train.epochs is 0; use at least 1"),
+        ("channels = 256", "channels = 255", "channels is 255; use a multiple of 8"),
+        ("name = \"resnet32\"", "name = \"mixer-8\"", "the name \"mixer-8\" is given twice"),
+        ("arm.mixer-8.seeds = 1", "arm.mixer-9.seeds = 1", "names the unknown \"mixer-9\""),
+        ("dataset = \"cifar10\"", "dataset = \"mnist\"", "data.dataset is mnist; use cifar10, cifar100"),
+    ] {
+        let told = PROFILES.map(|profile| told(changed(profile, &[(right, wrong)], &[])));
+        assert!(told.iter().any(|told| told.contains(words)), "{wrong}: {told:?}");
+    }
+    let told = told(with(ProfileName::Quick, &[("set", "arm.mixer-8.compared_to=transformer")]));
+    assert!(told.contains("compared to the unknown arm \"transformer\""), "{told}");
+}
