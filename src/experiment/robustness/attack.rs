@@ -1,71 +1,43 @@
 //! One attack run: a trained network, the attacks in one norm, the certificates, the checklist.
 
-use super::CLASSES;
 use super::checklist::{self, Findings};
-use super::export::Export;
+use super::spec::{AttackSpec, Precision, TrainingSpec, WeightsSource};
 use super::stages::{Run, attacked};
-use crate::config::robustness::{AttackSpec, Precision, TrainingSpec, WeightsSource};
-use crate::data::images::ImageData;
-use crate::data::source;
+use super::{CLASSES, Data};
+use crate::engine::rows::EvaluationRow;
+use crate::engine::runs::{Ending, Halt, Record, Runner, Store, Tick, start};
 use crate::evaluate::attack::{Classifier, Examples};
-use crate::experiment::halt::Halt;
-use crate::experiment::scheduler::{Runner, Tick};
 use crate::files;
 use crate::model::Model;
 use crate::model::weights::{self, Hints};
-use crate::record::robustness::AttackRecord;
-use crate::record::{Ending, Store};
 use crate::rng::Seed;
-use crate::train::Control;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, FloatDType};
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 /// Steps of a run as the progress bar counts them.
 const WHOLE: usize = 100;
 
 /// Attacks networks on a data set.
 pub struct Attacker<'a> {
-    /// The data set, or the sample that stands in for it; the runs' configuration says which.
-    pub data: &'a ImageData,
-    /// Its hash.
-    pub data_hash: &'a str,
+    pub data: &'a Data,
     /// Where trained networks are.
-    pub store: &'a Store,
-    /// Images attacked at a time on each thread; changes no result.
-    pub batch: usize,
-    /// Gets images and weights, if somebody wants them.
-    pub export: Option<&'a Export>,
+    pub store: Store,
 }
 
 impl Runner for Attacker<'_> {
     type Spec = AttackSpec;
-    type Record = AttackRecord;
 
-    fn run(
-        &self,
-        spec: &AttackSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<AttackRecord>> {
-        let started = (jiff::Timestamp::now(), Instant::now());
+    fn run(&self, spec: &AttackSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
+        let started = start();
         let loaded = self.load(spec, device)?;
-        let ending = |parameters, step: Option<usize>| Ending {
-            diverged_at_step: step,
-            parameters,
-            data_hash: self.data_hash.into(),
-            epoch_seconds: None,
-            started,
+        let (parameters, diverged_at_step) = match &loaded {
+            Loaded::Model(model) => (model.parameters.count(), None),
+            Loaded::Diverged { parameters, step } => (*parameters, Some(*step)),
         };
-        let model = match loaded {
-            Loaded::Model(model) => model,
-            Loaded::Diverged { parameters, step } => {
-                return Ok(Some(AttackRecord::empty(ending(parameters, Some(step)))));
-            }
-        };
-        let ending = ending(model.parameters.count(), None);
+        let data_hash = self.data.hash.clone();
+        let ending = Ending { diverged_at_step, parameters, data_hash, epoch_seconds: None, started };
+        let Loaded::Model(model) = loaded else { return Ok(Some(Record::new(ending, ""))) };
         match spec.precision {
             Precision::F32 => {
                 let subject = Subject { model: &model, attacked: &model, halt };
@@ -104,67 +76,56 @@ impl Attacker<'_> {
         ending: Ending,
         device: &Device,
         tick: &mut Tick<'_>,
-    ) -> Result<Option<AttackRecord>> {
+    ) -> Result<Option<Record>> {
         let &Subject { model, attacked, halt } = subject;
         let network = halt.network(attacked.frozen.as_ref());
-        let classifier = Classifier::<T>::on(&network, self.data.test.features(), device)?;
-        let classifier = classifier.with_batch(self.batch);
+        let classifier = Classifier::<T>::on(&network, self.data.images.test.features(), device)?;
+        let classifier = classifier.with_batch(self.data.batch);
         let examples = self.examples(spec, &classifier)?;
-        let mut run = Run::new(spec, &classifier, &examples, self.export);
+        let mut run = Run::new(spec, &classifier, &examples, self.data.export.as_ref());
         run.clean();
-        if let Some(export) = self.export {
+        if let Some(export) = &self.data.export {
             run.export_network(model, export)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
         let stages = spec.attacks.len() + 4;
         let mut made = 0;
-        let mut go_on = |what: &str| {
+        let mut begin = |what: &str| {
             made += 1;
-            tick(WHOLE * made / (stages + 1), &|| what.to_string()) == Control::Continue
+            tick(WHOLE * made / (stages + 1), &|| what.to_string());
+            halt.check()
         };
         for attack in &spec.attacks {
-            if !go_on(attack.name()) {
-                return Ok(None);
-            }
+            begin(attack.name())?;
             run.attack(*attack)?;
         }
-        if !go_on("sweep") {
-            return Ok(None);
-        }
+        begin("sweep")?;
         run.sweep()?;
-        if !go_on("bisection") {
-            return Ok(None);
-        }
+        begin("bisection")?;
         run.bisect()?;
         run.worst_case();
-        if !go_on("certificates") {
-            return Ok(None);
-        }
+        begin("certificates")?;
         let certificates = if spec.certify {
-            Some(run.certify(&halt.network(model.frozen.as_ref()), &self.data.test, device)?)
+            Some(run.certify(&halt.network(model.frozen.as_ref()), &self.data.images.test, device)?)
         } else {
             None
         };
-        if !go_on("checklist") {
-            return Ok(None);
-        }
+        begin("checklist")?;
         let Findings { checks, effort } = self.checklist(spec, model, &run, device, halt)?;
-        let images = run.shown(self.data.test.len())?;
-        if let Some(export) = self.export {
+        let images = run.shown(self.data.images.test.len())?;
+        if let Some(export) = &self.data.export {
             run.export_results(certificates.as_ref(), export)?;
         }
-        Ok(Some(AttackRecord {
-            ending,
-            examples: run.ledger.rows(certificates.as_ref()),
-            evaluations: run.evaluations,
-            checks,
-            effort,
-            images,
-        }))
+        let record = Record::new(ending, headline(&run.evaluations))
+            .rows("per_example.csv", &run.ledger.rows(certificates.as_ref()))?
+            .rows("evaluations.csv", &run.evaluations)?
+            .rows("checklist.csv", &checks)?
+            .rows("effort.csv", &effort)?;
+        Ok(Some(record.tensors("images.safetensors", images)))
     }
 
     fn load(&self, spec: &AttackSpec, device: &Device) -> Result<Loaded> {
-        let model = spec.model.build(self.data.test.features(), CLASSES, Seed(0), device)?;
+        let model = spec.model.build(self.data.images.test.features(), CLASSES, Seed(0), device)?;
         let (path, hints) = match &spec.weights {
             WeightsSource::File { path, hints, .. } => (path.clone(), hints.clone()),
             WeightsSource::Trained(training) => {
@@ -180,7 +141,7 @@ impl Attacker<'_> {
         };
         let bytes = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         if let WeightsSource::File { sha256, .. } = &spec.weights {
-            let found = source::sha256(&bytes);
+            let found = files::sha256(&bytes);
             ensure!(found == *sha256, "{} has changed: its SHA-256 is {found}, was {sha256}", path.display());
         }
         let read = weights::parse(&bytes, &path)?;
@@ -191,14 +152,14 @@ impl Attacker<'_> {
 
     /// The network in f64, with the same parameters.
     fn precise(&self, spec: &AttackSpec, model: &Model, device: &Device) -> Result<Model> {
-        let precise = spec.model.build_as(DType::F64, self.data.test.features(), CLASSES, Seed(0), device)?;
+        let precise = spec.model.build_as(DType::F64, self.data.images.test.features(), CLASSES, Seed(0), device)?;
         precise.parameters.assign(&model.parameters.to_stored()?.into_iter().collect())?;
         Ok(precise)
     }
 
     /// The images that are attacked: the same for every network and seed, so that networks can be compared in pairs.
     fn examples<T: FloatDType>(&self, spec: &AttackSpec, classifier: &Classifier<'_, T>) -> Result<Examples<T>> {
-        let test = &self.data.test;
+        let test = &self.data.images.test;
         let mut rows = attacked(test.len(), spec.images);
         rows.sort_unstable();
         let images = test.inputs(&rows, &Device::Cpu)?.to_dtype(T::DTYPE)?.flatten_all()?.to_vec1()?;
@@ -215,7 +176,8 @@ impl Attacker<'_> {
         halt: &Halt<'_>,
     ) -> Result<Findings> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
-        let chosen: BTreeSet<usize> = attacked(self.data.test.len(), spec.checklist_images).into_iter().collect();
+        let chosen: BTreeSet<usize> =
+            attacked(self.data.images.test.len(), spec.checklist_images).into_iter().collect();
         let examples = run.examples.filter(|example| chosen.contains(&example.index));
         let precise = self.precise(spec, model, device)?;
         let mut surrogates = Vec::new();
@@ -234,15 +196,17 @@ impl Attacker<'_> {
         if run.manifest.diverged_at_step.is_some() {
             return Ok(None);
         }
-        let model = training.model.build_as(dtype, self.data.test.features(), CLASSES, Seed(0), device)?;
+        let model = training.model.build_as(dtype, self.data.images.test.features(), CLASSES, Seed(0), device)?;
         weights::load(&model.parameters, weights::read(&run.directory.join("weights.safetensors"))?)?;
         Ok(Some(model))
     }
 }
 
-impl AttackRecord {
-    fn empty(ending: Ending) -> Self {
-        let (examples, evaluations, checks, effort) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { ending, examples, evaluations, checks, effort, images: Vec::new() }
-    }
+/// Clean and worst-case accuracy.
+fn headline(rows: &[EvaluationRow]) -> String {
+    let clean = rows.iter().find(|row| row.split == "attacked" && row.metric == "accuracy" && row.attack == "none");
+    let worst = rows.iter().filter(|row| row.attack == "worst_case" && row.epsilon > Some(0.0));
+    let at = worst.map(|row| format!("{:.1} % at {}", 100.0 * row.value, row.epsilon.unwrap_or_default()));
+    let clean = 100.0 * clean.map_or(f64::NAN, |row| row.value);
+    format!("clean {clean:.2} %, worst case {}", at.take(3).collect::<Vec<_>>().join(", "))
 }

@@ -1,10 +1,10 @@
 //! The masking checklist of a network as rows, with the curves behind it.
 
+use super::rows::{CheckRow, EffortRow};
+use crate::engine::runs::Halt;
 use crate::evaluate::attack::{Attack, Classifier, Examples, Outcome, Setting, Stop};
 use crate::evaluate::masking::{self, Check, Checklist};
-use crate::experiment::halt::Halt;
 use crate::model::{Model, Network};
-use crate::record::robustness::{CheckRow, EffortRow};
 use anyhow::Result;
 use candle_core::{Device, FloatDType};
 

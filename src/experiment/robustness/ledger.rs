@@ -1,8 +1,8 @@
 //! What is known of each attacked image over all attacks.
 
+use super::rows::{ATTACKS, ExampleRow};
 use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
-use crate::record::robustness::{ATTACKS, ExampleRow};
 use anyhow::{Context, Result};
 use candle_core::FloatDType;
 use std::collections::BTreeMap;
@@ -125,7 +125,9 @@ impl<T: FloatDType> Ledger<T> {
         let norm = self.norm.name();
         let row = |(place, entry): (usize, &Entry<T>)| {
             let radii = certificates.map(|certificates| certificates.images[place].radii);
-            let row = ExampleRow {
+            let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] =
+                entry.found;
+            ExampleRow {
                 index: entry.index,
                 label: entry.label,
                 prediction: entry.prediction,
@@ -135,25 +137,24 @@ impl<T: FloatDType> Ledger<T> {
                 attack: entry.by.into(),
                 adversarial_class: entry.class,
                 distance_l2: entry.distance_l2,
-                fgsm: None,
-                pgd: None,
-                mt_pgd: None,
-                deepfool: None,
-                ddn: None,
-                fmn: None,
-                apgd_ce: None,
-                apgd_dlr: None,
-                apgd_t: None,
-                fab_t: None,
-                square: None,
-                auto: None,
-                bisection: None,
+                fgsm,
+                pgd,
+                mt_pgd,
+                deepfool,
+                ddn,
+                fmn,
+                apgd_ce,
+                apgd_dlr,
+                apgd_t,
+                fab_t,
+                square,
+                auto,
+                bisection,
                 certified_pair: radii.map(|radii| radii.pair),
                 certified_global: radii.map(|radii| radii.global),
                 certified_measured: radii.map(|radii| radii.measured),
                 certified_rounded: radii.map(|radii| radii.rounded),
-            };
-            row.with_attacks(entry.found)
+            }
         };
         self.entries.iter().enumerate().map(row).collect()
     }

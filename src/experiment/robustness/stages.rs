@@ -2,16 +2,16 @@
 
 use super::export::Export;
 use super::ledger::{Finder, Ledger, confidence};
-use crate::config::robustness::{AttackSpec, Effort};
+use super::rows::RADII;
+use super::spec::{AttackSpec, Effort};
 use crate::data::images::{Images, SIDE};
+use crate::engine::rows::EvaluationRow;
 use crate::evaluate::attack::{
     Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, Setting, Stop,
     Threat, worst_case,
 };
 use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, check_sandwich};
 use crate::model::Network;
-use crate::record::EvaluationRow;
-use crate::record::robustness::RADII;
 use crate::rng::Seed;
 use anyhow::{Context, Result};
 use candle_core::{Device, FloatDType, Tensor};

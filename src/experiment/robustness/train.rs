@@ -1,31 +1,24 @@
 //! One training: data, network, training, the iterate that is kept, scores.
 
-use super::CLASSES;
-use crate::config::robustness::{Stopping, TrainingSpec, validation_images};
-use crate::data::images::{ImageData, Subset};
+use super::spec::{Stopping, TrainingSpec};
+use super::{CLASSES, Data, validation_images};
+use crate::data::images::Subset;
+use crate::engine::rows::{EpochRow, EvaluationRow};
+use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Tick, epoch_row, start};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
-use crate::experiment::halt::Halt;
-use crate::experiment::scheduler::{Runner, Tick};
-use crate::experiment::training::{self, epoch_row};
 use crate::model::{Model, Network};
-use crate::record::robustness::TrainingRecord;
-use crate::record::{EpochRow, EvaluationRow, RunOutcome};
 use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 
 /// Trains networks on a data set.
 pub struct Trainer<'a> {
-    /// The data set, or the sample that stands in for it; the runs' configuration says which.
-    pub data: &'a ImageData,
-    /// Its hash.
-    pub data_hash: &'a str,
+    pub data: &'a Data,
 }
 
 impl Runner for Trainer<'_> {
     type Spec = TrainingSpec;
-    type Record = TrainingRecord;
 
     fn run(
         &self,
@@ -33,15 +26,17 @@ impl Runner for Trainer<'_> {
         device: &Device,
         tick: &mut Tick<'_>,
         halt: &Halt<'_>,
-    ) -> Result<Option<TrainingRecord>> {
-        let started = training::start();
+    ) -> Result<Option<Record>> {
+        let started = start();
         let (train, validation) = self.split(spec, device);
-        let model = spec.model.build(self.data.train.features(), CLASSES, spec.seed, device)?;
+        let model = spec.model.build(self.data.images.train.features(), CLASSES, spec.seed, device)?;
         let mut watch = Watch { spec, validation: &validation, tick, halt, epochs: Vec::new(), kept: None };
         let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
         let outcome = fit(&model, &train, &spec.fit, Streams { batches, noise }, &mut watch)?;
         let (epochs, kept) = (watch.epochs, watch.kept);
-        let Some(ending) = training::ending(outcome, &model, self.data_hash.into(), started) else { return Ok(None) };
+        let Some(ending) = Ending::of_training(outcome, &model, self.data.hash.clone(), started) else {
+            return Ok(None);
+        };
         let mut evaluations = Vec::new();
         if let (RunOutcome::Finished, Some(kept)) = (ending.outcome(), kept) {
             model.parameters.assign(&kept.weights.into_iter().collect())?;
@@ -59,14 +54,21 @@ impl Runner for Trainer<'_> {
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
         }
-        Ok(Some(TrainingRecord { ending, epochs, evaluations, weights: model.parameters.to_stored()? }))
+        let accuracy = |split: &str| {
+            let row = evaluations.iter().find(|row| row.split == split && row.metric == "accuracy");
+            100.0 * row.map_or(f64::NAN, |row| row.value)
+        };
+        let headline = format!("validation accuracy {:.2} %, test {:.2} %", accuracy("validation"), accuracy("test"));
+        let record =
+            Record::new(ending, headline).rows("epochs.csv", &epochs)?.rows("evaluations.csv", &evaluations)?;
+        Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 }
 
 impl<'a> Trainer<'a> {
     /// Training and validation images of a seed.
     fn split(&self, spec: &TrainingSpec, device: &Device) -> (Subset<'a>, Subset<'a>) {
-        let images = &self.data.train;
+        let images = &self.data.images.train;
         let mut train = spec.seed.stream("validation").permutation(images.len());
         let kept = validation_images(images.len(), spec.data.validation_fraction);
         let validation = train.split_off(images.len() - kept);
@@ -75,7 +77,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn test(&self, device: &Device) -> Subset<'a> {
-        let images = &self.data.test;
+        let images = &self.data.images.test;
         Subset { images, rows: (0..images.len()).collect(), device: device.clone() }
     }
 }

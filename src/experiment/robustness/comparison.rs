@@ -1,10 +1,10 @@
 //! Networks compared image by image.
 
+use super::check::Robustness;
 use super::rows::ExampleRow;
 use super::summary::ArmMeasurements;
 use super::tables::ComparisonRow;
-use crate::config::robustness::Robustness;
-use crate::record::proportion::{Confidence, Paired};
+use crate::engine::rows::{Confidence, Paired};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 pub(super) fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
     let measured = |name: &str| arms.iter().find(|arm| arm.arm == name);
     let mut rows = Vec::new();
-    for arm in &experiment.arms {
+    for arm in &experiment.file.arm {
         let first = arm.compared_to.as_deref().and_then(measured);
         let (Some(first), Some(second)) = (first, measured(&arm.name)) else { continue };
         for ((seed, norm), examples) in &first.examples {
             let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
-            let threat = experiment.threats.iter().find(|threat| threat.norm.name() == *norm);
+            let threat = experiment.file.threat.iter().find(|threat| threat.norm.name() == *norm);
             let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
             for eps in sizes {
                 let (a, b) = paired(examples, against, eps);
@@ -25,7 +25,7 @@ pub(super) fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasuremen
                 let (difference_low, difference_high) = pair.difference(Confidence::P95);
                 let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
                 let row = ComparisonRow {
-                    experiment: experiment.name.clone(),
+                    experiment: experiment.file.experiment.name.clone(),
                     data: data.into(),
                     first: first.arm.clone(),
                     second: second.arm.clone(),

@@ -1,21 +1,20 @@
 //! What was measured: figures over seeds, and figures of single seeds with their intervals.
 
+use super::check::Robustness;
 use super::comparison::compare;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
 use super::tables::{ComparisonRow, SeedRow, SummaryRow};
-use crate::config::Spec;
-use crate::config::robustness::{AttackSpec, Robustness, TrainingSpec};
+use super::{Facts, Findings};
+use crate::engine::rows::{self, Confidence, Figure, Proportion, Sample, Score, Scores};
 use crate::evaluate::attack::Norm;
-use crate::record::FinishedRun;
-use crate::record::proportion::{Confidence, Proportion};
-use crate::record::scores::{self, Figure, Score, Scores};
-use crate::record::statistics::Sample;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was measured, as tables and charts need it.
-#[derive(Debug)]
-pub struct Measurements {
+pub struct Measurements<'m> {
+    pub experiment: &'m Robustness,
+    /// The data set's name, or `sample`.
+    pub data: &'static str,
     /// Networks of which a run is finished, in the order of the experiment.
     pub arms: Vec<ArmMeasurements>,
     /// One network against another on the same images.
@@ -23,10 +22,11 @@ pub struct Measurements {
 }
 
 /// What was measured of a network.
-#[derive(Debug)]
+#[derive(Default)]
 pub struct ArmMeasurements {
-    /// Key in files and flags.
     pub arm: String,
+    /// Name on charts.
+    pub label: String,
     /// Trained scalars.
     pub parameters: usize,
     /// Seeds whose training diverged.
@@ -47,66 +47,57 @@ pub struct ArmMeasurements {
 ///
 /// # Errors
 /// When a file of a run is missing or damaged.
-pub fn measure(
-    experiment: &Robustness,
-    trainings: &[FinishedRun<TrainingSpec>],
-    attacks: &[FinishedRun<AttackSpec>],
-) -> Result<Measurements> {
+pub fn measure<'m>(experiment: &'m Robustness, facts: &Facts, findings: &Findings) -> Result<Measurements<'m>> {
     let mut arms = Vec::new();
-    for arm in &experiment.arms {
-        let of_arm = trainings.iter().filter(|run| run.spec.arm == arm.name);
-        let of_training = of_arm.clone().map(|run| &run.manifest);
-        let of_attack = attacks.iter().filter(|run| run.spec.arm == arm.name).map(|run| &run.manifest);
-        let Some(first) = of_training.chain(of_attack).next() else { continue };
-        let mut measured = ArmMeasurements {
-            arm: arm.name.clone(),
-            parameters: first.parameters,
-            diverged: of_arm
-                .clone()
-                .filter(|run| run.manifest.diverged_at_step.is_some())
-                .map(|run| run.spec.seed.0)
-                .collect(),
-            values: BTreeMap::new(),
-            images: 0,
-            examples: BTreeMap::new(),
-            checks: Vec::new(),
-            effort: Vec::new(),
-        };
-        for run in of_arm.filter(|run| run.manifest.diverged_at_step.is_none()) {
-            scores::take(&mut measured.values, run.rows("evaluations.csv")?);
+    for arm in &experiment.file.arm {
+        let trainings: Vec<_> = findings.trainings.iter().filter(|run| run.spec.arm == arm.name).collect();
+        let attacks: Vec<_> = findings.attacks.iter().filter(|run| run.spec.arm == arm.name).collect();
+        let manifests = trainings.iter().map(|run| &run.manifest).chain(attacks.iter().map(|run| &run.manifest));
+        let Some(parameters) = manifests.map(|manifest| manifest.parameters).next() else { continue };
+        let (name, label) = (arm.name.clone(), arm.label.clone());
+        let mut measured = ArmMeasurements { arm: name, label, parameters, ..ArmMeasurements::default() };
+        for run in trainings {
+            if run.diverged() {
+                measured.diverged.push(run.spec.seed.0);
+            } else {
+                rows::take(&mut measured.values, run.rows("evaluations.csv")?);
+            }
         }
-        for run in attacks.iter().filter(|run| run.spec.arm == arm.name && run.manifest.diverged_at_step.is_none()) {
-            scores::take(&mut measured.values, run.rows("evaluations.csv")?);
+        for run in attacks.into_iter().filter(|run| !run.diverged()) {
+            rows::take(&mut measured.values, run.rows("evaluations.csv")?);
             let examples: Vec<ExampleRow> = run.rows("per_example.csv")?;
             measured.images = examples.len();
-            measured.examples.insert((run.spec.seed().0, run.spec.norm.name()), examples);
-            if run.spec.checklist_images > 0 {
-                measured.checks.extend(run.rows::<CheckRow>("checklist.csv")?);
-                measured.effort.extend(run.rows::<EffortRow>("effort.csv")?);
-            }
+            measured.examples.insert((run.spec.seed.0, run.spec.norm.name()), examples);
+            measured.checks.extend(run.rows::<CheckRow>("checklist.csv")?);
+            measured.effort.extend(run.rows::<EffortRow>("effort.csv")?);
         }
         arms.push(measured);
     }
-    let data = attacks.first().map_or(experiment.dataset.name(), |run| run.spec.data.name());
+    let data = facts.images.name();
     let comparisons = compare(experiment, data, &arms)?;
-    Ok(Measurements { arms, comparisons })
+    Ok(Measurements { experiment, data, arms, comparisons })
 }
 
-impl Measurements {
+impl Measurements<'_> {
     /// A network's measurements by its name.
     pub fn arm(&self, name: &str) -> Option<&ArmMeasurements> {
         self.arms.iter().find(|arm| arm.arm == name)
     }
 
+    /// The name of a network on charts.
+    pub fn label(&self, arm: &str) -> String {
+        self.experiment.arm(arm).map_or_else(|| arm.to_string(), |arm| arm.label.clone())
+    }
+
     /// Every figure over the seeds.
-    pub fn summary_rows(&self, experiment: &Robustness, data: &str) -> Vec<SummaryRow> {
+    pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
             let row = |figure: &Figure| {
                 let sample = arm.sample(figure);
                 let interval = sample.and_then(|sample| sample.confidence_interval());
                 SummaryRow {
-                    experiment: experiment.name.clone(),
-                    data: data.into(),
+                    experiment: self.experiment.file.experiment.name.clone(),
+                    data: self.data.into(),
                     arm: arm.arm.clone(),
                     parameters: arm.parameters,
                     split: figure.split.into(),
@@ -124,17 +115,17 @@ impl Measurements {
                     ci95_high: interval.map(|interval| interval.1),
                 }
             };
-            self.figures(experiment, arm).iter().map(row).collect()
+            self.figures(arm).iter().map(row).collect()
         };
         self.arms.iter().flat_map(of_arm).collect()
     }
 
     /// What there are scores of. A network whose training diverged has none, but would have had those of the table and
     /// those of its rivals: a point that diverged is a row, never a gap.
-    fn figures(&self, experiment: &Robustness, arm: &ArmMeasurements) -> BTreeSet<Figure> {
+    fn figures(&self, arm: &ArmMeasurements) -> BTreeSet<Figure> {
         let mut figures: BTreeSet<Figure> = arm.values.keys().cloned().collect();
         if !arm.diverged.is_empty() {
-            figures.extend(table_figures(experiment).into_iter().map(|(_, figure)| figure));
+            figures.extend(table_figures(self.experiment).into_iter().map(|(_, figure)| figure));
             let of_any = self.arms.iter().flat_map(|arm| arm.values.keys());
             figures.extend(of_any.filter(|figure| !OF_SOME.contains(&&*figure.metric)).cloned());
         }
@@ -142,17 +133,47 @@ impl Measurements {
     }
 
     /// Counts of every seed: clean, robust at the table's sizes, certified at the usual radii.
-    pub fn seed_rows(&self, experiment: &Robustness, data: &str) -> Vec<SeedRow> {
-        let mut rows = Vec::new();
+    pub fn seed_rows(&self) -> Vec<SeedRow> {
+        let mut table = Vec::new();
         for arm in &self.arms {
-            for (metric, figure) in table_figures(experiment) {
-                let row = |seed, score| seed_row((experiment, data), arm, metric, &figure, seed, score);
+            for (metric, figure) in table_figures(self.experiment) {
+                let row = |seed, count| self.seed_row(arm, metric, &figure, seed, count);
                 let scores = arm.values.get(&figure).into_iter().flatten();
-                rows.extend(scores.filter_map(|score| Some(row(score.seed, Some(counted(score)?)))));
-                rows.extend(arm.diverged.iter().map(|seed| row(*seed, None)));
+                table.extend(scores.filter_map(|score| Some(row(score.seed, Some(counted(score)?)))));
+                table.extend(arm.diverged.iter().map(|seed| row(*seed, None)));
             }
         }
-        rows
+        table
+    }
+
+    fn seed_row(
+        &self,
+        arm: &ArmMeasurements,
+        metric: &str,
+        figure: &Figure,
+        seed: u64,
+        part: Option<Proportion>,
+    ) -> SeedRow {
+        let certified = metric == "certified_accuracy";
+        let interval = part.map(|part| match certified {
+            true => part.clopper_pearson(Confidence::P95),
+            false => part.wilson(Confidence::P95),
+        });
+        SeedRow {
+            experiment: self.experiment.file.experiment.name.clone(),
+            data: self.data.into(),
+            arm: arm.arm.clone(),
+            seed,
+            metric: metric.into(),
+            norm: figure.norm.clone(),
+            epsilon: figure.epsilon.parse().ok(),
+            count: part.map(|part| part.successes()),
+            n: part.map(|part| part.trials()),
+            value: part.map(|part| part.estimate()),
+            low: interval.map(|(low, _)| low),
+            high: interval.map(|(_, high)| high),
+            interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+        }
     }
 }
 
@@ -163,10 +184,10 @@ const OF_SOME: [&str; 4] = ["lipschitz", "head_norm", "ties", "not_finite"];
 fn table_figures(experiment: &Robustness) -> Vec<(&'static str, Figure)> {
     let mut figures = vec![("clean_accuracy", Figure::of("test", "accuracy"))];
     figures.push(("clean_accuracy_of_attacked", Figure::of("attacked", "accuracy")));
-    for threat in &experiment.threats {
+    for threat in &experiment.file.threat {
         let robust = |eps: &f64| ("robust_accuracy", Figure::under("worst_case", threat.norm, *eps));
         figures.extend(threat.eps.iter().map(robust));
-        if threat.norm == Norm::L2 && experiment.file().attack.certify {
+        if threat.norm == Norm::L2 && experiment.file.attack.certify {
             let certified = |radius| ("certified_accuracy", Figure::certified("certified_accuracy", Norm::L2, radius));
             figures.extend(RADII.map(certified));
         }
@@ -179,50 +200,14 @@ fn counted(score: &Score) -> Option<Proportion> {
     Proportion::new((score.value * score.n as f64).round() as u64, score.n as u64)
 }
 
-fn seed_row(
-    (experiment, data): (&Robustness, &str),
-    arm: &ArmMeasurements,
-    metric: &str,
-    figure: &Figure,
-    seed: u64,
-    part: Option<Proportion>,
-) -> SeedRow {
-    let certified = metric == "certified_accuracy";
-    let interval = part.map(|part| match certified {
-        true => part.clopper_pearson(Confidence::P95),
-        false => part.wilson(Confidence::P95),
-    });
-    SeedRow {
-        experiment: experiment.name.clone(),
-        data: data.into(),
-        arm: arm.arm.clone(),
-        seed,
-        metric: metric.into(),
-        norm: figure.norm.clone(),
-        epsilon: figure.epsilon.parse().ok(),
-        count: part.map(|part| part.successes()),
-        n: part.map(|part| part.trials()),
-        value: part.map(|part| part.estimate()),
-        low: interval.map(|(low, _)| low),
-        high: interval.map(|(_, high)| high),
-        interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
-    }
-}
-
 impl ArmMeasurements {
+    /// Seeds that have any score.
+    pub fn seeds(&self) -> usize {
+        self.values.values().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// A figure over the seeds.
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        scores::sample(self.values.get(figure)?)
+        rows::sample(self.values.get(figure)?)
     }
-}
-
-/// Attacks of which there is a figure at some size of the ball, in the order of their columns.
-pub fn attacks_made(arms: &[ArmMeasurements]) -> Vec<String> {
-    let made: BTreeSet<&str> = arms
-        .iter()
-        .flat_map(|arm| arm.values.keys())
-        .filter(|figure| figure.metric == "accuracy" && !figure.epsilon.is_empty())
-        .map(|figure| figure.attack.as_str())
-        .collect();
-    super::ATTACKS.iter().filter(|name| made.contains(**name)).map(|name| (*name).to_string()).collect()
 }

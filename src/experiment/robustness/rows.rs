@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Radii (L2) that the literature prints: 36, 72 and 108 of 255, and the pair 0.3 and 1.58 of MNIST.
 pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5, 1.0, 1.58, 2.0];
 
-/// The columns of [`ExampleRow`] that belong to an attack, in their order there.
+/// The columns of [`ExampleRow`] that belong to an attack, in their order there and in [`Ledger`](super::ledger::Ledger).
 pub const ATTACKS: [&str; 13] = [
     "fgsm",
     "pgd",
@@ -30,13 +30,11 @@ pub const ATTACKS: [&str; 13] = [
 pub struct ExampleRow {
     /// Place in the test set.
     pub index: usize,
-    /// Its class.
     pub label: usize,
     /// The network's answer, the first of equals.
     pub prediction: usize,
     /// Logit of the label less the largest other one.
     pub margin: f64,
-    /// linf or l2.
     pub norm: String,
     /// Of the nearest misclassified image that any attack found; 0 where the image itself is one.
     pub distance: f64,
@@ -46,17 +44,12 @@ pub struct ExampleRow {
     pub adversarial_class: Option<usize>,
     /// The smallest distance in L2 of any misclassified image that was found.
     pub distance_l2: f64,
-    /// One step.
     pub fgsm: Option<f64>,
-    /// Projected gradient descent.
     pub pgd: Option<f64>,
     /// Towards one class after the other.
     pub mt_pgd: Option<f64>,
-    /// DeepFool.
     pub deepfool: Option<f64>,
-    /// DDN.
     pub ddn: Option<f64>,
-    /// FMN.
     #[serde(default)]
     pub fmn: Option<f64>,
     /// APGD on the cross-entropy.
@@ -67,7 +60,6 @@ pub struct ExampleRow {
     pub apgd_t: Option<f64>,
     /// FAB, targeted.
     pub fab_t: Option<f64>,
-    /// Square.
     pub square: Option<f64>,
     /// The standard cascade.
     pub auto: Option<f64>,
@@ -88,48 +80,6 @@ impl ExampleRow {
     pub fn resists(&self, eps: f64) -> bool {
         if eps == 0.0 { self.margin > 0.0 } else { self.distance > eps + TOLERANCE }
     }
-
-    /// Sets the columns of the attacks, in the order of [`ATTACKS`].
-    #[must_use]
-    pub fn with_attacks(self, distances: [Option<f64>; ATTACKS.len()]) -> Self {
-        let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] =
-            distances;
-        Self {
-            fgsm,
-            pgd,
-            mt_pgd,
-            deepfool,
-            ddn,
-            fmn,
-            apgd_ce,
-            apgd_dlr,
-            apgd_t,
-            fab_t,
-            square,
-            auto,
-            bisection,
-            ..self
-        }
-    }
-
-    /// The columns of the attacks, in the order of [`ATTACKS`].
-    pub fn attacks(&self) -> [Option<f64>; ATTACKS.len()] {
-        [
-            self.fgsm,
-            self.pgd,
-            self.mt_pgd,
-            self.deepfool,
-            self.ddn,
-            self.fmn,
-            self.apgd_ce,
-            self.apgd_dlr,
-            self.apgd_t,
-            self.fab_t,
-            self.square,
-            self.auto,
-            self.bisection,
-        ]
-    }
 }
 
 /// `checklist.csv`: a sign that the network hides its gradients rather than resists.
@@ -139,7 +89,6 @@ pub struct CheckRow {
     pub check: String,
     /// linf or l2: the ball of the checklist. Rows about other balls say so in their name.
     pub norm: String,
-    /// Its size.
     pub epsilon: f64,
     /// What was found.
     pub measured: f64,
@@ -156,13 +105,9 @@ pub struct CheckRow {
 pub struct EffortRow {
     /// steps or restarts.
     pub kind: String,
-    /// How many.
     pub amount: usize,
-    /// linf or l2.
     pub norm: String,
-    /// Size of the ball.
     pub epsilon: f64,
-    /// Robust accuracy.
     pub accuracy: f64,
     /// Mean over the images of the lowest margin seen, a broken one counting as 0; nothing for restarts.
     pub mean_margin: Option<f64>,

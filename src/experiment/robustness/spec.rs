@@ -1,9 +1,8 @@
 //! The two kinds of runs: one trains a network, the other attacks and certifies it in one norm.
 
-use crate::config::Spec;
-use crate::config::arms::names_problem;
-use crate::config::run::fit_problem;
 use crate::data::source::Dataset;
+use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
+use crate::engine::settings::names_problem;
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::model::weights::Hints;
@@ -13,11 +12,13 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// What becomes part of a path.
+const NAMES: &str = "experiment and arm";
+
 /// Which images, and how they are cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSet {
-    /// The data set.
     pub dataset: Dataset,
     /// Whether it is the small sample inside the program instead of the whole data set.
     pub sample: bool,
@@ -50,9 +51,7 @@ pub enum Stopping {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// The experiment's name.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// The root of its randomness.
     pub seed: Seed,
@@ -60,11 +59,8 @@ pub struct TrainingSpec {
     pub device: String,
     /// Which iterate is kept.
     pub stopping: Stopping,
-    /// The images.
     pub data: ImageSet,
-    /// The network.
     pub model: ModelConfig,
-    /// Its training.
     pub fit: FitConfig,
 }
 
@@ -76,7 +72,6 @@ pub enum WeightsSource {
     Trained(Box<TrainingSpec>),
     /// A file that the user gave.
     File {
-        /// Where it lies.
         path: PathBuf,
         /// What it holds, in hexadecimal.
         sha256: String,
@@ -99,7 +94,7 @@ pub enum Precision {
     F64,
 }
 
-fn is_single(precision: &Precision) -> bool {
+pub(super) fn is_single(precision: &Precision) -> bool {
     *precision == Precision::F32
 }
 
@@ -117,7 +112,7 @@ pub struct Effort {
     pub queries: usize,
 }
 
-fn at_success(stop: &Stop) -> bool {
+pub(super) fn at_success(stop: &Stop) -> bool {
     *stop == Stop::AtSuccess
 }
 
@@ -125,23 +120,18 @@ fn at_success(stop: &Stop) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttackSpec {
-    /// The experiment's name.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// The root of the attacks' randomness, and of the training before.
     pub seed: Seed,
     /// Kind of device, cpu or cuda.
     pub device: String,
-    /// How perturbations are measured.
     pub norm: Norm,
     /// Sizes of the ball at which every attack is made, ascending.
     pub eps: Vec<f64>,
     /// Sizes of the ball at which the attacks of the sweep are made, ascending.
     pub sweep: Vec<f64>,
-    /// The attacks.
     pub attacks: Vec<Attack>,
-    /// Those of the sweep.
     pub sweep_attacks: Vec<Attack>,
     /// Test images that are attacked, chosen at random; the same ones for every network and seed.
     pub images: usize,
@@ -149,66 +139,22 @@ pub struct AttackSpec {
     pub checklist_images: usize,
     /// Whether radii are certified.
     pub certify: bool,
-    /// How hard.
     pub effort: Effort,
     /// Whether attacks of a fixed size go on after their success, as other programs do. It changes last iterates and the
     /// number of passes, and nothing else.
     #[serde(default, skip_serializing_if = "at_success")]
     pub stop: Stop,
-    /// In which numbers the network computes.
     #[serde(default, skip_serializing_if = "is_single")]
     pub precision: Precision,
-    /// The images.
     pub data: ImageSet,
-    /// The network.
     pub model: ModelConfig,
-    /// Its parameters.
     pub weights: WeightsSource,
     /// Other networks, whose adversarial images are shown to this one by the checklist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surrogates: Vec<TrainingSpec>,
 }
 
-impl TrainingSpec {
-    /// Why the run cannot be made, if so; a plan's runs can.
-    pub fn problem(&self) -> Option<String> {
-        let fraction = self.data.validation_fraction;
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Some(format!("validation_fraction is {fraction}; use a fraction"));
-        }
-        let names = names_problem(NAMES, &[&self.experiment, &self.arm]);
-        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
-    }
-}
-
 impl AttackSpec {
-    /// Why the run cannot be made, if so; a plan's runs can.
-    pub fn problem(&self) -> Option<String> {
-        let Effort { steps, restarts, targets, queries } = self.effort;
-        if [steps, restarts, targets, queries, self.images].contains(&0) {
-            return Some("images, steps, restarts, targets and queries must be at least 1".into());
-        }
-        if self.eps.is_empty() || self.attacks.is_empty() {
-            return Some("eps and attacks must not be empty".into());
-        }
-        let threats = self.sizes().into_iter().map(|eps| Threat { norm: self.norm, eps });
-        let trainings = match &self.weights {
-            WeightsSource::Trained(training) => training.problem(),
-            WeightsSource::File { .. } => None,
-        };
-        names_problem(NAMES, &[&self.experiment, &self.arm])
-            .or_else(|| self.model.problem())
-            .or_else(|| threats.into_iter().find_map(Threat::problem))
-            .or(trainings)
-            .or_else(|| self.surrogates.iter().find_map(TrainingSpec::problem))
-    }
-
-    /// Whether it needs the network of that training, or one that its checklist compares with.
-    pub fn uses(&self, training: &TrainingSpec) -> bool {
-        matches!(&self.weights, WeightsSource::Trained(own) if own.as_ref() == training)
-            || self.surrogates.contains(training)
-    }
-
     /// All sizes of the ball at which some attack is made, ascending.
     pub fn sizes(&self) -> Vec<f64> {
         let mut sizes = [self.eps.as_slice(), &self.sweep].concat();
@@ -216,36 +162,52 @@ impl AttackSpec {
         sizes.dedup();
         sizes
     }
+
+    /// The trainings of the attacked network, if it was trained here, and of those that the checklist compares with.
+    fn trainings(&self) -> impl Iterator<Item = &TrainingSpec> {
+        let own = match &self.weights {
+            WeightsSource::Trained(training) => Some(training.as_ref()),
+            WeightsSource::File { .. } => None,
+        };
+        own.into_iter().chain(&self.surrogates)
+    }
 }
 
-/// What becomes part of a path.
-const NAMES: &str = "experiment and arm";
+/// Multiplications of a pass of an image, nearly: the first layer of a classifier of images is most of it.
+fn pass(model: &ModelConfig) -> usize {
+    model.size().width * 784 + model.cost()
+}
 
-impl TrainingSpec {
-    /// Where the weights are that it leaves, below the results directory.
-    ///
-    /// # Errors
-    /// When the specification cannot be written as TOML.
-    pub fn weights(&self) -> Result<PathBuf> {
-        Ok(self.directory()?.join("weights.safetensors"))
-    }
+fn details(phase: &str, model: &ModelConfig, work: String) -> Details {
+    let size = model.size();
+    let (width, depth) = (Some(size.width), Some(size.depth));
+    Details { phase: Some(phase.into()), width, depth, work, ..Details::default() }
 }
 
 impl Spec for TrainingSpec {
-    fn experiment(&self) -> &str {
-        &self.experiment
-    }
+    const REVISION: &'static str = "0.6.0";
+    const SCHEMA: u32 = 3;
+    const KEY: &'static str = "stopping";
+    const SECONDS: f64 = 1e-8;
 
-    fn arm(&self) -> &str {
-        &self.arm
-    }
+    common_fields!();
 
     fn point(&self) -> String {
         "training".into()
     }
 
-    fn seed(&self) -> Seed {
-        self.seed
+    fn details(&self) -> Details {
+        let work = format!("{} iterations", self.fit.iterations);
+        Details { learning_rate: Some(self.fit.learning_rate), ..details("training", &self.model, work) }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let fraction = self.data.validation_fraction;
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Some(format!("validation_fraction is {fraction}; use a fraction"));
+        }
+        let names = names_problem(NAMES, &[&self.experiment, &self.arm]);
+        names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }
 
     fn steps(&self) -> usize {
@@ -253,26 +215,38 @@ impl Spec for TrainingSpec {
     }
 
     fn cost(&self) -> usize {
-        // The first layer of a classifier of images is most of it.
-        (self.model.size().width * 784 + self.model.cost()).saturating_mul(self.fit.iterations)
+        pass(&self.model).saturating_mul(self.fit.iterations)
     }
 }
 
 impl Spec for AttackSpec {
-    fn experiment(&self) -> &str {
-        &self.experiment
-    }
+    const REVISION: &'static str = "0.6.0";
+    const SCHEMA: u32 = 3;
+    const KEY: &'static str = "weights";
+    const SECONDS: f64 = 1e-8;
 
-    fn arm(&self) -> &str {
-        &self.arm
-    }
+    common_fields!();
 
     fn point(&self) -> String {
         format!("attack-{}", self.norm.name())
     }
 
-    fn seed(&self) -> Seed {
-        self.seed
+    fn details(&self) -> Details {
+        details("attack", &self.model, format!("{} attacks on {} images", self.attacks.len(), self.images))
+    }
+
+    fn problem(&self) -> Option<String> {
+        let Effort { steps, restarts, targets, queries } = self.effort;
+        if [steps, restarts, targets, queries, self.images].contains(&0) {
+            return Some("images, steps, restarts, targets and queries must be at least 1".into());
+        }
+        if self.eps.is_empty() || self.attacks.is_empty() {
+            return Some("eps and attacks must not be empty".into());
+        }
+        names_problem(NAMES, &[&self.experiment, &self.arm])
+            .or_else(|| self.model.problem())
+            .or_else(|| self.sizes().into_iter().find_map(|eps| Threat { norm: self.norm, eps }.problem()))
+            .or_else(|| self.trainings().find_map(TrainingSpec::problem))
     }
 
     fn steps(&self) -> usize {
@@ -280,16 +254,12 @@ impl Spec for AttackSpec {
     }
 
     fn cost(&self) -> usize {
-        (self.model.size().width * 784 + self.model.cost()).saturating_mul(self.images)
+        pass(&self.model).saturating_mul(self.images)
     }
 
-    /// The weights of the attacked network and of those that the checklist compares with.
+    /// Weights of other runs.
     fn inputs(&self) -> Result<Vec<PathBuf>> {
-        let own = match &self.weights {
-            WeightsSource::Trained(training) => Some(training.as_ref()),
-            WeightsSource::File { .. } => None,
-        };
-        own.into_iter().chain(&self.surrogates).map(TrainingSpec::weights).collect()
+        self.trainings().map(|training| Ok(training.directory()?.join("weights.safetensors"))).collect()
     }
 
     fn essence(&self) -> Self {

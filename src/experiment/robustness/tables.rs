@@ -1,17 +1,13 @@
-//! The rows of the tables over all runs. Fractions are 0 to 1.
+//! The rows of the tables over all runs. Fractions are 0 to 1; `data` is mnist, fashion-mnist or sample.
 
 use serde::{Deserialize, Serialize};
 
 /// `tables/<experiment>.csv`: a figure over the seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SummaryRow {
-    /// Experiment.
     pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
     pub data: String,
-    /// Which network.
     pub arm: String,
-    /// Trained scalars.
     pub parameters: usize,
     /// train, validation or test (all its images), attacked (those test images that were attacked).
     pub split: String,
@@ -19,21 +15,16 @@ pub struct SummaryRow {
     pub metric: String,
     /// The attack; worst_case for all of them; none.
     pub attack: String,
-    /// linf or l2.
     pub norm: String,
     /// Size of the ball, or radius.
     pub epsilon: String,
-    /// Seeds with a value.
     pub seeds: usize,
     /// Seeds without, because training diverged.
     pub diverged: usize,
-    /// Mean over seeds; none without a value, as all statistics that follow.
+    /// None without a value, as all statistics that follow.
     pub mean: Option<f64>,
-    /// Standard deviation over seeds.
     pub std: Option<f64>,
-    /// Lowest seed.
     pub min: Option<f64>,
-    /// Highest seed.
     pub max: Option<f64>,
     /// 95 % interval of the mean over seeds, Student's t.
     pub ci95_low: Option<f64>,
@@ -44,13 +35,9 @@ pub struct SummaryRow {
 /// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeedRow {
-    /// Experiment.
     pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
     pub data: String,
-    /// Which network.
     pub arm: String,
-    /// Seed.
     pub seed: u64,
     /// clean_accuracy (all test images, or those attacked), robust_accuracy or certified_accuracy.
     pub metric: String,
@@ -60,7 +47,6 @@ pub struct SeedRow {
     pub epsilon: Option<f64>,
     /// Images for which it holds; none if training diverged, as all that follow.
     pub count: Option<u64>,
-    /// Images.
     pub n: Option<u64>,
     /// Their part.
     pub value: Option<f64>,
@@ -75,9 +61,7 @@ pub struct SeedRow {
 /// `tables/<experiment>-paired.csv`: two networks of one seed on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonRow {
-    /// Experiment.
     pub experiment: String,
-    /// mnist, fashion-mnist, or sample.
     pub data: String,
     /// The network under study.
     pub first: String,
@@ -97,7 +81,6 @@ pub struct ComparisonRow {
     pub first_only: u64,
     /// Images that the second alone gets right.
     pub second_only: u64,
-    /// Images.
     pub n: u64,
     /// First accuracy less the second: 95 % interval (Agresti and Min).
     pub difference_low: f64,
@@ -105,4 +88,11 @@ pub struct ComparisonRow {
     pub difference_high: f64,
     /// McNemar's exact test, two-sided.
     pub p_value: f64,
+}
+
+impl ComparisonRow {
+    /// The ball in words; `none` is for the images as they are.
+    pub fn ball(&self, none: &str) -> String {
+        if self.norm.is_empty() { none.into() } else { format!("{} {}", self.norm, self.epsilon) }
+    }
 }

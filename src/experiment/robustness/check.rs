@@ -1,0 +1,142 @@
+//! A checked experiment: every number makes sense, and the list of runs follows from it.
+
+use super::CLASSES;
+use super::file::{ArmFile, RecipeFile, RobustnessFile};
+use super::spec::Effort;
+use crate::engine::settings::{
+    MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_labels, check_names, check_other, check_seeds, decimal, rate_cure,
+};
+use crate::evaluate::attack::{Norm, Threat};
+use crate::model::ModelConfig;
+use crate::train::LossConfig;
+use anyhow::{Context, Result, bail, ensure};
+
+/// More repetitions than anybody waits for.
+const MOST_SEEDS: usize = 1000;
+/// A ball of this size reaches everything, in either norm: 28 is the diagonal of the box of 784 pixels.
+const LARGEST: f64 = 28.0;
+
+/// Can run.
+#[derive(Debug, Clone)]
+pub struct Robustness {
+    pub(super) file: RobustnessFile,
+}
+
+impl Robustness {
+    /// The network of an arm by name.
+    pub fn arm(&self, name: &str) -> Option<&ArmFile> {
+        self.file.arm.iter().find(|arm| arm.name == name)
+    }
+
+    /// Validation accuracy at which matched networks stop, 0 to 1.
+    pub fn matched_accuracy(&self) -> Option<f64> {
+        self.file.train.matched_accuracy.get(&self.file.data.dataset).copied()
+    }
+
+    /// The seeds of an arm's repetitions.
+    pub fn seeds(&self, arm: &ArmFile) -> std::ops::Range<u64> {
+        let seeds = arm.seeds.unwrap_or(self.file.seeds).min(self.file.seeds);
+        self.file.first_seed..self.file.first_seed + seeds as u64
+    }
+
+    /// A ball in Linf beyond all images: levels of grey were meant.
+    pub(super) fn too_large(&self) -> Option<String> {
+        let of_linf = self.file.threat.iter().filter(|threat| threat.norm == Norm::Linf);
+        let eps = of_linf.flat_map(|threat| threat.eps.iter().chain(&threat.sweep)).find(|eps| **eps > 1.0)?;
+        Some(format!(
+            "eps is {eps} in linf: pixels are from 0 to 1, so every image lies in a ball of that size; for {eps} of 256 \
+             levels of grey use --eps {eps}/255"
+        ))
+    }
+
+    /// Checks everything that can be checked before any work, and brings the sizes of balls into order.
+    pub(super) fn of(mut file: RobustnessFile) -> Result<Self> {
+        let name = &file.experiment.name;
+        check_names(name, &file.arm)?;
+        check_names(name, &file.recipe)?;
+        file.experiment.check()?;
+        check_labels(name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        let Effort { steps, restarts, targets, queries } = file.attack.effort;
+        for (key, value, most) in [
+            ("train.report_every", file.train.report_every, MOST_STEPS),
+            ("attack.images", file.attack.images, MOST),
+            ("attack.checklist_images", file.attack.checklist_images.max(1), MOST),
+            ("attack.effort.steps", steps, MOST_STEPS),
+            ("attack.effort.restarts", restarts, MOST),
+            ("attack.effort.targets", targets, MOST),
+            ("attack.effort.queries", queries, MOST),
+        ] {
+            check_count(name, key, value, most)?;
+        }
+        check_seeds(name, file.seeds, file.first_seed, MOST_SEEDS)?;
+        let dataset = file.data.dataset;
+        let grey = dataset.shape().channels == 1;
+        ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
+        let fraction = file.data.validation_fraction;
+        ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
+        for (dataset, accuracy) in &file.train.matched_accuracy {
+            let fits = *accuracy > 0.0 && *accuracy <= 1.0;
+            ensure!(fits, "{name}: train.matched_accuracy of {dataset} is {accuracy}; use a fraction above 0");
+        }
+        let known = file.train.matched_accuracy.contains_key(&dataset) || file.arm.iter().all(|arm| !arm.matched);
+        ensure!(known, "{name}: train.matched_accuracy has no fraction for {dataset}");
+        check_threats(&file)?;
+        ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
+        file.arm.iter().try_for_each(|arm| check_arm(&file, arm))?;
+        for sizes in file.threat.iter_mut().flat_map(|threat| [&mut threat.eps, &mut threat.sweep]) {
+            sizes.sort_by(f64::total_cmp);
+            sizes.dedup();
+        }
+        Ok(Self { file })
+    }
+}
+
+fn check_threats(file: &RobustnessFile) -> Result<()> {
+    let (name, attack) = (&file.experiment.name, &file.attack);
+    ensure!(!file.threat.is_empty(), "{name}: there is no [[threat]]; name at least one norm");
+    ensure!(!attack.attacks.is_empty(), "{name}: there is no attack; name at least one");
+    if let Some(nearest) = attack.sweep_attacks.iter().find(|attack| attack.is_minimum_norm()) {
+        bail!("{name}: sweep_attacks has {}, which is made once for all sizes; name it in attacks", nearest.name());
+    }
+    for (place, threat) in file.threat.iter().enumerate() {
+        let norm = threat.norm;
+        ensure!(file.threat[..place].iter().all(|t| t.norm != norm), "{name}: the norm {norm:?} is there twice");
+        ensure!(!threat.eps.is_empty(), "{name}: eps of {norm:?} is empty; name at least one size of the ball");
+        for eps in threat.eps.iter().chain(&threat.sweep) {
+            if let Some(problem) = (Threat { norm, eps: *eps }).problem() {
+                bail!("{name}: {problem}");
+            }
+            ensure!(*eps <= LARGEST, "{name}: eps is {eps}; nothing in the box is further away than {LARGEST}");
+        }
+        let problems: Vec<_> = attack.attacks.iter().map(|attack| attack.problem(norm, CLASSES)).collect();
+        if let (Some(Some(problem)), true) = (problems.first(), problems.iter().all(Option::is_some)) {
+            bail!("{name}: --attacks: {problem}");
+        }
+    }
+    Ok(())
+}
+
+fn check_arm(file: &RobustnessFile, arm: &ArmFile) -> Result<()> {
+    let key = format!("{}: model {}", file.experiment.name, arm.name);
+    if let Some(problem) = arm.model.problem() {
+        bail!("{key}: {problem}");
+    }
+    check_other(&file.experiment.name, &arm.name, "compared_to", arm.compared_to.as_deref())?;
+    let recipe = file.recipe(arm).with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?;
+    let RecipeFile { epochs, batch_size, learning_rate, optimizer, schedule, loss, .. } = recipe;
+    check_count(&key, "epochs", *epochs, MOST_EPOCHS)?;
+    ensure!(*batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
+    if let Some(cure) = rate_cure(*learning_rate) {
+        bail!("{key}: learning_rate is {}; {cure}", decimal(*learning_rate));
+    }
+    if let Some(problem) = optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()) {
+        bail!("{key}: {problem}");
+    }
+    let of_chains = matches!(loss, LossConfig::Margin(_)) || file.attack.certify;
+    if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
+        bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");
+    }
+    check_count(&key, "images", arm.images.unwrap_or(1), MOST)?;
+    ensure!(arm.seeds != Some(0), "{key}: seeds is 0; use at least 1");
+    Ok(())
+}

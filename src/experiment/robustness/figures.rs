@@ -1,0 +1,237 @@
+//! The charts of a robustness experiment.
+
+use super::file::{ArmFile, ThreatFile};
+use super::rows::{ATTACKS, EffortRow, ExampleRow};
+use super::summary::{ArmMeasurements, Measurements};
+use super::{Findings, pictures};
+use crate::engine::page::Page;
+use crate::engine::rows::{Figure, Sample};
+use crate::evaluate::attack::Norm;
+use crate::figure::{
+    DistanceCurve, DistancePanel, EffortCurve, EffortPanel, Image, RobustnessPanel, Role, Series, SizePoint,
+    attack_effort, distance_distribution, robust_accuracy, significant,
+};
+use crate::model::ModelConfig;
+use anyhow::Result;
+
+/// Pixels of an image: an L2 radius covers a ball in Linf that is smaller by the square root of this.
+pub(super) const PIXELS: f64 = 784.0;
+/// Sizes at which the certified part of the images is drawn.
+const CERTIFIED_POINTS: usize = 200;
+
+/// A network of a chart, and what was measured of it.
+type Shown<'m> = (&'m ArmFile, &'m ArmMeasurements);
+
+/// Draws every chart.
+pub(super) fn draw(page: &mut Page, measured: &Measurements<'_>, findings: &Findings) {
+    let arms = main_arms(measured);
+    page.chart("Accuracy under attack", "robust-accuracy", against_eps(measured, &arms));
+    page.chart("Every attack by itself", "attacks", by_attack(measured, &arms));
+    page.chart("Distances to misclassified images", "distances", distances(measured, &arms));
+    page.chart("Adversarial images", "images", pictures::draw(measured, &arms, &findings.attacks));
+    if measured.arms.len() > arms.len() {
+        page.chart("All networks under attack", "all-networks", all_networks(measured));
+    }
+    if measured.arms.iter().any(|arm| !arm.effort.is_empty()) {
+        page.chart("Accuracy against the effort of attacks", "effort", effort(measured, &arms));
+    }
+}
+
+/// The network under study, the first that is compared to it, and those that are trained for certificates.
+fn main_arms<'m>(measured: &'m Measurements<'_>) -> Vec<Shown<'m>> {
+    let arms = &measured.experiment.file.arm;
+    let first = arms.first().map(|arm| arm.name.as_str());
+    let rival = arms.iter().find(|arm| first.is_some() && arm.compared_to.as_deref() == first);
+    let certified = arms.iter().filter(|arm| matches!(arm.model, ModelConfig::Certified(_)));
+    let mut chosen: Vec<Shown<'m>> = Vec::new();
+    for arm in arms.first().into_iter().chain(rival).chain(certified) {
+        let found = measured.arm(&arm.name).filter(|found| found.images > 0);
+        if chosen.iter().all(|(other, _)| other.name != arm.name) {
+            chosen.extend(found.map(|found| (arm, found)));
+        }
+    }
+    chosen
+}
+
+pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {
+    format!("{}: {what}, data = {}", measured.experiment.file.experiment.title(), measured.data)
+}
+
+/// A norm on charts.
+pub(super) fn label(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Linf => "Linf",
+        Norm::L2 => "L2",
+    }
+}
+
+/// What an L2 radius says of a norm.
+fn scale(norm: Norm) -> f64 {
+    match norm {
+        Norm::Linf => 1.0 / PIXELS.sqrt(),
+        Norm::L2 => 1.0,
+    }
+}
+
+fn point(eps: f64, sample: Sample) -> SizePoint {
+    SizePoint { eps, mean: sample.mean, low: sample.min, high: sample.max }
+}
+
+/// Accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
+fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
+    let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
+    let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.sample(figure)?));
+    let mut points: Vec<SizePoint> = arm.values.keys().filter(under).filter_map(of).collect();
+    points.retain(|point| point.eps > 0.0);
+    points.sort_by(|a, b| a.eps.total_cmp(&b.eps));
+    if !points.is_empty() {
+        let clean = arm.sample(&Figure::of("attacked", "accuracy"));
+        points.splice(0..0, clean.map(|sample| point(0.0, sample)));
+    }
+    points
+}
+
+/// The part of the attacked images that is certified at each of many sizes up to the largest: unlike an attack, a
+/// certificate is known at all of them, and a straight line between two would prove too much.
+fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SizePoint> {
+    let of_norm = arm.examples.iter().filter(|((_, of), _)| *of == norm.name());
+    let of_seeds: Vec<&Vec<ExampleRow>> = of_norm.map(|(_, rows)| rows).collect();
+    if of_seeds.iter().any(|rows| rows.iter().any(|row| row.certified_pair.is_none())) {
+        return Vec::new();
+    }
+    let of = |place: usize| {
+        let eps = largest * place as f64 / CERTIFIED_POINTS as f64;
+        let part = |rows: &&Vec<ExampleRow>| {
+            let beyond = rows.iter().filter(|row| row.certified_pair.is_some_and(|radius| radius * scale(norm) > eps));
+            beyond.count() as f64 / rows.len() as f64
+        };
+        Some(point(eps, Sample::of(&of_seeds.iter().map(part).collect::<Vec<_>>())?))
+    };
+    (0..=CERTIFIED_POINTS).filter_map(of).collect()
+}
+
+fn series(arm: &ArmFile, label: &str, role: Role, points: Vec<SizePoint>) -> Option<Series> {
+    (!points.is_empty()).then(|| Series { arm: arm.name.clone(), label: label.into(), role, points })
+}
+
+fn panel(title: String, norm: Norm, series: Vec<Series>) -> Option<RobustnessPanel> {
+    let norm_label = format!("size of the perturbation ({})", label(norm));
+    (!series.is_empty()).then_some(RobustnessPanel { title, norm_label, series })
+}
+
+/// A chart with a panel for each norm.
+fn by_norm(measured: &Measurements<'_>, what: &str, of: &dyn Fn(&ThreatFile) -> Vec<Series>) -> Result<Image> {
+    let threats = measured.experiment.file.threat.iter();
+    let of_norm =
+        |threat: &ThreatFile| panel(format!("Perturbations in {}", label(threat.norm)), threat.norm, of(threat));
+    robust_accuracy(&title(measured, what), &threats.filter_map(of_norm).collect::<Vec<_>>())
+}
+
+/// Worst case, certificate below, random noise above.
+fn against_eps(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
+    by_norm(measured, "accuracy against the size of the perturbation", &|threat| {
+        let norm = threat.norm;
+        let most = threat.eps.iter().chain(&threat.sweep).copied().fold(0.0, f64::max);
+        let of_arm = |(arm, found): &Shown<'_>| {
+            [
+                series(arm, &arm.label, Role::WorstCase, points(found, "worst_case", norm)),
+                series(arm, &arm.label, Role::Noise, points(found, "noise", norm)),
+                series(arm, &arm.label, Role::Certificate, proved(found, norm, most)),
+            ]
+        };
+        arms.iter().flat_map(of_arm).flatten().collect()
+    })
+}
+
+/// The worst case of every network.
+fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
+    by_norm(measured, "worst case of every network", &|threat| {
+        let arms = measured.experiment.file.arm.iter();
+        let worst = |arm: &ArmFile| {
+            let points = points(measured.arm(&arm.name)?, "worst_case", threat.norm);
+            series(arm, &arm.label, Role::WorstCase, points)
+        };
+        arms.filter_map(worst).collect()
+    })
+}
+
+/// One panel for each network and norm: every attack by itself, and the worst case.
+fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
+    let mut panels = Vec::new();
+    for threat in &measured.experiment.file.threat {
+        let norm = threat.norm;
+        let smallest = threat.eps.iter().chain(&threat.sweep).copied().fold(f64::INFINITY, f64::min);
+        // An attack at a few large sizes says nothing of smaller ones: no line to the images as they are.
+        let made = |mut points: Vec<SizePoint>| {
+            if points.get(1).is_some_and(|first| first.eps > smallest) {
+                points.remove(0);
+            }
+            points
+        };
+        for (arm, found) in arms {
+            let of = |(number, name): (usize, &&str)| {
+                series(arm, name, Role::Attack(number), made(points(found, name, norm)))
+            };
+            let mut all: Vec<Series> = ATTACKS.iter().enumerate().filter_map(of).collect();
+            all.extend(series(arm, &arm.label, Role::WorstCase, points(found, "worst_case", norm)));
+            panels.extend(panel(format!("{}, {}", arm.label, label(norm)), norm, all));
+        }
+    }
+    robust_accuracy(&title(measured, "every attack by itself"), &panels)
+}
+
+/// The first seed of which all main networks have rows in a norm.
+pub(super) fn first_seed(arms: &[Shown<'_>], norm: Norm) -> Option<u64> {
+    let (_, first) = arms.first()?;
+    let mut seeds = first.examples.keys().filter(|(_, of)| *of == norm.name()).map(|(seed, _)| *seed);
+    seeds.find(|seed| arms.iter().all(|(_, arm)| arm.examples.contains_key(&(*seed, norm.name()))))
+}
+
+/// One panel a norm: distances found by attacks and, beneath them, certified radii; the first seed.
+fn distances(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
+    let mut panels = Vec::new();
+    for ThreatFile { norm, .. } in &measured.experiment.file.threat {
+        let Some(seed) = first_seed(arms, *norm) else { continue };
+        let mut curves = Vec::new();
+        for (arm, found) in arms {
+            let Some(rows) = found.examples.get(&(seed, norm.name())) else { continue };
+            // The column that holds for the program which was attacked.
+            let radii = rows.iter().map(|row| row.certified_rounded.map(|radius| radius * scale(*norm))).collect();
+            let distances = rows.iter().map(|row| row.distance).collect();
+            curves.push(DistanceCurve { arm: arm.name.clone(), label: arm.label.clone(), distances, radii });
+        }
+        if !curves.is_empty() {
+            let norm = label(*norm);
+            let (title, norm_label) = (format!("Distances in {norm}"), format!("distance ({norm})"));
+            panels.push(DistancePanel { title, norm_label, curves });
+        }
+    }
+    distance_distribution(&title(measured, "images left at each distance, first seed"), &panels)
+}
+
+/// One panel for each norm and kind of effort.
+fn effort(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
+    let mut panels = Vec::new();
+    for ThreatFile { norm, .. } in &measured.experiment.file.threat {
+        for (kind, attack) in
+            [("steps", "PGD on the cross-entropy"), ("restarts", "PGD on the margin from random points")]
+        {
+            let mut curves = Vec::new();
+            let mut eps = 0.0;
+            for (arm, found) in arms {
+                let of_kind = |row: &&EffortRow| row.kind == kind && row.norm == norm.name() && row.amount > 0;
+                let rows: Vec<_> = found.effort.iter().filter(of_kind).collect();
+                if let Some(row) = rows.first() {
+                    eps = row.epsilon;
+                    let points = rows.iter().map(|row| (row.amount as f64, row.accuracy)).collect();
+                    curves.push(EffortCurve { arm: arm.name.clone(), label: arm.label.clone(), points });
+                }
+            }
+            if !curves.is_empty() {
+                let title = format!("{attack}, {} {}", label(*norm), significant(eps));
+                panels.push(EffortPanel { title, x_label: format!("number of {kind}"), curves });
+            }
+        }
+    }
+    attack_effort(&title(measured, "accuracy against the effort of the attack, first seed"), &panels)
+}

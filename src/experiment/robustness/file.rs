@@ -1,0 +1,257 @@
+//! What the experiment file of a robustness experiment says.
+
+use super::spec::{Effort, Precision, is_single};
+use crate::data::source::Dataset;
+use crate::engine::settings::{Arm, Change, File, Heading, Named, Statistic, Sweep, check_fraction, check_other};
+use crate::evaluate::attack::{Attack, Norm, Threat};
+use crate::model::ModelConfig;
+use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
+use anyhow::{Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RobustnessFile {
+    /// Independent repetitions: split, initial values, batches, attacks.
+    pub seeds: usize,
+    #[serde(default)]
+    pub first_seed: u64,
+    pub experiment: Heading,
+    pub data: DataFile,
+    pub train: TrainFile,
+    pub recipe: Vec<RecipeFile>,
+    pub arm: Vec<ArmFile>,
+    pub attack: AttackFile,
+    /// The balls.
+    pub threat: Vec<ThreatFile>,
+    /// What ought to come out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Requirement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    pub dataset: Dataset,
+    /// Part of the training images that is kept for validation.
+    pub validation_fraction: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainFile {
+    /// Steps between two looks at the validation images.
+    pub report_every: usize,
+    /// Validation accuracy at which matched networks stop, for each data set.
+    pub matched_accuracy: BTreeMap<Dataset, f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeFile {
+    pub name: String,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images a step.
+    pub batch_size: usize,
+    pub learning_rate: f64,
+    pub optimizer: OptimizerConfig,
+    pub schedule: ScheduleConfig,
+    pub loss: LossConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmFile {
+    pub name: String,
+    pub label: String,
+    pub recipe: String,
+    /// Whether it stops at the accuracy at which all matched networks stop.
+    pub matched: bool,
+    /// The network that it is compared to, image by image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_to: Option<String>,
+    /// Fewer repetitions than the others, for a costly network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<usize>,
+    /// Fewer attacked images than the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<usize>,
+    pub model: ModelConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttackFile {
+    /// Test images that are attacked.
+    pub images: usize,
+    /// Of these, the images of the masking checklist, which is made for the first seed; 0 for none.
+    pub checklist_images: usize,
+    /// Whether radii are certified.
+    pub certify: bool,
+    /// The attacks that are made at every size of `eps`.
+    pub attacks: Vec<Attack>,
+    /// The attacks that are made at every size of `sweep`.
+    pub sweep_attacks: Vec<Attack>,
+    #[serde(default, skip_serializing_if = "is_single")]
+    pub precision: Precision,
+    pub effort: Effort,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThreatFile {
+    pub norm: Norm,
+    /// Sizes of the ball for the table; the last is that of the checklist.
+    pub eps: Vec<f64>,
+    /// Sizes of the ball for the charts.
+    pub sweep: Vec<f64>,
+}
+
+/// A figure that the seeds should reach, or a network that another should stay above in every seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    pub arm: String,
+    pub metric: Metric,
+    /// None for the clean accuracy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<Norm>,
+    /// Size of the ball, or radius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eps: Option<f64>,
+    pub statistic: Statistic,
+    /// The least value, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// The network that has to stay below, by the same statistic and in every single seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<String>,
+}
+
+/// What is measured on the test images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Part classified right as they are.
+    CleanAccuracy,
+    /// Part that no attack broke.
+    RobustAccuracy,
+    /// Part that is certified, in real arithmetic and the pair form.
+    CertifiedAccuracy,
+}
+
+impl Named for ArmFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for RecipeFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Arm for ArmFile {
+    fn rename(&mut self, name: String, addition: &str) {
+        self.label = format!("{}, {addition}", self.label);
+        self.name = name;
+    }
+}
+
+impl RobustnessFile {
+    /// How an arm is trained.
+    pub fn recipe(&self, arm: &ArmFile) -> Option<&RecipeFile> {
+        self.recipe.iter().find(|recipe| recipe.name == arm.recipe)
+    }
+
+    /// Most of its test images that are attacked.
+    pub fn images(&self, arm: &ArmFile) -> usize {
+        arm.images.unwrap_or(self.attack.images).min(self.attack.images)
+    }
+}
+
+impl File for RobustnessFile {
+    type Arm = ArmFile;
+
+    fn heading(&self) -> &Heading {
+        &self.experiment
+    }
+
+    fn arms(&mut self) -> &mut Vec<ArmFile> {
+        &mut self.arm
+    }
+
+    fn check_references(&self, origin: &str) -> Result<()> {
+        let known = |name: &str| self.arm.iter().any(|arm| arm.name == name);
+        for arm in &self.arm {
+            let (name, other) = (&arm.name, arm.compared_to.as_deref());
+            let there = other.is_none_or(known);
+            ensure!(there, "{origin}: arm {name} is compared to the unknown arm {:?}", other.unwrap_or_default());
+            let there = self.recipe(arm).is_some();
+            ensure!(there, "{origin}: arm {name} names the unknown recipe {:?}", arm.recipe);
+        }
+        for Requirement { arm, metric, norm, eps, at_least, above, .. } in &self.expect {
+            if let Some(unknown) = [Some(arm), above.as_ref()].into_iter().flatten().find(|name| !known(name)) {
+                bail!("{origin}: expect names the unknown arm {unknown:?}");
+            }
+            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
+            check_other(origin, arm, "above", above.as_deref())?;
+            let told = format!("{origin}: an expectation of {arm}");
+            ensure!(at_least.is_some() || above.is_some(), "{told} lacks at_least and above");
+            let Some((norm, eps)) = norm.zip(*eps) else {
+                ensure!(*metric == Metric::CleanAccuracy, "{told} lacks norm or eps");
+                continue;
+            };
+            if let Some(problem) = (Threat { norm, eps }).problem() {
+                bail!("{origin}: expect of {arm}: {problem}");
+            }
+            // No worst case is known of other balls.
+            let made = self.threat.iter().any(|threat| threat.norm == norm && threat.eps.contains(&eps));
+            ensure!(*metric != Metric::RobustAccuracy || made, "{told} is about a ball that is in no [[threat]]");
+        }
+        Ok(())
+    }
+
+    fn forget_dropped(&mut self) {
+        let there = |name: &String| self.arm.iter().any(|arm| arm.name == *name);
+        self.expect.retain(|e| there(&e.arm) && e.above.as_ref().is_none_or(there));
+    }
+
+    /// Repetitions may be more, fewer, or of other seeds, and the checklist has no part in an expectation. A profile may
+    /// attack fewer images, and less hard.
+    fn void(&mut self, own: &Self, change: Change) {
+        let trainings = |file: &Self| {
+            let of_arm = |arm: &ArmFile| (arm.model.clone(), arm.matched, file.recipe(arm).cloned());
+            (file.data.clone(), file.train.clone(), file.arm.iter().map(of_arm).collect::<Vec<_>>())
+        };
+        let attacks = |file: &Self| {
+            let AttackFile { attacks, sweep_attacks, effort, .. } = file.attack.clone();
+            (attacks, sweep_attacks, effort, file.arm.iter().map(|arm| file.images(arm)).collect::<Vec<_>>())
+        };
+        let same_attacks = matches!(change, Change::Profile(_)) || attacks(self) == attacks(own);
+        if !(same_attacks && trainings(self) == trainings(own)) {
+            self.expect.clear();
+        }
+        let (threats, attack) = (&self.threat, &self.attack);
+        // The worst case is over the attacks at all sizes of the ball, those of the charts among them, and over the points to
+        // which a network in these numbers leads.
+        let same_ball = |norm| threats.iter().any(|threat| threat.norm == norm && own.threat.contains(threat));
+        self.expect.retain(|expect| match (expect.metric, expect.norm) {
+            (Metric::CleanAccuracy, _) => true,
+            (Metric::RobustAccuracy, Some(norm)) => same_ball(norm) && attack.precision == own.attack.precision,
+            (Metric::CertifiedAccuracy, Some(norm)) => attack.certify && threats.iter().any(|t| t.norm == norm),
+            (Metric::RobustAccuracy | Metric::CertifiedAccuracy, None) => false,
+        });
+        self.forget_dropped();
+    }
+
+    /// The first of the sizes is the one that others are compared to.
+    fn inherit(&mut self, sweep: &Sweep) {
+        for arm in self.arm.iter_mut().filter(|arm| arm.compared_to.as_deref() == Some(&sweep.arm)) {
+            arm.compared_to = sweep.copies.first().cloned();
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What is shown of a robustness experiment.
+
+use super::file::{Metric, Requirement};
+use super::rows::{ATTACKS, RADII};
+use super::summary::{ArmMeasurements, Measurements, measure};
+use super::{Facts, Findings, Robustness, figures};
+use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, judge, percent, spread};
+use crate::engine::rows::Figure;
+use crate::evaluate::attack::Norm;
+use anyhow::Result;
+
+pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) -> Result<Page> {
+    let measured = &measure(experiment, facts, findings)?;
+    let subtitle = format!(", data {}: accuracy in percent, mean +- std over seeds", measured.data);
+    let mut page = Page::new(&experiment.file.experiment, subtitle);
+    page.csv("", &measured.summary_rows())?;
+    page.csv("-seeds", &measured.seed_rows())?;
+    page.csv("-paired", &measured.comparisons)?;
+    page.closing.push(Block::Table(closing(measured)));
+    for line in lines(measured) {
+        page.closing.push(Block::Text(line));
+    }
+    let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
+    page.text(format!("data = {}{}", measured.data, if facts.images.sample { sample } else { "" }));
+    page.table(
+        format!(
+            "**Networks.** Accuracy in percent, mean +- standard deviation over seeds; validation and test on all their \
+             images. Matched networks keep the iterate whose validation accuracy is nearest to {} %. Lipschitz: product of \
+             the spectral norms before the head; range: largest logit less the smallest, mean over the test images.",
+            percent(experiment.matched_accuracy())
+        ),
+        networks(measured),
+    );
+    for threat in &experiment.file.threat {
+        page.table(
+            format!(
+                "**Attacks in {}.** Part of the attacked test images in percent that is classified right at every point that \
+                 the attack visited, wrong images counted as broken. worst case: no attack of any kind or size inside the \
+                 ball broke the image; its nearest misclassified image is found by all attacks together and a bisection. \
+                 certified: proved, in real arithmetic, of all test images. Networks may have been attacked on different \
+                 numbers of images and seeds; the table above says so.",
+                threat.norm.name()
+            ),
+            attacks(measured, threat.norm, &threat.eps),
+        );
+    }
+    page.table(
+        "**Certificates.** Part of all test images in percent that is classified right and certified (L2) beyond a radius: \
+         `pair` from the distances between rows of the head, `global` from its norm, both in real arithmetic; `rounded` from \
+         the pair form with a bound of the rounding in 32-bit arithmetic taken off, a proof about the program. No \
+         misclassified image that an attack found lies within its image's radius; that is checked in every run.",
+        certificates(measured),
+    );
+    page.table(
+        "**Image by image.** The same images under the worst case, each seed by itself: accuracies in percent, images that \
+         one network alone gets right, the 95 % interval of the difference in points (Agresti and Min), and McNemar's exact \
+         test.",
+        comparisons(measured),
+    );
+    page.table(
+        "**Checklist for hidden gradients**, first seed. A row passes if what was measured is at most the threshold.",
+        checklist(measured),
+    );
+    // Expectations are for the whole data set and for networks that were trained here.
+    if !facts.images.sample && facts.given.is_empty() {
+        page.verdicts = experiment.file.expect.iter().map(|expect| verdict(measured, expect)).collect();
+    }
+    figures::draw(&mut page, measured, findings);
+    Ok(page)
+}
+
+/// The radii of the closing table: the pair that the literature has for MNIST.
+const PROVED: [f64; 2] = [0.3, 1.58];
+
+fn closing(measured: &Measurements<'_>) -> Table {
+    // Weights from a file have no training, and only the attacked images then say how right they are.
+    let trained = measured.arms.iter().any(|arm| arm.sample(&Figure::of("test", "accuracy")).is_some());
+    let mut figures = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
+    let threats = &measured.experiment.file.threat;
+    for (norm, eps) in threats.iter().flat_map(|threat| threat.eps.iter().map(|eps| (threat.norm, *eps))) {
+        figures.push((format!("worst {} {eps}", norm.name()), Figure::under("worst_case", norm, eps)));
+    }
+    if threats.iter().any(|threat| threat.norm == Norm::L2) {
+        let proved = |radius| Figure::certified("certified_accuracy", Norm::L2, radius);
+        figures.extend(PROVED.map(|radius| (format!("proved {radius}"), proved(radius))));
+    }
+    let names: Vec<&str> = figures.iter().map(|(name, _)| name.as_str()).collect();
+    let own = ["model", "parameters", "seeds", "diverged", "attacked"];
+    let mut table = Table::new(own.iter().chain(&names).copied());
+    for arm in &measured.arms {
+        let (parameters, seeds) = (arm.parameters.to_string(), arm.seeds().to_string());
+        let mut cells = vec![arm.label.clone(), parameters, seeds, arm.diverged.len().to_string()];
+        cells.push(arm.images.to_string());
+        cells.extend(figures.iter().map(|(_, figure)| spread(arm.sample(figure))));
+        table.row(cells);
+    }
+    table.without_empty(&[&["diverged"], &names[..]].concat())
+}
+
+/// What the closing table has no room for: networks in pairs, and whether gradients are hidden.
+fn lines(measured: &Measurements<'_>) -> Vec<String> {
+    let proved =
+        "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
+    let mut lines = vec![proved.to_string()];
+    let same_pair = |a: &&super::tables::ComparisonRow, b: &&super::tables::ComparisonRow| {
+        (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
+    };
+    // Rows of a pair and a ball follow one another, seed by seed.
+    for seeds in measured.comparisons.iter().collect::<Vec<_>>().chunk_by(same_pair) {
+        let Some(row) = seeds.first() else { continue };
+        lines.push(format!(
+            "{} against {}, {}: ahead in {} of {} seeds, largest McNemar p {}",
+            measured.label(&row.first),
+            measured.label(&row.second),
+            row.ball("clean"),
+            seeds.iter().filter(|row| row.first_accuracy > row.second_accuracy).count(),
+            seeds.len(),
+            probability(seeds.iter().map(|row| row.p_value).fold(0.0, f64::max))
+        ));
+    }
+    let checks = || measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (arm, check)));
+    let failed: Vec<_> = checks().filter(|(_, check)| !check.passed).collect();
+    if let all @ 1.. = checks().count() {
+        lines.push(format!("checklist for hidden gradients: {} of {all} rows pass", all - failed.len()));
+    }
+    lines.extend(failed.iter().map(|(arm, check)| {
+        let (norm, epsilon, name) = (&check.norm, check.epsilon, &check.check);
+        let (measured, threshold) = (check.measured, check.threshold);
+        format!("  FAIL {}, {norm} {epsilon}: {name}: {measured:.3e}, at most {threshold:.1e}", arm.label)
+    }));
+    lines
+}
+
+/// What was trained, and the scale of logits that would explain robustness if it differed.
+fn networks(measured: &Measurements<'_>) -> Table {
+    let optional = ["diverged", "train", "validation", "test", "Lipschitz", "head", "range"];
+    let mut table = Table::new(["model", "matched", "parameters", "seeds", "attacked"].into_iter().chain(optional));
+    for arm in &measured.arms {
+        let of = |split, metric: &str| arm.sample(&Figure::of(split, metric));
+        // Weights from a file have no training; what their attack runs say is of the test images.
+        let number = |split, metric: &str| {
+            of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
+        };
+        let matched = measured.experiment.arm(&arm.arm).is_some_and(|arm| arm.matched);
+        table.row([
+            arm.label.clone(),
+            if matched { "yes" } else { "no" }.into(),
+            arm.parameters.to_string(),
+            arm.seeds().to_string(),
+            arm.images.to_string(),
+            arm.diverged.len().to_string(),
+            spread(of("train", "accuracy")),
+            spread(of("validation", "accuracy")),
+            spread(of("test", "accuracy")),
+            number("train", "lipschitz"),
+            number("train", "head_norm"),
+            number("test", "logit_range"),
+        ]);
+    }
+    table.without_empty(&optional)
+}
+
+/// A row for each attack, a column for each network and size of the ball.
+fn attacks(measured: &Measurements<'_>, norm: Norm, sizes: &[f64]) -> Table {
+    let columns = || sizes.iter().flat_map(|eps| measured.arms.iter().map(move |arm| (arm, *eps)));
+    let names = columns().map(|(arm, eps)| format!("{} {eps}", arm.label));
+    let mut table = Table::new(std::iter::once("attack".to_string()).chain(names));
+    let mut add = |name: String, figure: &dyn Fn(f64) -> Figure| {
+        let samples: Vec<_> = columns().map(|(arm, eps)| arm.sample(&figure(eps))).collect();
+        if samples.iter().any(Option::is_some) {
+            table.row(std::iter::once(name).chain(samples.into_iter().map(spread)));
+        }
+    };
+    for name in ["noise"].into_iter().chain(ATTACKS).chain(["worst_case"]) {
+        add(name.replace('_', " "), &|eps| Figure::under(name, norm, eps));
+    }
+    add("certified".into(), &|eps| Figure::certified("certified_accuracy", norm, eps));
+    table
+}
+
+fn certificates(measured: &Measurements<'_>) -> Table {
+    let radii = RADII.map(|radius| format!("{radius:.3}"));
+    let means = ["mean radius", "median of right"].map(String::from);
+    let mut table = Table::new(["model", "form"].map(String::from).into_iter().chain(radii).chain(means));
+    let at = |arm: &ArmMeasurements, metric: &str, radius| arm.sample(&Figure::certified(metric, Norm::L2, radius));
+    let certified =
+        |arm: &&ArmMeasurements| RADII.iter().any(|radius| at(arm, "certified_accuracy", *radius).is_some());
+    if !measured.arms.iter().any(|arm| certified(&arm)) {
+        return table;
+    }
+    for arm in &measured.arms {
+        for (form, suffix) in [("pair", ""), ("global", "_global"), ("rounded", "_rounded")] {
+            let metric = format!("certified_accuracy{suffix}");
+            let mut cells = vec![arm.label.clone(), form.to_string()];
+            cells.extend(RADII.iter().map(|radius| spread(at(arm, &metric, *radius))));
+            cells.extend(["mean_radius", "median_radius_of_correct"].map(|metric| {
+                let sample = arm.sample(&Figure::of("test", metric)).filter(|_| form == "pair");
+                sample.map_or("-".into(), |sample| format!("{:.3}", sample.mean))
+            }));
+            table.row(cells);
+        }
+    }
+    table
+}
+
+fn comparisons(measured: &Measurements<'_>) -> Table {
+    let columns =
+        ["first", "second", "ball", "seed", "first", "second", "first only", "second only", "difference", "p"];
+    let mut table = Table::new(columns);
+    for row in &measured.comparisons {
+        table.row([
+            measured.label(&row.first),
+            measured.label(&row.second),
+            row.ball("none"),
+            row.seed.to_string(),
+            percent(Some(row.first_accuracy)),
+            percent(Some(row.second_accuracy)),
+            row.first_only.to_string(),
+            row.second_only.to_string(),
+            format!("{:.2} to {:.2}", 100.0 * row.difference_low, 100.0 * row.difference_high),
+            probability(row.p_value),
+        ]);
+    }
+    table
+}
+
+fn checklist(measured: &Measurements<'_>) -> Table {
+    let mut table = Table::new(["model", "ball", "check", "measured", "threshold", "images", ""]);
+    for (arm, check) in measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (arm, check))) {
+        table.row([
+            arm.label.clone(),
+            format!("{} {}", check.norm, check.epsilon),
+            check.check.clone(),
+            format!("{:.2e}", check.measured),
+            format!("{:.1e}", check.threshold),
+            check.n.to_string(),
+            if check.passed { "pass" } else { "**FAIL**" }.into(),
+        ]);
+    }
+    table
+}
+
+/// The probability of a test; what is too small for a floating-point number is not nothing.
+fn probability(p: f64) -> String {
+    if p < 1e-300 { "< 1e-300".into() } else { format!("{p:.1e}") }
+}
+
+fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
+    let ball = expect.norm.zip(expect.eps);
+    let (what, figure) = match (expect.metric, ball) {
+        (Metric::RobustAccuracy, Some((norm, eps))) => ("robust", Figure::under("worst_case", norm, eps)),
+        (Metric::CertifiedAccuracy, Some((norm, eps))) => {
+            ("certified", Figure::certified("certified_accuracy", norm, eps))
+        }
+        _ => ("clean", Figure::of("test", "accuracy")),
+    };
+    let of = |arm: &str| {
+        let arm = measured.arm(arm)?;
+        let scores = arm.values.get(&figure).map_or(&[][..], Vec::as_slice);
+        Some(Measured { scores, diverged: arm.diverged.len() })
+    };
+    let at = ball.map_or(String::new(), |(norm, eps)| format!(" at {} {eps}", norm.name()));
+    let wanted = Wanted {
+        what: format!("{} {what} accuracy of {}{at}", expect.statistic, measured.label(&expect.arm)),
+        statistic: expect.statistic,
+        at_least: expect.at_least,
+        above: expect.above.as_deref().map(|other| (measured.label(other), of(other))),
+    };
+    judge(wanted, of(&expect.arm))
+}

@@ -1,0 +1,93 @@
+//! The chart of adversarial images: a few test images, chosen by a seed, and what attacks made of them.
+
+use super::figures::{PIXELS, first_seed, label, title};
+use super::file::ArmFile;
+use super::rows::ExampleRow;
+use super::spec::AttackSpec;
+use super::summary::{ArmMeasurements, Measurements};
+use crate::engine::runs::FinishedRun;
+use crate::evaluate::attack::Norm;
+use crate::figure::{Answer, Attempt, GridRow, Image, Outcome, adversarial_grid, significant};
+use anyhow::{Context, Result, ensure};
+use candle_core::DType;
+
+pub(super) fn draw(
+    measured: &Measurements<'_>,
+    arms: &[(&ArmFile, &ArmMeasurements)],
+    attacks: &[FinishedRun<AttackSpec>],
+) -> Result<Image> {
+    let threat = measured.experiment.file.threat.first().context("there is no threat")?;
+    let (norm, eps) = (threat.norm, threat.eps.last().copied().unwrap_or_default());
+    let mut rows: Vec<GridRow> = Vec::new();
+    let seed = first_seed(arms, norm).context("no seed has runs of all networks")?;
+    for (arm, found) in arms {
+        let Some(examples) = found.examples.get(&(seed, norm.name())) else { continue };
+        let of = |run: &&FinishedRun<AttackSpec>| {
+            run.spec.arm == arm.name && run.spec.seed.0 == seed && run.spec.norm == norm
+        };
+        let kept = Kept::read(attacks.iter().find(of).context("an attack run is missing")?)?;
+        let own = (0..kept.numbers.len()).map(|place| kept.row(place, examples)).collect::<Result<Vec<_>>>()?;
+        if rows.is_empty() {
+            rows = own;
+        } else {
+            let same = rows.iter().map(|row| &row.heading).eq(own.iter().map(|row| &row.heading));
+            ensure!(same, "the networks' runs have kept different images");
+        }
+        for (place, row) in rows.iter_mut().enumerate() {
+            row.attempts.push(kept.attempt(place, arm, examples, norm, eps)?);
+        }
+    }
+    ensure!(!rows.is_empty(), "no network is attacked yet");
+    let (norm, most) = (label(norm), significant(eps));
+    let what = format!("test images drawn at random, attacked in {norm} up to {most}, first seed");
+    adversarial_grid(&title(measured, &what), &rows)
+}
+
+/// The images that a run has kept for the chart.
+struct Kept {
+    /// Place in the test set, confidence in the answer before and after.
+    numbers: Vec<Vec<f64>>,
+    clean: Vec<Vec<f32>>,
+    nearest: Vec<Vec<f32>>,
+}
+
+impl Kept {
+    fn read(run: &FinishedRun<AttackSpec>) -> Result<Self> {
+        let tensors = run.tensors("images.safetensors")?;
+        let directory = run.directory.display();
+        let tensor =
+            |name: &str| tensors.get(name).with_context(|| format!("{directory}: images.safetensors lacks {name}"));
+        // Attacks in f64 keep images in f64.
+        let pixels = |name: &str| -> Result<Vec<Vec<f32>>> { Ok(tensor(name)?.to_dtype(DType::F32)?.to_vec2()?) };
+        Ok(Self { numbers: tensor("numbers")?.to_vec2()?, clean: pixels("clean")?, nearest: pixels("nearest")? })
+    }
+
+    fn example<'e>(&self, place: usize, examples: &'e [ExampleRow]) -> Result<&'e ExampleRow> {
+        let index = self.numbers[place][0] as usize;
+        examples.iter().find(|row| row.index == index).with_context(|| format!("image {index} has no row"))
+    }
+
+    fn row(&self, place: usize, examples: &[ExampleRow]) -> Result<GridRow> {
+        let example = self.example(place, examples)?;
+        Ok(GridRow {
+            heading: format!("image {}", example.index),
+            class: example.label.to_string(),
+            side: PIXELS.sqrt() as usize,
+            pixels: self.clean[place].clone(),
+            attempts: Vec::new(),
+        })
+    }
+
+    fn attempt(&self, place: usize, arm: &ArmFile, examples: &[ExampleRow], norm: Norm, eps: f64) -> Result<Attempt> {
+        let example = self.example(place, examples)?;
+        let outcome = match (example.resists(eps), example.adversarial_class) {
+            (false, Some(class)) if example.resists(0.0) => Outcome::Found {
+                pixels: self.nearest[place].clone(),
+                answer: Answer { class: class.to_string(), confidence: self.numbers[place][2] },
+            },
+            _ => Outcome::Resisted(format!("{} up to {}", label(norm), significant(eps))),
+        };
+        let before = Answer { class: example.prediction.to_string(), confidence: self.numbers[place][1] };
+        Ok(Attempt { arm: arm.name.clone(), label: arm.label.clone(), before, outcome })
+    }
+}
