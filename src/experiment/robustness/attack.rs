@@ -14,6 +14,7 @@ use crate::rng::Seed;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, FloatDType};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Steps of a run as the progress bar counts them.
 const WHOLE: usize = 100;
@@ -30,14 +31,15 @@ impl Runner for Attacker<'_> {
 
     fn run(&self, spec: &AttackSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
         let started = start();
-        let loaded = self.load(spec, device)?;
-        let (parameters, diverged_at_step) = match &loaded {
-            Loaded::Model(model) => (model.parameters.count(), None),
-            Loaded::Diverged { parameters, step } => (*parameters, Some(*step)),
+        let (model, diverged_at_step) = match &spec.weights {
+            WeightsSource::Trained(training) => self.trained(training, DType::F32, device)?,
+            WeightsSource::File { path, sha256, hints } => (self.given(spec, path, sha256, hints, device)?, None),
         };
-        let data_hash = self.data.hash.clone();
+        let (parameters, data_hash) = (model.parameters.count(), self.data.hash.clone());
         let ending = Ending { diverged_at_step, parameters, data_hash, epoch_seconds: None, started };
-        let Loaded::Model(model) = loaded else { return Ok(Some(Record::new(ending, ""))) };
+        if diverged_at_step.is_some() {
+            return Ok(Some(Record::new(ending, "")));
+        }
         match spec.precision {
             Precision::F32 => {
                 let subject = Subject { model: &model, attacked: &model, halt };
@@ -50,12 +52,6 @@ impl Runner for Attacker<'_> {
             }
         }
     }
-}
-
-/// A network to attack, or why there is none.
-enum Loaded {
-    Model(Box<Model>),
-    Diverged { parameters: usize, step: usize },
 }
 
 /// The network of a run.
@@ -124,30 +120,27 @@ impl Attacker<'_> {
         Ok(Some(record.tensors("images.safetensors", images)))
     }
 
-    fn load(&self, spec: &AttackSpec, device: &Device) -> Result<Loaded> {
+    /// A network of a file that the user gave.
+    fn given(&self, spec: &AttackSpec, path: &Path, sha256: &str, hints: &Hints, device: &Device) -> Result<Model> {
         let model = spec.model.build(self.data.images.test.features(), CLASSES, Seed(0), device)?;
-        let (path, hints) = match &spec.weights {
-            WeightsSource::File { path, hints, .. } => (path.clone(), hints.clone()),
-            WeightsSource::Trained(training) => {
-                let run = self.store.find(training.as_ref())?.finished();
-                let run = run.with_context(|| {
-                    format!("the network of {} is not trained; run the experiment's command", training.arm)
-                })?;
-                if let Some(step) = run.manifest.diverged_at_step {
-                    return Ok(Loaded::Diverged { parameters: model.parameters.count(), step });
-                }
-                (run.directory.join("weights.safetensors"), Hints::default())
-            }
-        };
-        let bytes = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        if let WeightsSource::File { sha256, .. } = &spec.weights {
-            let found = files::sha256(&bytes);
-            ensure!(found == *sha256, "{} has changed: its SHA-256 is {found}, was {sha256}", path.display());
+        let bytes = files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let found = files::sha256(&bytes);
+        ensure!(found == sha256, "{} has changed: its SHA-256 is {found}, was {sha256}", path.display());
+        let loaded = weights::load_with(&model.parameters, weights::parse(&bytes, path)?, hints);
+        loaded.with_context(|| format!("weights of {}", path.display()))?;
+        Ok(model)
+    }
+
+    /// A network that was trained here, in numbers of that type, and the step at which its training diverged, if so.
+    fn trained(&self, training: &TrainingSpec, dtype: DType, device: &Device) -> Result<(Model, Option<usize>)> {
+        let (arm, seed) = (&training.arm, training.seed.0);
+        let run = self.store.find(training)?.finished();
+        let run = run.with_context(|| format!("{arm} of seed {seed} is not trained; run the experiment's command"))?;
+        let model = training.model.build_as(dtype, self.data.images.test.features(), CLASSES, Seed(0), device)?;
+        if !run.diverged() {
+            weights::load(&model.parameters, weights::read(&run.directory.join("weights.safetensors"))?)?;
         }
-        let read = weights::parse(&bytes, &path)?;
-        weights::load_with(&model.parameters, read, &hints)
-            .with_context(|| format!("weights of {}", path.display()))?;
-        Ok(Loaded::Model(Box::new(model)))
+        Ok((model, run.manifest.diverged_at_step))
     }
 
     /// The network in f64, with the same parameters.
@@ -182,23 +175,12 @@ impl Attacker<'_> {
         let precise = self.precise(spec, model, device)?;
         let mut surrogates = Vec::new();
         for training in &spec.surrogates {
-            surrogates.extend(self.surrogate(training, T::DTYPE, device)?.map(|model| (training.arm.clone(), model)));
+            let (model, diverged_at_step) = self.trained(training, T::DTYPE, device)?;
+            surrogates.extend(diverged_at_step.is_none().then(|| (training.arm.clone(), model)));
         }
         let setting = run.setting(*eps);
         let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples, halt };
         checklist::make(&subject, &setting, &surrogates, device)
-    }
-
-    /// Another trained network, in numbers of that type; None if its training diverged.
-    fn surrogate(&self, training: &TrainingSpec, dtype: DType, device: &Device) -> Result<Option<Model>> {
-        let run = self.store.find(training)?.finished();
-        let run = run.with_context(|| format!("{} of seed {} is not trained", training.arm, training.seed.0))?;
-        if run.manifest.diverged_at_step.is_some() {
-            return Ok(None);
-        }
-        let model = training.model.build_as(dtype, self.data.images.test.features(), CLASSES, Seed(0), device)?;
-        weights::load(&model.parameters, weights::read(&run.directory.join("weights.safetensors"))?)?;
-        Ok(Some(model))
     }
 }
 

@@ -132,14 +132,16 @@ pub struct Requirement {
 
 /// What is measured on the test images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Part classified right as they are.
-    CleanAccuracy,
+    #[serde(rename = "clean_accuracy")]
+    Clean,
     /// Part that no attack broke.
-    RobustAccuracy,
+    #[serde(rename = "robust_accuracy")]
+    Robust,
     /// Part that is certified, in real arithmetic and the pair form.
-    CertifiedAccuracy,
+    #[serde(rename = "certified_accuracy")]
+    Certified,
 }
 
 impl Named for ArmFile {
@@ -202,7 +204,7 @@ impl File for RobustnessFile {
             let told = format!("{origin}: an expectation of {arm}");
             ensure!(at_least.is_some() || above.is_some(), "{told} lacks at_least and above");
             let Some((norm, eps)) = norm.zip(*eps) else {
-                ensure!(*metric == Metric::CleanAccuracy, "{told} lacks norm or eps");
+                ensure!(*metric == Metric::Clean, "{told} lacks norm or eps");
                 continue;
             };
             if let Some(problem) = (Threat { norm, eps }).problem() {
@@ -210,7 +212,7 @@ impl File for RobustnessFile {
             }
             // No worst case is known of other balls.
             let made = self.threat.iter().any(|threat| threat.norm == norm && threat.eps.contains(&eps));
-            ensure!(*metric != Metric::RobustAccuracy || made, "{told} is about a ball that is in no [[threat]]");
+            ensure!(*metric != Metric::Robust || made, "{told} is about a ball that is in no [[threat]]");
         }
         Ok(())
     }
@@ -240,10 +242,10 @@ impl File for RobustnessFile {
         // which a network in these numbers leads.
         let same_ball = |norm| threats.iter().any(|threat| threat.norm == norm && own.threat.contains(threat));
         self.expect.retain(|expect| match (expect.metric, expect.norm) {
-            (Metric::CleanAccuracy, _) => true,
-            (Metric::RobustAccuracy, Some(norm)) => same_ball(norm) && attack.precision == own.attack.precision,
-            (Metric::CertifiedAccuracy, Some(norm)) => attack.certify && threats.iter().any(|t| t.norm == norm),
-            (Metric::RobustAccuracy | Metric::CertifiedAccuracy, None) => false,
+            (Metric::Clean, _) => true,
+            (Metric::Robust, Some(norm)) => same_ball(norm) && attack.precision == own.attack.precision,
+            (Metric::Certified, Some(norm)) => attack.certify && threats.iter().any(|t| t.norm == norm),
+            (Metric::Robust | Metric::Certified, None) => false,
         });
         self.forget_dropped();
     }

@@ -248,10 +248,8 @@ fn probability(p: f64) -> String {
 fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
     let ball = expect.norm.zip(expect.eps);
     let (what, figure) = match (expect.metric, ball) {
-        (Metric::RobustAccuracy, Some((norm, eps))) => ("robust", Figure::under("worst_case", norm, eps)),
-        (Metric::CertifiedAccuracy, Some((norm, eps))) => {
-            ("certified", Figure::certified("certified_accuracy", norm, eps))
-        }
+        (Metric::Robust, Some((norm, eps))) => ("robust", Figure::under("worst_case", norm, eps)),
+        (Metric::Certified, Some((norm, eps))) => ("certified", Figure::certified("certified_accuracy", norm, eps)),
         _ => ("clean", Figure::of("test", "accuracy")),
     };
     let of = |arm: &str| {

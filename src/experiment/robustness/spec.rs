@@ -188,7 +188,7 @@ impl Spec for TrainingSpec {
     const REVISION: &'static str = "0.6.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "stopping";
-    const SECONDS: f64 = 1e-8;
+    const SECONDS: f64 = 3e-8;
 
     common_fields!();
 
@@ -223,7 +223,8 @@ impl Spec for AttackSpec {
     const REVISION: &'static str = "0.6.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "weights";
-    const SECONDS: f64 = 1e-8;
+    // With all attacks of the experiment file.
+    const SECONDS: f64 = 2e-7;
 
     common_fields!();
 

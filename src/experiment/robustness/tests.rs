@@ -118,7 +118,7 @@ fn expectations_are_for_the_files_own_setting() -> Result<()> {
     assert!(of(ProfileName::Smoke, &[])?.file.expect.is_empty(), "expectations of trainings of an epoch");
     // The worst case is over all sizes of a ball and over the points that a network in these numbers leads to.
     let robust = |flags: &[(&str, &str)]| -> Result<Vec<Norm>> {
-        let left = quick(flags)?.file.expect.into_iter().filter(|expect| expect.metric == Metric::RobustAccuracy);
+        let left = quick(flags)?.file.expect.into_iter().filter(|expect| expect.metric == Metric::Robust);
         Ok(left.filter_map(|expect| expect.norm).collect())
     };
     assert_eq!(robust(&[])?, [Norm::Linf, Norm::Linf, Norm::L2]);
