@@ -3,16 +3,17 @@
 use anyhow::Result;
 
 use super::canvas::{Align, Canvas};
-use super::sheet::Area;
-use super::text::{fit, shortened, text_width};
+use super::grid::Area;
+use super::text::{Block, text_width};
 use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
 
-/// What an axis shows where accuracy on a test set goes up.
-pub(super) const TEST_ACCURACY: &str = "test accuracy (%)";
 /// What the label of an upright axis may be longer than it: there is room above and below.
 const BELOW: f64 = 200.0;
 /// Least room between two tick labels of a horizontal axis.
 const APART: f64 = 14.0;
+
+/// More ticks than any axis has.
+const MOST_TICKS: usize = 1000;
 
 /// How far apart equal differences are along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,30 +54,36 @@ fn step(span: f64, least: f64) -> f64 {
 
 fn multiples(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
-    (first..=last).map(move |index| index as f64 * step)
+    // What is no number, or endless, is refused elsewhere, but not before all axes are made.
+    (first..=last).take(MOST_TICKS).map(move |index| index as f64 * step)
 }
 
-/// An axis in percent around fractions 0..1: close to the data, so that 99.2 % and 99.9 % are apart, and with so little
-/// room above 100 % that nobody looks for a value there.
+/// An axis of fractions in percent: close to the data, so that 99.2 % and 99.9 % are apart, and with so little room above
+/// 100 % that nobody looks for a value there.
 pub(super) fn percent_axis(values: impl Iterator<Item = f64>) -> Axis {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(100.0 * value), high.max(100.0 * value))
-    });
-    let span = (high - low).max(0.5);
-    let middle = (low + high) / 2.0;
-    let pad = 0.07 * span;
-    let (low, high) = (low.min(middle - span / 2.0) - pad, high.max(middle + span / 2.0) + pad);
-    let (low, high) = (low.max(-0.03 * span), high.min(100.0 + 0.03 * span));
+    let mut axis = close_axis(values.map(|value| 100.0 * value), 0.5);
+    let room = 0.03 * (axis.high - axis.low) / 1.14;
+    axis.ticks.retain(|(value, _)| (-1e-9..=100.0 + 1e-9).contains(value));
+    axis.ticks.iter_mut().for_each(|(value, _)| *value /= 100.0);
+    Axis { low: axis.low.max(-room) / 100.0, high: axis.high.min(100.0 + room) / 100.0, ..axis }
+}
+
+/// An axis close to any numbers, which spans at least so much.
+pub(super) fn close_axis(values: impl Iterator<Item = f64>, least: f64) -> Axis {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let span = (high - low).max(least);
+    let (middle, half) = ((low + high) / 2.0, 0.57 * span);
+    let (low, high) = (middle - half, middle + half);
     let step = step(high - low, 5.0);
-    let labelled = multiples(low.max(0.0), high.min(100.0), step);
-    let ticks = labelled.map(|value| (value, with_decimals(value, step))).collect();
+    let ticks = multiples(low, high, step).map(|value| (value, with_decimals(value, step))).collect();
     Axis { low, high, ticks, scale: Scale::Linear }
 }
 
 /// A multiple of a step with as many decimals as the step needs.
 fn with_decimals(value: f64, step: f64) -> String {
     let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    format!("{value:.decimals$}")
+    format!("{value:.decimals$}").replace('-', "\u{2212}")
 }
 
 /// A count as a tick label: 500, 2k, 1.5M.
@@ -89,40 +96,19 @@ pub(super) fn short_count(value: f64) -> String {
     }
 }
 
-/// An axis of counts from 0 to the largest value.
-pub(super) fn count_axis(most: f64) -> Axis {
-    from_zero(most, |value, _| short_count(value))
-}
-
-/// An axis of lengths from 0 to the largest value.
-pub(super) fn length_axis(most: f64) -> Axis {
-    from_zero(most, with_decimals)
-}
-
-fn from_zero(most: f64, label: impl Fn(f64, f64) -> String) -> Axis {
+/// An axis from 0 to the largest value.
+pub(super) fn zero_axis(most: f64) -> Axis {
     let high = if most > 0.0 { most } else { 1.0 };
-    let step = step(high, 4.0);
-    let ticks = multiples(0.0, high, step).map(|value| (value, label(value, step))).collect();
+    let ticks = multiples(0.0, high, step(high, 4.0)).map(|value| (value, short_count(value))).collect();
     Axis { low: 0.0, high, ticks, scale: Scale::Linear }
 }
 
-/// An axis from 0 to the largest of the sizes that were measured, which come in growing order. They are its ticks, less
-/// those whose labels would touch on an axis of this width; 0 and the largest are always there.
-pub(super) fn size_axis(sizes: &[f64], scale: Scale, width: f64) -> Result<Axis> {
+/// An axis from 0 to the largest of the sizes that were measured, which come in growing order and are its ticks.
+pub(super) fn size_axis(sizes: &[f64], scale: Scale) -> Axis {
     let high = sizes.last().copied().filter(|&size| size > 0.0).unwrap_or(1.0);
-    let mut axis = Axis { low: 0.0, high, ticks: vec![(0.0, significant(0.0))], scale };
-    let half = |size: f64| anyhow::Ok(text_width(&significant(size), TICK.size)? / 2.0 + APART / 2.0);
-    let mut free = half(0.0)?;
-    let limit = width - half(high)?;
-    for &size in sizes.iter().filter(|&&size| size > 0.0 && size < high) {
-        let (middle, half) = (width * axis.place(size), half(size)?);
-        if middle - half >= free && middle + half <= limit {
-            axis.ticks.push((size, significant(size)));
-            free = middle + half;
-        }
-    }
-    axis.ticks.push((high, significant(high)));
-    Ok(axis)
+    let between = sizes.iter().copied().filter(|&size| size > 0.0 && size < high);
+    let ticks = [0.0].into_iter().chain(between).chain([high]).map(|size| (size, significant(size))).collect();
+    Axis { low: 0.0, high, ticks, scale }
 }
 
 /// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1.
@@ -133,30 +119,27 @@ pub fn significant(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A logarithmic axis of counts with a margin on both sides; 2 and 5 are labelled too where powers of ten are few.
+/// A logarithmic axis with a margin on both sides; 2 and 5 are labelled too where powers of ten are few, and only some
+/// powers where they are many.
 pub(super) fn log_axis(least: f64, most: f64) -> Axis {
-    let (low, high) = (least / 1.8, most * 1.8);
-    let labels = |parts: &[f64]| -> Vec<(f64, String)> {
-        (-6..16)
-            .flat_map(|power| parts.iter().map(move |part| part * 10f64.powi(power)))
-            .filter(|&value| value >= low && value <= high)
-            .map(|value| (value, short_count(value)))
-            .collect()
+    let many = least < 1e-3 || most / least > 1e7;
+    let span = most.log10() - least.log10();
+    let pad = if many { 0.04 * span.max(1.0) } else { 1.8f64.log10() };
+    let (low, high) = (least.log10() - pad, most.log10() + pad);
+    let power = |power: f64| if power.round() == 0.0 { "1".into() } else { format!("1e{}", power.round()) };
+    let ticks: Vec<(f64, String)> = if many {
+        let powers = multiples(low, high, step(high - low, 5.0).max(1.0));
+        powers.map(|place| (10f64.powf(place), power(place).replace('-', "\u{2212}"))).collect()
+    } else {
+        let values = |parts: &'static [f64]| {
+            let all =
+                multiples(low.floor(), high, 1.0).flat_map(|power| parts.iter().map(move |p| p * 10f64.powf(power)));
+            all.filter(|value| (low..=high).contains(&value.log10())).collect::<Vec<f64>>()
+        };
+        let powers = values(&[1.0]);
+        let shown = if powers.len() >= 3 { powers } else { values(&[1.0, 2.0, 5.0]) };
+        shown.into_iter().map(|value| (value, short_count(value))).collect()
     };
-    let powers = labels(&[1.0]);
-    let ticks = if powers.len() >= 3 { powers } else { labels(&[1.0, 2.0, 5.0]) };
-    Axis { low, high, ticks, scale: Scale::Logarithmic }
-}
-
-/// A logarithmic axis over many powers of ten, of which so many have a label that they stay apart.
-pub(super) fn power_axis(least: f64, most: f64) -> Axis {
-    let (low, high) = (least.log10(), most.log10());
-    let pad = 0.04 * (high - low).max(1.0);
-    let (low, high) = (low - pad, high + pad);
-    let apart = step(high - low, 5.0).max(1.0);
-    let label = |power: f64| if power.round() == 0.0 { "1".into() } else { format!("1e{}", power.round()) };
-    let power = |power: f64| (10f64.powf(power), label(power).replace('-', "\u{2212}"));
-    let ticks = multiples(low, high, apart).map(power).collect();
     Axis { low: 10f64.powf(low), high: 10f64.powf(high), ticks, scale: Scale::Logarithmic }
 }
 
@@ -183,18 +166,14 @@ impl Frame {
             let (_, y) = self.at(self.x.low, *value);
             canvas.line((left, y), (right, y), 1.5, GRID, 1.0);
         }
-        for (value, label) in &self.x.ticks {
-            let (x, _) = self.at(*value, self.y.low);
+        for (x, label) in self.apart()? {
             canvas.line((x, top), (x, bottom), 1.5, GRID, 1.0);
             canvas.line((x, bottom), (x, bottom + 10.0), 2.0, AXIS, 1.0);
             canvas.text(label, (x, bottom + 32.0), Align::Center, TICK)?;
         }
         canvas.path(&[(left, top), (left, bottom), (right, bottom)], 2.0, AXIS);
-        let middle = (left + right) / 2.0;
-        let (kind, x_label) = fit(x_label, right - left, 1, AXIS_LABEL)?;
-        for line in x_label {
-            canvas.text(&line, (middle, bottom + 82.0), Align::Center, kind)?;
-        }
+        let x_label = Block::fit(x_label, right - left, 1, AXIS_LABEL)?;
+        x_label.draw_around(canvas, ((left + right) / 2.0, bottom + 82.0), Align::Center)?;
         if let Some(y_label) = y_label {
             for (value, label) in &self.y.ticks {
                 let (_, y) = self.at(self.x.low, *value);
@@ -202,10 +181,29 @@ impl Frame {
                 canvas.text(label, (left - 18.0, y), Align::Right, TICK)?;
             }
             let x = left - 18.0 - tick_width(&self.y)? - 34.0;
-            let y_label = shortened(y_label, bottom - top + BELOW, AXIS_LABEL.size)?;
-            canvas.text(&y_label, (x, (top + bottom) / 2.0), Align::Upwards, AXIS_LABEL)?;
+            let y_label = Block::fit(y_label, bottom - top + BELOW, 1, AXIS_LABEL)?;
+            y_label.draw_around(canvas, (x, (top + bottom) / 2.0), Align::Upwards)?;
         }
         Ok(())
+    }
+
+    /// Places and labels of the horizontal axis, less those whose labels would touch; the ends are always there.
+    fn apart(&self) -> Result<Vec<(f64, &str)>> {
+        let mut shown: Vec<(f64, &str)> = Vec::new();
+        let mut free = f64::NEG_INFINITY;
+        for (index, (value, label)) in self.x.ticks.iter().enumerate() {
+            let (x, half) = (self.at(*value, self.y.low).0, (text_width(label, TICK.size)? + APART) / 2.0);
+            while x - half < free && index + 1 == self.x.ticks.len() && shown.len() > 1 {
+                shown.pop();
+                let (before, label) = shown[shown.len() - 1];
+                free = before + (text_width(label, TICK.size)? + APART) / 2.0;
+            }
+            if x - half >= free {
+                shown.push((x, label));
+                free = x + half;
+            }
+        }
+        Ok(shown)
     }
 }
 
@@ -225,25 +223,30 @@ mod tests {
     #[test]
     fn close_accuracies_are_apart_and_nothing_lies_far_above_a_hundred() {
         let axis = percent_axis([0.992, 0.999].into_iter());
-        assert!(axis.place(99.9) - axis.place(99.2) > 0.5);
-        assert!(axis.high < 100.1 && axis.ticks.len() >= 3, "{axis:?}");
+        assert!(axis.place(0.999) - axis.place(0.992) > 0.5);
+        assert!(axis.high < 1.001 && axis.ticks.len() >= 3, "{axis:?}");
         let single = percent_axis([1.0].into_iter());
-        assert!(single.low < 100.0 && single.high <= 100.1 && single.ticks.len() >= 3, "{single:?}");
+        assert!(single.low < 1.0 && single.high <= 1.001 && single.ticks.len() >= 3, "{single:?}");
         let wide = percent_axis([0.0, 1.0].into_iter());
         assert!(wide.ticks.len() <= 12 && wide.low <= 0.0, "{wide:?}");
+        let signed: Vec<String> =
+            close_axis([-0.4, 0.2].into_iter(), 0.0).ticks.into_iter().map(|tick| tick.1).collect();
+        assert_eq!(signed, ["\u{2212}0.4", "\u{2212}0.3", "\u{2212}0.2", "\u{2212}0.1", "0.0", "0.1", "0.2"]);
     }
 
     #[test]
     fn sizes_are_ticks_unless_their_labels_touch() -> Result<()> {
-        let sizes = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
+        let sizes = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.96, 0.98, 1.0];
         let labels = |scale, width| -> Result<Vec<String>> {
-            Ok(size_axis(&sizes, scale, width)?.ticks.into_iter().map(|(_, label)| label).collect())
+            let (x, y) = (size_axis(&sizes, scale), percent_axis([0.0, 1.0].into_iter()));
+            let frame = Frame { area: (0.0, 0.0, width, 100.0), x, y };
+            Ok(frame.apart()?.into_iter().map(|(_, label)| label.to_owned()).collect())
         };
-        assert_eq!(labels(Scale::SquareRoot, 1300.0)?.len(), sizes.len());
+        assert_eq!(labels(Scale::SquareRoot, 9000.0)?.len(), sizes.len());
         let few = labels(Scale::Linear, 400.0)?;
         assert_eq!((few[0].as_str(), few[few.len() - 1].as_str()), ("0", "1"));
-        assert!(few.len() < sizes.len(), "{few:?}");
-        let root = size_axis(&sizes, Scale::SquareRoot, 880.0)?;
+        assert!(few.len() > 3 && !few.contains(&"0.98".to_owned()), "{few:?}");
+        let root = size_axis(&sizes, Scale::SquareRoot);
         assert!(root.place(0.0) == 0.0 && root.place(1.0) == 1.0 && (root.place(0.25) - 0.5).abs() < 1e-12);
         Ok(())
     }
@@ -258,24 +261,25 @@ mod tests {
     fn ticks_are_round_numbers_on_every_axis() {
         let most = (-4..9).flat_map(|power| [1.0, 1.3, 2.0, 3.7, 6.0, 9.9].map(|part| part * 10f64.powi(power)));
         for most in most {
-            let log = log_axis(most / 50.0, most);
+            let (log, wide) = (log_axis(most / 50.0, most), log_axis(1e-9 * most, most));
             let percent = percent_axis([0.0, (most / 1e9).min(1.0)].into_iter());
-            for axis in [count_axis(most), length_axis(most), log, percent] {
+            for axis in [zero_axis(most), log, wide, percent] {
+                assert!(axis.ticks.iter().all(|(value, _)| (-1e-9..=1.0 + 1e-9).contains(&axis.place(*value))));
                 let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
                 assert!(labels.iter().all(|label| label.len() <= 9), "{labels:?}");
                 assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{labels:?}");
             }
         }
-        let fifths: Vec<String> = count_axis(1.0).ticks.into_iter().map(|(_, label)| label).collect();
+        let fifths: Vec<String> = zero_axis(1.0).ticks.into_iter().map(|(_, label)| label).collect();
         assert_eq!(fifths, ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
     }
 
     #[test]
     fn counts_have_short_labels() {
         let label = |axis: Axis| axis.ticks.into_iter().map(|(_, label)| label).collect::<Vec<String>>();
-        assert_eq!(label(count_axis(40000.0)), ["0", "10k", "20k", "30k", "40k"]);
+        assert_eq!(label(zero_axis(40000.0)), ["0", "10k", "20k", "30k", "40k"]);
         assert_eq!(label(log_axis(1000.0, 300000.0)), ["1k", "10k", "100k"]);
         assert_eq!(label(log_axis(40000.0, 50000.0)), ["50k"]);
-        assert_eq!(label(count_axis(0.0)).first().map(String::as_str), Some("0"));
+        assert_eq!(label(zero_axis(0.0)).first().map(String::as_str), Some("0"));
     }
 }

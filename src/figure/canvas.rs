@@ -65,12 +65,9 @@ impl Canvas {
         }
     }
 
-    /// Fills the rectangle between two corners.
+    /// Fills the rectangle between the left upper and the right lower corner.
     pub fn rect(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor, alpha: f64) {
-        let inside = |value: f64, a: f64, b: f64| value >= a && value < b;
-        self.shade((from.0, to.0), (from.1, to.1), color, |x, y| {
-            if inside(x, from.0, to.0) && inside(y, from.1, to.1) { alpha } else { 0.0 }
-        });
+        self.band((from, to.1), ((to.0, from.1), to.1), color, alpha);
     }
 
     /// Draws a straight line with round ends; a line from a point to itself is a dot.
@@ -140,7 +137,7 @@ impl Canvas {
     }
 
     /// Fills a convex shape whose corners run clockwise on the screen.
-    pub fn fill(&mut self, corners: &[(f64, f64)], color: RGBColor) {
+    pub fn fill(&mut self, corners: &[(f64, f64)], color: RGBColor, alpha: f64) {
         let around = |pick: fn(&(f64, f64)) -> f64| {
             let values = corners.iter().map(pick);
             (values.clone().fold(f64::INFINITY, f64::min) - 1.0, values.fold(f64::NEG_INFINITY, f64::max) + 1.0)
@@ -152,7 +149,7 @@ impl Canvas {
                 let (dx, dy) = (b.0 - a.0, b.1 - a.1);
                 inside = inside.min((dx * (y - a.1) - dy * (x - a.0)) / dx.hypot(dy));
             }
-            (inside * FINE as f64 + 0.5).clamp(0.0, 1.0)
+            alpha * (inside * FINE as f64 + 0.5).clamp(0.0, 1.0)
         });
     }
 

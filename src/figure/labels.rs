@@ -5,50 +5,61 @@ use plotters::style::RGBColor;
 
 use super::axes::Frame;
 use super::canvas::{Align, Canvas};
-use super::sheet::Area;
+use super::grid::Area;
+use super::text::Block;
 use super::theme::{DIRECT, MARK, Type};
 
-/// What stands to the right of a plot where a line ends.
-pub(super) struct EndLabel {
-    /// Height at which the line ends.
-    pub y: f64,
-    pub lines: Vec<String>,
-    pub color: RGBColor,
-}
+/// Room between a plot and the labels at its right.
+pub(super) const ENDING: f64 = 22.0;
+/// Height of a line of a label.
+const HEIGHT: f64 = 1.05 * DIRECT.size;
+/// Widest label of a mark as a part of its plot.
+const WIDEST: f64 = 0.7;
 
-impl EndLabel {
-    fn height(&self) -> f64 {
-        self.lines.len() as f64 * 1.05 * DIRECT.size
-    }
-}
+/// What stands to the right of a plot where a line ends: the height there, the text, and its colour.
+type EndLabel = (f64, Vec<String>, RGBColor);
 
 /// Writes the labels beside the plot, moved apart where they would touch.
 pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, mut labels: Vec<EndLabel>) -> Result<()> {
-    labels.sort_by(|a, b| a.y.total_cmp(&b.y));
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = |lines: &[String]| lines.len() as f64 * HEIGHT / 2.0;
     // Down until no label touches the one above, then up again from the lower end of the plot.
     let mut free = f64::NEG_INFINITY;
-    for label in &mut labels {
-        label.y = label.y.max(free + label.height() / 2.0);
-        free = label.y + label.height() / 2.0;
+    for (y, lines, _) in &mut labels {
+        *y = y.max(free + half(lines));
+        free = *y + half(lines);
     }
     let mut limit = frame.area.3 + DIRECT.size / 2.0;
-    for label in labels.iter_mut().rev() {
-        label.y = label.y.min(limit - label.height() / 2.0);
-        limit = label.y - label.height() / 2.0;
+    for (y, lines, _) in labels.iter_mut().rev() {
+        *y = y.min(limit - half(lines));
+        limit = *y - half(lines);
     }
-    for label in labels {
-        let kind = Type { color: label.color, ..DIRECT };
-        let each = label.height() / label.lines.len().max(1) as f64;
-        for (index, line) in label.lines.iter().enumerate() {
-            let y = label.y - label.height() / 2.0 + (index as f64 + 0.5) * each;
-            canvas.text(line, (frame.area.2 + 22.0, y), Align::Left, kind)?;
+    for (y, lines, color) in labels {
+        for (index, line) in lines.iter().enumerate() {
+            let at = (frame.area.2 + ENDING, y - half(&lines) + (index as f64 + 0.5) * HEIGHT);
+            canvas.text(line, at, Align::Left, Type { color, ..DIRECT })?;
         }
     }
     Ok(())
 }
 
+/// Writes a label near its mark where it covers least of what is drawn already, and says where that is.
+pub(super) fn beside_mark(
+    canvas: &mut Canvas,
+    text: &str,
+    at: (f64, f64),
+    color: RGBColor,
+    frame: &Frame,
+    taken: &[Area],
+) -> Result<Area> {
+    let text = Block::fit(text, WIDEST * (frame.area.2 - frame.area.0), 1, Type { color, ..DIRECT })?;
+    let area = free_place(at, text.width()?, frame, taken);
+    text.draw_around(canvas, (area.0, (area.1 + area.3) / 2.0), Align::Left)?;
+    Ok(area)
+}
+
 /// The place for a label near its mark that covers least of what is drawn already; nearer places are preferred.
-pub(super) fn free_place((x, y): (f64, f64), width: f64, frame: &Frame, taken: &[Area]) -> Area {
+fn free_place((x, y): (f64, f64), width: f64, frame: &Frame, taken: &[Area]) -> Area {
     let (height, side) = (DIRECT.size, MARK + 12.0);
     let (frame_left, frame_top, frame_right, frame_bottom) = frame.area;
     let plot = (frame_left + 6.0, frame_top, frame_right - 4.0, frame_bottom - 6.0);

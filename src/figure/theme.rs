@@ -4,20 +4,24 @@ use std::f64::consts::TAU;
 
 use plotters::style::RGBColor;
 
-/// Okabe-Ito blue, vermillion and bluish green: the three arms of the paper, apart under every common colour blindness.
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+use Marker::{Diamond, Disc, Square, Triangle, Wedge};
 
-/// Reddish purple: the network that is trained for certificates.
-const PURPLE: RGBColor = RGBColor(204, 121, 167);
+const fn rgb(hex: u32) -> RGBColor {
+    RGBColor((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
 
-/// What is left of the palette for further arms; its yellow is last because a yellow line is faint on white.
-const FURTHER: [ArmStyle; 4] = [
-    ArmStyle { color: RGBColor(230, 159, 0), marker: Marker::Diamond },
-    ArmStyle { color: RGBColor(86, 180, 233), marker: Marker::Square },
-    ArmStyle { color: RGBColor(0, 0, 0), marker: Marker::Disc },
-    ArmStyle { color: RGBColor(240, 228, 66), marker: Marker::Triangle },
+/// Okabe-Ito blue, vermillion and bluish green: the three arms of the paper, apart under every common colour blindness;
+/// reddish purple: the network that is trained for certificates.
+const ARMS: [RGBColor; 4] = [rgb(0x0072b2), rgb(0xd55e00), rgb(0x009e73), rgb(0xcc79a7)];
+
+/// Paul Tol's muted colours, less those that would be taken for an arm, darkened where a thin line would be faint.
+const ATTACKS: [u32; 8] = [0xaa4499, 0x117733, 0x332288, 0x968c14, 0x40a5a0, 0x781446, 0xe16e8c, 0x787878];
+
+/// Further arms: what is left of the palette, then brown and those colours of attacks, which hardly ever share a chart
+/// with them, that are apart from the four above; yellow is last because a yellow line is faint on white.
+const FURTHER: [u32; 12] = [
+    0xe69f00, 0x56b4e9, 0x000000, 0x781446, 0x40a5a0, 0x332288, 0x968c14, 0x8b5a2b, 0x117733, 0x787878, 0xaa4499,
+    0xf0e442,
 ];
 
 pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
@@ -50,20 +54,18 @@ pub(super) const WRONG_INK: RGBColor = RGBColor(176, 20, 40);
 
 /// From the most negative to the most positive number: purple, white, orange; no arm has these colours, and they are
 /// apart under every common colour blindness.
-const DIVERGING: [RGBColor; 5] = [
-    RGBColor(62, 20, 112),
-    RGBColor(148, 132, 192),
-    RGBColor(255, 255, 255),
-    RGBColor(240, 160, 60),
-    RGBColor(138, 62, 0),
-];
+const DIVERGING: [u32; 5] = [0x3e1470, 0x9484c0, 0xffffff, 0xf0a03c, 0x8a3e00];
 
 /// Colour of a signed number from -1 to 1; 0 is white.
 pub(super) fn diverging(value: f64) -> RGBColor {
     let steps = (DIVERGING.len() - 1) as f64;
     let place = (value.clamp(-1.0, 1.0) + 1.0) / 2.0 * steps;
     let below = (place.floor() as usize).min(DIVERGING.len() - 2);
-    let (from, to, part) = (DIVERGING[below], DIVERGING[below + 1], place - below as f64);
+    mixed(rgb(DIVERGING[below]), rgb(DIVERGING[below + 1]), place - below as f64)
+}
+
+/// A colour on the way from one to another.
+pub(super) fn mixed(from: RGBColor, to: RGBColor, part: f64) -> RGBColor {
     let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * part).round() as u8;
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
@@ -74,6 +76,13 @@ pub(super) enum Stroke {
     Solid,
     Dashed,
     Dotted,
+}
+
+/// Whether a mark is filled, or white inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    Filled,
+    Open,
 }
 
 /// Type of one role: size in pixels, colour, and extra stroke width, because the bundled font has no bold face.
@@ -92,18 +101,14 @@ pub(super) const TICK: Type = Type { size: 32.0, color: SOFT_INK, embolden: 0.5 
 pub(super) const LEGEND: Type = Type { size: 34.0, color: INK, embolden: 0.5 };
 pub(super) const DIRECT: Type = Type { size: 31.0, color: INK, embolden: 0.8 };
 
-/// Shape of an arm's data points: the second way, besides colour, to tell arms apart.
+/// Shape of an arm's data points: the second way, besides colour, to tell arms apart. A diamond is a square on its corner,
+/// a wedge a triangle that points down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
-    /// A circle.
+pub(super) enum Marker {
     Disc,
-    /// A square on its side.
     Square,
-    /// A triangle that points up.
     Triangle,
-    /// A square on its corner.
     Diamond,
-    /// A triangle that points down.
     Wedge,
 }
 
@@ -111,11 +116,11 @@ impl Marker {
     /// Corners of the marker around (0, 0); sizes are matched by area, so no arm looks weightier than another.
     pub(super) fn outline(self, radius: f64) -> Vec<(f64, f64)> {
         let (corners, start, scale) = match self {
-            Marker::Disc => (48, 0.0, 1.0),
-            Marker::Square => (4, 0.125, 1.25),
-            Marker::Diamond => (4, 0.0, 1.25),
-            Marker::Triangle => (3, -0.25, 1.45),
-            Marker::Wedge => (3, 0.25, 1.45),
+            Disc => (48, 0.0, 1.0),
+            Square => (4, 0.125, 1.25),
+            Diamond => (4, 0.0, 1.25),
+            Triangle => (3, -0.25, 1.45),
+            Wedge => (3, 0.25, 1.45),
         };
         (0..corners)
             .map(|corner| {
@@ -126,117 +131,115 @@ impl Marker {
     }
 }
 
-/// How one arm is drawn.
+/// How one arm, or one attack beside others, is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArmStyle {
-    /// Colour of its lines, bands and marks.
+pub(super) struct ArmStyle {
     pub color: RGBColor,
-    /// Shape of its marks.
     pub marker: Marker,
-}
-
-/// How one attack is drawn beside others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AttackStyle {
-    pub style: ArmStyle,
-    /// Filled marks come first; colours that are alike differ in this.
-    pub mark: Fill,
+    /// Whether marks are filled: the first ones are, and colours that are alike may differ in this.
+    pub fill: Fill,
+    /// How its lines are broken up, where that means nothing else.
     pub stroke: Stroke,
 }
 
-/// Whether a mark is filled, or white inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fill {
-    Filled,
-    Open,
+impl ArmStyle {
+    const fn new(color: RGBColor, marker: Marker) -> ArmStyle {
+        ArmStyle { color, marker, fill: Fill::Filled, stroke: Stroke::Solid }
+    }
+
+    /// Style by number from lists of colours and markers: no two numbers below twice as many as colours have the same.
+    fn numbered(colors: &[u32], markers: [Marker; 5], number: usize) -> ArmStyle {
+        let even = |length: usize| (number / length).is_multiple_of(2);
+        ArmStyle {
+            color: rgb(colors[number % colors.len()]),
+            marker: markers[number % markers.len()],
+            fill: if even(markers.len()) { Fill::Filled } else { Fill::Open },
+            stroke: if even(colors.len()) { Stroke::Solid } else { Stroke::Dashed },
+        }
+    }
 }
 
-/// Paul Tol's muted colours, less those that would be taken for an arm, darkened where a thin line would be faint.
-const ATTACKS: [RGBColor; 8] = [
-    RGBColor(170, 68, 153),
-    RGBColor(17, 119, 51),
-    RGBColor(51, 34, 136),
-    RGBColor(150, 140, 20),
-    RGBColor(64, 165, 160),
-    RGBColor(120, 20, 70),
-    RGBColor(225, 110, 140),
-    RGBColor(120, 120, 120),
-];
+/// What belongs to no arm.
+pub(super) const NO_ARM: ArmStyle = ArmStyle::new(SOFT_INK, Disc);
 
 /// Number of attacks that can be told apart: the colours solid, and once more dashed.
 pub(super) const ATTACK_STYLES: usize = 2 * ATTACKS.len();
 
 /// Style of an attack by its number; numbers from [`ATTACK_STYLES`] on repeat the styles.
-pub(super) fn attack_style(number: usize) -> AttackStyle {
-    const MARKERS: [Marker; 5] = [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Wedge];
-    let marker = MARKERS[number % MARKERS.len()];
-    let even = (number / MARKERS.len()).is_multiple_of(2);
-    AttackStyle {
-        style: ArmStyle { color: ATTACKS[number % ATTACKS.len()], marker },
-        mark: if even { Fill::Filled } else { Fill::Open },
-        stroke: if (number / ATTACKS.len()).is_multiple_of(2) { Stroke::Solid } else { Stroke::Dashed },
-    }
+pub(super) fn attack_style(number: usize) -> ArmStyle {
+    ArmStyle::numbered(&ATTACKS, [Disc, Square, Triangle, Diamond, Wedge], number)
 }
 
 /// The fixed style of a known arm, `None` for any other name.
 fn fixed(name: &str) -> Option<ArmStyle> {
-    match name {
-        "hannet" | "mixer-4-han-12" => Some(ArmStyle { color: BLUE, marker: Marker::Disc }),
-        "fcnet" | "fcnet-30" | "mixer-4" => Some(ArmStyle { color: VERMILLION, marker: Marker::Square }),
-        "resnet" | "resnet-30" | "resnet32" => Some(ArmStyle { color: GREEN, marker: Marker::Triangle }),
-        "certified" | "hannet-passing" | "mixer-8" => Some(ArmStyle { color: PURPLE, marker: Marker::Wedge }),
-        _ => None,
-    }
+    let (place, marker) = match name {
+        "hannet" | "mixer-4-han-12" => (0, Disc),
+        "fcnet" | "fcnet-30" | "mixer-4" => (1, Square),
+        "resnet" | "resnet-30" | "resnet32" => (2, Triangle),
+        "certified" | "hannet-passing" | "mixer-8" => (3, Wedge),
+        _ => return None,
+    };
+    Some(ArmStyle::new(ARMS[place], marker))
 }
 
-/// Style of one arm on its own: a name other than hannet, fcnet, resnet and certified gets the first further style.
-pub fn style(name: &str) -> ArmStyle {
-    fixed(name).unwrap_or(FURTHER[0])
-}
-
-/// Styles of all arms of a chart, in the order given; further names take the remaining styles as they first appear.
-pub fn styles(names: &[&str]) -> Vec<ArmStyle> {
+/// Styles of all arms of a chart, in the order given; names without a fixed style take the further ones as they first
+/// appear.
+pub(super) fn styles(names: &[&str]) -> Vec<ArmStyle> {
     let mut further: Vec<&str> = Vec::new();
-    names
-        .iter()
-        .map(|&name| {
-            fixed(name).unwrap_or_else(|| {
-                let place = further.iter().position(|&known| known == name).unwrap_or_else(|| {
-                    further.push(name);
-                    further.len() - 1
-                });
-                FURTHER[place % FURTHER.len()]
-            })
+    let mut style = |name| {
+        fixed(name).unwrap_or_else(|| {
+            let known = further.iter().position(|known| *known == name);
+            further.extend(known.is_none().then_some(name));
+            ArmStyle::numbered(&FURTHER, [Diamond, Square, Disc, Triangle, Wedge], known.unwrap_or(further.len() - 1))
         })
-        .collect()
+    };
+    names.iter().map(|name| style(*name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PAPER_ARMS: [&str; 4] = ["hannet", "fcnet", "resnet", "certified"];
+
     #[test]
     fn known_arms_keep_their_style_and_further_ones_differ() {
         let chosen = styles(&["extra", "resnet", "other", "hannet", "extra"]);
-        assert_eq!(chosen[1], style("resnet"));
-        assert_eq!(chosen[3], style("hannet"));
-        assert_eq!(chosen[0], chosen[4]);
-        assert_ne!(chosen[0], chosen[2]);
+        assert_eq!((Some(chosen[1]), Some(chosen[3])), (fixed("resnet"), fixed("hannet")));
+        assert!(chosen[0] == chosen[4] && chosen[0] != chosen[2]);
+    }
+
+    /// What a reader can tell apart: colours that are not close, or else another marker and another kind of line.
+    fn apart(a: &ArmStyle, b: &ArmStyle) -> bool {
+        let off = |a: u8, b: u8| f64::from(a) - f64::from(b);
+        let color = off(a.color.0, b.color.0).hypot(off(a.color.1, b.color.1)).hypot(off(a.color.2, b.color.2));
+        a.stroke != b.stroke || color > 75.0 || (color > 45.0 && (a.marker, a.fill) != (b.marker, b.fill))
+    }
+
+    #[test]
+    fn a_dozen_arms_of_a_sweep_can_be_told_apart() {
+        let widths: Vec<String> = (0..12).map(|index| format!("hannet-width{}", 8 * index)).collect();
+        let names: Vec<&str> = PAPER_ARMS.into_iter().chain(widths.iter().map(String::as_str)).collect();
+        let chosen = styles(&names);
+        assert_eq!(chosen, styles(&names));
+        for (index, style) in chosen.iter().enumerate() {
+            for (other, before) in chosen[..index].iter().enumerate() {
+                assert!(apart(style, before), "{} and {}", names[index], names[other]);
+            }
+        }
     }
 
     #[test]
     fn attacks_differ_from_each_other_and_from_the_arms_of_the_paper() {
-        let styles: Vec<AttackStyle> = (0..ATTACK_STYLES).map(attack_style).collect();
-        for (index, style) in styles.iter().enumerate() {
-            assert!(!styles[..index].contains(style), "attack {index}");
-            assert!(["hannet", "fcnet", "resnet"].iter().all(|name| fixed(name).unwrap().color != style.style.color));
+        let attacks: Vec<ArmStyle> = (0..ATTACK_STYLES).map(attack_style).collect();
+        for (index, style) in attacks.iter().enumerate() {
+            assert!(!attacks[..index].contains(style), "attack {index}");
+            assert!(styles(&PAPER_ARMS).iter().all(|arm| arm.color != style.color));
         }
     }
 
     #[test]
     fn zero_is_white_and_the_ends_are_dark() {
-        assert_eq!(diverging(0.0), PAPER);
-        assert_eq!(diverging(-7.0), DIVERGING[0]);
-        assert_eq!(diverging(1.0), DIVERGING[4]);
+        assert_eq!((diverging(0.0), diverging(-7.0), diverging(1.0)), (PAPER, rgb(DIVERGING[0]), rgb(DIVERGING[4])));
     }
 }

@@ -1,0 +1,210 @@
+//! Lines with marks, bands and labels in a plot, from which every chart of one quantity against another is made.
+
+use anyhow::{Result, ensure};
+
+use super::axes::Frame;
+use super::canvas::Canvas;
+use super::grid::Area;
+use super::labels::{beside_mark, end_labels};
+use super::marks::{Mark, whisker};
+use super::quantity::Quantity;
+use super::theme::{ArmStyle, BAND_ALPHA, Fill, LINE, MARK, NO_ARM, PAPER, Stroke, mixed};
+
+/// How far values may be out of their order: a mean of equal values may differ from them in its last digit.
+const SLACK: f64 = 1e-9;
+/// Pieces of lines that labels keep away from are no longer than this.
+const PIECE: f64 = 24.0;
+
+/// From where a line has its colour and the shape of its marks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Look {
+    /// From the arm of this name; its lines are one entry of the legend.
+    Arm(String),
+    Fixed(ArmStyle),
+}
+
+/// What is drawn for an arm, or for one of several measurements of it.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// What the legend and messages call it.
+    pub label: String,
+    pub look: Look,
+    /// Whether marks are white inside, and the part of the colour that is kept.
+    pub open: bool,
+    pub tone: f64,
+    /// Where that of the arm is not meant.
+    pub stroke: Option<Stroke>,
+    /// 0 where the points are not joined.
+    pub width: f64,
+    pub points: Vec<(f64, f64)>,
+    /// Whether points may lie above each other.
+    pub upright: bool,
+    pub mark: Mark,
+    /// Where marks stand.
+    pub marks: Vec<(f64, f64)>,
+    /// x, lowest and highest value: an area; a single one is a whisker.
+    pub band: Vec<(f64, f64, f64)>,
+    /// Opacity of the area.
+    pub alpha: f64,
+    /// What stands to the right of the plot where the line ends.
+    pub ending: Vec<String>,
+    /// What stands near some of the marks.
+    pub notes: Vec<(String, (f64, f64))>,
+}
+
+impl Default for Line {
+    fn default() -> Line {
+        Line {
+            label: String::new(),
+            look: Look::Fixed(NO_ARM),
+            open: false,
+            tone: 1.0,
+            stroke: None,
+            width: LINE,
+            points: Vec::new(),
+            upright: false,
+            mark: Mark::Solid(MARK),
+            marks: Vec::new(),
+            band: Vec::new(),
+            alpha: BAND_ALPHA,
+            ending: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// A few of the points, evenly chosen, with both ends: marks for readers who cannot go by colour.
+pub(super) fn some(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    let count = most.min(points.len());
+    (0..count).map(|index| points[(points.len() - 1) * index / (count - 1).max(1)]).collect()
+}
+
+/// The part of a line that is drawn: of several lines, all areas lie below all lines, and those below all marks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Layer {
+    Areas,
+    Lines,
+    Marks,
+}
+
+pub(super) const LAYERS: [Layer; 3] = [Layer::Areas, Layer::Lines, Layer::Marks];
+
+impl Line {
+    pub fn of(arm: &str, label: &str, points: Vec<(f64, f64)>) -> Line {
+        Line { look: Look::Arm(arm.to_owned()), label: label.to_owned(), points, ..Line::default() }
+    }
+
+    /// The style, where this is that of the arm.
+    pub fn style(&self, of_arm: impl Fn(&str) -> ArmStyle) -> ArmStyle {
+        let style = match &self.look {
+            Look::Arm(name) => of_arm(name),
+            Look::Fixed(style) => *style,
+        };
+        ArmStyle {
+            color: mixed(PAPER, style.color, self.tone),
+            fill: if self.open { Fill::Open } else { style.fill },
+            stroke: self.stroke.unwrap_or(style.stroke),
+            ..style
+        }
+    }
+
+    /// What lies on an axis that ends there.
+    pub fn up_to(&self, end: f64) -> Line {
+        let mut line = self.clone();
+        line.points.retain(|point| point.0 <= end);
+        line.marks.retain(|mark| mark.0 <= end);
+        line.band.retain(|edge| edge.0 <= end);
+        line
+    }
+
+    /// Draws a layer.
+    pub fn draw(&self, canvas: &mut Canvas, layer: Layer, style: ArmStyle, at: impl Fn(f64, f64) -> (f64, f64)) {
+        let all = |points: &[(f64, f64)]| -> Vec<(f64, f64)> { points.iter().map(|&(x, y)| at(x, y)).collect() };
+        let ends = |&(x, low, high): &(f64, f64, f64)| (at(x, high), at(x, low).1);
+        match layer {
+            Layer::Areas => {
+                for pair in self.band.windows(2) {
+                    canvas.band(ends(&pair[0]), ends(&pair[1]), style.color, self.alpha);
+                }
+            }
+            Layer::Lines if self.width > 0.0 => {
+                canvas.stroke(&all(&self.points), style.stroke, self.width, style.color);
+            }
+            Layer::Lines => {}
+            Layer::Marks => {
+                all(&self.marks).into_iter().for_each(|point| self.mark.draw(canvas, point, style));
+                if let [only] = self.band.as_slice() {
+                    let (top, bottom) = ends(only);
+                    whisker(canvas, top, bottom, style.color);
+                }
+            }
+        }
+    }
+
+    /// All that has to lie in the plot.
+    pub fn values(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let band = self.band.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]);
+        self.points.iter().chain(&self.marks).copied().chain(band)
+    }
+
+    /// Refuses what the axes cannot show, or what is not in its order.
+    pub fn check(&self, x: &Quantity, y: &Quantity, panel: &str) -> Result<()> {
+        let what = format!("panel {panel:?}, {:?}", self.label);
+        ensure!(!self.points.is_empty() || !self.marks.is_empty(), "{what}: no point to draw");
+        for (place, value) in self.values() {
+            x.check(place, &what)?;
+            y.check(value, &format!("{what}, at {place}"))?;
+        }
+        let grows = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 || (self.upright && pair[0].0 == pair[1].0);
+        ensure!(self.points.windows(2).all(grows), "{what}: its points do not go on to the right");
+        for &(place, low, high) in &self.band {
+            let middle = self.points.iter().chain(&self.marks).find(|point| point.0 == place);
+            let values = [low, middle.map_or(low, |point| point.1), high];
+            let ordered = values.is_sorted_by(|a, b| *a <= b + SLACK);
+            ensure!(ordered, "{what}, at {place}: lowest, middle and highest are {values:?}, not in this order");
+        }
+        Ok(())
+    }
+
+    /// The boxes around all that a text should not cover.
+    fn taken(&self, at: impl Fn(f64, f64) -> (f64, f64)) -> Vec<Area> {
+        let box_of = |a: (f64, f64), b: (f64, f64), reach: f64| {
+            (a.0.min(b.0) - reach, a.1.min(b.1) - reach, a.0.max(b.0) + reach, a.1.max(b.1) + reach)
+        };
+        let mut taken: Vec<Area> = self.marks.iter().map(|&(x, y)| box_of(at(x, y), at(x, y), MARK + 8.0)).collect();
+        if let [(x, low, high)] = self.band[..] {
+            taken.push(box_of(at(x, low), at(x, high), 8.0));
+        }
+        for pair in self.points.windows(2).filter(|_| self.width > 0.0) {
+            let (from, to) = (at(pair[0].0, pair[0].1), at(pair[1].0, pair[1].1));
+            let pieces = ((to.0 - from.0).hypot(to.1 - from.1) / PIECE).ceil().max(1.0);
+            let on = |piece: f64| (from.0 + (to.0 - from.0) * piece, from.1 + (to.1 - from.1) * piece);
+            let piece = |i: usize| box_of(on(i as f64 / pieces), on((i + 1) as f64 / pieces), self.width / 2.0 + 2.0);
+            taken.extend((0..pieces as usize).map(piece));
+        }
+        taken
+    }
+}
+
+/// Draws lines, of which the first lies above the others, and their labels.
+pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, ArmStyle)]) -> Result<()> {
+    let at = |x: f64, y: f64| frame.at(x, y);
+    for layer in LAYERS {
+        lines.iter().rev().for_each(|(line, style)| line.draw(canvas, layer, *style, at));
+    }
+    let ended = lines.iter().filter(|(line, _)| !line.ending.is_empty());
+    let ending = |(line, style): &(Line, ArmStyle)| {
+        line.points.last().map(|&(x, y)| (at(x, y).1, line.ending.clone(), style.color))
+    };
+    end_labels(canvas, frame, ended.filter_map(ending).collect())?;
+    if lines.iter().all(|(line, _)| line.notes.is_empty()) {
+        return Ok(());
+    }
+    let mut taken: Vec<Area> = lines.iter().flat_map(|(line, _)| line.taken(at)).collect();
+    for (line, style) in lines {
+        for (text, (x, y)) in &line.notes {
+            taken.push(beside_mark(canvas, text, at(*x, *y), style.color, frame, &taken)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What an axis shows: its label and scale, the values that it can show, and the range that follows from them.
+
+use std::fmt::Debug;
+
+use anyhow::{Result, ensure};
+
+use super::axes::{Axis, close_axis, log_axis, percent_axis, zero_axis};
+
+/// What an axis shows, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantity {
+    /// Its label.
+    pub label: String,
+    /// Its scale.
+    pub scale: AxisScale,
+}
+
+/// The scale of an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AxisScale {
+    /// From 0 on.
+    Linear,
+    /// Of counts, from 0 on.
+    Count,
+    /// Of any numbers, close to them.
+    Close,
+    /// Equal ratios are equally far apart; values are above 0.
+    Log,
+    /// Fractions, as percent, close to them.
+    Percent,
+}
+
+impl Quantity {
+    /// A quantity on a scale.
+    pub fn new(label: impl Into<String>, scale: AxisScale) -> Self {
+        Self { label: label.into(), scale }
+    }
+
+    /// The axis for some values, each of which [`Quantity::check`] has passed.
+    pub(super) fn axis(&self, values: &[f64]) -> Axis {
+        let values = || values.iter().copied();
+        let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+        match self.scale {
+            AxisScale::Linear => zero_axis(1.04 * high),
+            AxisScale::Count => zero_axis(high),
+            AxisScale::Close => close_axis(values(), (1e-3 * low.abs().max(high)).max(1e-9)),
+            AxisScale::Log => log_axis(low, high),
+            AxisScale::Percent => percent_axis(values()),
+        }
+    }
+
+    /// A value of this quantity at the end of a line, where it has few digits.
+    pub(super) fn short(&self, value: f64) -> String {
+        if self.scale == AxisScale::Percent { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") }
+    }
+
+    /// Refuses a value before it becomes a point outside the plot, or none at all.
+    pub(super) fn check(&self, value: f64, what: &str) -> Result<()> {
+        let (fits, which) = match self.scale {
+            AxisScale::Log => (value > 0.0, "takes numbers above 0"),
+            AxisScale::Linear | AxisScale::Count => (value >= 0.0, "takes numbers from 0 on"),
+            AxisScale::Close => (true, "takes numbers"),
+            AxisScale::Percent => ((-1e-9..=1.0 + 1e-9).contains(&value), "takes fractions between 0 and 1"),
+        };
+        ensure!(fits && value.is_finite(), "{what}: {value} cannot be shown as {:?}, which {which}", self.label);
+        Ok(())
+    }
+}
+
+/// Refuses a panel that has an arm, or another thing, twice.
+pub(super) fn once<Name: PartialEq + Debug>(panel: &str, names: impl IntoIterator<Item = Name>) -> Result<()> {
+    let mut seen = Vec::new();
+    for name in names {
+        ensure!(!seen.contains(&name), "panel {panel:?}: {name:?} is there twice");
+        seen.push(name);
+    }
+    Ok(())
+}

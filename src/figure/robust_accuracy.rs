@@ -1,0 +1,226 @@
+//! Accuracy against the size of the perturbation, between what is proved and what random noise does.
+
+use anyhow::{Result, ensure};
+
+use super::axes::{Scale, percent_axis, size_axis};
+use super::legend::Sign;
+use super::marks::Mark;
+use super::page::{Page, Plot, Range};
+use super::plot::{Line, Look};
+use super::quantity::{AxisScale, Quantity, once};
+use super::theme::{AREA_ALPHA, ATTACK_STYLES, LINE, SMALL_MARK, Stroke, THICK, THIN, attack_style};
+use super::{ACCURACY, Image};
+
+/// Accuracy of all seeds at one size of the perturbation, as fractions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SizePoint {
+    /// Radius of the ball around every image, in the norm of the panel.
+    pub eps: f64,
+    /// Mean over the seeds.
+    pub mean: f64,
+    /// Lowest seed.
+    pub low: f64,
+    /// Highest seed.
+    pub high: f64,
+}
+
+/// What a line shows, which decides how it is drawn and what it covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Random perturbations of that size: dotted.
+    Noise,
+    /// The part of the images that is proved to be right everywhere in the ball: dashed, with a tint below it if no
+    /// panel has more than two.
+    Certificate,
+    /// The images that no attack has changed the answer for: a thick line with a band from the lowest to the highest
+    /// seed.
+    WorstCase,
+    /// One attack alone, by a number that is the same on every panel and fixes its colour: a thin line.
+    Attack(usize),
+}
+
+/// One line of a panel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Name of the arm, which fixes the colour of every role but [`Role::Attack`].
+    pub arm: String,
+    /// Text in the legend: the name of the attack for [`Role::Attack`], the name of the arm for every other role. The
+    /// chart itself explains the roles.
+    pub label: String,
+    /// What the line shows.
+    pub role: Role,
+    /// Points with growing size.
+    pub points: Vec<SizePoint>,
+}
+
+/// Lines over the sizes of one ball.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RobustnessPanel {
+    /// What the lines have in common.
+    pub title: String,
+    /// Label of the horizontal axis, such as `size of the perturbation (Linf)`.
+    pub norm_label: String,
+    /// The lines, one for each arm and role.
+    pub series: Vec<Series>,
+}
+
+/// The smallest size is at least this part of the largest on a linear axis; else the axis is a square root.
+const LINEAR: f64 = 1.0 / 16.0;
+/// Most points of a certificate that are marked: it is known at every size, and marks on each would hide the line.
+const MOST_MARKS: usize = 12;
+/// An attack marks every third of its points, another third than the next attack: where the lines of several attacks
+/// lie on top of each other, each can still be seen.
+const EVERY: usize = 3;
+
+/// Draws the panels side by side, each from size 0 to its largest size and from 0 to 100 %, with a legend below.
+///
+/// A panel ends at the first size at which all of its lines are at 0. Where the smallest size would be lost in the
+/// corner of a linear axis, the axes of all panels are square roots, and say so.
+///
+/// Fails if there is no panel, series or point, if an accuracy is no fraction, if sizes are negative or do not grow, if
+/// an arm has a role twice in a panel, or if the number of an attack stands for two labels or exceeds 15.
+pub fn robust_accuracy(title: &str, panels: &[RobustnessPanel]) -> Result<Image> {
+    check_attacks(panels)?;
+    let shown: Vec<Vec<f64>> = panels.iter().map(shown_sizes).collect();
+    let (scale, note) = match shown.iter().any(|sizes| crowded(sizes)) {
+        true => (Scale::SquareRoot, ", square-root scale"),
+        false => (Scale::Linear, ""),
+    };
+    let plot = |(panel, sizes): (&RobustnessPanel, &Vec<f64>)| {
+        once(&panel.title, panel.series.iter().map(|series| (&series.arm, series.role)))?;
+        let whole = Range::Known(percent_axis([0.0, 1.0].into_iter()));
+        let sizes = Range::Known(size_axis(sizes, scale));
+        Ok(Plot {
+            title: panel.title.clone(),
+            x: (Quantity::new(panel.norm_label.clone() + note, AxisScale::Linear), sizes),
+            y: (Quantity::new(ACCURACY, AxisScale::Percent), whole),
+            lines: lines(&panel.series, tints(panels)),
+            level: None,
+        })
+    };
+    let plots = panels.iter().zip(&shown).map(plot).collect::<Result<Vec<Plot>>>()?;
+    Page { title, plots, notes: roles(panels), aligned: true, square: false }.draw()
+}
+
+/// The lines of a panel, whatever the order of its roles: attacks above worst cases, certificates and noise.
+fn lines(series: &[Series], tinted: bool) -> Vec<Line> {
+    let mut sorted: Vec<&Series> = series.iter().collect();
+    sorted.sort_by_key(|series| match series.role {
+        Role::Attack(number) => (0, number),
+        Role::WorstCase => (1, 0),
+        Role::Certificate => (2, 0),
+        Role::Noise => (3, 0),
+    });
+    sorted.into_iter().map(|series| line(series, tinted)).collect()
+}
+
+fn line(series: &Series, tinted: bool) -> Line {
+    let points: Vec<(f64, f64)> = series.points.iter().map(|point| (point.eps, point.mean)).collect();
+    let band = series.points.iter().map(|point| (point.eps, point.low, point.high)).collect();
+    let line = Line { mark: Mark::Solid(SMALL_MARK), ..Line::of(&series.arm, &series.label, points.clone()) };
+    match series.role {
+        Role::Noise => Line { stroke: Some(Stroke::Dotted), ..line },
+        Role::Certificate => Line {
+            stroke: Some(Stroke::Dashed),
+            open: true,
+            marks: if points.len() <= MOST_MARKS { points.clone() } else { Vec::new() },
+            // A single point has no area below it.
+            band: points.iter().filter(|_| tinted && points.len() > 1).map(|&(eps, mean)| (eps, 0.0, mean)).collect(),
+            alpha: AREA_ALPHA,
+            ..line
+        },
+        Role::WorstCase => Line { width: THICK, mark: Line::default().mark, marks: points, band, ..line },
+        Role::Attack(number) => {
+            let every = if points.len() > EVERY { EVERY } else { 1 };
+            let marks = points.into_iter().skip(number % every).step_by(every).collect();
+            Line { look: Look::Fixed(attack_style(number)), width: THIN, marks, ..line }
+        }
+    }
+}
+
+/// Refuses a number of an attack that has no style, or stands for two attacks.
+fn check_attacks(panels: &[RobustnessPanel]) -> Result<()> {
+    let mut attacks: [Option<&str>; ATTACK_STYLES] = [None; ATTACK_STYLES];
+    for series in panels.iter().flat_map(|panel| &panel.series) {
+        let (Role::Attack(number), label) = (series.role, series.label.as_str()) else { continue };
+        ensure!(number < ATTACK_STYLES, "attack {label:?} has number {number}, above {}", ATTACK_STYLES - 1);
+        let known = *attacks[number].get_or_insert(label);
+        ensure!(known == label, "attack {number} is {known:?} and {label:?}");
+    }
+    Ok(())
+}
+
+/// The sizes that a panel shows, growing: up to the first at which every line has reached 0. A certificate is known at
+/// any size; where there is anything else, that says which sizes count.
+fn shown_sizes(panel: &RobustnessPanel) -> Vec<f64> {
+    let points = || panel.series.iter().flat_map(|series| &series.points);
+    let made = panel.series.iter().filter(|series| series.role != Role::Certificate).flat_map(|series| &series.points);
+    let mut sizes: Vec<f64> = made.map(|point| point.eps).collect();
+    if sizes.is_empty() {
+        sizes = points().map(|point| point.eps).collect();
+    }
+    sizes.sort_by(f64::total_cmp);
+    sizes.dedup();
+    let last = points().filter(|point| point.high > 0.0).map(|point| point.eps).fold(f64::NEG_INFINITY, f64::max);
+    if let Some(end) = sizes.iter().position(|&size| size > last && size > 0.0)
+        && last >= 0.0
+    {
+        sizes.truncate(end + 1);
+    }
+    sizes
+}
+
+/// Whether the areas below the certificates are tinted: nobody could tell apart more than two on top of each other.
+fn tints(panels: &[RobustnessPanel]) -> bool {
+    let proved = |panel: &RobustnessPanel| panel.series.iter().filter(|s| s.role == Role::Certificate).count();
+    panels.iter().all(|panel| proved(panel) <= 2)
+}
+
+fn crowded(sizes: &[f64]) -> bool {
+    let least = sizes.iter().find(|&&size| size > 0.0);
+    least.zip(sizes.last()).is_some_and(|(least, most)| *least < LINEAR * most)
+}
+
+/// What the legend says of the roles that there are.
+fn roles(panels: &[RobustnessPanel]) -> Vec<(Sign, String)> {
+    let of = |role| panels.iter().flat_map(|panel| &panel.series).filter(move |series| series.role == role);
+    // One seed has no band that could be seen.
+    let worst = match of(Role::WorstCase).flat_map(|series| &series.points).any(|point| point.low < point.high) {
+        true => (Sign::seeds(THICK), "worst case over all attacks: mean, lowest and highest seed"),
+        false => (Sign::plain(Stroke::Solid, THICK), "worst case over all attacks"),
+    };
+    let under = Line {
+        stroke: Some(Stroke::Dashed),
+        points: vec![(0.0, 0.7), (1.0, 0.7)],
+        band: vec![(0.0, 0.05, 0.7), (1.0, 0.05, 0.7)],
+        alpha: 2.0 * AREA_ALPHA,
+        ..Line::default()
+    };
+    let proved = if tints(panels) { Sign::sample(under) } else { Sign::plain(Stroke::Dashed, LINE) };
+    let roles = [
+        (Role::Noise, (Sign::plain(Stroke::Dotted, LINE), "random noise of that size")),
+        (Role::WorstCase, worst),
+        (Role::Certificate, (proved, "proved (certificate)")),
+    ];
+    let roles = roles.into_iter().filter(|(role, _)| of(*role).next().is_some());
+    roles.map(|(_, (sign, text))| (sign, text.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(points: &[(f64, f64)]) -> Vec<f64> {
+        let points = points.iter().map(|&(eps, high)| SizePoint { eps, mean: 0.0, low: 0.0, high }).collect();
+        let series = Series { arm: "a".to_owned(), label: "A".to_owned(), role: Role::WorstCase, points };
+        let panel = RobustnessPanel { title: "t".to_owned(), norm_label: "Linf".to_owned(), series: vec![series] };
+        shown_sizes(&panel)
+    }
+
+    #[test]
+    fn a_panel_ends_where_nothing_is_left() {
+        assert_eq!(sizes(&[(0.0, 0.9), (0.1, 0.2), (0.2, 0.0), (0.3, 0.0)]), [0.0, 0.1, 0.2]);
+        assert_eq!(sizes(&[(0.0, 0.9), (0.1, 0.0), (0.2, 0.1), (0.3, 0.1)]), [0.0, 0.1, 0.2, 0.3]);
+        assert_eq!(sizes(&[(0.0, 0.0), (0.1, 0.0)]), [0.0, 0.1]);
+    }
+}

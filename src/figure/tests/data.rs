@@ -1,0 +1,244 @@
+//! Synthetic data of the kind that the experiments produce.
+
+use super::*;
+
+pub(super) const ARMS: [(&str, &str); 3] = [("hannet", "HanNet"), ("fcnet", "FCNet"), ("resnet", "ResNet")];
+
+/// A small generator of numbers in 0..1: the tests need the same data on every machine.
+fn noise(seed: &mut u64) -> f64 {
+    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    (*seed >> 33) as f64 / (1u64 << 31) as f64
+}
+
+/// The truth and three answers to it.
+pub(super) fn maps(recipe: &str) -> Vec<DecisionPanel> {
+    const SIDE: usize = 81;
+    let board = |row: usize, column: usize| {
+        let inside = (4..76).contains(&row) && (4..76).contains(&column);
+        u8::from(inside && ((row + 2) / 6 + (column + 2) / 6) % 2 == 1)
+    };
+    type Guess = fn(usize, usize, u8) -> u8;
+    let guesses: [Guess; 4] = [
+        |_, _, truth| truth,
+        |row, column, truth| if row == 30 && column % 9 == 4 { 1 - truth } else { truth },
+        |row, column, truth| if (row * 31 + column * 23) % 300 < 90 { 1 - truth } else { truth },
+        |row, column, _| u8::from((row + 2 * column) % 40 < 14),
+    ];
+    let names = ["Truth", "HanNet", "FCNet", "ResNet"].map(|name| format!("{name}, {recipe}"));
+    let notes =
+        ["1640 training points", "test 99.8 %, seed 3", "test 81.3 %, seed 1 (median of 5 seeds)", "test 60.5 %"];
+    let panel = |(title, (note, guess)): (String, (&str, Guess))| {
+        let mut seed = 7;
+        let cells = || (0..SIDE * SIDE).map(|index| (index / SIDE, index % SIDE));
+        let classes: Vec<u8> = cells().map(|(row, column)| guess(row, column, board(row, column))).collect();
+        let wrong = cells().zip(&classes).map(|((row, column), &class)| class != board(row, column)).collect();
+        let wrong = (!title.starts_with("Truth")).then_some(wrong);
+        let train = cells().filter(|_| noise(&mut seed) < 0.25).collect();
+        DecisionPanel { title, note: note.into(), side: SIDE, classes, train, wrong }
+    };
+    names.into_iter().zip(notes.into_iter().zip(guesses)).map(panel).collect()
+}
+
+pub(super) fn curve_panel(title: &str, count: usize) -> CurvePanel {
+    let curve = |((arm, label), (last, rate)): ((&str, &str), (f64, f64))| {
+        let mut seed = (last * 1000.0) as u64;
+        let point = |index: usize| {
+            let step = 40000.0 * index as f64 / count as f64;
+            let left = (-step / rate).exp();
+            let median = (last - (last - 0.55) * left + 0.01 * (noise(&mut seed) - 0.5)).min(1.0);
+            let spread = 0.02 + 0.1 * left;
+            BandPoint { step, median, low: median - spread, high: (median + spread / 3.0).min(1.0) }
+        };
+        Curve { arm: arm.into(), label: label.into(), points: (1..=count).map(point).collect() }
+    };
+    let curves = ARMS.into_iter().zip([(0.999, 4000.0), (0.78, 12000.0), (0.992, 7000.0)]).map(curve).collect();
+    CurvePanel { title: title.into(), curves, baseline: Some((0.605, "always class 0".into())) }
+}
+
+pub(super) fn marks(title: &str, base: f64) -> MarkPanel {
+    let one = |(arm, label, parameters, mean, paper): (&str, &str, usize, f64, Option<f64>)| {
+        let (arm, label, low, high) = (arm.into(), label.into(), mean - 0.004, (mean + 0.003).min(1.0));
+        Mark { arm, label, parameters, mean, low, high, paper }
+    };
+    let marks = [
+        ("hannet", "20 layers × 100", 4301, 0.998, Some(0.999)),
+        ("hannet", "10 layers × 100", 2301, 0.992, None),
+        ("hannet", "40 layers × 100", 8301, 0.9985, Some(0.9987)),
+        ("fcnet", "4 layers × 100", 30601, base, Some(base - 0.02)),
+        ("fcnet", "20 layers × 100", 192201, base + 0.01, None),
+        ("resnet", "20 layers × 100", 203000, base + 0.03, Some(base + 0.05)),
+    ];
+    MarkPanel { title: title.into(), marks: marks.into_iter().map(one).collect() }
+}
+
+/// Errors of a dozen widths of one network.
+pub(super) fn sweep() -> ValuePanel {
+    let mark = |index: usize| {
+        let (width, mean) = (8 * (index + 1), 0.9 / (index + 1) as f64);
+        let arm = format!("hannet-width{width}");
+        let (label, parameters) = (format!("HanNet, width {width}"), 300 * width);
+        Mark { arm, label, parameters, mean, low: 0.9 * mean, high: 1.2 * mean, paper: None }
+    };
+    let y = LineQuantity::new("test RMSE", AxisScale::Close);
+    ValuePanel { title: "concrete".into(), y, marks: (0..12).map(mark).collect() }
+}
+
+pub(super) fn course_panels() -> Vec<CoursePanel> {
+    let arms = [("mixer-4", 0.77), ("mixer-4-han-12", 0.75), ("mixer-8", 0.79), ("resnet32", 0.85)];
+    let panel = |(title, quantity, gain): (&str, Quantity, f64)| {
+        let course = |(arm, last): (&str, f64)| {
+            let seed = |number: u64| {
+                let mut state = number * 31 + (last * 1000.0) as u64;
+                let value = |epoch: f64| {
+                    let last = last + gain;
+                    let accuracy = last - (last - 0.3) * (-epoch / 3.0).exp() + 0.02 * (noise(&mut state) - 0.5);
+                    if quantity == Quantity::Loss { -accuracy.ln() * 2.0 } else { accuracy }
+                };
+                let epochs = (1..=10).map(f64::from);
+                epochs.clone().zip(epochs.map(value).collect::<Vec<f64>>()).collect()
+            };
+            Course { arm: arm.into(), label: arm.into(), seeds: (0..3).map(seed).collect() }
+        };
+        CoursePanel { title: title.into(), quantity, courses: arms.into_iter().map(course).collect() }
+    };
+    let panels = [
+        ("Training, augmented: loss", Quantity::Loss, 0.03),
+        ("Test: loss", Quantity::Loss, 0.0),
+        ("Training, augmented: accuracy", Quantity::Accuracy, 0.03),
+        ("Test: accuracy", Quantity::Accuracy, 0.0),
+    ];
+    panels.into_iter().map(panel).collect()
+}
+
+const SIZES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
+
+/// A line that falls from 98.5 % and is at half of it at the size `half`.
+fn series((arm, label): (&str, &str), role: Role, half: f64) -> Series {
+    let point = |eps: f64| {
+        let mean = 0.985 / (1.0 + (eps / half).powi(4));
+        let mean = if mean < 0.004 { 0.0 } else { mean };
+        let spread = 0.35 * mean * (0.985 - mean);
+        SizePoint { eps, mean, low: mean - spread, high: (mean + 0.7 * spread).min(1.0) }
+    };
+    Series { arm: arm.into(), label: label.into(), role, points: SIZES.map(point).to_vec() }
+}
+
+pub(super) fn by_role() -> Vec<RobustnessPanel> {
+    let roles = [(Role::WorstCase, 1.0), (Role::Certificate, 0.55), (Role::Noise, 4.0)];
+    let arms = [(ARMS[0], 0.19), (ARMS[1], 0.055)];
+    let panel = |norm: &str| RobustnessPanel {
+        title: format!("Perturbations in {norm}"),
+        norm_label: format!("size of the perturbation, {norm}"),
+        series: arms.iter().flat_map(|(arm, half)| roles.map(|(role, part)| series(*arm, role, half * part))).collect(),
+    };
+    vec![panel("Linf"), panel("L2")]
+}
+
+pub(super) fn by_attack() -> Vec<RobustnessPanel> {
+    let attacks = "FGSM, PGD, multi-target PGD, DeepFool, DDN, APGD-CE, APGD-DLR, APGD-T, FAB-T, Square, AutoAttack";
+    let weaker = [1.5, 1.02, 1.005, 1.2, 1.1, 1.03, 1.04, 1.01, 1.15, 2.3, 1.0];
+    let panel = |(arm, half): ((&str, &str), f64)| {
+        let attack = |(number, (label, weaker)): (usize, (&str, f64))| {
+            series((arm.0, label), Role::Attack(number), weaker * half)
+        };
+        let mut lines = vec![series(arm, Role::WorstCase, half)];
+        lines.extend(attacks.split(", ").zip(weaker).enumerate().map(attack));
+        let norm_label = "size of the perturbation, Linf".into();
+        RobustnessPanel { title: format!("{}, Linf", arm.1), norm_label, series: lines }
+    };
+    [(ARMS[0], 0.19), (ARMS[1], 0.055)].map(panel).to_vec()
+}
+
+pub(super) fn distance_panels(images: usize) -> Vec<DistancePanel> {
+    let curve = |((arm, label), middle): ((&str, &str), f64)| {
+        let mut seed = 11;
+        let mut draw = |_| {
+            let (chance, spread) = (noise(&mut seed), (0..6).map(|_| noise(&mut seed)).sum::<f64>() / 3.0 - 1.0);
+            let distance = if chance < 0.02 { 0.0 } else { middle * (1.1 * spread).exp() };
+            (if chance > 0.998 { f64::INFINITY } else { distance }, (0.62 * distance - 0.03 * middle).max(0.0))
+        };
+        let (distances, radii): (Vec<f64>, Vec<f64>) = (0..images).map(&mut draw).unzip();
+        DistanceCurve { arm: arm.into(), label: label.into(), distances, radii: Some(radii) }
+    };
+    let panel = |norm: &str, unit: f64| {
+        let curves = [(ARMS[0], 0.2 * unit), (ARMS[1], 0.06 * unit)].map(curve).to_vec();
+        DistancePanel { title: norm.into(), norm_label: format!("distance, {norm}"), curves }
+    };
+    vec![panel("Linf", 1.0), panel("L2", 11.0)]
+}
+
+pub(super) fn effort_panels() -> Vec<EffortPanel> {
+    let panel = |(x_label, most, arms, start, fall): (&str, f64, usize, f64, f64)| {
+        let efforts = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0].into_iter().filter(|effort| *effort <= most);
+        let points: Vec<(f64, f64)> = efforts.map(|n| (n, start - fall * (1.0 - 1.0 / n.sqrt()))).collect();
+        let curve = |(index, (arm, label)): (usize, &(&str, &str))| {
+            let points = points.iter().map(|point| (point.0, point.1 - 0.003 * index as f64)).collect();
+            EffortCurve { arm: (*arm).into(), label: (*label).into(), points }
+        };
+        let curves = ARMS.iter().take(arms).enumerate().map(curve).collect();
+        EffortPanel { title: "PGD, Linf 0.1".into(), x_label: x_label.into(), curves }
+    };
+    let panels =
+        [("steps", 1000.0, 1, 0.921, 0.011), ("steps", 1000.0, 2, 0.974, 0.004), ("restarts", 10.0, 1, 0.913, 1e-3)];
+    panels.map(panel).to_vec()
+}
+
+/// Images of a bright bar, of which the third resists the attack on the first network.
+pub(super) fn attempts(rows: usize) -> Vec<GridRow> {
+    let row = |index: usize| {
+        let bright = |pixel: usize| if (pixel % 28).abs_diff(8 + 4 * index) < 2 { 0.95 } else { 0.0 };
+        let pixels: Vec<f32> = (0..784).map(bright).collect();
+        let mut seed = index as u64 + 1;
+        let attempt = |(number, (arm, label)): (usize, &(&str, &str))| {
+            let answer = |class: &str, confidence| Answer { class: class.into(), confidence };
+            let push = |pixel: &f32| (pixel + (0.6 * noise(&mut seed) - 0.3) as f32).clamp(0.0, 1.0);
+            let found = Outcome::Found { pixels: pixels.iter().map(push).collect(), answer: answer("9", 0.512) };
+            let resisted = Outcome::Resisted("searched up to Linf 0.3 and L2 5".into());
+            let outcome = if (index, number) == (2, 0) { resisted } else { found };
+            Attempt { arm: (*arm).into(), label: (*label).into(), before: answer("4", 0.9987), outcome }
+        };
+        let attempts = ARMS[..2].iter().enumerate().map(attempt).collect();
+        let heading = format!("image {}", 1234 * (index + 1));
+        GridRow { heading, class: "4".into(), side: 28, pixels: pixels.clone(), attempts }
+    };
+    (0..rows).map(row).collect()
+}
+
+/// Images of one colour, each as it is and twice darker.
+pub(super) fn sheet_rows() -> Vec<SheetRow> {
+    let row = |(heading, level): (&str, u8)| {
+        let image = |level: u8| [level, 0, 255 - level].repeat(64);
+        let groups = vec![vec![image(level)], vec![image(level / 2), image(level / 4)]];
+        SheetRow { heading: heading.into(), groups }
+    };
+    [("frog", 200), ("ship", 120)].map(row).to_vec()
+}
+
+pub(super) fn answers() -> Vec<Vec<usize>> {
+    vec![vec![820, 30, 100, 50], vec![12, 960, 0, 28], vec![70, 1, 640, 289], vec![40, 20, 220, 720]]
+}
+
+pub(super) fn line(arm: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
+    LineSeries { arm: arm.into(), label: arm.into(), drawing, points, band: Vec::new(), ending: None }
+}
+
+/// Lines over hundreds of powers of ten, in every drawing.
+pub(super) fn lines() -> LinePanel {
+    let drawings = [Drawing::Marked, Drawing::Line, Drawing::Dashed, Drawing::Dotted, Drawing::Dots];
+    let points = |place: usize| vec![(10.0, 1e-5), (100.0, 1e-80), (1000.0, 10f64.powi(-150 - 20 * place as i32))];
+    let series =
+        drawings.into_iter().enumerate().map(|(place, drawing)| line(ARMS[place % 3].0, drawing, points(place)));
+    let x = LineQuantity::new("number of layers", AxisScale::Log);
+    let y = LineQuantity::new("gradient", AxisScale::Log);
+    LinePanel { title: "One".into(), x, y, series: series.collect(), level: Some((1.0, "level".into())) }
+}
+
+pub(super) fn scatter(title: &str) -> ScatterPanel {
+    let mut seed = 5;
+    let mut draw = |(arm, _): &(&str, &str)| {
+        let point = |index: usize| (index as f64 / 20.0 - 2.0, index as f64 / 20.0 - 2.3 + 0.6 * noise(&mut seed));
+        line(arm, Drawing::Dots, (0..80).map(point).collect())
+    };
+    let labels = ("true strength (MPa)".into(), "predicted strength (MPa)".into());
+    ScatterPanel { title: title.into(), labels, series: ARMS[..2].iter().map(&mut draw).collect() }
+}

@@ -1,0 +1,245 @@
+//! Tests of the charts on synthetic data of the kind the experiments produce.
+
+mod data;
+
+use super::*;
+use data::*;
+
+const NAMES: [&str; 4] = ["airplane", "automobile", "bird", "cat"];
+
+/// Every kind of chart, under the name of its file.
+fn charts() -> Vec<(&'static str, Result<Image>)> {
+    let recipe = "SGD with momentum 0.9 and a step size that falls to a tenth";
+    let title = "Accuracy on the 12 × 12 board, 5 seeds";
+    let mut short = curve_panel("Adam, step size 0.001", 80);
+    short.curves.remove(1);
+    let mut close = curve_panel("close", 40);
+    close.curves.retain(|curve| curve.arm != "fcnet");
+    close.curves.iter_mut().for_each(|curve| curve.points.retain(|point| point.step > 30000.0));
+    close.baseline = None;
+    let four = [close.clone(), curve_panel("b", 9), close.clone(), close];
+    let sizes = [marks("12 × 12 board", 0.78), marks("two spirals", 0.94)];
+    let mixer = "MLP-Mixer: training, cifar10, 10 epochs";
+    vec![
+        ("maps-2x4", decision_maps("Decision maps after 40 000 iterations", &[maps("SGD"), maps("Adam")])),
+        ("maps-1x3", decision_maps("Decision maps after 40 000 iterations", &[maps("SGD")[1..].to_vec()])),
+        ("maps-1x2", decision_maps("Truth and HanNet", &[maps(recipe)[..2].to_vec()])),
+        ("curves-2", accuracy_curves(title, &[curve_panel("SGD with momentum", 80), short])),
+        ("curves-1", accuracy_curves("One evaluation", &[curve_panel("after training", 1)])),
+        ("curves-3", accuracy_curves("Close values", &four[..3])),
+        ("curves-4", accuracy_curves("Close values", &four)),
+        ("learning-4", learning_curves(mixer, &course_panels())),
+        ("learning-2", learning_curves(mixer, &course_panels()[1..3])),
+        ("confusion", confusion_matrix("Answers of 4 mixer + 12 Han to test images, 3 seeds", &NAMES, &answers())),
+        ("sizes-2", accuracy_against_parameters("Accuracy against size", &sizes)),
+        ("sizes-1", accuracy_against_parameters("Accuracy against size", &sizes[..1])),
+        ("sweep", against_parameters("Error against size, a dozen arms", &[sweep()])),
+        ("robust-norm", robust_accuracy("Accuracy against size", &by_role())),
+        ("robust-attack", robust_accuracy("Every attack by itself", &by_attack())),
+        ("robust-distance", distance_distribution("Distances", &distance_panels(2000))),
+        ("robust-effort", attack_effort("Effort", &effort_panels())),
+        ("robust-grid", adversarial_grid("Images", &attempts(3))),
+        ("lines", line_panels("Gradients", &[lines()], &[(Drawing::Dashed, "a bound")])),
+        ("scatter", scatter_panels("Strengths", AxisScale::Close, &[scatter("a"), scatter("b")], &[])),
+    ]
+}
+
+/// Draws every kind of chart, equal data as equal charts; `HAN_FIGURES` names a folder to keep them in, for a look at them.
+#[test]
+fn realistic_charts_are_drawn() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let kept = std::env::var_os("HAN_FIGURES").map(std::path::PathBuf::from);
+    for ((name, chart), (_, again)) in charts().into_iter().zip(charts()) {
+        let chart = chart.with_context(|| name.to_owned())?;
+        assert!(again? == chart, "{name}");
+        assert!(chart.width > 500 && chart.pixels.iter().any(|&value| value < 100), "{name}");
+        chart.save(&kept.as_deref().unwrap_or(folder.path()).join(format!("{name}.png")))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn equal_data_gives_equal_files() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let saved = |name: &str| -> Result<Vec<u8>> {
+        let path = folder.path().join(name);
+        accuracy_curves("Curves", &[curve_panel("batch 64", 5)])?.save(&path)?;
+        Ok(std::fs::read(path)?)
+    };
+    assert!(saved("a.png")? == saved("b.png")?);
+    Ok(())
+}
+
+fn told(result: Result<Image>) -> String {
+    result.err().map_or("no error".to_owned(), |error| format!("{error:#}"))
+}
+
+/// What a chart says when something about its data is changed.
+fn changed<Data>(data: impl Fn() -> Data, draw: impl Fn(&Data) -> Result<Image>) -> impl Fn(fn(&mut Data)) -> String {
+    assert_eq!(told(draw(&data())), "no error");
+    move |edit| {
+        let mut data = data();
+        edit(&mut data);
+        told(draw(&data))
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_drawn_are_refused() {
+    let lines = changed(|| vec![lines()], |panels: &Vec<LinePanel>| line_panels("t", panels, &[]));
+    assert!(lines(Vec::clear).contains("no panel"));
+    assert!(lines(|panels| panels[0].series.clear()).contains("panel \"One\": nothing to draw"));
+    assert!(lines(|panels| panels[0].series[1].points.clear()).contains("panel \"One\", \"fcnet\": no point to draw"));
+    assert!(
+        lines(|panels| panels[0].series[0].points[1].1 = 0.0).contains("at 100: 0 cannot be shown as \"gradient\"")
+    );
+    assert!(lines(|panels| panels[0].series[4].points[1].1 = f64::NAN).contains("NaN cannot be shown"));
+    assert!(lines(|panels| panels[0].series[0].points[1].1 = f64::INFINITY).contains("inf cannot be shown"));
+    assert!(lines(|panels| panels[0].series[0].points[1].0 = 2.0).contains("do not go on to the right"));
+    assert!(lines(|panels| panels[0].level = Some((-1.0, "level".into()))).contains("-1 cannot be shown"));
+    assert!(lines(|panels| panels[0].series[0].band = vec![(10.0, 1e-4, 1e-3)]).contains("not in this order"));
+    assert_eq!(lines(|panels| panels[0].series[4].points[1].0 = 2.0), "no error");
+
+    let clouds = |panels: &Vec<ScatterPanel>| scatter_panels("t", AxisScale::Close, panels, &[]);
+    let clouds = changed(|| vec![scatter("a")], clouds);
+    assert!(clouds(|panels| panels[0].series.clear()).contains("nothing to draw"));
+    assert!(clouds(|panels| panels[0].series[0].points[0].1 = f64::INFINITY).contains("inf cannot be shown"));
+}
+
+#[test]
+fn accuracies_and_losses_that_cannot_be_drawn_are_refused() {
+    let curves = changed(|| vec![curve_panel("p", 3)], |panels: &Vec<CurvePanel>| accuracy_curves("t", panels));
+    assert!(curves(Vec::clear).contains("no panel"));
+    assert!(curves(|panels| panels[0].curves.clear()).contains("panel \"p\": nothing"));
+    assert!(curves(|panels| panels[0].curves[1].points.clear()).contains("\"FCNet\": no point"));
+    assert!(curves(|panels| panels[0].curves[0].points[1].median = f64::NAN).contains("NaN cannot be shown"));
+    assert!(curves(|panels| panels[0].curves[1].arm = "hannet".into()).contains("\"hannet\" is there twice"));
+    assert!(curves(|panels| panels[0].baseline = Some((60.5, "x".into()))).contains("60.5 cannot be shown"));
+
+    let sizes = changed(|| vec![marks("p", 0.9)], |panels: &Vec<MarkPanel>| accuracy_against_parameters("t", panels));
+    assert!(sizes(Vec::clear).contains("no panel"));
+    assert!(sizes(|panels| panels[0].marks.clear()).contains("nothing to draw"));
+    assert!(sizes(|panels| panels[0].marks[2].mean = 99.0).contains("which takes fractions between 0 and 1"));
+    assert!(sizes(|panels| panels[0].marks[0].low = 1.0).contains("not in this order"));
+    assert!(sizes(|panels| panels[0].marks[0].parameters = 0).contains("0 cannot be shown as \"number of parameters"));
+    assert!(sizes(|panels| panels[0].marks[0].paper = Some(99.9)).contains("99.9 cannot be shown"));
+
+    let courses = changed(course_panels, |panels: &Vec<CoursePanel>| learning_curves("t", panels));
+    assert!(courses(Vec::clear).contains("no panel"));
+    assert!(courses(|panels| panels[3].courses.clear()).contains("nothing to draw"));
+    assert!(courses(|panels| panels[3].courses[0].seeds.clear()).contains("no point"));
+    assert!(courses(|panels| panels[3].courses[0].seeds[1].truncate(4)).contains("differ in their epochs"));
+    assert!(courses(|panels| panels[3].courses[0].seeds[0][3].1 = 71.0).contains("at 4: 71 cannot be shown"));
+    assert!(courses(|panels| panels[0].courses[1].seeds[0][2].1 = f64::NAN).contains("NaN cannot be shown"));
+    assert!(
+        courses(|panels| panels[3].courses[0].seeds.iter_mut().for_each(|s| s[3].0 = 9.5)).contains("do not go on")
+    );
+}
+
+#[test]
+fn attacks_that_cannot_be_drawn_are_refused() {
+    let sizes = changed(by_attack, |panels: &Vec<RobustnessPanel>| robust_accuracy("t", panels));
+    assert!(sizes(Vec::clear).contains("no panel"));
+    assert!(sizes(|panels| panels[1].series.clear()).contains("panel \"FCNet, Linf\": nothing to draw"));
+    assert!(sizes(|panels| panels[1].series[1].points.clear()).contains("\"FGSM\": no point"));
+    assert!(sizes(|panels| panels[1].series[0].points[2].mean = 98.0).contains("at 0.05: 98 cannot be shown"));
+    assert!(sizes(|panels| panels[1].series[0].points[2].low = 0.99).contains("not in this order"));
+    assert!(sizes(|panels| panels[1].series[0].points[2].eps = 0.5).contains("do not go on"));
+    assert!(sizes(|panels| panels[1].series[0].points[1].eps = f64::NAN).contains("NaN cannot be shown"));
+    assert!(sizes(|panels| panels[1].series[0].points[0].eps = -1.0).contains("-1 cannot be shown as \"size"));
+    assert!(sizes(|panels| panels[1].series[2].role = Role::Attack(16)).contains("number 16, above 15"));
+    assert!(sizes(|panels| panels[1].series[2].label = "x".into()).contains("attack 1 is \"PGD\" and \"x\""));
+    assert!(sizes(|panels| panels[1].series.extend_from_within(..1)).contains("WorstCase) is there twice"));
+
+    let nearest = changed(|| distance_panels(60), |panels: &Vec<DistancePanel>| distance_distribution("t", panels));
+    assert!(nearest(|panels| panels[1].curves.clear()).contains("panel \"L2\": nothing"));
+    assert!(nearest(|panels| panels[1].curves[0].distances.clear()).contains("\"HanNet\": no image"));
+    assert!(nearest(|panels| panels[1].curves[1].arm = "hannet".into()).contains("\"hannet\" is there twice"));
+    assert!(nearest(|panels| panels[1].curves[0].distances[7] = -0.1).contains("image 7 has the distance -0.1"));
+    assert!(nearest(|panels| panels[1].curves[0].distances[7] = f64::NAN).contains("image 7 has the distance NaN"));
+    assert!(nearest(|panels| panels[1].curves[0].radii = Some(vec![0.0])).contains("1 radii for 60 images"));
+    assert!(
+        nearest(|panels| panels[1].curves[0].radii = Some(vec![f64::NAN; 60])).contains("image 0 has the radius NaN")
+    );
+    assert!(nearest(|panels| panels[1].curves[0].radii = Some(vec![9.0; 60])).contains("image 0 is proved within 9"));
+    assert_eq!(nearest(|panels| panels[1].curves[0].distances = vec![f64::INFINITY; 60]), "no error");
+    let wrong = |panels: &mut Vec<DistancePanel>| {
+        panels[1].curves.truncate(1);
+        (panels[1].curves[0].distances, panels[1].curves[0].radii) = (vec![0.0; 60], None);
+    };
+    assert_eq!(nearest(wrong), "no error");
+
+    let effort = changed(effort_panels, |panels: &Vec<EffortPanel>| attack_effort("t", panels));
+    assert!(effort(|panels| panels[0].curves.clear()).contains("nothing to draw"));
+    assert!(effort(|panels| panels[0].curves.extend_from_within(..1)).contains("\"hannet\" is there twice"));
+    assert!(
+        effort(|panels| panels[0].curves[0].points[0].0 = 0.0).contains("0 cannot be shown as \"steps (log scale)\"")
+    );
+    assert!(effort(|panels| panels[0].curves[0].points[1].0 = 1.0).contains("do not go on"));
+    assert!(effort(|panels| panels[0].curves[0].points[1].1 = 1.2).contains("at 2: 1.2 cannot be shown"));
+}
+
+#[test]
+fn what_covers_what_follows_from_roles_and_not_from_their_order() -> Result<()> {
+    let mut panel = by_attack().remove(0);
+    panel.series.extend(by_role()[0].series[1..3].iter().cloned());
+    let chart = robust_accuracy("t", std::slice::from_ref(&panel))?;
+    panel.series.reverse();
+    assert!(robust_accuracy("t", &[panel])? == chart);
+    Ok(())
+}
+
+#[test]
+fn every_image_is_on_the_sheet_with_its_colour() -> Result<()> {
+    let sheet = contact_sheet("Two images", 8, &["original", "basic"], &sheet_rows())?;
+    let count = |color: [u8; 3]| sheet.pixels.chunks_exact(3).filter(|pixel| **pixel == color).count();
+    // 8 pixels of 16 each.
+    for level in [200, 100, 50, 120, 60, 30] {
+        assert_eq!(count([level, 0, 255 - level]), 128 * 128, "{level}");
+    }
+    Ok(())
+}
+
+#[test]
+fn pictures_that_do_not_fit_are_refused() {
+    assert!(told(decision_maps("t", &[])).contains("no row"));
+    let map = changed(|| vec![maps("SGD")], |rows: &Vec<Vec<DecisionPanel>>| decision_maps("t", rows));
+    assert!(map(|rows| rows.push(vec![])).contains("row 1 has no panel"));
+    assert!(map(|rows| rows[0][1].side = 80).contains("6561 classes for 80 x 80"));
+    assert!(map(|rows| rows[0][1].classes[5] = 2).contains("class 2"));
+    assert!(map(|rows| rows[0][1].train.push((81, 0))).contains("training point (81, 0)"));
+    assert!(map(|rows| rows[0][1].wrong = Some(vec![])).contains("0 misclassified marks"));
+
+    let groups = ["original", "basic"];
+    let sheet = changed(sheet_rows, |rows: &Vec<SheetRow>| contact_sheet("t", 8, &groups, rows));
+    assert!(sheet(Vec::clear).contains("no row"));
+    assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.groups.truncate(1))).contains("2 headings"));
+    assert!(sheet(|rows| rows[1].groups[1].truncate(1)).contains("ship has other columns than frog"));
+    assert!(sheet(|rows| rows[0].groups[0][0].truncate(9)).contains("has not 8 x 8 pixels"));
+    assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.groups[1].clear())).contains("a group without an image"));
+
+    assert!(told(confusion_matrix("t", &NAMES[..3], &answers())).contains("not 3 x 3"));
+    assert!(told(confusion_matrix("t", &[], &[])).contains("0 classes"));
+    assert!(told(confusion_matrix("t", &["x"; 100], &vec![vec![1; 100]; 100])).contains("too many"));
+    let matrix = changed(answers, |counts: &Vec<Vec<usize>>| confusion_matrix("t", &NAMES, counts));
+    // A class without images is an empty row.
+    assert_eq!(matrix(|counts| counts[2] = vec![0; 4]), "no error");
+
+    let images = changed(|| attempts(4), |rows: &Vec<GridRow>| adversarial_grid("t", rows));
+    fn found(row: &mut GridRow, pixel: f32, confidence: f64) {
+        let (mut pixels, answer) = (row.pixels.clone(), Answer { class: "1".into(), confidence });
+        pixels[3] = pixel;
+        row.attempts[0].outcome = Outcome::Found { pixels, answer };
+    }
+    assert!(images(Vec::clear).contains("no row"));
+    assert!(images(|rows| rows[1].side = 27).contains("row \"image 2468\": side is 27, that of the first row 28"));
+    assert!(images(|rows| rows[1].pixels.truncate(9)).contains("test image: 9 pixels for 28 x 28"));
+    assert!(images(|rows| rows[1].pixels[0] = 255.0).contains("a pixel is 255"));
+    assert!(images(|rows| rows[1].attempts[1].before.confidence = 1.5).contains("\"FCNet\", test image: 1.5"));
+    assert!(images(|rows| rows[1].attempts.reverse()).contains("its networks are"));
+    assert!(images(|rows| rows[1].attempts.clear()).contains("no network"));
+    assert!(images(|rows| found(&mut rows[0], f32::NAN, 0.5)).contains("\"HanNet\": a pixel is NaN"));
+    assert!(images(|rows| found(&mut rows[0], 0.5, f64::NAN)).contains("\"HanNet\", adversarial image: NaN"));
+    // An image that is misclassified as it stands needs no change.
+    assert_eq!(images(|rows| found(&mut rows[0], 0.0, 0.5)), "no error");
+}
