@@ -571,30 +571,10 @@ fn what_is_no_regular_file_is_refused() {
     assert!(told.contains("/dev/zero") && told.contains("not a regular file"), "{told}");
 }
 
-/// A checkerboard that ends in a second.
-const TINY: &[&str] = &[
-    "checkerboard",
-    "--quiet",
-    "--profile",
-    "smoke",
-    "--models",
-    "hannet",
-    "--recipe",
-    "tuned",
-    "--iterations",
-    "40",
-    "--width",
-    "12",
-    "--depth",
-    "6",
-    "--device",
-    "cpu",
-];
-
 #[test]
 fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
     let sandbox = Sandbox::new();
-    sandbox.stdout(&over(TINY, &["--first-seed", "107"]));
+    sandbox.stdout(&[sandbox::CHECKERBOARD, &["--first-seed", "107"]].concat());
     let runs = sandbox.runs("results", "checkerboard/hannet", "tuned");
     let full = runs.into_iter().find(|run| run.to_string_lossy().contains("full")).expect("a full run");
     let evaluations = fs::read_to_string(full.join("evaluations.csv")).expect("a file");
@@ -609,7 +589,7 @@ fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
         let told = sandbox.stdout(&["evaluate", "checkerboard", "--device", "cpu", "--weights", weights]);
         assert!(told.contains(&expected("test")), "{told} is not {evaluations}");
         assert!(told.contains("the run's random split of seed 107"), "{told}");
-        let model = ["--model", "hannet", "--width", "12", "--depth", "6"];
+        let model = ["--model", "hannet", "--width", "8", "--depth", "4"];
         let evaluate = ["evaluate", "checkerboard", "--device", "cpu", "--weights", weights];
         assert_eq!(sandbox.stdout(&[&evaluate[..], &model].concat()), told);
         let other = sandbox.stdout(&[&evaluate[..], &["--seed", "0"]].concat());
@@ -621,7 +601,7 @@ fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
     let alone = ["evaluate", "checkerboard", "--device", "cpu", "--weights", "alone.safetensors"];
     let told = sandbox.error(&alone);
     assert!(told.contains("--model is missing") && told.contains("hannet, fcnet, resnet"), "{told}");
-    let model = ["--model", "hannet", "--width", "12", "--depth", "6"];
+    let model = ["--model", "hannet", "--width", "8", "--depth", "4"];
     let told = sandbox.stdout(&[&alone[..], &model].concat());
     assert!(told.contains("random split of seed 100, the experiment's first"), "{told}");
 

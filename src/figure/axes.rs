@@ -119,28 +119,32 @@ pub fn significant(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A logarithmic axis with a margin on both sides; 2 and 5 are labelled too where powers of ten are few, and only some
-/// powers where they are many.
+/// A logarithmic axis with a margin on both sides; 2 and 5 are labelled too where powers of ten are few, further multiples
+/// where these are few as well, and only some powers where they are many.
 pub(super) fn log_axis(least: f64, most: f64) -> Axis {
     let many = least < 1e-3 || most / least > 1e7;
     let span = most.log10() - least.log10();
-    let pad = if many { 0.04 * span.max(1.0) } else { 1.8f64.log10() };
+    let pad = (0.04 * span).max(1.8f64.log10());
     let (low, high) = (least.log10() - pad, most.log10() + pad);
-    let power = |power: f64| if power.round() == 0.0 { "1".into() } else { format!("1e{}", power.round()) };
-    let ticks: Vec<(f64, String)> = if many {
-        let powers = multiples(low, high, step(high - low, 5.0).max(1.0));
-        powers.map(|place| (10f64.powf(place), power(place).replace('-', "\u{2212}"))).collect()
-    } else {
-        let values = |parts: &'static [f64]| {
-            let all =
-                multiples(low.floor(), high, 1.0).flat_map(|power| parts.iter().map(move |p| p * 10f64.powf(power)));
-            all.filter(|value| (low..=high).contains(&value.log10())).collect::<Vec<f64>>()
-        };
-        let powers = values(&[1.0]);
-        let shown = if powers.len() >= 3 { powers } else { values(&[1.0, 2.0, 5.0]) };
-        shown.into_iter().map(|value| (value, short_count(value))).collect()
+    let values = |parts: &'static [f64], step: f64| {
+        let powers = multiples(low.floor(), high, step);
+        let all = powers.flat_map(|power| parts.iter().map(move |part| part * 10f64.powf(power)));
+        all.filter(|value| (low..=high).contains(&value.log10())).collect::<Vec<f64>>()
     };
+    let powers = values(&[1.0], if many { step(high - low, 5.0).max(1.0) } else { 1.0 });
+    // One or two numbers say little about what lies between and beside them.
+    let finer: [&'static [f64]; 2] = [&[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
+    let shown = finer.into_iter().fold(powers, |shown, parts| if shown.len() < 3 { values(parts, 1.0) } else { shown });
+    let label = |value: f64| if many { scientific(value) } else { short_count(value) };
+    let ticks = shown.into_iter().map(|value| (value, label(value))).collect();
     Axis { low: 10f64.powf(low), high: 10f64.powf(high), ticks, scale: Scale::Logarithmic }
+}
+
+/// 1e5, 2e-8; 1 as it is.
+fn scientific(value: f64) -> String {
+    let power = (value.log10() + 1e-9).floor();
+    let mantissa = (10.0 * value / 10f64.powf(power)).round() / 10.0;
+    if power == 0.0 { mantissa.to_string() } else { format!("{mantissa}e{power}").replace('-', "\u{2212}") }
 }
 
 /// The rectangle in which data is drawn, and the meaning of its two sides.
@@ -263,6 +267,9 @@ mod tests {
         for most in most {
             let (log, wide) = (log_axis(most / 50.0, most), log_axis(1e-9 * most, most));
             let percent = percent_axis([0.0, (most / 1e9).min(1.0)].into_iter());
+            for ratio in [1.0, 1.3, 3.0, 30.0] {
+                assert!(log_axis(most / ratio, most).ticks.len() >= 3, "{most} {ratio}");
+            }
             for axis in [zero_axis(most), log, wide, percent] {
                 assert!(axis.ticks.iter().all(|(value, _)| (-1e-9..=1.0 + 1e-9).contains(&axis.place(*value))));
                 let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
@@ -279,7 +286,10 @@ mod tests {
         let label = |axis: Axis| axis.ticks.into_iter().map(|(_, label)| label).collect::<Vec<String>>();
         assert_eq!(label(zero_axis(40000.0)), ["0", "10k", "20k", "30k", "40k"]);
         assert_eq!(label(log_axis(1000.0, 300000.0)), ["1k", "10k", "100k"]);
-        assert_eq!(label(log_axis(40000.0, 50000.0)), ["50k"]);
+        assert_eq!(label(log_axis(40000.0, 50000.0)), ["30k", "40k", "50k", "60k", "70k", "80k", "90k"]);
+        let tiny = ["1.5e\u{2212}8", "2e\u{2212}8", "3e\u{2212}8", "4e\u{2212}8", "5e\u{2212}8"];
+        assert_eq!(label(log_axis(2e-8, 3e-8)), tiny);
+        assert_eq!(label(log_axis(1.0, 1.0)), ["0.6", "0.7", "0.8", "0.9", "1", "1.5"]);
         assert_eq!(label(zero_axis(0.0)).first().map(String::as_str), Some("0"));
     }
 }

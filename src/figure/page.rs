@@ -48,7 +48,7 @@ impl Plot {
     fn check(&self) -> Result<()> {
         let what = format!("panel {:?}", self.title);
         ensure!(!self.lines.is_empty(), "{what}: nothing to draw");
-        // From the lowest up: what others are made of is told before them.
+        // From the lowest up: a mistake in what other lines are made of is reported first.
         self.lines.iter().rev().try_for_each(|line| line.check(&self.x.0, &self.y.0, &self.title))?;
         self.level.iter().try_for_each(|level| self.y.0.check(level.0, &what))
     }

@@ -40,7 +40,7 @@ pub(super) const BAND_ALPHA: f64 = 0.18;
 /// Sizes in pixels of the finished image, which is meant to be shown at about half its width.
 pub(super) const LINE: f64 = 4.5;
 pub(super) const MARK: f64 = 11.0;
-/// A line that the others of its chart are held against, and one of the many beside it, with its marks.
+/// The line that the others of its chart are compared with, and one of those others, with its marks.
 pub(super) const THICK: f64 = 7.0;
 pub(super) const THIN: f64 = 3.0;
 pub(super) const SMALL_MARK: f64 = 8.0;
