@@ -43,13 +43,13 @@ fn every_part_leaves_its_files_charts_and_rows() {
     let csv = |arm: &str, point: &str, file: &str| header(&run(arm, point).join(file));
     insta::assert_snapshot!(header(&out.join("tables/gradients.csv")), @"experiment,part,arm,metric,state,precision,depth,n,diverged,mean,std,min,median,max");
     insta::assert_snapshot!(header(&out.join("tables/gradients-cost.csv")), @"layer,width,depth,batch,pass,parameters,seconds,seconds_median,rounds");
-    insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length");
+    insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length,run");
     let course = text(&run("hannet", "course").join("manifest.json"));
     assert!(course.contains("\"data_hash\": \"") && !course.contains("\"data_hash\": \"\""), "{course}");
-    insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least");
-    insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most");
-    insta::assert_snapshot!(csv("hannet-passing", "neighbours-depth10-", "neighbours.csv"), @"arm,seed,depth,pairs,cosine");
-    insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,log10_of_norms");
+    insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least,run");
+    insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most,run");
+    insta::assert_snapshot!(csv("hannet-passing", "neighbours-depth10-", "neighbours.csv"), @"arm,seed,depth,pairs,cosine,run");
+    insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,log10_of_norms,run");
     // 20 layers in two precisions; 27 distances from the kink, 0 among them, five layers each, fewer of them in f32.
     let jacobians = text(&run("layer-han", "layers").join("jacobian.csv"));
     assert_eq!(jacobians.lines().skip(1).filter(|line| line.contains(",f64,")).count(), 20 + 27 * 5);
@@ -135,9 +135,10 @@ fn the_plan_says_what_follows_from_what() {
     let sandbox = Sandbox::new();
     let told =
         sandbox.stdout(&["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"]);
-    assert!(told.contains("2 measurements, 6 trainings that choose a learning rate, and 2 at the rates"), "{told}");
+    assert!(told.contains("8 runs, 0 of them finished"), "{told}");
+    assert!(told.contains("and 2 that follow from the results of these"), "{told}");
     let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
-    assert!(told.contains("1 measurements, 0 trainings"), "{told}");
+    assert!(told.contains("1 run, 0 of them finished"), "{told}");
 }
 
 #[test]

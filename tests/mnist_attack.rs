@@ -61,7 +61,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
         Some(
             "index,label,prediction,margin,norm,distance,attack,adversarial_class,distance_l2,fgsm,pgd,mt_pgd,deepfool,ddn,\
              fmn,apgd_ce,apgd_dlr,apgd_t,fab_t,square,auto,bisection,certified_pair,certified_global,certified_measured,\
-             certified_rounded"
+             certified_rounded,run"
         )
     );
     assert_eq!(rows.lines().count(), 31);
@@ -121,7 +121,11 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
     sandbox.stdout(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat()));
-    let rows = |directory: &Path| fs::read(directory.join("per_example.csv")).expect("rows");
+    // The run that each is of stands in the last column.
+    let rows = |directory: &Path| -> Vec<String> {
+        let text = fs::read_to_string(directory.join("per_example.csv")).expect("rows");
+        text.lines().filter_map(|line| Some(line.rsplit_once(',')?.0.to_string())).collect()
+    };
     assert_eq!(rows(&attack), rows(&sandbox.runs("given", "mnist-attack/hannet", "attack-linf")[0]));
     let told = sandbox.error(&tiny(&["--models", "hannet,fcnet", "--weights", weights]));
     assert!(told.contains("MODEL=FILE"), "{told}");
@@ -224,7 +228,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--n", "0"], "attack.images is 0"),
         (&["--seeds", "0"], "seeds is 0"),
         (&["--steps", "0"], "attack.effort.steps is 0"),
-        (&["--width", "hannet=3,hannet=4"], "given twice"),
+        (&["--width", "hannet=3,hannet=3"], "gets 3 twice"),
         (&["--export-adversarial", "images.png"], ".npz"),
         (&["--export-adversarial", "nowhere/images.npz"], "nowhere"),
         (&["--export-adversarial", "directory.npz"], "it is no regular file"),

@@ -2,12 +2,10 @@
 //!
 //! The paper's board has 12 x 12 cells of 6 x 6 points, centred on an 81 x 81 grid; the points around it are class 0.
 
-use super::{Points, split_file};
+use super::Points;
 use crate::rng::Seed;
-use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// Shape of the board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,24 +80,6 @@ impl Board {
     }
 }
 
-/// Where the split into training and test points comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SplitSource {
-    /// Drawn for each seed of a run.
-    Seeded {
-        /// Part of all points that is for training.
-        train_fraction: f64,
-    },
-    /// Read from a CSV file with the columns split, row, column, label; the same for every seed.
-    File {
-        /// Where it is.
-        path: PathBuf,
-        /// SHA-256 of its bytes.
-        sha256: String,
-    },
-}
-
 /// Training and test points, ascending, without overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
@@ -117,26 +97,6 @@ impl Split {
         order.sort_unstable();
         test.sort_unstable();
         Self { train: order, test }
-    }
-
-    /// The split of a run.
-    ///
-    /// # Errors
-    /// When there is no such board or split, or its file changed.
-    pub fn of(source: &SplitSource, board: &Board, seed: Seed) -> Result<Self> {
-        match source {
-            SplitSource::Seeded { train_fraction } => {
-                if let Some(problem) = Self::problem(board, *train_fraction) {
-                    bail!("{problem}");
-                }
-                Ok(Self::seeded(board, *train_fraction, seed))
-            }
-            SplitSource::File { path, sha256 } => {
-                let found = split_file::hash(path)?;
-                ensure!(&found == sha256, "{}: the split file changed since the run was planned", path.display());
-                Self::read(path, board)
-            }
-        }
     }
 
     /// Why a board cannot be cut so, if so: training needs a point to train on and one to validate on, a test one as well.
@@ -174,6 +134,7 @@ fn count(points: usize, fraction: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::split::SplitSource;
     use std::path::Path;
 
     fn paper_board() -> Board {

@@ -4,7 +4,7 @@ pub mod augment;
 pub mod checkerboard;
 pub mod images;
 pub mod source;
-pub mod split_file;
+pub mod split;
 pub mod table;
 
 use candle_core::{Result, Tensor};

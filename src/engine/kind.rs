@@ -3,7 +3,7 @@
 
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
-use super::page::{Report, terminal_width, wrapped};
+use super::page::{Report, counted, terminal_width, wrapped};
 use super::runs::{Exit, Rerun, Running, State, Store, Walk, Workplace, duration};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
@@ -345,7 +345,7 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
     let arm = walk.entries.iter().map(|entry| entry.arm.chars().count()).max().unwrap_or(0);
     let point = walk.entries.iter().map(|entry| entry.point.chars().count()).max().unwrap_or(0);
     let mut text = wrapped(&format!("{}: {}", heading.title(), heading.claim), terminal_width());
-    text += &format!("{planned} runs, {finished} of them finished, profile {profile}");
+    text += &format!("{}, {finished} of them finished, profile {profile}", counted(planned, "run"));
     if finished < planned {
         let left = duration(walk.seconds_left(running.jobs()));
         text += &format!("; about {left} left on {} at a time", running.jobs());

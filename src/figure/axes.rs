@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::canvas::{Align, Canvas};
-use super::grid::Area;
-use super::text::{Block, text_width};
+use super::canvas::{Align, Area, Canvas};
+use super::glyphs::text_width;
+use super::text::Block;
 use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
 
 /// What the label of an upright axis may be longer than it: there is room above and below.

@@ -7,11 +7,14 @@ use anyhow::{Result, ensure};
 use plotters::style::RGBColor;
 
 use super::Image;
-use super::text::{ink, text_width};
+use super::glyphs::{ink, text_width};
 use super::theme::{PAPER, Stroke, Type};
 
 /// Pixels of the surface per pixel of the image, along each axis.
 const FINE: usize = 2;
+
+/// A rectangle on the image: left, top, right, bottom.
+pub(super) type Area = (f64, f64, f64, f64);
 
 /// Where a text lies relative to the point it is drawn at; vertically its capitals are centred on that point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

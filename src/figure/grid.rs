@@ -12,9 +12,6 @@ use super::theme::{AXIS, AXIS_LABEL, TITLE};
 pub(super) const MARGIN: f64 = 48.0;
 const BELOW_TITLE: f64 = 26.0;
 
-/// A rectangle on the image: left, top, right, bottom.
-pub(super) type Area = (f64, f64, f64, f64);
-
 /// A square of coloured pixels, row by row from the top.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Picture {

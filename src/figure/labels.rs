@@ -4,8 +4,7 @@ use anyhow::Result;
 use plotters::style::RGBColor;
 
 use super::axes::Frame;
-use super::canvas::{Align, Canvas};
-use super::grid::Area;
+use super::canvas::{Align, Area, Canvas};
 use super::text::Block;
 use super::theme::{DIRECT, MARK, Type};
 

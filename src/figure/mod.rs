@@ -12,6 +12,7 @@ mod curves;
 mod decision_map;
 mod distance;
 mod effort;
+mod glyphs;
 mod grid;
 mod labels;
 mod learning;

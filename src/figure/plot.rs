@@ -3,8 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::axes::Frame;
-use super::canvas::Canvas;
-use super::grid::Area;
+use super::canvas::{Area, Canvas};
 use super::labels::{beside_mark, end_labels};
 use super::marks::{Mark, whisker};
 use super::quantity::Quantity;

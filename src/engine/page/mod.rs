@@ -234,6 +234,11 @@ fn write_section(store: &Store, name: &str, section: &str) -> Result<()> {
     write(&store.root().join("README.md"), text.as_bytes())
 }
 
+/// A number of things, in words: `1 seed`, `2 seeds`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A part of a whole in percent.
 pub fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))

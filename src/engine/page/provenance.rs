@@ -11,8 +11,9 @@ pub(super) fn render(manifests: &[&Manifest]) -> String {
     let runs = manifests.len();
     let diverged = manifests.iter().filter(|manifest| manifest.outcome == RunOutcome::Diverged).count();
     format!(
-        "{runs} runs, {diverged} of them diverged; their times add up to {minutes:.1} minutes. han-exp {}, commit {}, {}, \
+        "{}, {diverged} of them diverged; their times add up to {minutes:.1} minutes. han-exp {}, commit {}, {}, \
          candle {}, {}, {} ({}).\n",
+        super::counted(runs, "run"),
         environment.version,
         commits(manifests),
         environment.rustc,

@@ -2,8 +2,8 @@
 
 use super::file::{ArmFile, CheckerboardFile, RecipeFile};
 use super::spec::{Phase, TrainingSpec};
-use crate::data::checkerboard::{Board, Split, SplitSource};
-use crate::data::split_file;
+use crate::data::checkerboard::{Board, Split};
+use crate::data::split::{self, SplitSource};
 use crate::engine::settings::{
     MOST_STEPS, check_count, check_labels, check_names, check_seeds, decimal, labelled, rate_cure,
 };
@@ -117,7 +117,7 @@ impl Checkerboard {
                 let told = "use a path in UTF-8: every run notes it down";
                 ensure!(path.to_str().is_some(), "{name}: split_file is {}; {told}", path.display());
                 Split::read(path, &board)?;
-                SplitSource::File { path: path.clone(), sha256: split_file::hash(path)? }
+                SplitSource::File { path: path.clone(), sha256: split::hash(path)? }
             }
         };
         for (key, value) in [

@@ -1,6 +1,7 @@
 //! What the experiment file of a checkerboard says, and the flags over it.
 
-use crate::data::checkerboard::{Board, SplitSource};
+use crate::data::checkerboard::Board;
+use crate::data::split::SplitSource;
 use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Statistic, Sweep, Takes, check_fraction, keep};
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};

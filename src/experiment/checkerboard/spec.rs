@@ -1,6 +1,7 @@
 //! One run of the checkerboard.
 
-use crate::data::checkerboard::{Board, SplitSource};
+use crate::data::checkerboard::Board;
+use crate::data::split::SplitSource;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::{decimal, names_problem};
 use crate::model::ModelConfig;

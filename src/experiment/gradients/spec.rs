@@ -1,6 +1,7 @@
 //! One measurement of a layer or a network.
 
-use crate::data::checkerboard::{Board, SplitSource};
+use crate::data::checkerboard::Board;
+use crate::data::split::SplitSource;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::names_problem;
 use crate::model::{ModelConfig, Size};

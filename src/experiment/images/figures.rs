@@ -3,7 +3,7 @@
 use super::contact::contact_file;
 use super::rows::{ConfusionRow, CurveRow};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::Page;
+use crate::engine::page::{Page, counted};
 use crate::engine::runs::Store;
 use crate::figure::{
     Course, CoursePanel, Image, Mark, MarkPanel, Quantity, SheetRow, accuracy_against_parameters, confusion_matrix,
@@ -109,7 +109,7 @@ fn confusion(results: &Results<'_>, setting: &str) -> Result<Image> {
             *cell.with_context(|| format!("confusion.csv has a class beyond the {}", names.len()))? += count;
         }
     }
-    let seeds = if best.runs.len() == 1 { "1 seed".to_string() } else { format!("{} seeds", best.runs.len()) };
+    let seeds = counted(best.runs.len(), "seed");
     let title = format!("Answers of {} to test images, {setting}, {seeds}", best.arm.label);
     confusion_matrix(&title, &names, &counts)
 }

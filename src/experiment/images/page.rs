@@ -5,7 +5,7 @@ use super::figures;
 use super::file::Expectation;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, interval, judge, percent, spread};
+use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, counted, interval, judge, percent, spread};
 use crate::engine::rows::Sample;
 use crate::engine::runs::{FinishedRun, Store};
 use anyhow::Result;
@@ -68,7 +68,7 @@ pub(super) fn of(
 fn setting(results: &Results<'_>) -> String {
     let epochs = results.experiment.file.train.epochs;
     let part = results.set.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
-    format!("{}{part}, {epochs} {}", results.set.name(), if epochs == 1 { "epoch" } else { "epochs" })
+    format!("{}{part}, {}", results.set.name(), counted(epochs, "epoch"))
 }
 
 /// A row for each network, with the columns that are named.
@@ -117,7 +117,7 @@ fn differences<'r>(results: &'r Results<'r>) -> Vec<Difference<'r>> {
 impl Difference<'_> {
     fn sentence(&self) -> String {
         let (of, to, points) = (&self.of.arm.label, &self.to.arm.label, 100.0 * self.sample.mean);
-        let seeds = if self.sample.n == 1 { "1 seed".into() } else { format!("{} seeds", self.sample.n) };
+        let seeds = counted(self.sample.n, "seed");
         let spread = self.sample.deviation.map_or(String::new(), |d| format!(" +- {:.2}", 100.0 * d));
         let interval = self.sample.confidence_interval().map_or(String::new(), |(low, high)| {
             format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high)

@@ -1,6 +1,7 @@
 //! What a layer costs.
 
 use super::{Results, layers, line, panel};
+use crate::engine::page::counted;
 use crate::experiment::gradients::rows::CostRow;
 use crate::experiment::gradients::summary::exponent;
 use crate::figure::{AxisScale, Drawing, Image, LineQuantity, line_panels};
@@ -58,8 +59,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);
     panels.extend(panel(title, layers(), time(), deep));
     let threads = results.findings.probes.first().map_or(1, |run| run.manifest.environment.threads);
-    let plural = if threads == 1 { "" } else { "s" };
-    let title = format!("What a layer costs: {} samples a pass, {threads} thread{plural}", file.batch);
+    let title = format!("What a layer costs: {} samples a pass, {}", file.batch, counted(threads, "thread"));
     let note =
         format!("in proportion to d (Han) and to d² (dense); exponents are fitted from d = {}", file.fitted_from);
     line_panels(&title, &panels, &[(Drawing::Dotted, note.as_str())])

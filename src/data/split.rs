@@ -1,12 +1,15 @@
-//! A fixed split of a board: a CSV file of ours, or the authors' directory with `trainset.txt` and `testset.txt`.
+//! Where the split of a board is from: drawn at random, or a file, which is a CSV file of ours or the authors' directory with
+//! `trainset.txt` and `testset.txt`.
 //!
 //! The CSV file has the columns split (`train` or `test`), row, column (grid indices) and label. A line of the authors'
 //! files has four numbers: the two coordinates of a point, in [-1, 1], and its label twice.
 
 use super::checkerboard::{Board, Split};
 use crate::files;
+use crate::rng::Seed;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use std::path::Path;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// The authors' files, of training and of test points.
 const AUTHORS: [&str; 2] = ["trainset.txt", "testset.txt"];
@@ -14,6 +17,24 @@ const AUTHORS: [&str; 2] = ["trainset.txt", "testset.txt"];
 const COLUMNS: [&str; 4] = ["split", "row", "column", "label"];
 /// How far a coordinate may lie from the board's: they were written from single precision.
 const ROUNDING: f64 = 1e-6;
+
+/// Where the split into training and test points comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitSource {
+    /// Drawn for each seed of a run.
+    Seeded {
+        /// Part of all points that is for training.
+        train_fraction: f64,
+    },
+    /// Read from a CSV file with the columns split, row, column, label; the same for every seed.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// SHA-256 of its bytes.
+        sha256: String,
+    },
+}
 
 /// SHA-256 of the file, or of the hashes of the authors' two files, in hexadecimal: a point that moves from one file to
 /// the other must show.
@@ -30,6 +51,26 @@ pub fn hash(path: &Path) -> Result<String> {
 }
 
 impl Split {
+    /// The split of a run.
+    ///
+    /// # Errors
+    /// When there is no such board or split, or its file changed.
+    pub fn of(source: &SplitSource, board: &Board, seed: Seed) -> Result<Self> {
+        match source {
+            SplitSource::Seeded { train_fraction } => {
+                if let Some(problem) = Self::problem(board, *train_fraction) {
+                    bail!("{problem}");
+                }
+                Ok(Self::seeded(board, *train_fraction, seed))
+            }
+            SplitSource::File { path, sha256 } => {
+                let found = hash(path)?;
+                ensure!(&found == sha256, "{}: the split file changed since the run was planned", path.display());
+                Self::read(path, board)
+            }
+        }
+    }
+
     /// Reads a split and compares its labels with the board's.
     ///
     /// # Errors
