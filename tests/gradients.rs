@@ -135,7 +135,7 @@ fn the_plan_says_what_follows_from_what() {
     let sandbox = Sandbox::new();
     let told =
         sandbox.stdout(&["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"]);
-    assert!(told.contains("8 runs, 0 of them finished"), "{told}");
+    assert!(told.contains("10 runs, 0 of them finished"), "{told}");
     assert!(told.contains("and 2 that follow from the results of these"), "{told}");
     let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
     assert!(told.contains("1 run, 0 of them finished"), "{told}");

@@ -5,9 +5,10 @@ use plotters::style::RGBColor;
 
 use super::Image;
 use super::canvas::{Align, Canvas};
+use super::glyphs::text_width;
 use super::grid::{Grid, Layout, Picture};
 use super::legend::Sign;
-use super::text::{Block, text_width};
+use super::text::Block;
 use super::theme::{AXIS_LABEL, DIRECT, INK, PAPER, SOFT_INK, Type, diverging};
 
 /// Side of a cell.

@@ -5,12 +5,13 @@ use anyhow::{Result, ensure};
 use super::Image;
 use super::axes::{Axis, Frame, beside};
 use super::canvas::Align;
+use super::glyphs::text_width;
 use super::grid::{Grid, Layout};
 use super::labels::ENDING;
 use super::legend::Sign;
 use super::plot::{Line, Look, draw_lines};
 use super::quantity::Quantity;
-use super::text::{Block, tallest, text_width};
+use super::text::{Block, tallest};
 use super::theme::{ArmStyle, DIRECT, PANEL_TITLE, Stroke, styles};
 
 /// Room between a plot, or the labels at its right, and its neighbour.
