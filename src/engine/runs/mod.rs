@@ -21,6 +21,6 @@ pub use scheduler::{Runner, Tick};
 pub(crate) use spec::common_fields;
 pub use spec::{Details, Spec};
 pub use store::{Look, Search, Store};
-pub use training::{Started, epoch_row, fit_problem, start};
+pub use training::{Started, fit_problem, start, train};
 pub use walk::{Entry, Rerun, State, Walk, Way};
 pub use workplace::{Exit, Running, Workplace, cores, stop_on_interrupt};
