@@ -238,7 +238,7 @@ impl<F: File> Given<F> {
         };
         if let Some(models) = models {
             for file in [&mut own, &mut file.0] {
-                names::keep(file.arms(), &models, &named_by)?;
+                names::keep(file.arms_mut(), &models, &named_by)?;
                 file.forget_dropped();
             }
         }
@@ -401,7 +401,7 @@ fn replace<F: File>(
         }
         let names: Vec<String> = copies.iter().map(|copy| copy.name().to_string()).collect();
         let count = copies.len();
-        file.arms().splice(place..=place, copies);
+        file.arms_mut().splice(place..=place, copies);
         origins.splice(place..=place, vec![origin.to_string(); count]);
         if count > 1 {
             file.inherit(&Sweep { arm: arm.name().to_string(), copies: names });

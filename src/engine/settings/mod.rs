@@ -9,8 +9,10 @@ mod text;
 mod tree;
 
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
+pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Given, Sized, Takes, choices, number, switch};
 pub use limits::{MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure};
+pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, check_seeds, keep, labelled, names_problem};
 pub use text::{Heading, check_labels};
 

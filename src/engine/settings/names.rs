@@ -9,6 +9,18 @@ pub trait Named {
     fn name(&self) -> &str;
 }
 
+/// [`Named`] of a type with a field `name`.
+macro_rules! named {
+    ($named:ty) => {
+        impl $crate::engine::settings::Named for $named {
+            fn name(&self) -> &str {
+                &self.name
+            }
+        }
+    };
+}
+pub(crate) use named;
+
 /// Keeps what is named; `origin` is the flag or key that names it.
 pub fn keep<T: Named>(items: &mut Vec<T>, names: &[String], origin: &str) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| items.iter().all(|item| item.name() != **name)) {

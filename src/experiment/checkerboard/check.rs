@@ -4,9 +4,7 @@ use super::file::{ArmFile, CheckerboardFile, RecipeFile};
 use super::spec::{Phase, TrainingSpec};
 use crate::data::checkerboard::{Board, Split, SplitSource};
 use crate::data::split_file;
-use crate::engine::settings::{
-    MOST_STEPS, check_count, check_labels, check_names, check_seeds, decimal, labelled, rate_cure,
-};
+use crate::engine::settings::{File, MOST_STEPS, check_count, check_labels, check_names, decimal, labelled, rate_cure};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, bail, ensure};
@@ -22,11 +20,6 @@ pub struct Checkerboard {
 }
 
 impl Checkerboard {
-    /// The network of an arm by name.
-    pub fn arm(&self, name: &str) -> Option<&ArmFile> {
-        self.file.arm.iter().find(|arm| arm.name == name)
-    }
-
     /// The board.
     pub fn board(&self) -> Board {
         self.file.data.checkerboard.board()
@@ -37,12 +30,6 @@ impl Checkerboard {
         recipe.learning_rates.get(arm).map_or(&[], Vec::as_slice)
     }
 
-    /// The seeds of an arm's repetitions.
-    pub fn seeds(&self, arm: &ArmFile) -> std::ops::Range<u64> {
-        let seeds = arm.seeds.unwrap_or(self.file.seeds).min(self.file.seeds);
-        self.file.first_seed..self.file.first_seed + seeds as u64
-    }
-
     /// Every run, in the order of recipes, arms, learning rates, phases and seeds.
     pub fn runs(&self, device: &str) -> Vec<TrainingSpec> {
         let mut runs = Vec::new();
@@ -51,7 +38,7 @@ impl Checkerboard {
                 for &rate in self.rates(recipe, &arm.name) {
                     for phase in [Phase::Selection, Phase::Full] {
                         let run = |seed| self.run(recipe, arm, rate, phase, Seed(seed), device);
-                        runs.extend(self.seeds(arm).map(run));
+                        runs.extend(self.file.seeds(arm).map(run));
                     }
                 }
             }
@@ -101,12 +88,10 @@ impl Checkerboard {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(mut file: CheckerboardFile) -> Result<Self> {
         let name = file.experiment.name.clone();
-        check_names(&name, &file.arm)?;
-        check_names(&name, &file.recipe)?;
-        file.experiment.check()?;
         file.arm.iter_mut().for_each(|arm| arm.label = labelled(&arm.label, arm));
         file.recipe.iter_mut().for_each(|recipe| recipe.label = labelled(&recipe.label, recipe));
-        check_labels(&name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        file.check_usual(MOST_SEEDS)?;
+        check_names(&name, &file.recipe)?;
         check_labels(&name, "recipe", file.recipe.iter().map(|recipe| (&*recipe.name, &*recipe.label)))?;
         let data = &file.data.checkerboard;
         data.check(&name)?;
@@ -136,7 +121,6 @@ impl Checkerboard {
             "{name}: train.batch_size is {batch_size}; use at most {fewest}, the training points without validation"
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        check_seeds(&name, file.seeds, file.first_seed, MOST_SEEDS)?;
         ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         // The paper's figures are for a training set of its size, whichever points are in it.
         let usual = Split::seeded(&board, data.train_fraction, Seed(0)).train.len();

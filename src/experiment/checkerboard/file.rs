@@ -1,7 +1,9 @@
 //! What the experiment file of a checkerboard says, and the flags over it.
 
 use crate::data::checkerboard::{Board, SplitSource};
-use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Statistic, Sweep, Takes, check_fraction, keep};
+use crate::engine::settings::{
+    Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, usual_arm, usual_fields,
+};
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::{Context, Result, bail, ensure};
@@ -174,24 +176,8 @@ pub struct Expectation {
     pub tolerance: f64,
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Named for RecipeFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        self.label = format!("{}, {addition}", crate::engine::settings::labelled(&self.label, self));
-        self.name = name;
-    }
-}
+usual_arm!(ArmFile);
+named!(RecipeFile);
 
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
@@ -263,18 +249,10 @@ fn use_split(file: &mut CheckerboardFile, path: &[String]) -> Result<()> {
 }
 
 impl File for CheckerboardFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let arm = |name: &String| self.arm.iter().any(|arm| &arm.name == name);
+        let arm = |name: &String| self.arm(name).is_some();
         let recipe = |name: &String| self.recipe.iter().any(|recipe| &recipe.name == name);
         for arm in &self.arm {
             check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;

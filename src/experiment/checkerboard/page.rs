@@ -7,6 +7,7 @@ use super::spec::TrainingSpec;
 use super::summary::{Protocol, Summary, TableRow, summarise};
 use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
 use crate::engine::runs::FinishedRun;
+use crate::engine::settings::File;
 use anyhow::Result;
 
 pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) -> Result<Page> {
@@ -55,7 +56,7 @@ fn table(experiment: &Checkerboard, summaries: &[Summary], protocol: Protocol) -
     ]);
     for summary in summaries.iter().filter(|s| s.protocol == protocol) {
         let sample = summary.sample();
-        let arm = experiment.arm(&summary.arm);
+        let arm = experiment.file.arm(&summary.arm);
         table.row([
             summary.recipe.clone(),
             arm.map_or(summary.arm.as_str(), |arm| arm.label.as_str()).into(),

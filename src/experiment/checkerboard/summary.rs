@@ -5,6 +5,7 @@ use super::rows::TestCurveRow;
 use super::spec::{Phase, TrainingSpec};
 use crate::engine::rows::{Candidate, EvaluationRow, Sample};
 use crate::engine::runs::FinishedRun;
+use crate::engine::settings::File;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,7 @@ impl Summary {
 
     /// The paper's figure for it; the paper reports under its own protocol alone.
     pub fn paper(&self, experiment: &Checkerboard) -> Option<f64> {
-        experiment.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
+        experiment.file.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
     }
 
     /// Seeds without a value.
@@ -198,6 +199,7 @@ pub fn summarise(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
             let rates = experiment.rates(recipe, &arm.name);
             // Seeds with all their runs: an interrupted command must not show a selection among fewer rates.
             let complete: Vec<Vec<&Scored>> = experiment
+                .file
                 .seeds(arm)
                 .map(|seed| of_arm.iter().filter(|s| s.run.spec.seed.0 == seed).copied().collect::<Vec<_>>())
                 .filter(|of_seed| of_seed.len() == 2 * rates.len())

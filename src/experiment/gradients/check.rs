@@ -5,9 +5,7 @@ use super::file::ClaimsFile;
 use super::plan::Claims;
 use crate::data::checkerboard::Split;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{
-    File, MOST, MOST_STEPS, check_count, check_labels, check_names, check_seeds, decimal, rate_cure,
-};
+use crate::engine::settings::{File, MOST, MOST_STEPS, check_count, decimal, rate_cure};
 use crate::rng::Seed;
 use anyhow::{Result, bail, ensure};
 
@@ -20,11 +18,8 @@ impl Claims {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(file: ClaimsFile) -> Result<Self> {
         let name = &file.experiment.name;
-        check_names(name, &file.arm)?;
-        file.experiment.check()?;
-        check_labels(name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        file.check_usual(MOST_SEEDS)?;
         file.check_references(name)?;
-        check_seeds(name, file.seeds, file.first_seed, MOST_SEEDS)?;
         ensure!(!file.parts.is_empty(), "{name}: parts is empty; name at least one");
         let board = &file.data.checkerboard;
         board.check(name)?;

@@ -2,9 +2,7 @@
 
 use super::file::{ArmFile, ImagesFile, dataset};
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::settings::{
-    File, MOST, MOST_EPOCHS, check_count, check_labels, check_names, check_seeds, decimal, rate_cure,
-};
+use crate::engine::settings::{File, MOST, MOST_EPOCHS, check_count, decimal, rate_cure};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -58,9 +56,7 @@ impl Comparison {
         );
         let steps = self.steps(facts);
         let of_arm = |arm: &ArmFile| -> Vec<ImageSpec> {
-            let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
-            let seeds = file.first_seed..file.first_seed + seeds as u64;
-            seeds.map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
+            file.seeds(arm).map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
         };
         Ok(file.arm.iter().flat_map(of_arm).collect())
     }
@@ -92,10 +88,9 @@ impl Comparison {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(mut file: ImagesFile) -> Result<Self> {
         let name = file.experiment.name.clone();
-        check_names(&name, &file.arm)?;
-        file.experiment.check()?;
+        label(&mut file.arm);
+        file.check_usual(MOST_SEEDS)?;
         file.check_references(&name)?;
-        check_seeds(&name, file.seeds, file.first_seed, MOST_SEEDS)?;
         let (train, data) = (&file.train, &file.data);
         check_count(&name, "train.epochs", train.epochs, MOST_EPOCHS)?;
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
@@ -118,8 +113,6 @@ impl Comparison {
             }
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
         }
-        label(&mut file.arm);
-        check_labels(&name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
         Ok(Self { file })
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Arm, Change, File, Flag, Heading, Named, ProfileName, Statistic, Sweep, Takes, check_fraction, check_other, choices,
+    Change, File, Flag, Heading, ProfileName, Statistic, Sweep, Takes, check_fraction, check_other, choices, usual_arm,
+    usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -123,21 +124,12 @@ impl ArmFile {
     }
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
+usual_arm!(ArmFile, |self, addition| {
+    // What a network is made of says its sizes itself.
+    if !self.label.is_empty() {
+        self.label += &format!(", {addition}");
     }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        // What a network is made of says its sizes itself.
-        if !self.label.is_empty() {
-            self.label += &format!(", {addition}");
-        }
-        self.name = name;
-    }
-}
+});
 
 /// The colour images.
 const DATASETS: [Dataset; 4] = [Dataset::Cifar10, Dataset::Cifar100, Dataset::Stl10, Dataset::Imagenet32];
@@ -192,18 +184,10 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
 ];
 
 impl File for ImagesFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let unknown = |name: &&String| self.arm.iter().all(|arm| arm.name != **name);
+        let unknown = |name: &&String| self.arm(name).is_none();
         for ArmFile { name, compared_to, paper, .. } in &self.arm {
             check_fraction(origin, &format!("arm {name}: paper"), *paper)?;
             check_other(origin, name, "compared_to", compared_to.as_deref())?;

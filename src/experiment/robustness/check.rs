@@ -4,7 +4,7 @@ use super::CLASSES;
 use super::file::{ArmFile, RecipeFile, RobustnessFile};
 use super::spec::Effort;
 use crate::engine::settings::{
-    MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_labels, check_names, check_other, check_seeds, decimal, rate_cure,
+    File, MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_names, check_other, decimal, rate_cure,
 };
 use crate::evaluate::attack::{Norm, Threat};
 use crate::model::ModelConfig;
@@ -23,20 +23,9 @@ pub struct Robustness {
 }
 
 impl Robustness {
-    /// The network of an arm by name.
-    pub fn arm(&self, name: &str) -> Option<&ArmFile> {
-        self.file.arm.iter().find(|arm| arm.name == name)
-    }
-
     /// Validation accuracy at which matched networks stop, 0 to 1.
     pub fn matched_accuracy(&self) -> Option<f64> {
         self.file.train.matched_accuracy.get(&self.file.data.dataset).copied()
-    }
-
-    /// The seeds of an arm's repetitions.
-    pub fn seeds(&self, arm: &ArmFile) -> std::ops::Range<u64> {
-        let seeds = arm.seeds.unwrap_or(self.file.seeds).min(self.file.seeds);
-        self.file.first_seed..self.file.first_seed + seeds as u64
     }
 
     /// A ball in Linf beyond all images: levels of grey were meant.
@@ -52,10 +41,8 @@ impl Robustness {
     /// Checks everything that can be checked before any work, and brings the sizes of balls into order.
     pub(super) fn of(mut file: RobustnessFile) -> Result<Self> {
         let name = &file.experiment.name;
-        check_names(name, &file.arm)?;
+        file.check_usual(MOST_SEEDS)?;
         check_names(name, &file.recipe)?;
-        file.experiment.check()?;
-        check_labels(name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
         let Effort { steps, restarts, targets, queries } = file.attack.effort;
         for (key, value, most) in [
             ("train.report_every", file.train.report_every, MOST_STEPS),
@@ -68,7 +55,6 @@ impl Robustness {
         ] {
             check_count(name, key, value, most)?;
         }
-        check_seeds(name, file.seeds, file.first_seed, MOST_SEEDS)?;
         let dataset = file.data.dataset;
         let grey = dataset.shape().channels == 1;
         ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");

@@ -2,7 +2,9 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{Arm, Change, File, Heading, Named, Statistic, Sweep, check_fraction, check_other};
+use crate::engine::settings::{
+    Change, File, Heading, Statistic, Sweep, check_fraction, check_other, named, usual_arm, usual_fields,
+};
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
@@ -144,24 +146,8 @@ pub enum Metric {
     Certified,
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Named for RecipeFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        self.label = format!("{}, {addition}", self.label);
-        self.name = name;
-    }
-}
+usual_arm!(ArmFile);
+named!(RecipeFile);
 
 impl RobustnessFile {
     /// How an arm is trained.
@@ -176,18 +162,10 @@ impl RobustnessFile {
 }
 
 impl File for RobustnessFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let known = |name: &str| self.arm.iter().any(|arm| arm.name == name);
+        let known = |name: &str| self.arm(name).is_some();
         for arm in &self.arm {
             let (name, other) = (&arm.name, arm.compared_to.as_deref());
             let there = other.is_none_or(known);

@@ -6,6 +6,7 @@ use super::summary::{ArmMeasurements, Measurements, measure};
 use super::{Facts, Findings, Robustness, figures};
 use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, judge, percent, spread};
 use crate::engine::rows::Figure;
+use crate::engine::settings::File;
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 
@@ -110,8 +111,8 @@ fn lines(measured: &Measurements<'_>) -> Vec<String> {
         let Some(row) = seeds.first() else { continue };
         lines.push(format!(
             "{} against {}, {}: ahead in {} of {} seeds, largest McNemar p {}",
-            measured.label(&row.first),
-            measured.label(&row.second),
+            measured.experiment.file.label(&row.first),
+            measured.experiment.file.label(&row.second),
             row.ball("clean"),
             seeds.iter().filter(|row| row.first_accuracy > row.second_accuracy).count(),
             seeds.len(),
@@ -141,7 +142,7 @@ fn networks(measured: &Measurements<'_>) -> Table {
         let number = |split, metric: &str| {
             of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
         };
-        let matched = measured.experiment.arm(&arm.arm).is_some_and(|arm| arm.matched);
+        let matched = measured.experiment.file.arm(&arm.arm).is_some_and(|arm| arm.matched);
         table.row([
             arm.label.clone(),
             if matched { "yes" } else { "no" }.into(),
@@ -209,8 +210,8 @@ fn comparisons(measured: &Measurements<'_>) -> Table {
     let mut table = Table::new(columns);
     for row in &measured.comparisons {
         table.row([
-            measured.label(&row.first),
-            measured.label(&row.second),
+            measured.experiment.file.label(&row.first),
+            measured.experiment.file.label(&row.second),
             row.ball("none"),
             row.seed.to_string(),
             percent(Some(row.first_accuracy)),
@@ -259,10 +260,10 @@ fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
     };
     let at = ball.map_or(String::new(), |(norm, eps)| format!(" at {} {eps}", norm.name()));
     let wanted = Wanted {
-        what: format!("{} {what} accuracy of {}{at}", expect.statistic, measured.label(&expect.arm)),
+        what: format!("{} {what} accuracy of {}{at}", expect.statistic, measured.experiment.file.label(&expect.arm)),
         statistic: expect.statistic,
         at_least: expect.at_least,
-        above: expect.above.as_deref().map(|other| (measured.label(other), of(other))),
+        above: expect.above.as_deref().map(|other| (measured.experiment.file.label(other), of(other))),
     };
     judge(wanted, of(&expect.arm))
 }

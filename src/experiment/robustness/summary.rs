@@ -84,11 +84,6 @@ impl Measurements<'_> {
         self.arms.iter().find(|arm| arm.arm == name)
     }
 
-    /// The name of a network on charts.
-    pub fn label(&self, arm: &str) -> String {
-        self.experiment.arm(arm).map_or_else(|| arm.to_string(), |arm| arm.label.clone())
-    }
-
     /// Every figure over the seeds.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
