@@ -11,9 +11,6 @@ pub trait Evaluate: Args {
     const ABOUT: &'static str;
 
     /// Prints scores.
-    ///
-    /// # Errors
-    /// When the weights are not of the network, or data are missing.
     fn run(&self) -> Result<Exit>;
 }
 
@@ -23,9 +20,6 @@ pub trait Evaluation: Sync {
     fn command(&self, name: &'static str) -> Command;
 
     /// Prints scores.
-    ///
-    /// # Errors
-    /// As [`Evaluate::run`].
     fn run(&self, matches: &ArgMatches) -> Result<Exit>;
 }
 

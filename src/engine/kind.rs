@@ -50,14 +50,8 @@ pub trait Kind: Sync {
     /// Before any work, with what is wrong; later with the first error of a run.
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit>;
     /// The same with the defaults of its flags, for `reproduce`.
-    ///
-    /// # Errors
-    /// As [`Kind::run`].
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
     /// Prints what a command would run.
-    ///
-    /// # Errors
-    /// With what is wrong.
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
     /// Draws an experiment that was run before.
     ///
@@ -65,9 +59,6 @@ pub trait Kind: Sync {
     /// When it has no finished run, or a file is damaged.
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn>;
     /// Makes a run again, if it is one of this kind.
-    ///
-    /// # Errors
-    /// The run's own.
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
 }
 
@@ -385,9 +376,6 @@ fn remember<F: Serialize, A: Serialize>(store: &Store, name: &str, remembered: &
 }
 
 /// Names of the experiments that a results directory holds.
-///
-/// # Errors
-/// When there is none.
 pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
     let root = store.root().display();

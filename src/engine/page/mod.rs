@@ -77,9 +77,6 @@ impl Page {
     }
 
     /// Adds `tables/<experiment><ending>.csv`.
-    ///
-    /// # Errors
-    /// When a row cannot be written as CSV.
     pub fn csv<Row: Serialize>(&mut self, ending: &str, rows: &[Row]) -> Result<()> {
         let bytes = if rows.is_empty() { Vec::new() } else { csv(rows)? };
         self.tables.push((format!("{}{ending}", self.name), bytes));
@@ -92,9 +89,6 @@ impl Page {
     }
 
     /// Writes tables, charts and the report, and returns the closing table.
-    ///
-    /// # Errors
-    /// When nothing can be written.
     pub fn publish(mut self, walk: &Walk<'_>) -> Result<Report> {
         let store = walk.store;
         let _lock = store.lock_pages()?;
@@ -209,9 +203,6 @@ fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a file whole or not at all.
-///
-/// # Errors
-/// With the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

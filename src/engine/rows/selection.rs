@@ -17,9 +17,6 @@ pub struct Candidate {
 
 impl Candidate {
     /// None of a run that diverged: it has no last iterate, and its rate is never chosen.
-    ///
-    /// # Errors
-    /// When a file of the run is missing or damaged.
     pub fn of<S: Spec>(run: &FinishedRun<S>) -> Result<Option<Self>> {
         if run.diverged() {
             return Ok(None);

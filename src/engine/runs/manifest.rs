@@ -98,9 +98,6 @@ pub(super) enum Reading {
 
 impl Manifest {
     /// Reads the manifest of a run directory.
-    ///
-    /// # Errors
-    /// When there is one that cannot be read.
     pub(super) fn read(directory: &Path) -> Result<Reading> {
         /// The part that all versions have.
         #[derive(Deserialize)]
@@ -129,9 +126,6 @@ impl Manifest {
     }
 
     /// Writes the manifest of a run directory, and syncs it to the disk.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let unsealed = Self { seal: String::new(), ..self.clone() };
         let hash = files::sha256((serde_json::to_string_pretty(&unsealed)? + "\n").as_bytes());

@@ -53,9 +53,6 @@ impl Record {
     }
 
     /// Adds a CSV file of typed rows. Without rows there is no file: readers take a file without a header for damaged.
-    ///
-    /// # Errors
-    /// When a row cannot be written as CSV.
     pub fn rows<Row: Serialize>(mut self, file: &'static str, rows: &[Row]) -> Result<Self> {
         if !rows.is_empty() {
             self.tables.push((file, csv(rows)?));
@@ -119,9 +116,6 @@ impl<S> FinishedRun<S> {
     }
 
     /// Reads one of the run's CSV files; no rows where it has no such file.
-    ///
-    /// # Errors
-    /// When it cannot be read, or does not hold such rows.
     pub fn rows<Row: DeserializeOwned>(&self, file: &str) -> Result<Vec<Row>> {
         let path = self.directory.join(file);
         if !self.manifest.files.contains_key(file) {
@@ -133,9 +127,6 @@ impl<S> FinishedRun<S> {
     }
 
     /// Reads one of the run's .safetensors files.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn tensors(&self, file: &str) -> Result<HashMap<String, Tensor>> {
         let path = self.directory.join(file);
         let loaded = candle_core::safetensors::load(&path, &candle_core::Device::Cpu);
@@ -144,9 +135,6 @@ impl<S> FinishedRun<S> {
 }
 
 /// Typed rows as a CSV file.
-///
-/// # Errors
-/// When a row cannot be written as CSV.
 pub fn csv<Row: Serialize>(rows: &[Row]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;

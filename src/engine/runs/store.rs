@@ -72,17 +72,11 @@ impl Store {
     }
 
     /// Locks a run for this process; None while another makes it.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
     pub fn lock<S: Spec>(&self, spec: &S) -> Result<Option<RunLock>> {
         lock::try_take(&lock::place(&self.root, &spec.directory()?))
     }
 
     /// Waits until nobody else writes tables, charts and pages, and locks them.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
     pub fn lock_pages(&self) -> Result<RunLock> {
         lock::take(&self.root.join(LOCK))
     }
@@ -188,9 +182,6 @@ impl Store {
 
     /// Settles what a killed process left of an experiment: half-written runs, tables and charts go, and a run that was being
     /// replaced is there again. What another process is writing stays.
-    ///
-    /// # Errors
-    /// When something cannot be read, renamed or removed.
     pub fn clean(&self, experiment: &str) -> Result<()> {
         for arm in entries(&self.root.join("runs").join(experiment))?.into_iter().filter(|arm| arm.is_dir()) {
             for left in entries(&arm)? {
@@ -208,9 +199,6 @@ impl Store {
     }
 
     /// The same for tables, charts and pages alone. Call with their lock held.
-    ///
-    /// # Errors
-    /// As [`Store::clean`].
     pub fn clean_pages(&self, experiment: &str) -> Result<()> {
         let own = self.root.join("runs").join(experiment);
         for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures"), own] {
@@ -222,9 +210,6 @@ impl Store {
     }
 
     /// Names of the experiments that the store remembers.
-    ///
-    /// # Errors
-    /// When their directory cannot be read.
     pub fn experiments(&self) -> Result<Vec<String>> {
         let mut directories = entries(&self.root.join("runs"))?;
         directories.retain(|directory| directory.join(EXPERIMENT).exists());

@@ -99,9 +99,6 @@ impl<'w> Walk<'w> {
     }
 
     /// The runs of a stage that exist, in the order of their specifications. A walk that makes runs needs the runner.
-    ///
-    /// # Errors
-    /// The first error of a run, or of a look at the results directory.
     pub fn stage<R: Runner>(
         &mut self,
         specs: &[R::Spec],
@@ -155,9 +152,6 @@ impl<'w> Walk<'w> {
     }
 
     /// Writes a file of the experiment's own beside its runs, if runs are made.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn leave(&self, path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if !self.makes() {
             return Ok(());
@@ -205,9 +199,6 @@ impl Rerun<'_> {
     }
 
     /// Makes the run with what `runner` gives, which gets the results directory.
-    ///
-    /// # Errors
-    /// The run's own.
     pub fn make<R: Runner>(&self, spec: &R::Spec, runner: impl FnOnce(&Store) -> R) -> Result<Exit> {
         let device = self.running.open_device()?;
         let workplace = Workplace::open(self.running, device, spec.experiment(), self.stop)?;

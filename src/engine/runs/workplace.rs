@@ -69,9 +69,6 @@ impl Running {
     }
 
     /// Opens the device, and tells what it could not be.
-    ///
-    /// # Errors
-    /// When there is no such device.
     pub fn open_device(&self) -> Result<ChosenDevice> {
         let device = self.device.open()?;
         if let Some(text) = &device.note {
@@ -93,9 +90,6 @@ pub struct Workplace<'r> {
 
 impl<'r> Workplace<'r> {
     /// Opens the results directory for an experiment, and removes what a killed process left half-written.
-    ///
-    /// # Errors
-    /// When it cannot be read or tidied up.
     pub fn open(running: &'r Running, device: ChosenDevice, experiment: &str, stop: &'r AtomicBool) -> Result<Self> {
         let store = Store::new(&running.out);
         store.clean(experiment)?;
@@ -131,9 +125,6 @@ impl<'r> Workplace<'r> {
 }
 
 /// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
-///
-/// # Errors
-/// When no thread can be started.
 pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();

@@ -184,9 +184,6 @@ impl<F: File> Given<F> {
     }
 
     /// A file that is compiled in, without any profile.
-    ///
-    /// # Errors
-    /// None: tests read all of them.
     pub fn base(text: &'static str) -> Result<F> {
         Ok(Self::of(ProfileName::Paper).read(text, "the experiment file", &|_| None)?.0)
     }
@@ -222,9 +219,6 @@ impl<F: File> Given<F> {
     }
 
     /// The same for a text; `origin` names it in messages.
-    ///
-    /// # Errors
-    /// As [`Given::resolve`].
     pub fn resolve_text(
         &self,
         text: &str,

@@ -83,9 +83,6 @@ impl BoardFile {
     }
 
     /// Checks board and fractions.
-    ///
-    /// # Errors
-    /// With the key, its value and the cure.
     pub fn check(&self, experiment: &str) -> Result<()> {
         if let Some(problem) = self.board().problem() {
             bail!("{experiment}: data.checkerboard.{problem}");

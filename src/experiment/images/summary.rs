@@ -131,9 +131,6 @@ impl ArmResults<'_> {
 
 impl<'r> Results<'r> {
     /// Reads what finished runs have left.
-    ///
-    /// # Errors
-    /// When a file of a run is missing or damaged.
     pub fn of(experiment: &'r Comparison, facts: &ImageFacts, runs: &'r [FinishedRun<ImageSpec>]) -> Result<Self> {
         let mut arms = Vec::new();
         for arm in &experiment.file.arm {

@@ -50,9 +50,6 @@ impl Export {
     }
 
     /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn write(&self) -> Result<()> {
         let mut all = self.tensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         all.sort_by(|a, b| a.0.cmp(&b.0));

@@ -44,9 +44,6 @@ pub struct ArmMeasurements {
 }
 
 /// Reads what finished runs have left.
-///
-/// # Errors
-/// When a file of a run is missing or damaged.
 pub fn measure<'m>(experiment: &'m Robustness, facts: &Facts, findings: &Findings) -> Result<Measurements<'m>> {
     let mut arms = Vec::new();
     for arm in &experiment.file.arm {
