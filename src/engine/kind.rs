@@ -64,15 +64,11 @@ pub trait Kind: Sync {
 
 /// What `reproduce` says about all experiments.
 pub struct Reproduce<'r> {
-    /// How much.
     pub profile: ProfileName,
-    /// Where data are.
     pub source: &'r Source,
-    /// How to run.
     pub running: &'r Running,
     /// Whether a missed expectation is exit code 3.
     pub strict: bool,
-    /// Whether to stop.
     pub stop: &'r AtomicBool,
     /// Whether to look for settings and data alone.
     pub only_check: bool,
@@ -80,7 +76,6 @@ pub struct Reproduce<'r> {
 
 /// What a report made.
 pub struct Redrawn {
-    /// The report.
     pub report: Report,
     /// Runs that the experiment asks for.
     pub planned: usize,

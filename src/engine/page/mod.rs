@@ -23,9 +23,7 @@ use std::path::Path;
 
 /// A part of a page.
 pub enum Block {
-    /// A paragraph.
     Text(String),
-    /// A table.
     Table(Table),
 }
 
@@ -42,7 +40,6 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// Expectations; they are judged where all runs are there.
     pub verdicts: Vec<Verdict>,
-    /// Charts.
     pub charts: Vec<Chart>,
     tables: Vec<(String, Vec<u8>)>,
 }
@@ -83,7 +80,6 @@ impl Page {
         Ok(())
     }
 
-    /// Adds a chart.
     pub fn chart(&mut self, title: &'static str, name: &'static str, image: Result<crate::figure::Image>) {
         self.charts.push(Chart::new(title, name, image));
     }

@@ -7,7 +7,6 @@ use crate::engine::settings::Statistic;
 pub struct Verdict {
     /// The expectation, what was measured, and whether it was met.
     pub text: String,
-    /// Whether it was.
     pub met: bool,
 }
 

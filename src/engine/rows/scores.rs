@@ -11,9 +11,7 @@ pub type Scores = BTreeMap<Figure, Vec<Score>>;
 /// What one seed scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// The seed.
     pub seed: u64,
-    /// The score.
     pub value: f64,
     /// Images that it is over.
     pub n: usize,

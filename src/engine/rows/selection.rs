@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 /// What a selection run came to at its last iterate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// Its learning rate.
     pub learning_rate: f64,
     /// Accuracy on the validation points.
     pub accuracy: f64,

@@ -18,7 +18,6 @@ pub struct Ending {
     pub diverged_at_step: Option<usize>,
     /// Trained scalars of the network.
     pub parameters: usize,
-    /// SHA-256 of the data.
     pub data_hash: String,
     /// Mean wall-clock seconds of training for an epoch, scores not counted; None where nobody asks.
     pub epoch_seconds: Option<f64>,
@@ -101,16 +100,12 @@ fn with_run(bytes: &[u8], run: &str) -> Result<Vec<u8>> {
 /// A run that is on disk.
 #[derive(Debug, Clone)]
 pub struct FinishedRun<S> {
-    /// What was run.
     pub spec: S,
-    /// Where it is.
     pub directory: PathBuf,
-    /// How it ended.
     pub manifest: Manifest,
 }
 
 impl<S> FinishedRun<S> {
-    /// Whether training diverged.
     pub fn diverged(&self) -> bool {
         self.manifest.outcome == RunOutcome::Diverged
     }

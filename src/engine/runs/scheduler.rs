@@ -40,7 +40,6 @@ pub struct Scheduler<'a> {
     pub device: &'a Device,
     /// For the manifests.
     pub environment: &'a Environment,
-    /// Runs at a time.
     pub jobs: usize,
     /// Whether finished runs are made again.
     pub force: bool,

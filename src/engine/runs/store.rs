@@ -66,7 +66,6 @@ impl Store {
         Self { root: root.into() }
     }
 
-    /// Its directory.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -26,7 +26,6 @@ pub struct Way {
 
 /// See the top of this file.
 pub struct Walk<'w> {
-    /// The results directory.
     pub store: &'w Store,
     workplace: Option<&'w Workplace<'w>>,
     device: &'w str,
@@ -38,13 +37,10 @@ pub struct Walk<'w> {
 
 /// A run that a stage has asked for.
 pub struct Entry {
-    /// Which network.
     pub arm: String,
     /// What tells it from the arm's others.
     pub point: String,
-    /// Seed.
     pub seed: u64,
-    /// What tables say of it.
     pub details: Details,
     /// Below the results directory.
     pub directory: PathBuf,
@@ -52,7 +48,6 @@ pub struct Entry {
     pub key: String,
     /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
     pub(super) cost: (&'static str, f64, f64),
-    /// What is on disk.
     pub state: State,
 }
 
@@ -60,7 +55,6 @@ pub struct Entry {
 pub enum State {
     /// All of it.
     Finished(Box<Manifest>),
-    /// Nothing.
     Missing,
     /// What cannot be used, and why.
     Damaged(String),
@@ -93,7 +87,6 @@ impl<'w> Walk<'w> {
         self.device
     }
 
-    /// Whether runs are made.
     pub fn makes(&self) -> bool {
         self.workplace.is_some()
     }
@@ -165,17 +158,13 @@ impl<'w> Walk<'w> {
 
 /// `han-exp rerun`: one run, made again from its `config.toml`.
 pub struct Rerun<'r> {
-    /// The file's name.
     pub name: String,
     /// What it says.
     pub text: String,
     /// The same as a table.
     pub table: toml::Table,
-    /// Where data are.
     pub source: &'r Source,
-    /// How to run.
     pub running: &'r Running,
-    /// Whether to stop.
     pub stop: &'r AtomicBool,
 }
 

@@ -81,7 +81,6 @@ impl Running {
 /// The results directory and the device of a command that makes runs.
 pub struct Workplace<'r> {
     running: &'r Running,
-    /// The results directory.
     pub store: Store,
     device: ChosenDevice,
     environment: Environment,

@@ -16,10 +16,8 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// What is shown, and where the paper shows it.
     fn heading(&self) -> &Heading;
 
-    /// The networks.
     fn arms(&self) -> &[Self::Arm];
 
-    /// The networks.
     fn arms_mut(&mut self) -> &mut Vec<Self::Arm>;
 
     /// Independent repetitions, and the seed of the first.
@@ -95,7 +93,6 @@ pub(crate) use usual_fields;
 /// What made one file of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// A profile.
     Profile(ProfileName),
     /// Flags and `--set`.
     Flags,
@@ -154,7 +151,6 @@ pub(crate) use usual_arm;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Statistic {
-    /// Arithmetic mean.
     Mean,
     /// Middle seed.
     Median,

@@ -18,7 +18,6 @@ pub struct Flag<F: File> {
     pub value: &'static str,
     /// For the help.
     pub help: &'static str,
-    /// What it takes.
     pub takes: Takes,
     /// Whether it takes several values with commas between them.
     pub many: bool,
@@ -165,13 +164,10 @@ impl Sized {
 
 /// What the command line says about what to run.
 pub struct Given<F: File> {
-    /// How much.
     pub profile: ProfileName,
     /// Another file than the one compiled in.
     pub experiment: Option<PathBuf>,
-    /// The networks.
     pub models: Option<Vec<String>>,
-    /// Flags with their values.
     pub flags: Vec<(&'static Flag<F>, Vec<String>)>,
     /// `KEY=VALUE`
     pub sets: Vec<String>,

@@ -5,7 +5,6 @@ use anyhow::{Result, bail, ensure};
 
 /// What is found by its name.
 pub trait Named {
-    /// The name.
     fn name(&self) -> &str;
 }
 

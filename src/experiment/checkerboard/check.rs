@@ -20,7 +20,6 @@ pub struct Checkerboard {
 }
 
 impl Checkerboard {
-    /// The board.
     pub fn board(&self) -> Board {
         self.file.data.checkerboard.board()
     }

@@ -23,13 +23,10 @@ pub struct CheckerboardFile {
     pub first_seed: u64,
     /// What is shown, and where the paper shows it.
     pub experiment: Heading,
-    /// The data.
     pub data: DataFile,
     /// Length of a run.
     pub train: TrainFile,
-    /// The networks that are compared.
     pub arm: Vec<ArmFile>,
-    /// The ways to train them.
     pub recipe: Vec<RecipeFile>,
     /// What ought to come out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -72,7 +69,6 @@ impl Default for BoardFile {
 }
 
 impl BoardFile {
-    /// The board.
     pub fn board(&self) -> Board {
         Board { side: self.side, cells: self.cells }
     }
@@ -120,7 +116,6 @@ fn hundred() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; the key where nothing is said.
     #[serde(default)]
@@ -131,7 +126,6 @@ pub struct ArmFile {
     /// The paper's test accuracy, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<f64>,
-    /// The network.
     pub model: ModelConfig,
 }
 
@@ -139,14 +133,11 @@ pub struct ArmFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; the key where nothing is said.
     #[serde(default)]
     pub label: String,
-    /// Update rule.
     pub optimizer: OptimizerConfig,
-    /// Learning rate over time.
     pub schedule: ScheduleConfig,
     /// Standard deviation of normal noise on the inputs.
     #[serde(default)]
@@ -159,9 +150,7 @@ pub struct RecipeFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: String,

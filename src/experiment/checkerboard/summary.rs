@@ -36,7 +36,6 @@ impl Protocol {
 /// The number of one seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeedValue {
-    /// Seed.
     pub seed: u64,
     /// Test accuracy; None if the run that should have given it diverged.
     pub accuracy: Option<f64>,
@@ -47,9 +46,7 @@ pub struct SeedValue {
 /// All seeds of an arm under a recipe and a protocol.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: Protocol,
@@ -83,11 +80,8 @@ impl Summary {
 /// `tables/<experiment>.csv`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRow {
-    /// Experiment.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: Protocol,
@@ -119,7 +113,6 @@ pub struct TableRow {
     pub ci95_low: Option<f64>,
     /// Its upper end; may pass 1.
     pub ci95_high: Option<f64>,
-    /// The paper's figure.
     pub paper: Option<f64>,
     /// Mean minus the paper's figure.
     pub delta: Option<f64>,

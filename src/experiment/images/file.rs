@@ -59,7 +59,6 @@ pub struct TrainFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; what the network is made of where nothing is said.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -63,7 +63,6 @@ pub struct TableRow {
     /// 95 % interval of the mean difference, Student's t.
     difference_low: Option<f64>,
     difference_high: Option<f64>,
-    /// The paper's figure.
     paper: Option<f64>,
 }
 

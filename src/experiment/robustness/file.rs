@@ -90,7 +90,6 @@ pub struct AttackFile {
     pub images: usize,
     /// Of these, the images of the masking checklist, which is made for the first seed; 0 for none.
     pub checklist_images: usize,
-    /// Whether radii are certified.
     pub certify: bool,
     /// The attacks that are made at every size of `eps`.
     pub attacks: Vec<Attack>,
