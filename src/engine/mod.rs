@@ -9,6 +9,8 @@ pub mod rows;
 pub mod runs;
 pub mod settings;
 pub mod source;
+#[cfg(test)]
+pub mod testing;
 
 pub use evaluate::{Evaluate, EvaluateOf, Evaluation};
 pub use experiment::Experiment;
