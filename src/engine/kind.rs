@@ -4,7 +4,7 @@
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::page::{Report, terminal_width, wrapped};
-use super::runs::{Exit, Rerun, Running, State, Store, Walk, Workplace, duration};
+use super::runs::{Exit, Look, Rerun, Running, Store, Walk, Workplace, duration};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use crate::console::{answer, note};
@@ -30,7 +30,7 @@ pub struct Verb {
     /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
     pub on_gpu: Option<ProfileName>,
     /// `han-exp evaluate`, where there is something to score.
-    pub evaluate: Option<&'static dyn Evaluation>,
+    pub evaluate: Option<Evaluation>,
 }
 
 /// The verb of that name.
@@ -273,9 +273,9 @@ impl<E: Experiment> Kind for Of<E> {
         ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last; nothing is redrawn");
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
         let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
-            State::Finished(_) => None,
-            State::Damaged(what) => Some(what.clone()),
-            State::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
+            Look::Whole(_) => None,
+            Look::Damaged(what) => Some(what.clone()),
+            Look::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
         });
         Ok(Redrawn { report, planned: walk.planned(), absent: absent.collect() })
     }
@@ -343,9 +343,9 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
             _ => String::new(),
         };
         let state = match entry.state {
-            State::Finished(_) => "finished",
-            State::Missing => "",
-            State::Damaged(_) => "DAMAGED",
+            Look::Whole(_) => "finished",
+            Look::Missing => "",
+            Look::Damaged(_) => "DAMAGED",
         };
         let line = format!(
             "{:arm$} {size:>9} {:point$} seed {:<3} {:24} {state:8} {}",

@@ -8,7 +8,7 @@ mod verdict;
 
 pub use drawn::Chart;
 pub use table::Table;
-pub use verdict::{Measured, Verdict, Wanted, judge};
+pub use verdict::{Verdict, judge, percent as measured};
 
 use super::rows::{RunRow, Sample};
 use super::runs::{Store, Walk, csv};

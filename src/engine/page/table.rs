@@ -10,6 +10,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Without rows; the names of the columns with commas between them.
+    pub fn with(columns: &str) -> Self {
+        Self::new(columns.split(", "))
+    }
+
     /// Without rows.
     pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
         Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }

@@ -29,33 +29,31 @@ pub struct Store {
 }
 
 /// What a results directory holds of a run.
-#[derive(Debug)]
-pub enum Search<S> {
-    /// The run, every file as it was saved.
-    Finished(Box<FinishedRun<S>>),
+#[derive(Debug, Clone)]
+pub enum Look<T = Manifest> {
+    /// Every file as it was saved.
+    Whole(Box<T>),
     /// Nothing, or a run of another version, other data or other weights.
     Missing,
     /// A run that cannot be used: its directory, and what is wrong.
     Damaged(String),
 }
 
-/// What is in a run's directory, whatever kind of run it is.
-#[derive(Debug)]
-pub enum Look {
-    /// Every file as it was saved.
-    Whole(Box<Manifest>),
-    /// Nothing that is wanted.
-    Missing,
-    /// A run that cannot be used: its directory, and what is wrong.
-    Damaged(String),
-}
-
-impl<S> Search<S> {
+impl<T> Look<T> {
     /// The run, if it can be used.
-    pub fn finished(self) -> Option<FinishedRun<S>> {
+    pub fn finished(self) -> Option<T> {
         match self {
-            Self::Finished(run) => Some(*run),
+            Self::Whole(run) => Some(*run),
             Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+
+    /// The same of what is made of a run.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Self::Whole(run) => Look::Whole(Box::new(of(*run))),
+            Self::Missing => Look::Missing,
+            Self::Damaged(what) => Look::Damaged(what),
         }
     }
 }
@@ -85,16 +83,11 @@ impl Store {
     ///
     /// # Errors
     /// When something is there that cannot be read.
-    pub fn find<S: Spec>(&self, spec: &S) -> Result<Search<S>> {
+    pub fn find<S: Spec>(&self, spec: &S) -> Result<Look<FinishedRun<S>>> {
         let (directory, hash) = (self.root.join(spec.directory()?), spec.hash()?);
         let wanted = |manifest: &Manifest| manifest.schema_version == S::SCHEMA && manifest.config_hash == hash;
-        Ok(match self.look(&directory, wanted)? {
-            Look::Whole(manifest) => {
-                Search::Finished(Box::new(FinishedRun { spec: spec.clone(), directory, manifest: *manifest }))
-            }
-            Look::Missing => Search::Missing,
-            Look::Damaged(what) => Search::Damaged(what),
-        })
+        let look = self.look(&directory, wanted)?;
+        Ok(look.map(|manifest| FinishedRun { spec: spec.clone(), directory, manifest }))
     }
 
     /// What is in a run's directory: nothing, if the manifest is not the one that is wanted.

@@ -3,9 +3,9 @@
 
 use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
-use super::scheduler::Runner;
+use super::scheduler::{Runner, Way};
 use super::spec::{Details, Spec};
-use super::store::{Search, Store};
+use super::store::{Look, Store};
 use super::workplace::{Exit, Running, Workplace};
 use crate::console::answer;
 use crate::engine::source::Source;
@@ -14,15 +14,6 @@ use anyhow::{Context, Result, ensure};
 use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-
-/// How the runs of a stage are made.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Way {
-    /// One at a time, with nothing else going on: times are taken.
-    pub alone: bool,
-    /// Again even if they are finished.
-    pub force: bool,
-}
 
 /// See the top of this file.
 pub struct Walk<'w> {
@@ -48,24 +39,15 @@ pub struct Entry {
     pub key: String,
     /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
     pub(super) cost: (&'static str, f64, f64),
-    pub state: State,
-}
-
-/// What is on disk of a run.
-pub enum State {
-    /// All of it.
-    Finished(Box<Manifest>),
-    Missing,
-    /// What cannot be used, and why.
-    Damaged(String),
+    pub state: Look,
 }
 
 impl Entry {
     /// The manifest, if the run is finished.
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.state {
-            State::Finished(manifest) => Some(manifest),
-            State::Missing | State::Damaged(_) => None,
+            Look::Whole(manifest) => Some(manifest),
+            Look::Missing | Look::Damaged(_) => None,
         }
     }
 }
@@ -101,18 +83,13 @@ impl<'w> Walk<'w> {
         let mut made: Vec<Option<FinishedRun<R::Spec>>> = vec![None; specs.len()];
         if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
             let runner = runner.context("nobody can make the runs of a stage")?;
-            made = workplace.scheduler(way.alone, way.force).run(&runner, specs, &workplace.progress())?;
+            made = workplace.make(way, &runner, specs)?;
         }
         let mut found = Vec::with_capacity(specs.len());
         for (spec, made) in specs.iter().zip(made) {
-            let search = match made {
-                Some(run) => Search::Finished(Box::new(run)),
+            let look = match made {
+                Some(run) => Look::Whole(Box::new(run)),
                 None => self.store.find(spec)?,
-            };
-            let state = match &search {
-                Search::Finished(run) => State::Finished(Box::new(run.manifest.clone())),
-                Search::Missing => State::Missing,
-                Search::Damaged(what) => State::Damaged(what.clone()),
             };
             self.entries.push(Entry {
                 arm: spec.arm().into(),
@@ -122,9 +99,9 @@ impl<'w> Walk<'w> {
                 directory: spec.directory()?,
                 key: spec.key()?,
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
-                state,
+                state: look.clone().map(|run| run.manifest),
             });
-            found.extend(search.finished());
+            found.extend(look.finished());
         }
         Ok(found)
     }
@@ -191,9 +168,8 @@ impl Rerun<'_> {
     pub fn make<R: Runner>(&self, spec: &R::Spec, runner: impl FnOnce(&Store) -> R) -> Result<Exit> {
         let device = self.running.open_device()?;
         let workplace = Workplace::open(self.running, device, spec.experiment(), self.stop)?;
-        let scheduler = workplace.scheduler(true, true);
-        let runner = runner(&workplace.store);
-        let made = scheduler.run(&runner, std::slice::from_ref(spec), &workplace.progress())?;
+        let way = Way { alone: true, force: true };
+        let made = workplace.make(way, &runner(&workplace.store), std::slice::from_ref(spec))?;
         let Some(run) = made.into_iter().flatten().next() else { return Ok(Exit::Interrupted) };
         answer(&format!("{}\n", run.directory.display()));
         Ok(Exit::Success)

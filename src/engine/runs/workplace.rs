@@ -1,8 +1,6 @@
 //! What the runs of a command are made with: flags, the results directory, the device, Ctrl-C.
 
 use super::manifest::Environment;
-use super::progress::Progress;
-use super::scheduler::Scheduler;
 use super::store::Store;
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
@@ -80,10 +78,10 @@ impl Running {
 
 /// The results directory and the device of a command that makes runs.
 pub struct Workplace<'r> {
-    running: &'r Running,
+    pub(super) running: &'r Running,
     pub store: Store,
-    device: ChosenDevice,
-    environment: Environment,
+    pub(super) device: ChosenDevice,
+    pub(super) environment: Environment,
     stop: &'r AtomicBool,
 }
 
@@ -104,22 +102,6 @@ impl<'r> Workplace<'r> {
     /// Whether somebody wants the command to stop.
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Makes runs, one at a time or as many as the flags say; again if finished, where `force` says so.
-    pub(super) fn scheduler(&self, alone: bool, force: bool) -> Scheduler<'_> {
-        Scheduler {
-            store: &self.store,
-            device: &self.device.device,
-            environment: &self.environment,
-            jobs: if alone { 1 } else { self.running.jobs() },
-            force: self.running.force || force,
-            stop: self.stop,
-        }
-    }
-
-    pub(super) fn progress(&self) -> Progress {
-        Progress::new(self.running.quiet)
     }
 }
 

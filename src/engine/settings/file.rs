@@ -160,11 +160,7 @@ pub enum Statistic {
 
 impl std::fmt::Display for Statistic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Mean => "mean",
-            Self::Median => "median",
-            Self::Min => "min",
-        })
+        self.serialize(f)
     }
 }
 
@@ -182,10 +178,6 @@ pub enum ProfileName {
 
 impl std::fmt::Display for ProfileName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Smoke => "smoke",
-            Self::Quick => "quick",
-            Self::Paper => "paper",
-        })
+        self.serialize(f)
     }
 }

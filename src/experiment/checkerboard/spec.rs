@@ -20,10 +20,7 @@ pub enum Phase {
 
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Selection => "selection",
-            Self::Full => "full",
-        })
+        self.serialize(f)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Change, File, Flag, Heading, ProfileName, Statistic, Sweep, Takes, check_fraction, check_other, choices, usual_arm,
-    usual_fields,
+    Change, File, Flag, Heading, ProfileName, Statistic, Sweep, Takes, bound, check_fraction, check_other, choices,
+    usual_arm, usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -194,21 +194,14 @@ impl File for ImagesFile {
                 bail!("{origin}: arm {name} is compared to the unknown arm {unknown:?}");
             }
         }
-        for Expectation { arm, at_least, above, .. } in &self.expect {
-            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
-            check_other(origin, arm, "above", above.as_deref())?;
-            if let Some(unknown) = std::iter::once(arm).chain(above).find(unknown) {
-                bail!("{origin}: expect names the unknown arm {unknown:?}");
-            }
-            let wanted = at_least.is_some() || above.is_some();
-            ensure!(wanted, "{origin}: an expectation of {arm} lacks at_least and above");
-        }
-        Ok(())
+        self.expect.iter().try_for_each(|expect| bound!(expect).check(self, origin))
     }
 
     fn forget_dropped(&mut self) {
+        let mut expect = std::mem::take(&mut self.expect);
+        expect.retain(|expect| bound!(expect).is_about(self));
+        self.expect = expect;
         let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
-        self.expect.retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
         for arm in &mut self.arm {
             arm.compared_to.take_if(|other| !names.contains(other));
         }

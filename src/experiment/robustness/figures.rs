@@ -81,7 +81,7 @@ fn point(eps: f64, sample: Sample) -> SizePoint {
 fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
     let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
     let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.sample(figure)?));
-    let mut points: Vec<SizePoint> = arm.values.keys().filter(under).filter_map(of).collect();
+    let mut points: Vec<SizePoint> = arm.scored.scored().filter(under).filter_map(of).collect();
     points.retain(|point| point.eps > 0.0);
     points.sort_by(|a, b| a.eps.total_cmp(&b.eps));
     if !points.is_empty() {

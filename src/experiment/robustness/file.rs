@@ -2,9 +2,7 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{
-    Change, File, Heading, Statistic, Sweep, check_fraction, check_other, named, usual_arm, usual_fields,
-};
+use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, named, usual_arm, usual_fields};
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
@@ -172,14 +170,10 @@ impl File for RobustnessFile {
             let there = self.recipe(arm).is_some();
             ensure!(there, "{origin}: arm {name} names the unknown recipe {:?}", arm.recipe);
         }
-        for Requirement { arm, metric, norm, eps, at_least, above, .. } in &self.expect {
-            if let Some(unknown) = [Some(arm), above.as_ref()].into_iter().flatten().find(|name| !known(name)) {
-                bail!("{origin}: expect names the unknown arm {unknown:?}");
-            }
-            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
-            check_other(origin, arm, "above", above.as_deref())?;
+        for expect in &self.expect {
+            bound!(expect).check(self, origin)?;
+            let Requirement { arm, metric, norm, eps, .. } = expect;
             let told = format!("{origin}: an expectation of {arm}");
-            ensure!(at_least.is_some() || above.is_some(), "{told} lacks at_least and above");
             let Some((norm, eps)) = norm.zip(*eps) else {
                 ensure!(*metric == Metric::Clean, "{told} lacks norm or eps");
                 continue;
@@ -195,8 +189,9 @@ impl File for RobustnessFile {
     }
 
     fn forget_dropped(&mut self) {
-        let there = |name: &String| self.arm.iter().any(|arm| arm.name == *name);
-        self.expect.retain(|e| there(&e.arm) && e.above.as_ref().is_none_or(there));
+        let mut expect = std::mem::take(&mut self.expect);
+        expect.retain(|expect| bound!(expect).is_about(self));
+        self.expect = expect;
     }
 
     /// Repetitions may be more, fewer, or of other seeds, and the checklist has no part in an expectation. A profile may

@@ -4,9 +4,9 @@ use super::file::{Metric, Requirement};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
 use super::{Facts, Findings, Robustness, figures};
-use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, judge, percent, spread};
+use crate::engine::page::{Block, Page, Table, Verdict, judge, percent, spread};
 use crate::engine::rows::Figure;
-use crate::engine::settings::File;
+use crate::engine::settings::{File, bound};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 
@@ -89,8 +89,8 @@ fn closing(measured: &Measurements<'_>) -> Table {
     let own = ["model", "parameters", "seeds", "diverged", "attacked"];
     let mut table = Table::new(own.iter().chain(&names).copied());
     for arm in &measured.arms {
-        let (parameters, seeds) = (arm.parameters.to_string(), arm.seeds().to_string());
-        let mut cells = vec![arm.label.clone(), parameters, seeds, arm.diverged.len().to_string()];
+        let (parameters, seeds) = (arm.scored.parameters.to_string(), arm.scored.seeds().to_string());
+        let mut cells = vec![arm.label.clone(), parameters, seeds, arm.scored.diverged.len().to_string()];
         cells.push(arm.images.to_string());
         cells.extend(figures.iter().map(|(_, figure)| spread(arm.sample(figure))));
         table.row(cells);
@@ -146,10 +146,10 @@ fn networks(measured: &Measurements<'_>) -> Table {
         table.row([
             arm.label.clone(),
             if matched { "yes" } else { "no" }.into(),
-            arm.parameters.to_string(),
-            arm.seeds().to_string(),
+            arm.scored.parameters.to_string(),
+            arm.scored.seeds().to_string(),
             arm.images.to_string(),
-            arm.diverged.len().to_string(),
+            arm.scored.diverged.len().to_string(),
             spread(of("train", "accuracy")),
             spread(of("validation", "accuracy")),
             spread(of("test", "accuracy")),
@@ -205,9 +205,7 @@ fn certificates(measured: &Measurements<'_>) -> Table {
 }
 
 fn comparisons(measured: &Measurements<'_>) -> Table {
-    let columns =
-        ["first", "second", "ball", "seed", "first", "second", "first only", "second only", "difference", "p"];
-    let mut table = Table::new(columns);
+    let mut table = Table::with("first, second, ball, seed, first, second, first only, second only, difference, p");
     for row in &measured.comparisons {
         table.row([
             measured.experiment.file.label(&row.first),
@@ -253,17 +251,8 @@ fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
         (Metric::Certified, Some((norm, eps))) => ("certified", Figure::certified("certified_accuracy", norm, eps)),
         _ => ("clean", Figure::of("test", "accuracy")),
     };
-    let of = |arm: &str| {
-        let arm = measured.arm(arm)?;
-        let scores = arm.values.get(&figure).map_or(&[][..], Vec::as_slice);
-        Some(Measured { scores, diverged: arm.diverged.len() })
-    };
     let at = ball.map_or(String::new(), |(norm, eps)| format!(" at {} {eps}", norm.name()));
-    let wanted = Wanted {
-        what: format!("{} {what} accuracy of {}{at}", expect.statistic, measured.experiment.file.label(&expect.arm)),
-        statistic: expect.statistic,
-        at_least: expect.at_least,
-        above: expect.above.as_deref().map(|other| (measured.experiment.file.label(other), of(other))),
-    };
-    judge(wanted, of(&expect.arm))
+    let label = |name: &str| measured.experiment.file.label(name);
+    let scored = |name: &str| measured.arm(name).map(|arm| &arm.scored);
+    judge(bound!(expect), (&format!("{what} accuracy"), &at), &figure, label, scored)
 }
