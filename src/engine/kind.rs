@@ -161,8 +161,8 @@ impl<E: Experiment> Of<E> {
             facts: &facts,
             experiment: experiment.file(),
         };
-        remember(&workplace.store, name, &remembered)?;
         let mut walk = Walk::making(&workplace);
+        walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, toml::to_string(&remembered)?)?))?;
         let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
         answer(&report.text);
@@ -361,13 +361,6 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
         text += &format!("and {} that follow from the results of these\n", walk.pending);
     }
     text
-}
-
-fn remember<F: Serialize, A: Serialize>(store: &Store, name: &str, remembered: &Remembered<F, A>) -> Result<()> {
-    let path = store.remembers(name);
-    let parent = files::parent(&path);
-    std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
-    super::page::write(&path, toml::to_string(remembered)?.as_bytes())
 }
 
 /// Names of the experiments that a results directory holds.

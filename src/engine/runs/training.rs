@@ -5,7 +5,7 @@ use super::scheduler::Tick;
 use super::spec::Spec;
 use crate::data::TrainingSet;
 use crate::engine::rows::EpochRow;
-use crate::engine::settings::{decimal, rate_cure};
+use crate::engine::settings::rate_problem;
 use crate::model::Model;
 use crate::train::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
 use anyhow::{Error, Result};
@@ -70,9 +70,7 @@ impl<S: Spec, L: FnMut(&Report, &Model) -> Result<Option<(f64, f64)>>> Observer 
 
 /// Why nothing can be trained so, if so; the bounds of learning rates are those of experiment files.
 pub fn fit_problem(fit: &FitConfig) -> Option<String> {
-    let rate = fit.learning_rate;
-    let of_rate = || Some(format!("fit.learning_rate is {}; {}", decimal(rate), rate_cure(rate)?));
-    fit.problem().or_else(of_rate)
+    fit.problem().or_else(|| Some(format!("fit.learning_rate is {}", rate_problem(fit.learning_rate)?)))
 }
 
 fn epoch_row(spec: &impl Spec, report: &Report, validation: Option<(f64, f64)>) -> EpochRow {

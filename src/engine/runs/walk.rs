@@ -8,6 +8,7 @@ use super::spec::{Details, Spec};
 use super::store::{Look, Store};
 use super::workplace::{Exit, Running, Workplace};
 use crate::console::answer;
+use crate::engine::settings::refuse;
 use crate::engine::source::Source;
 use crate::files;
 use anyhow::{Context, Result, ensure};
@@ -156,9 +157,7 @@ impl Rerun<'_> {
         }
         let name = &self.name;
         let spec: S = toml::from_str(&self.text).with_context(|| name.clone())?;
-        if let Some(problem) = spec.problem() {
-            anyhow::bail!("{name}: {problem}");
-        }
+        refuse(&format!("{name}: "), spec.problem())?;
         let kind = self.running.device.open()?.kind;
         ensure!(spec.device() == kind, "{name}: the run was made on {}, this is {kind}; see --device", spec.device());
         Ok(Some(spec))

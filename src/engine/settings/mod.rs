@@ -14,7 +14,10 @@ pub(crate) use bound::bound;
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Given, Sized, Takes, choices, number};
-pub use limits::{MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure};
+pub use limits::{
+    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure, rate_problem,
+    refuse,
+};
 pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
 pub use text::{Heading, check_labels};

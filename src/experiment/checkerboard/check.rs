@@ -4,7 +4,9 @@ use super::file::{ArmFile, CheckerboardFile, RecipeFile};
 use super::spec::{Phase, TrainingSpec};
 use crate::data::checkerboard::{Board, Split, SplitSource};
 use crate::data::split_file;
-use crate::engine::settings::{File, MOST_STEPS, check_count, check_labels, check_names, decimal, labelled, rate_cure};
+use crate::engine::settings::{
+    File, MOST_STEPS, check_count, check_labels, check_names, decimal, labelled, rate_cure, refuse,
+};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, bail, ensure};
@@ -124,9 +126,7 @@ impl Checkerboard {
         // The paper's figures are for a training set of its size, whichever points are in it.
         let usual = Split::seeded(&board, data.train_fraction, Seed(0)).train.len();
         for arm in &mut file.arm {
-            if let Some(problem) = arm.model.problem() {
-                bail!("{name}: model {}: {problem}", arm.name);
-            }
+            refuse(&format!("{name}: model {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
             arm.paper = arm.paper.filter(|_| points.train.len() == usual);
         }
@@ -141,9 +141,7 @@ impl Checkerboard {
 /// Checks a recipe, and brings its learning rates into order.
 fn check_recipe(experiment: &str, recipe: &mut RecipeFile, arms: &[ArmFile]) -> Result<()> {
     let key = format!("{experiment}: recipe {}", recipe.name);
-    if let Some(problem) = recipe.optimizer.problem().or(recipe.schedule.problem()) {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: "), recipe.optimizer.problem().or(recipe.schedule.problem()))?;
     let noise = recipe.input_noise;
     ensure!(noise >= 0.0 && noise.is_finite(), "{key}: input_noise is {noise}; use 0 or a small number");
     for arm in arms {

@@ -2,7 +2,7 @@
 
 use crate::data::checkerboard::{Board, SplitSource};
 use crate::engine::settings::{
-    Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, usual_arm, usual_fields,
+    Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
 };
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -80,9 +80,7 @@ impl BoardFile {
 
     /// Checks board and fractions.
     pub fn check(&self, experiment: &str) -> Result<()> {
-        if let Some(problem) = self.board().problem() {
-            bail!("{experiment}: data.checkerboard.{problem}");
-        }
+        refuse(&format!("{experiment}: data.checkerboard."), self.board().problem())?;
         for (key, value) in [("train_fraction", self.train_fraction), ("validation_fraction", self.validation_fraction)]
         {
             let fits = value > 0.0 && value < 1.0;

@@ -2,11 +2,11 @@
 
 use super::claim::{Limit, Part};
 use super::spec::{Layers, layers_of, resized};
-use crate::engine::settings::{Change, File, Flag, Heading, Takes, choices, number, usual_arm, usual_fields};
+use crate::engine::settings::{Change, File, Flag, Heading, Takes, choices, number, refuse, usual_arm, usual_fields};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -209,9 +209,7 @@ impl File for ClaimsFile {
     fn check_references(&self, origin: &str) -> Result<()> {
         for expect in &self.expect {
             let arm = &expect.arm;
-            if let Some(problem) = expect.problem() {
-                bail!("{origin}: an expectation of {arm} {problem}");
-            }
+            refuse(&format!("{origin}: an expectation of {arm} "), expect.problem())?;
             ensure!(self.knows(arm), "{origin}: expect names the unknown arm {arm:?}");
         }
         Ok(())

@@ -2,14 +2,11 @@
 
 use super::file::{ArmFile, ImagesFile, dataset};
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::settings::{File, MOST, MOST_EPOCHS, check_count, decimal, rate_cure};
+use crate::engine::settings::{File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, rate_problem, refuse};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
-use anyhow::{Result, anyhow, bail, ensure};
-
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
+use anyhow::{Result, anyhow, ensure};
 
 /// Can run.
 #[derive(Debug, Clone)]
@@ -95,12 +92,8 @@ impl Comparison {
         check_count(&name, "train.epochs", train.epochs, MOST_EPOCHS)?;
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        if let Some(cure) = rate_cure(rate) {
-            bail!("{name}: train.learning_rate is {}; {cure}", decimal(rate));
-        }
-        if let Some(problem) = train.optimizer.problem().or_else(|| train.schedule.problem()) {
-            bail!("{name}: train.{problem}");
-        }
+        refuse(&format!("{name}: train.learning_rate is "), rate_problem(rate))?;
+        refuse(&format!("{name}: train."), train.optimizer.problem().or_else(|| train.schedule.problem()))?;
         let of_colour = dataset(data.dataset.name());
         of_colour.map_err(|cure| anyhow!("{name}: data.dataset is {}; {cure}", data.dataset))?;
         for (key, limit) in [("train_limit", data.train_limit), ("test_limit", data.test_limit)] {
@@ -108,9 +101,7 @@ impl Comparison {
         }
         ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         for arm in &file.arm {
-            if let Some(problem) = arm.model.problem() {
-                bail!("{name}: arm {}: {problem}", arm.name);
-            }
+            refuse(&format!("{name}: arm {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
         }
         Ok(Self { file })

@@ -4,15 +4,13 @@ use super::CLASSES;
 use super::file::{ArmFile, RecipeFile, RobustnessFile};
 use super::spec::Effort;
 use crate::engine::settings::{
-    File, MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_names, check_other, decimal, rate_cure,
+    File, MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_names, check_other, rate_problem, refuse,
 };
 use crate::evaluate::attack::{Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::LossConfig;
 use anyhow::{Context, Result, bail, ensure};
 
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
 /// A ball of this size reaches everything, in either norm: 28 is the diagonal of the box of 784 pixels.
 const LARGEST: f64 = 28.0;
 
@@ -89,9 +87,7 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
         ensure!(file.threat[..place].iter().all(|t| t.norm != norm), "{name}: the norm {norm:?} is there twice");
         ensure!(!threat.eps.is_empty(), "{name}: eps of {norm:?} is empty; name at least one size of the ball");
         for eps in threat.eps.iter().chain(&threat.sweep) {
-            if let Some(problem) = (Threat { norm, eps: *eps }).problem() {
-                bail!("{name}: {problem}");
-            }
+            refuse(&format!("{name}: "), (Threat { norm, eps: *eps }).problem())?;
             ensure!(*eps <= LARGEST, "{name}: eps is {eps}; nothing in the box is further away than {LARGEST}");
         }
         let problems: Vec<_> = attack.attacks.iter().map(|attack| attack.problem(norm, CLASSES)).collect();
@@ -104,20 +100,14 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
 
 fn check_arm(file: &RobustnessFile, arm: &ArmFile) -> Result<()> {
     let key = format!("{}: model {}", file.experiment.name, arm.name);
-    if let Some(problem) = arm.model.problem() {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: "), arm.model.problem())?;
     check_other(&file.experiment.name, &arm.name, "compared_to", arm.compared_to.as_deref())?;
     let recipe = file.recipe(arm).with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?;
     let RecipeFile { epochs, batch_size, learning_rate, optimizer, schedule, loss, .. } = recipe;
     check_count(&key, "epochs", *epochs, MOST_EPOCHS)?;
     ensure!(*batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
-    if let Some(cure) = rate_cure(*learning_rate) {
-        bail!("{key}: learning_rate is {}; {cure}", decimal(*learning_rate));
-    }
-    if let Some(problem) = optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()) {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: learning_rate is "), rate_problem(*learning_rate))?;
+    refuse(&format!("{key}: "), optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()))?;
     let of_chains = matches!(loss, LossConfig::Margin(_)) || file.attack.certify;
     if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
         bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");

@@ -2,7 +2,7 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, named, usual_arm, usual_fields};
+use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, named, refuse, usual_arm, usual_fields};
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
@@ -178,9 +178,7 @@ impl File for RobustnessFile {
                 ensure!(*metric == Metric::Clean, "{told} lacks norm or eps");
                 continue;
             };
-            if let Some(problem) = (Threat { norm, eps }).problem() {
-                bail!("{origin}: expect of {arm}: {problem}");
-            }
+            refuse(&format!("{origin}: expect of {arm}: "), (Threat { norm, eps }).problem())?;
             // No worst case is known of other balls.
             let made = self.threat.iter().any(|threat| threat.norm == norm && threat.eps.contains(&eps));
             ensure!(*metric != Metric::Robust || made, "{told} is about a ball that is in no [[threat]]");
