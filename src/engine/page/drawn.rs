@@ -17,12 +17,6 @@ pub struct Chart {
     pub image: Result<Image>,
 }
 
-impl Chart {
-    pub fn new(title: &'static str, name: &'static str, image: Result<Image>) -> Self {
-        Self { title, name, image }
-    }
-}
-
 /// A chart on disk, or why there is none.
 pub(super) struct Drawn {
     pub title: &'static str,

@@ -6,7 +6,6 @@ mod provenance;
 mod table;
 mod verdict;
 
-pub use drawn::Chart;
 pub use table::Table;
 pub use verdict::{Verdict, judge, percent as measured};
 
@@ -16,6 +15,7 @@ use super::settings::Heading;
 use crate::console;
 use crate::files;
 use anyhow::{Context, Result, bail};
+use drawn::Chart;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -40,7 +40,7 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// Expectations; they are judged where all runs are there.
     pub verdicts: Vec<Verdict>,
-    pub charts: Vec<Chart>,
+    charts: Vec<Chart>,
     tables: Vec<(String, Vec<u8>)>,
 }
 
@@ -81,7 +81,7 @@ impl Page {
     }
 
     pub fn chart(&mut self, title: &'static str, name: &'static str, image: Result<crate::figure::Image>) {
-        self.charts.push(Chart::new(title, name, image));
+        self.charts.push(Chart { title, name, image });
     }
 
     /// Writes tables, charts and the report, and returns the closing table.

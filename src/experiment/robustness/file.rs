@@ -6,7 +6,7 @@ use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, na
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
