@@ -109,43 +109,32 @@ impl Measurements<'_> {
         let mut table = Vec::new();
         for arm in &self.arms {
             for (metric, figure) in table_figures(self.experiment) {
-                let row = |seed, count| self.seed_row(arm, metric, &figure, seed, count);
+                let certified = metric == "certified_accuracy";
+                let bounds = |part: Proportion| match certified {
+                    true => part.clopper_pearson(Confidence::P95),
+                    false => part.wilson(Confidence::P95),
+                };
+                let row = |seed: u64, part: Option<Proportion>| SeedRow {
+                    experiment: self.experiment.file.experiment.name.clone(),
+                    data: self.data.into(),
+                    arm: arm.arm.clone(),
+                    seed,
+                    metric: metric.into(),
+                    norm: figure.norm.clone(),
+                    epsilon: figure.epsilon.parse().ok(),
+                    count: part.map(|part| part.successes()),
+                    n: part.map(|part| part.trials()),
+                    value: part.map(|part| part.estimate()),
+                    low: part.map(|part| bounds(part).0),
+                    high: part.map(|part| bounds(part).1),
+                    interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+                };
                 let scores = arm.scored.of(&figure).iter();
                 table.extend(scores.filter_map(|score| Some(row(score.seed, Some(counted(score)?)))));
                 table.extend(arm.scored.diverged.iter().map(|seed| row(*seed, None)));
             }
         }
         table
-    }
-
-    fn seed_row(
-        &self,
-        arm: &ArmMeasurements,
-        metric: &str,
-        figure: &Figure,
-        seed: u64,
-        part: Option<Proportion>,
-    ) -> SeedRow {
-        let certified = metric == "certified_accuracy";
-        let interval = part.map(|part| match certified {
-            true => part.clopper_pearson(Confidence::P95),
-            false => part.wilson(Confidence::P95),
-        });
-        SeedRow {
-            experiment: self.experiment.file.experiment.name.clone(),
-            data: self.data.into(),
-            arm: arm.arm.clone(),
-            seed,
-            metric: metric.into(),
-            norm: figure.norm.clone(),
-            epsilon: figure.epsilon.parse().ok(),
-            count: part.map(|part| part.successes()),
-            n: part.map(|part| part.trials()),
-            value: part.map(|part| part.estimate()),
-            low: interval.map(|(low, _)| low),
-            high: interval.map(|(_, high)| high),
-            interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
-        }
     }
 }
 
