@@ -1,8 +1,10 @@
 //! What is shown of a robustness experiment.
 
+use super::comparison::compare;
 use super::file::{Metric, Requirement};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
+use super::tables::ComparisonRow;
 use super::{Facts, Findings, Robustness, figures};
 use crate::engine::page::{Block, Page, Table, Verdict, judge, percent, spread};
 use crate::engine::rows::Figure;
@@ -16,9 +18,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     page.csv("", &measured.summary_rows())?;
     page.csv("-seeds", &measured.seed_rows())?;
-    page.csv("-paired", &measured.comparisons)?;
+    let pairs = &compare(measured)?;
+    page.csv("-paired", pairs)?;
     page.closing.push(Block::Table(closing(measured)));
-    for line in lines(measured) {
+    for line in lines(measured, pairs) {
         page.closing.push(Block::Text(line));
     }
     let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
@@ -56,7 +59,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         "**Image by image.** The same images under the worst case, each seed by itself: accuracies in percent, images that \
          one network alone gets right, the 95 % interval of the difference in points (Agresti and Min), and McNemar's exact \
          test.",
-        comparisons(measured),
+        comparisons(measured, pairs),
     );
     page.table(
         "**Checklist for hidden gradients**, first seed. A row passes if what was measured is at most the threshold.",
@@ -99,15 +102,15 @@ fn closing(measured: &Measurements<'_>) -> Table {
 }
 
 /// What the closing table has no room for: networks in pairs, and whether gradients are hidden.
-fn lines(measured: &Measurements<'_>) -> Vec<String> {
+fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
     let proved =
         "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
     let mut lines = vec![proved.to_string()];
-    let same_pair = |a: &&super::tables::ComparisonRow, b: &&super::tables::ComparisonRow| {
+    let same_pair = |a: &ComparisonRow, b: &ComparisonRow| {
         (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
     };
     // Rows of a pair and a ball follow one another, seed by seed.
-    for seeds in measured.comparisons.iter().collect::<Vec<_>>().chunk_by(same_pair) {
+    for seeds in pairs.chunk_by(same_pair) {
         let Some(row) = seeds.first() else { continue };
         lines.push(format!(
             "{} against {}, {}: ahead in {} of {} seeds, largest McNemar p {}",
@@ -204,9 +207,9 @@ fn certificates(measured: &Measurements<'_>) -> Table {
     table
 }
 
-fn comparisons(measured: &Measurements<'_>) -> Table {
+fn comparisons(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Table {
     let mut table = Table::with("first, second, ball, seed, first, second, first only, second only, difference, p");
-    for row in &measured.comparisons {
+    for row in pairs {
         table.row([
             measured.experiment.file.label(&row.first),
             measured.experiment.file.label(&row.second),

@@ -1,9 +1,8 @@
 //! What was measured: figures over seeds, and figures of single seeds with their intervals.
 
 use super::check::Robustness;
-use super::comparison::compare;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
-use super::tables::{ComparisonRow, FigureColumns, SeedRow, SummaryRow};
+use super::tables::{FigureColumns, SeedRow, SummaryRow};
 use super::{Facts, Findings};
 use crate::engine::rows::{Confidence, Figure, Proportion, Sample, Score, Scored};
 use crate::evaluate::attack::Norm;
@@ -17,8 +16,6 @@ pub struct Measurements<'m> {
     pub data: &'static str,
     /// Networks of which a run is finished, in the order of the experiment.
     pub arms: Vec<ArmMeasurements>,
-    /// One network against another on the same images.
-    pub comparisons: Vec<ComparisonRow>,
 }
 
 /// What was measured of a network.
@@ -64,9 +61,7 @@ pub fn measure<'m>(experiment: &'m Robustness, facts: &Facts, findings: &Finding
         }
         arms.push(measured);
     }
-    let data = facts.images.name();
-    let comparisons = compare(experiment, data, &arms)?;
-    Ok(Measurements { experiment, data, arms, comparisons })
+    Ok(Measurements { experiment, data: facts.images.name(), arms })
 }
 
 impl Measurements<'_> {
