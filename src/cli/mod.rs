@@ -32,8 +32,8 @@ fn command() -> Command {
     for verb in VERBS {
         command = command.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), true));
         plan = plan.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), false));
-        if let Some(evaluation) = verb.evaluate {
-            evaluate = evaluate.subcommand(evaluation.command(verb.name));
+        if let Some(evaluation) = &verb.evaluate {
+            evaluate = evaluate.subcommand((evaluation.command)(verb.name));
         }
     }
     // The documentation of flattened flags would take the place of a text that was there before.
@@ -98,7 +98,7 @@ impl Cli {
             }
             "evaluate" => {
                 let (verb, matches) = nested(matches)?;
-                verb.evaluate.context("nothing to evaluate")?.run(matches)
+                (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)
             }
             "reproduce" => reproduce::run(&reproduce::Arguments::from_arg_matches(matches)?),
             "report" => report::run(&report::Arguments::from_arg_matches(matches)?),

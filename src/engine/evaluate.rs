@@ -3,7 +3,6 @@
 use super::runs::Exit;
 use anyhow::Result;
 use clap::{ArgMatches, Args, Command};
-use std::marker::PhantomData;
 
 /// The flags of an evaluation, and what it does.
 pub trait Evaluate: Args {
@@ -11,38 +10,22 @@ pub trait Evaluate: Args {
     const ABOUT: &'static str;
 
     /// Prints scores.
-    ///
-    /// # Errors
-    /// When the weights are not of the network, or data are missing.
     fn run(&self) -> Result<Exit>;
 }
 
 /// [`Evaluate`] without its type.
-pub trait Evaluation: Sync {
-    /// A command with the flags.
-    fn command(&self, name: &'static str) -> Command;
-
-    /// Prints scores.
-    ///
-    /// # Errors
-    /// As [`Evaluate::run`].
-    fn run(&self, matches: &ArgMatches) -> Result<Exit>;
+pub struct Evaluation {
+    /// A command of that name with the flags.
+    pub command: fn(&'static str) -> Command,
+    pub run: fn(&ArgMatches) -> Result<Exit>,
 }
 
-/// [`Evaluation`] of an [`Evaluate`].
-pub struct EvaluateOf<A>(PhantomData<fn() -> A>);
-
-impl<A> EvaluateOf<A> {
-    /// The only value.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<A: Evaluate> Evaluation for EvaluateOf<A> {
-    fn command(&self, name: &'static str) -> Command {
-        A::augment_args(Command::new(name)).about(A::ABOUT)
-    }
-
-    fn run(&self, matches: &ArgMatches) -> Result<Exit> {
-        A::from_arg_matches(matches)?.run()
+impl Evaluation {
+    /// That of a type.
+    pub const fn of<A: Evaluate>() -> Self {
+        Self {
+            command: |name| A::augment_args(Command::new(name)).about(A::ABOUT),
+            run: |matches| A::from_arg_matches(matches)?.run(),
+        }
     }
 }

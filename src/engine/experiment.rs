@@ -43,36 +43,21 @@ pub trait Experiment: Sized + Sync + 'static {
     }
 
     /// Reads data and weights.
-    ///
-    /// # Errors
-    /// When they are not there, or not what they should be.
     fn gather(&self, extra: &Self::Extra, source: &Source) -> Result<(Self::Data, Self::Facts)>;
 
     /// The stages in order. Each asks `walk` for its runs, and gets those that exist; the walk makes them where `data` is
     /// there.
-    ///
-    /// # Errors
-    /// The first of a run, or of a look at what is on disk.
     fn stages(&self, facts: &Self::Facts, data: Option<&Self::Data>, walk: &mut Walk<'_>) -> Result<Self::Findings>;
 
     /// What is shown of the findings; none where there is nothing to show.
-    ///
-    /// # Errors
-    /// When a file of a run is damaged.
     fn page(&self, facts: &Self::Facts, findings: &Self::Findings, walk: &Walk<'_>) -> Result<Page>;
 
     /// What is left to do when all runs are made and told.
-    ///
-    /// # Errors
-    /// Its own.
     fn finish(&self, _data: &Self::Data) -> Result<()> {
         Ok(())
     }
 
     /// Makes a run again, if it is one of this kind.
-    ///
-    /// # Errors
-    /// The run's own.
     fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>>;
 }
 

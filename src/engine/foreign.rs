@@ -27,18 +27,12 @@ pub struct Foreign {
 
 impl Foreign {
     /// What the flags say about a file.
-    ///
-    /// # Errors
-    /// When the map cannot be read.
     pub fn hints(&self) -> Result<Hints> {
         let map = self.map.as_deref().map(Hints::read_map).transpose()?.unwrap_or_default();
         Ok(Hints { key: self.key.clone(), order: self.order.clone(), map })
     }
 
     /// Sets the parameters of a model from a file.
-    ///
-    /// # Errors
-    /// When the file is not of that model.
     pub fn load(&self, parameters: &Parameters, path: &Path, hints: &Hints) -> Result<()> {
         let assignment = weights::load_with(parameters, weights::read(path)?, hints);
         let assignment = assignment.with_context(|| format!("--weights {}", path.display()))?;

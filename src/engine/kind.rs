@@ -4,7 +4,7 @@
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::page::{Report, counted, terminal_width, wrapped};
-use super::runs::{Exit, Rerun, Running, State, Store, Walk, Workplace, duration};
+use super::runs::{Exit, Look, Rerun, Running, Store, Walk, Workplace, duration};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use crate::console::{answer, note};
@@ -30,7 +30,7 @@ pub struct Verb {
     /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
     pub on_gpu: Option<ProfileName>,
     /// `han-exp evaluate`, where there is something to score.
-    pub evaluate: Option<&'static dyn Evaluation>,
+    pub evaluate: Option<Evaluation>,
 }
 
 /// The verb of that name.
@@ -50,14 +50,8 @@ pub trait Kind: Sync {
     /// Before any work, with what is wrong; later with the first error of a run.
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit>;
     /// The same with the defaults of its flags, for `reproduce`.
-    ///
-    /// # Errors
-    /// As [`Kind::run`].
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
     /// Prints what a command would run.
-    ///
-    /// # Errors
-    /// With what is wrong.
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
     /// Draws an experiment that was run before.
     ///
@@ -65,23 +59,16 @@ pub trait Kind: Sync {
     /// When it has no finished run, or a file is damaged.
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn>;
     /// Makes a run again, if it is one of this kind.
-    ///
-    /// # Errors
-    /// The run's own.
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
 }
 
 /// What `reproduce` says about all experiments.
 pub struct Reproduce<'r> {
-    /// How much.
     pub profile: ProfileName,
-    /// Where data are.
     pub source: &'r Source,
-    /// How to run.
     pub running: &'r Running,
     /// Whether a missed expectation is exit code 3.
     pub strict: bool,
-    /// Whether to stop.
     pub stop: &'r AtomicBool,
     /// Whether to look for settings and data alone.
     pub only_check: bool,
@@ -89,7 +76,6 @@ pub struct Reproduce<'r> {
 
 /// What a report made.
 pub struct Redrawn {
-    /// The report.
     pub report: Report,
     /// Runs that the experiment asks for.
     pub planned: usize,
@@ -175,8 +161,8 @@ impl<E: Experiment> Of<E> {
             facts: &facts,
             experiment: experiment.file(),
         };
-        remember(&workplace.store, name, &remembered)?;
         let mut walk = Walk::making(&workplace);
+        walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, toml::to_string(&remembered)?)?))?;
         let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
         answer(&report.text);
@@ -287,9 +273,9 @@ impl<E: Experiment> Kind for Of<E> {
         ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last; nothing is redrawn");
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
         let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
-            State::Finished(_) => None,
-            State::Damaged(what) => Some(what.clone()),
-            State::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
+            Look::Whole(_) => None,
+            Look::Damaged(what) => Some(what.clone()),
+            Look::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
         });
         Ok(Redrawn { report, planned: walk.planned(), absent: absent.collect() })
     }
@@ -357,9 +343,9 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
             _ => String::new(),
         };
         let state = match entry.state {
-            State::Finished(_) => "finished",
-            State::Missing => "",
-            State::Damaged(_) => "DAMAGED",
+            Look::Whole(_) => "finished",
+            Look::Missing => "",
+            Look::Damaged(_) => "DAMAGED",
         };
         let line = format!(
             "{:arm$} {size:>9} {:point$} seed {:<3} {:24} {state:8} {}",
@@ -377,17 +363,7 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
     text
 }
 
-fn remember<F: Serialize, A: Serialize>(store: &Store, name: &str, remembered: &Remembered<F, A>) -> Result<()> {
-    let path = store.remembers(name);
-    let parent = files::parent(&path);
-    std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
-    super::page::write(&path, toml::to_string(remembered)?.as_bytes())
-}
-
 /// Names of the experiments that a results directory holds.
-///
-/// # Errors
-/// When there is none.
 pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
     let root = store.root().display();

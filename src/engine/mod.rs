@@ -9,7 +9,9 @@ pub mod rows;
 pub mod runs;
 pub mod settings;
 pub mod source;
+#[cfg(test)]
+pub mod testing;
 
-pub use evaluate::{Evaluate, EvaluateOf, Evaluation};
+pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Kind, Of, Redrawn, Reproduce, Verb, redraw, remembered, verb};
+pub use kind::{Of, Redrawn, Reproduce, Verb, redraw, remembered, verb};

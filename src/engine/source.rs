@@ -54,9 +54,6 @@ impl Source {
     }
 
     /// The images that a run was made on, and their hash; `name` is the data set's name, or sample.
-    ///
-    /// # Errors
-    /// When they are not there, or others are.
     pub fn images_of_run(&self, dataset: Dataset, name: &str, sha256: &str) -> Result<(ImageData, String)> {
         let data = images::load(dataset, &self.options())?;
         let found = data.name();

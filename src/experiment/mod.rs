@@ -6,7 +6,7 @@ pub mod images;
 pub mod robustness;
 
 use crate::engine::settings::ProfileName;
-use crate::engine::{EvaluateOf, Of, Verb};
+use crate::engine::{Evaluation, Of, Verb};
 
 /// Every verb that runs an experiment, in the order in which `reproduce` runs them.
 pub const VERBS: &[Verb] = &[
@@ -16,7 +16,7 @@ pub const VERBS: &[Verb] = &[
         text: checkerboard::TEXT,
         kind: &Of::<checkerboard::Checkerboard>::NEW,
         on_gpu: None,
-        evaluate: Some(&EvaluateOf::<checkerboard::Arguments>::NEW),
+        evaluate: Some(Evaluation::of::<checkerboard::Arguments>()),
     },
     Verb {
         name: "gradients",
@@ -40,6 +40,6 @@ pub const VERBS: &[Verb] = &[
         text: images::TEXT,
         kind: &Of::<images::Comparison>::NEW,
         on_gpu: Some(ProfileName::Paper),
-        evaluate: Some(&EvaluateOf::<images::Arguments>::NEW),
+        evaluate: Some(Evaluation::of::<images::Arguments>()),
     },
 ];

@@ -14,15 +14,7 @@ pub struct Chart {
     pub title: &'static str,
     /// What its file's name ends with.
     pub name: &'static str,
-    /// Pixels.
     pub image: Result<Image>,
-}
-
-impl Chart {
-    /// A chart.
-    pub fn new(title: &'static str, name: &'static str, image: Result<Image>) -> Self {
-        Self { title, name, image }
-    }
 }
 
 /// A chart on disk, or why there is none.

@@ -6,9 +6,8 @@ mod provenance;
 mod table;
 mod verdict;
 
-pub use drawn::Chart;
 pub use table::Table;
-pub use verdict::{Measured, Verdict, Wanted, judge};
+pub use verdict::{Verdict, judge, percent as measured};
 
 use super::rows::{RunRow, Sample};
 use super::runs::{Store, Walk, csv};
@@ -16,6 +15,7 @@ use super::settings::Heading;
 use crate::console;
 use crate::files;
 use anyhow::{Context, Result, bail};
+use drawn::Chart;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -23,9 +23,7 @@ use std::path::Path;
 
 /// A part of a page.
 pub enum Block {
-    /// A paragraph.
     Text(String),
-    /// A table.
     Table(Table),
 }
 
@@ -42,8 +40,7 @@ pub struct Page {
     pub blocks: Vec<Block>,
     /// Expectations; they are judged where all runs are there.
     pub verdicts: Vec<Verdict>,
-    /// Charts.
-    pub charts: Vec<Chart>,
+    charts: Vec<Chart>,
     tables: Vec<(String, Vec<u8>)>,
 }
 
@@ -77,24 +74,17 @@ impl Page {
     }
 
     /// Adds `tables/<experiment><ending>.csv`.
-    ///
-    /// # Errors
-    /// When a row cannot be written as CSV.
     pub fn csv<Row: Serialize>(&mut self, ending: &str, rows: &[Row]) -> Result<()> {
         let bytes = if rows.is_empty() { Vec::new() } else { csv(rows)? };
         self.tables.push((format!("{}{ending}", self.name), bytes));
         Ok(())
     }
 
-    /// Adds a chart.
     pub fn chart(&mut self, title: &'static str, name: &'static str, image: Result<crate::figure::Image>) {
-        self.charts.push(Chart::new(title, name, image));
+        self.charts.push(Chart { title, name, image });
     }
 
     /// Writes tables, charts and the report, and returns the closing table.
-    ///
-    /// # Errors
-    /// When nothing can be written.
     pub fn publish(mut self, walk: &Walk<'_>) -> Result<Report> {
         let store = walk.store;
         let _lock = store.lock_pages()?;
@@ -209,9 +199,6 @@ fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a file whole or not at all.
-///
-/// # Errors
-/// With the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -10,12 +10,16 @@ pub struct Table {
 }
 
 impl Table {
+    /// Without rows; the names of the columns with commas between them.
+    pub fn with(columns: &str) -> Self {
+        Self::new(columns.split(", "))
+    }
+
     /// Without rows.
     pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
         Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row.
     pub fn row<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
@@ -33,7 +37,6 @@ impl Table {
         self
     }
 
-    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -11,6 +11,6 @@ mod statistics;
 pub use proportion::{Confidence, Paired, Proportion};
 pub use rows::{EpochRow, EvaluationRow};
 pub use runs::RunRow;
-pub use scores::{Figure, Score, Scores, sample, take};
+pub use scores::{Figure, Score, Scored, Statistics};
 pub use selection::Candidate;
 pub use statistics::Sample;

@@ -7,14 +7,11 @@ use serde::{Deserialize, Serialize};
 /// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRow {
-    /// Experiment.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
     /// attack-linf or attack-l2.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Points seen over points in the training set.
     pub epoch: f64,
@@ -33,14 +30,11 @@ pub struct EpochRow {
 /// `evaluations.csv`: scores of the last iterate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRow {
-    /// Experiment.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
     /// attack-linf or attack-l2.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// train, validation or test.
     pub split: String,
@@ -52,7 +46,6 @@ pub struct EvaluationRow {
     pub norm: Option<String>,
     /// Size of the ball of the attack, or the certified radius.
     pub epsilon: Option<f64>,
-    /// The score.
     pub value: f64,
     /// Points scored.
     pub n: usize,

@@ -6,19 +6,15 @@ use serde::{Deserialize, Serialize};
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRow {
-    /// Experiment.
     pub experiment: String,
     /// The beginning of its hash, as in every row of its files.
     pub run: String,
-    /// Which network.
     pub arm: String,
     /// How trained, where there are several ways.
     pub recipe: Option<String>,
-    /// What for.
     pub phase: Option<String>,
     /// What tells it from the arm's others.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Base learning rate.
     pub learning_rate: Option<f64>,
@@ -30,9 +26,7 @@ pub struct RunRow {
     pub parameters: usize,
     /// finished or diverged.
     pub outcome: RunOutcome,
-    /// Wall-clock seconds.
     pub seconds: f64,
-    /// Of this program.
     pub version: String,
     /// The processor in its maker's words.
     pub processor: String,

@@ -2,18 +2,16 @@
 
 use super::rows::EvaluationRow;
 use super::statistics::Sample;
+use crate::engine::runs::{FinishedRun, Spec};
 use crate::evaluate::attack::Norm;
-use std::collections::BTreeMap;
-
-/// Scores of every seed, by what they are of.
-pub type Scores = BTreeMap<Figure, Vec<Score>>;
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one seed scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// The seed.
     pub seed: u64,
-    /// The score.
     pub value: f64,
     /// Images that it is over.
     pub n: usize,
@@ -56,31 +54,104 @@ impl Figure {
     }
 }
 
-/// Adds the rows of a run.
-pub fn take(scores: &mut Scores, rows: Vec<EvaluationRow>) {
-    for row in rows {
-        let split = match row.split.as_str() {
-            "train" => "train",
-            "validation" => "validation",
-            "attacked" => "attacked",
-            _ => "test",
-        };
-        let figure = Figure {
-            split,
-            metric: row.metric,
-            attack: row.attack,
-            norm: row.norm.unwrap_or_default(),
-            epsilon: row.epsilon.map_or_else(String::new, |epsilon| epsilon.to_string()),
-        };
-        let values = scores.entry(figure).or_default();
-        // What several runs say of a seed, such as its clean accuracy, is said once.
-        if values.iter().all(|score| score.seed != row.seed) {
-            values.push(Score { seed: row.seed, value: row.value, n: row.n });
-        }
-    }
+/// What was measured of a network.
+#[derive(Default)]
+pub struct Scored {
+    /// Trained scalars.
+    pub parameters: usize,
+    /// Seeds whose training diverged.
+    pub diverged: Vec<u64>,
+    scores: BTreeMap<Figure, Vec<Score>>,
 }
 
-/// A figure over the seeds; None without one.
-pub fn sample(scores: &[Score]) -> Option<Sample> {
-    Sample::of(&scores.iter().map(|score| score.value).collect::<Vec<_>>())
+/// Columns of a table over all runs: statistics over the seeds of a network. A row may be a tuple of structs, of which this is
+/// one.
+#[derive(Serialize)]
+pub struct Statistics {
+    /// Seeds with a value.
+    seeds: usize,
+    /// Seeds without, because training diverged.
+    diverged: usize,
+    /// None without a value, as all that follow.
+    mean: Option<f64>,
+    std: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    /// 95 % interval of the mean over seeds, Student's t.
+    ci95_low: Option<f64>,
+    ci95_high: Option<f64>,
+}
+
+impl Scored {
+    /// Takes in `evaluations.csv` of a run, or that it diverged.
+    pub fn add<S: Spec>(&mut self, run: &FinishedRun<S>) -> Result<()> {
+        self.parameters = run.manifest.parameters;
+        if run.diverged() {
+            self.diverged.push(run.spec.seed().0);
+            return Ok(());
+        }
+        for row in run.rows::<EvaluationRow>("evaluations.csv")? {
+            let split = match row.split.as_str() {
+                "train" => "train",
+                "validation" => "validation",
+                "attacked" => "attacked",
+                _ => "test",
+            };
+            let figure = Figure {
+                split,
+                metric: row.metric,
+                attack: row.attack,
+                norm: row.norm.unwrap_or_default(),
+                epsilon: row.epsilon.map_or_else(String::new, |epsilon| epsilon.to_string()),
+            };
+            let values = self.scores.entry(figure).or_default();
+            // What several runs say of a seed, such as its clean accuracy, is said once.
+            if values.iter().all(|score| score.seed != row.seed) {
+                values.push(Score { seed: row.seed, value: row.value, n: row.n });
+            }
+        }
+        Ok(())
+    }
+
+    /// The scores of the seeds that have one.
+    pub fn of(&self, figure: &Figure) -> &[Score] {
+        self.scores.get(figure).map_or(&[], Vec::as_slice)
+    }
+
+    /// A figure over the seeds; None without a score.
+    pub fn sample(&self, figure: &Figure) -> Option<Sample> {
+        Sample::of(&self.of(figure).iter().map(|score| score.value).collect::<Vec<_>>())
+    }
+
+    /// What there are scores of.
+    pub fn scored(&self) -> impl Iterator<Item = &Figure> {
+        self.scores.keys()
+    }
+
+    /// What there are scores of, and what a training that diverged would have had: a point that diverged is a row, never a gap.
+    pub fn figures(&self, of_all: impl IntoIterator<Item = Figure>) -> BTreeSet<Figure> {
+        let lost = of_all.into_iter().filter(|_| !self.diverged.is_empty());
+        self.scored().cloned().chain(lost).collect()
+    }
+
+    /// Seeds that have any score.
+    pub fn seeds(&self) -> usize {
+        self.scores.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The columns of a figure.
+    pub fn statistics(&self, figure: &Figure) -> Statistics {
+        let sample = self.sample(figure);
+        let interval = sample.and_then(|sample| sample.confidence_interval());
+        Statistics {
+            seeds: sample.map_or(0, |sample| sample.n),
+            diverged: self.diverged.len(),
+            mean: sample.map(|sample| sample.mean),
+            std: sample.and_then(|sample| sample.deviation),
+            min: sample.map(|sample| sample.min),
+            max: sample.map(|sample| sample.max),
+            ci95_low: interval.map(|(low, _)| low),
+            ci95_high: interval.map(|(_, high)| high),
+        }
+    }
 }

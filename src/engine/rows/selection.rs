@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 /// What a selection run came to at its last iterate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// Its learning rate.
     pub learning_rate: f64,
     /// Accuracy on the validation points.
     pub accuracy: f64,
@@ -17,9 +16,6 @@ pub struct Candidate {
 
 impl Candidate {
     /// None of a run that diverged: it has no last iterate, and its rate is never chosen.
-    ///
-    /// # Errors
-    /// When a file of the run is missing or damaged.
     pub fn of<S: Spec>(run: &FinishedRun<S>) -> Result<Option<Self>> {
         if run.diverged() {
             return Ok(None);

@@ -6,17 +6,13 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// Mean, spread and extremes of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
-    /// Number of values.
     pub n: usize,
-    /// Arithmetic mean.
     pub mean: f64,
     /// Standard deviation with n - 1 in the denominator; None for a single value.
     pub deviation: Option<f64>,
-    /// Smallest value.
     pub min: f64,
     /// Middle value, or the mean of the two middle ones.
     pub median: f64,
-    /// Largest value.
     pub max: f64,
 }
 

@@ -32,9 +32,6 @@ fn open(path: &Path) -> Result<File> {
 }
 
 /// Takes a lock, or None while another process holds it.
-///
-/// # Errors
-/// When its file cannot be made.
 pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
     let file = open(path)?;
     match file.try_lock() {
@@ -45,9 +42,6 @@ pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
 }
 
 /// Takes a lock as soon as nobody else holds it.
-///
-/// # Errors
-/// When its file cannot be made.
 pub(super) fn take(path: &Path) -> Result<RunLock> {
     let file = open(path)?;
     // As above: a file system without locks does not stop the work.

@@ -29,13 +29,11 @@ pub enum RunOutcome {
 pub struct Environment {
     /// As typed.
     pub command_line: Vec<String>,
-    /// Of this program.
     pub version: String,
     /// Commit that it was built from, with "-dirty" if files had changed; empty outside a git checkout.
     pub git_commit: String,
     /// Compiler.
     pub rustc: String,
-    /// Version of candle.
     pub candle: String,
     /// Device in words.
     pub device: String,
@@ -46,7 +44,6 @@ pub struct Environment {
     pub processor: String,
     /// Vector instruction set that the kernels use.
     pub simd: String,
-    /// Runs at a time.
     pub jobs: usize,
     /// Threads of one run.
     pub threads: usize,
@@ -65,7 +62,6 @@ pub struct Manifest {
     pub inputs: BTreeMap<PathBuf, String>,
     /// Trained scalars of the network.
     pub parameters: usize,
-    /// How it ended.
     pub outcome: RunOutcome,
     /// Step at which divergence was seen.
     pub diverged_at_step: Option<usize>,
@@ -73,12 +69,10 @@ pub struct Manifest {
     pub start: String,
     /// UTC.
     pub end: String,
-    /// Wall-clock seconds.
     pub seconds: f64,
     /// Mean wall-clock seconds of training for an epoch, scores not counted; only of image classifiers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch_seconds: Option<f64>,
-    /// Program and machine.
     pub environment: Environment,
     /// What every other file in the directory holds.
     pub files: Inventory,
@@ -98,9 +92,6 @@ pub(super) enum Reading {
 
 impl Manifest {
     /// Reads the manifest of a run directory.
-    ///
-    /// # Errors
-    /// When there is one that cannot be read.
     pub(super) fn read(directory: &Path) -> Result<Reading> {
         /// The part that all versions have.
         #[derive(Deserialize)]
@@ -129,9 +120,6 @@ impl Manifest {
     }
 
     /// Writes the manifest of a run directory, and syncs it to the disk.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let unsealed = Self { seal: String::new(), ..self.clone() };
         let hash = files::sha256((serde_json::to_string_pretty(&unsealed)? + "\n").as_bytes());

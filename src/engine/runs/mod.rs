@@ -15,12 +15,12 @@ mod workplace;
 
 pub use crate::model::Halt;
 pub use estimate::duration;
-pub use manifest::{Environment, Manifest, RunOutcome};
+pub use manifest::{Manifest, RunOutcome};
 pub use record::{Ending, FinishedRun, Record, csv};
-pub use scheduler::{Runner, Tick};
+pub use scheduler::{Runner, Tick, Way};
 pub(crate) use spec::common_fields;
 pub use spec::{Details, Spec};
-pub use store::{Look, Search, Store};
-pub use training::{Started, epoch_row, fit_problem, start};
-pub use walk::{Entry, Rerun, State, Walk, Way};
+pub use store::{Look, Store};
+pub use training::{Started, fit_problem, start, train};
+pub use walk::{Entry, Rerun, Walk};
 pub use workplace::{Exit, Running, Workplace, cores, stop_on_interrupt};

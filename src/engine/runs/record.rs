@@ -18,7 +18,6 @@ pub struct Ending {
     pub diverged_at_step: Option<usize>,
     /// Trained scalars of the network.
     pub parameters: usize,
-    /// SHA-256 of the data.
     pub data_hash: String,
     /// Mean wall-clock seconds of training for an epoch, scores not counted; None where nobody asks.
     pub epoch_seconds: Option<f64>,
@@ -53,9 +52,6 @@ impl Record {
     }
 
     /// Adds a CSV file of typed rows. Without rows there is no file: readers take a file without a header for damaged.
-    ///
-    /// # Errors
-    /// When a row cannot be written as CSV.
     pub fn rows<Row: Serialize>(mut self, file: &'static str, rows: &[Row]) -> Result<Self> {
         if !rows.is_empty() {
             self.tables.push((file, csv(rows)?));
@@ -104,24 +100,17 @@ fn with_run(bytes: &[u8], run: &str) -> Result<Vec<u8>> {
 /// A run that is on disk.
 #[derive(Debug, Clone)]
 pub struct FinishedRun<S> {
-    /// What was run.
     pub spec: S,
-    /// Where it is.
     pub directory: PathBuf,
-    /// How it ended.
     pub manifest: Manifest,
 }
 
 impl<S> FinishedRun<S> {
-    /// Whether training diverged.
     pub fn diverged(&self) -> bool {
         self.manifest.outcome == RunOutcome::Diverged
     }
 
     /// Reads one of the run's CSV files; no rows where it has no such file.
-    ///
-    /// # Errors
-    /// When it cannot be read, or does not hold such rows.
     pub fn rows<Row: DeserializeOwned>(&self, file: &str) -> Result<Vec<Row>> {
         let path = self.directory.join(file);
         if !self.manifest.files.contains_key(file) {
@@ -133,9 +122,6 @@ impl<S> FinishedRun<S> {
     }
 
     /// Reads one of the run's .safetensors files.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn tensors(&self, file: &str) -> Result<HashMap<String, Tensor>> {
         let path = self.directory.join(file);
         let loaded = candle_core::safetensors::load(&path, &candle_core::Device::Cpu);
@@ -144,9 +130,6 @@ impl<S> FinishedRun<S> {
 }
 
 /// Typed rows as a CSV file.
-///
-/// # Errors
-/// When a row cannot be written as CSV.
 pub fn csv<Row: Serialize>(rows: &[Row]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;

@@ -1,10 +1,10 @@
 //! Several runs at a time, on threads of their own and in other processes. Who makes a run changes nothing about it.
 
-use super::manifest::Environment;
 use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
-use super::store::{Search, Store};
+use super::store::Look;
+use super::workplace::Workplace;
 use crate::console::note;
 use crate::model::Halt;
 use crate::train::Control;
@@ -32,20 +32,13 @@ pub trait Runner: Sync {
     fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>>;
 }
 
-/// How to run a batch.
-pub struct Scheduler<'a> {
-    /// Where runs are kept.
-    pub store: &'a Store,
-    /// What tensors live on.
-    pub device: &'a Device,
-    /// For the manifests.
-    pub environment: &'a Environment,
-    /// Runs at a time.
-    pub jobs: usize,
-    /// Whether finished runs are made again.
+/// How the runs of a stage are made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way {
+    /// One at a time, with nothing else going on: times are taken.
+    pub alone: bool,
+    /// Again even if they are finished.
     pub force: bool,
-    /// Set from outside to stop.
-    pub stop: &'a AtomicBool,
 }
 
 /// What became of a run that was tried.
@@ -56,19 +49,21 @@ enum Tried<S> {
     Elsewhere,
 }
 
-impl Scheduler<'_> {
+impl Workplace<'_> {
     /// Makes every run that is not on disk yet; None in the place of one that was not made because of a stop. What another
     /// process is making is waited for.
     ///
     /// # Errors
     /// The first error of any run; the others then stop.
-    pub fn run<R: Runner>(
+    pub(super) fn make<R: Runner>(
         &self,
+        way: Way,
         runner: &R,
         plan: &[R::Spec],
-        progress: &Progress,
     ) -> Result<Vec<Option<FinishedRun<R::Spec>>>> {
-        let mut results = plan.iter().map(|spec| self.kept(spec)).collect::<Result<Vec<_>>>()?;
+        let (jobs, force) = (if way.alone { 1 } else { self.running.jobs() }, way.force || self.running.force);
+        let progress = &Progress::new(self.running.quiet);
+        let mut results = plan.iter().map(|spec| self.kept(spec, force)).collect::<Result<Vec<_>>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
         // Longest first, so that no thread is left alone with a long run at the end.
         queue.sort_by_key(|index| std::cmp::Reverse(plan[*index].cost()));
@@ -76,7 +71,7 @@ impl Scheduler<'_> {
         progress.begin(plan.len(), missing);
 
         let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
-        let halt = || self.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
+        let halt = || self.stopped() || failed.load(Ordering::Relaxed);
         let queue = Mutex::new(VecDeque::from(queue));
         let made = Mutex::new(Vec::with_capacity(missing));
         let work = || {
@@ -84,7 +79,7 @@ impl Scheduler<'_> {
             while !halt() {
                 let Some(index) = lock(&queue).pop_front() else { return };
                 let spec = &plan[index];
-                let tried = self.try_run(runner, spec, progress, &halt);
+                let tried = self.try_run(runner, spec, force, progress, &halt);
                 match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
                     Ok(Tried::Finished(run)) => {
                         elsewhere = 0;
@@ -108,7 +103,7 @@ impl Scheduler<'_> {
             }
         };
         std::thread::scope(|scope| {
-            for started in 0..self.jobs.min(missing) {
+            for started in 0..jobs.min(missing) {
                 match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work) {
                     Ok(_) => {}
                     // Those that run already make all runs, only later.
@@ -132,12 +127,12 @@ impl Scheduler<'_> {
     }
 
     /// The finished run of a specification, unless all are to be made again. One that was damaged is made again as well.
-    fn kept<S: Spec>(&self, spec: &S) -> Result<Option<FinishedRun<S>>> {
-        if self.force {
+    fn kept<S: Spec>(&self, spec: &S, force: bool) -> Result<Option<FinishedRun<S>>> {
+        if force {
             return Ok(None);
         }
         let found = self.store.find(spec)?;
-        if let Search::Damaged(what) = &found {
+        if let Look::Damaged(what) = &found {
             note(&format!("warning: {what}; the run is made again"));
         }
         Ok(found.finished())
@@ -147,12 +142,13 @@ impl Scheduler<'_> {
         &self,
         runner: &R,
         spec: &R::Spec,
+        force: bool,
         progress: &Progress,
         halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tried<R::Spec>> {
         let Some(_lock) = self.store.lock(spec)? else { return Ok(Tried::Elsewhere) };
         // Another process may have made it since it was looked for.
-        if let (false, Search::Finished(run)) = (self.force, self.store.find(spec)?) {
+        if let (false, Look::Whole(run)) = (force, self.store.find(spec)?) {
             progress.found(spec);
             return Ok(Tried::Finished(run));
         }
@@ -162,11 +158,11 @@ impl Scheduler<'_> {
             if halt() { Control::Stop } else { Control::Continue }
         };
         let checked = Halt::new(halt);
-        let Some(record) = checked.whole(runner.run(spec, self.device, &mut tick, &checked))? else {
+        let Some(record) = checked.whole(runner.run(spec, &self.device.device, &mut tick, &checked))? else {
             shown.abandon();
             return Ok(Tried::Stopped);
         };
-        let run = self.store.save(spec, &record, self.environment)?;
+        let run = self.store.save(spec, &record, &self.environment)?;
         shown.finish(&record.headline, run.manifest.seconds);
         Ok(Tried::Finished(Box::new(run)))
     }

@@ -21,7 +21,6 @@ fn cut(text: &str, most: usize) -> &str {
 /// What tables say of a run beside its names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Details {
-    /// How trained.
     pub recipe: Option<String>,
     /// What for: selection, full, attack and the like.
     pub phase: Option<String>,
@@ -46,10 +45,8 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Seconds for a unit of [`Spec::cost`] on a usual processor, for an estimate before any run was made.
     const SECONDS: f64;
 
-    /// The experiment's name.
     fn experiment(&self) -> &str;
 
-    /// Which network.
     fn arm(&self) -> &str;
 
     /// Everything but arm and seed that tells this run from its neighbours, as part of a path.
@@ -61,7 +58,6 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Kind of device, cpu or cuda.
     fn device(&self) -> &str;
 
-    /// What tables say of it.
     fn details(&self) -> Details;
 
     /// Why it cannot be made, if so; a plan's runs can.

@@ -29,33 +29,31 @@ pub struct Store {
 }
 
 /// What a results directory holds of a run.
-#[derive(Debug)]
-pub enum Search<S> {
-    /// The run, every file as it was saved.
-    Finished(Box<FinishedRun<S>>),
+#[derive(Debug, Clone)]
+pub enum Look<T = Manifest> {
+    /// Every file as it was saved.
+    Whole(Box<T>),
     /// Nothing, or a run of another version, other data or other weights.
     Missing,
     /// A run that cannot be used: its directory, and what is wrong.
     Damaged(String),
 }
 
-/// What is in a run's directory, whatever kind of run it is.
-#[derive(Debug)]
-pub enum Look {
-    /// Every file as it was saved.
-    Whole(Box<Manifest>),
-    /// Nothing that is wanted.
-    Missing,
-    /// A run that cannot be used: its directory, and what is wrong.
-    Damaged(String),
-}
-
-impl<S> Search<S> {
+impl<T> Look<T> {
     /// The run, if it can be used.
-    pub fn finished(self) -> Option<FinishedRun<S>> {
+    pub fn finished(self) -> Option<T> {
         match self {
-            Self::Finished(run) => Some(*run),
+            Self::Whole(run) => Some(*run),
             Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+
+    /// The same of what is made of a run.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Self::Whole(run) => Look::Whole(Box::new(of(*run))),
+            Self::Missing => Look::Missing,
+            Self::Damaged(what) => Look::Damaged(what),
         }
     }
 }
@@ -66,23 +64,16 @@ impl Store {
         Self { root: root.into() }
     }
 
-    /// Its directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Locks a run for this process; None while another makes it.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
     pub fn lock<S: Spec>(&self, spec: &S) -> Result<Option<RunLock>> {
         lock::try_take(&lock::place(&self.root, &spec.directory()?))
     }
 
     /// Waits until nobody else writes tables, charts and pages, and locks them.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
     pub fn lock_pages(&self) -> Result<RunLock> {
         lock::take(&self.root.join(LOCK))
     }
@@ -92,16 +83,11 @@ impl Store {
     ///
     /// # Errors
     /// When something is there that cannot be read.
-    pub fn find<S: Spec>(&self, spec: &S) -> Result<Search<S>> {
+    pub fn find<S: Spec>(&self, spec: &S) -> Result<Look<FinishedRun<S>>> {
         let (directory, hash) = (self.root.join(spec.directory()?), spec.hash()?);
         let wanted = |manifest: &Manifest| manifest.schema_version == S::SCHEMA && manifest.config_hash == hash;
-        Ok(match self.look(&directory, wanted)? {
-            Look::Whole(manifest) => {
-                Search::Finished(Box::new(FinishedRun { spec: spec.clone(), directory, manifest: *manifest }))
-            }
-            Look::Missing => Search::Missing,
-            Look::Damaged(what) => Search::Damaged(what),
-        })
+        let look = self.look(&directory, wanted)?;
+        Ok(look.map(|manifest| FinishedRun { spec: spec.clone(), directory, manifest }))
     }
 
     /// What is in a run's directory: nothing, if the manifest is not the one that is wanted.
@@ -188,9 +174,6 @@ impl Store {
 
     /// Settles what a killed process left of an experiment: half-written runs, tables and charts go, and a run that was being
     /// replaced is there again. What another process is writing stays.
-    ///
-    /// # Errors
-    /// When something cannot be read, renamed or removed.
     pub fn clean(&self, experiment: &str) -> Result<()> {
         for arm in entries(&self.root.join("runs").join(experiment))?.into_iter().filter(|arm| arm.is_dir()) {
             for left in entries(&arm)? {
@@ -208,9 +191,6 @@ impl Store {
     }
 
     /// The same for tables, charts and pages alone. Call with their lock held.
-    ///
-    /// # Errors
-    /// As [`Store::clean`].
     pub fn clean_pages(&self, experiment: &str) -> Result<()> {
         let own = self.root.join("runs").join(experiment);
         for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures"), own] {
@@ -222,9 +202,6 @@ impl Store {
     }
 
     /// Names of the experiments that the store remembers.
-    ///
-    /// # Errors
-    /// When their directory cannot be read.
     pub fn experiments(&self) -> Result<Vec<String>> {
         let mut directories = entries(&self.root.join("runs"))?;
         directories.retain(|directory| directory.join(EXPERIMENT).exists());

@@ -3,11 +3,12 @@
 
 use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
-use super::scheduler::Runner;
+use super::scheduler::{Runner, Way};
 use super::spec::{Details, Spec};
-use super::store::{Search, Store};
+use super::store::{Look, Store};
 use super::workplace::{Exit, Running, Workplace};
 use crate::console::answer;
+use crate::engine::settings::refuse;
 use crate::engine::source::Source;
 use crate::files;
 use anyhow::{Context, Result, ensure};
@@ -15,18 +16,8 @@ use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// How the runs of a stage are made.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Way {
-    /// One at a time, with nothing else going on: times are taken.
-    pub alone: bool,
-    /// Again even if they are finished.
-    pub force: bool,
-}
-
 /// See the top of this file.
 pub struct Walk<'w> {
-    /// The results directory.
     pub store: &'w Store,
     workplace: Option<&'w Workplace<'w>>,
     device: &'w str,
@@ -38,13 +29,10 @@ pub struct Walk<'w> {
 
 /// A run that a stage has asked for.
 pub struct Entry {
-    /// Which network.
     pub arm: String,
     /// What tells it from the arm's others.
     pub point: String,
-    /// Seed.
     pub seed: u64,
-    /// What tables say of it.
     pub details: Details,
     /// Below the results directory.
     pub directory: PathBuf,
@@ -52,26 +40,15 @@ pub struct Entry {
     pub key: String,
     /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
     pub(super) cost: (&'static str, f64, f64),
-    /// What is on disk.
-    pub state: State,
-}
-
-/// What is on disk of a run.
-pub enum State {
-    /// All of it.
-    Finished(Box<Manifest>),
-    /// Nothing.
-    Missing,
-    /// What cannot be used, and why.
-    Damaged(String),
+    pub state: Look,
 }
 
 impl Entry {
     /// The manifest, if the run is finished.
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.state {
-            State::Finished(manifest) => Some(manifest),
-            State::Missing | State::Damaged(_) => None,
+            Look::Whole(manifest) => Some(manifest),
+            Look::Missing | Look::Damaged(_) => None,
         }
     }
 }
@@ -93,15 +70,11 @@ impl<'w> Walk<'w> {
         self.device
     }
 
-    /// Whether runs are made.
     pub fn makes(&self) -> bool {
         self.workplace.is_some()
     }
 
     /// The runs of a stage that exist, in the order of their specifications. A walk that makes runs needs the runner.
-    ///
-    /// # Errors
-    /// The first error of a run, or of a look at the results directory.
     pub fn stage<R: Runner>(
         &mut self,
         specs: &[R::Spec],
@@ -111,18 +84,13 @@ impl<'w> Walk<'w> {
         let mut made: Vec<Option<FinishedRun<R::Spec>>> = vec![None; specs.len()];
         if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
             let runner = runner.context("nobody can make the runs of a stage")?;
-            made = workplace.scheduler(way.alone, way.force).run(&runner, specs, &workplace.progress())?;
+            made = workplace.make(way, &runner, specs)?;
         }
         let mut found = Vec::with_capacity(specs.len());
         for (spec, made) in specs.iter().zip(made) {
-            let search = match made {
-                Some(run) => Search::Finished(Box::new(run)),
+            let look = match made {
+                Some(run) => Look::Whole(Box::new(run)),
                 None => self.store.find(spec)?,
-            };
-            let state = match &search {
-                Search::Finished(run) => State::Finished(Box::new(run.manifest.clone())),
-                Search::Missing => State::Missing,
-                Search::Damaged(what) => State::Damaged(what.clone()),
             };
             self.entries.push(Entry {
                 arm: spec.arm().into(),
@@ -132,9 +100,9 @@ impl<'w> Walk<'w> {
                 directory: spec.directory()?,
                 key: spec.key()?,
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
-                state,
+                state: look.clone().map(|run| run.manifest),
             });
-            found.extend(search.finished());
+            found.extend(look.finished());
         }
         Ok(found)
     }
@@ -155,9 +123,6 @@ impl<'w> Walk<'w> {
     }
 
     /// Writes a file of the experiment's own beside its runs, if runs are made.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn leave(&self, path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if !self.makes() {
             return Ok(());
@@ -171,17 +136,13 @@ impl<'w> Walk<'w> {
 
 /// `han-exp rerun`: one run, made again from its `config.toml`.
 pub struct Rerun<'r> {
-    /// The file's name.
     pub name: String,
     /// What it says.
     pub text: String,
     /// The same as a table.
     pub table: toml::Table,
-    /// Where data are.
     pub source: &'r Source,
-    /// How to run.
     pub running: &'r Running,
-    /// Whether to stop.
     pub stop: &'r AtomicBool,
 }
 
@@ -196,24 +157,18 @@ impl Rerun<'_> {
         }
         let name = &self.name;
         let spec: S = toml::from_str(&self.text).with_context(|| name.clone())?;
-        if let Some(problem) = spec.problem() {
-            anyhow::bail!("{name}: {problem}");
-        }
+        refuse(&format!("{name}: "), spec.problem())?;
         let kind = self.running.device.open()?.kind;
         ensure!(spec.device() == kind, "{name}: the run was made on {}, this is {kind}; see --device", spec.device());
         Ok(Some(spec))
     }
 
     /// Makes the run with what `runner` gives, which gets the results directory.
-    ///
-    /// # Errors
-    /// The run's own.
     pub fn make<R: Runner>(&self, spec: &R::Spec, runner: impl FnOnce(&Store) -> R) -> Result<Exit> {
         let device = self.running.open_device()?;
         let workplace = Workplace::open(self.running, device, spec.experiment(), self.stop)?;
-        let scheduler = workplace.scheduler(true, true);
-        let runner = runner(&workplace.store);
-        let made = scheduler.run(&runner, std::slice::from_ref(spec), &workplace.progress())?;
+        let way = Way { alone: true, force: true };
+        let made = workplace.make(way, &runner(&workplace.store), std::slice::from_ref(spec))?;
         let Some(run) = made.into_iter().flatten().next() else { return Ok(Exit::Interrupted) };
         answer(&format!("{}\n", run.directory.display()));
         Ok(Exit::Success)

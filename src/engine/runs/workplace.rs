@@ -1,8 +1,6 @@
 //! What the runs of a command are made with: flags, the results directory, the device, Ctrl-C.
 
 use super::manifest::Environment;
-use super::progress::Progress;
-use super::scheduler::Scheduler;
 use super::store::Store;
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
@@ -69,9 +67,6 @@ impl Running {
     }
 
     /// Opens the device, and tells what it could not be.
-    ///
-    /// # Errors
-    /// When there is no such device.
     pub fn open_device(&self) -> Result<ChosenDevice> {
         let device = self.device.open()?;
         if let Some(text) = &device.note {
@@ -83,19 +78,15 @@ impl Running {
 
 /// The results directory and the device of a command that makes runs.
 pub struct Workplace<'r> {
-    running: &'r Running,
-    /// The results directory.
+    pub(super) running: &'r Running,
     pub store: Store,
-    device: ChosenDevice,
-    environment: Environment,
+    pub(super) device: ChosenDevice,
+    pub(super) environment: Environment,
     stop: &'r AtomicBool,
 }
 
 impl<'r> Workplace<'r> {
     /// Opens the results directory for an experiment, and removes what a killed process left half-written.
-    ///
-    /// # Errors
-    /// When it cannot be read or tidied up.
     pub fn open(running: &'r Running, device: ChosenDevice, experiment: &str, stop: &'r AtomicBool) -> Result<Self> {
         let store = Store::new(&running.out);
         store.clean(experiment)?;
@@ -112,28 +103,9 @@ impl<'r> Workplace<'r> {
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-
-    /// Makes runs, one at a time or as many as the flags say; again if finished, where `force` says so.
-    pub(super) fn scheduler(&self, alone: bool, force: bool) -> Scheduler<'_> {
-        Scheduler {
-            store: &self.store,
-            device: &self.device.device,
-            environment: &self.environment,
-            jobs: if alone { 1 } else { self.running.jobs() },
-            force: self.running.force || force,
-            stop: self.stop,
-        }
-    }
-
-    pub(super) fn progress(&self) -> Progress {
-        Progress::new(self.running.quiet)
-    }
 }
 
 /// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
-///
-/// # Errors
-/// When no thread can be started.
 pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();

@@ -1,10 +1,11 @@
 //! What every experiment file has.
 
-use super::names::Named;
-use super::text::Heading;
+use super::names::{Named, check_names, check_seeds, labelled};
+use super::text::{Heading, check_labels};
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What an experiment file says, typed. Unknown keys are errors; `extends`, `models` and `profile` are the engine's and
 /// never get here.
@@ -15,8 +16,12 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// What is shown, and where the paper shows it.
     fn heading(&self) -> &Heading;
 
-    /// The networks.
-    fn arms(&mut self) -> &mut Vec<Self::Arm>;
+    fn arms(&self) -> &[Self::Arm];
+
+    fn arms_mut(&mut self) -> &mut Vec<Self::Arm>;
+
+    /// Independent repetitions, and the seed of the first.
+    fn repetitions(&self) -> (usize, u64);
 
     /// Checks what the file says of its own parts. A profile or a flag may drop an arm, and an expectation that names nothing
     /// would never be missed, so the whole file is asked before.
@@ -34,12 +39,60 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
 
     /// Gives the arms of a sweep what other parts of the file say of the arm that they come from.
     fn inherit(&mut self, _sweep: &Sweep) {}
+
+    /// The network of that name.
+    fn arm(&self, name: &str) -> Option<&Self::Arm> {
+        self.arms().iter().find(|arm| arm.name() == name)
+    }
+
+    /// What that network is called on charts.
+    fn label(&self, name: &str) -> String {
+        self.arm(name).map_or_else(|| name.to_string(), |arm| labelled(arm.label(), arm))
+    }
+
+    /// The seeds of a network's repetitions.
+    fn seeds(&self, arm: &Self::Arm) -> Range<u64> {
+        let (all, first) = self.repetitions();
+        first..first + arm.seeds().unwrap_or(all).min(all) as u64
+    }
+
+    /// Checks what all files have: names, texts, and at most so many repetitions.
+    fn check_usual(&self, most_seeds: usize) -> Result<()> {
+        let (name, (seeds, first_seed)) = (&self.heading().name, self.repetitions());
+        check_names(name, self.arms())?;
+        self.heading().check()?;
+        check_labels(name, "arm", self.arms().iter().map(|arm| (arm.name(), arm.label())))?;
+        check_seeds(name, seeds, first_seed, most_seeds)
+    }
 }
+
+/// The methods of [`File`] that read a field of the usual name.
+macro_rules! usual_fields {
+    ($arm:ty) => {
+        type Arm = $arm;
+
+        fn heading(&self) -> &Heading {
+            &self.experiment
+        }
+
+        fn arms(&self) -> &[$arm] {
+            &self.arm
+        }
+
+        fn arms_mut(&mut self) -> &mut Vec<$arm> {
+            &mut self.arm
+        }
+
+        fn repetitions(&self) -> (usize, u64) {
+            (self.seeds, self.first_seed)
+        }
+    };
+}
+pub(crate) use usual_fields;
 
 /// What made one file of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// A profile.
     Profile(ProfileName),
     /// Flags and `--set`.
     Flags,
@@ -56,15 +109,48 @@ pub struct Sweep {
 
 /// A network in an experiment file.
 pub trait Arm: Named + Clone + PartialEq {
+    /// Its name on charts; nothing where that is its key.
+    fn label(&self) -> &str;
+
+    /// Its repetitions, where they are fewer than those of others.
+    fn seeds(&self) -> Option<usize>;
+
     /// Gives it another name, and adds to its label what tells it from its neighbours.
     fn rename(&mut self, name: String, addition: &str);
 }
+
+/// [`Arm`] of a type with the usual fields; `rename` is for one that adds to its label in a way of its own.
+macro_rules! usual_arm {
+    ($arm:ty, |$self:ident, $addition:ident| $rename:block) => {
+        $crate::engine::settings::named!($arm);
+
+        impl $crate::engine::settings::Arm for $arm {
+            fn label(&self) -> &str {
+                &self.label
+            }
+
+            fn seeds(&self) -> Option<usize> {
+                self.seeds
+            }
+
+            fn rename(&mut $self, name: String, $addition: &str) {
+                $rename
+                $self.name = name;
+            }
+        }
+    };
+    ($arm:ty) => {
+        $crate::engine::settings::usual_arm!($arm, |self, addition| {
+            self.label = format!("{}, {addition}", $crate::engine::settings::labelled(&self.label, self));
+        });
+    };
+}
+pub(crate) use usual_arm;
 
 /// One number for several seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Statistic {
-    /// Arithmetic mean.
     Mean,
     /// Middle seed.
     Median,
@@ -74,11 +160,7 @@ pub enum Statistic {
 
 impl std::fmt::Display for Statistic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Mean => "mean",
-            Self::Median => "median",
-            Self::Min => "min",
-        })
+        self.serialize(f)
     }
 }
 
@@ -96,10 +178,6 @@ pub enum ProfileName {
 
 impl std::fmt::Display for ProfileName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Smoke => "smoke",
-            Self::Quick => "quick",
-            Self::Paper => "paper",
-        })
+        self.serialize(f)
     }
 }

@@ -18,7 +18,6 @@ pub struct Flag<F: File> {
     pub value: &'static str,
     /// For the help.
     pub help: &'static str,
-    /// What it takes.
     pub takes: Takes,
     /// Whether it takes several values with commas between them.
     pub many: bool,
@@ -165,13 +164,10 @@ impl Sized {
 
 /// What the command line says about what to run.
 pub struct Given<F: File> {
-    /// How much.
     pub profile: ProfileName,
     /// Another file than the one compiled in.
     pub experiment: Option<PathBuf>,
-    /// The networks.
     pub models: Option<Vec<String>>,
-    /// Flags with their values.
     pub flags: Vec<(&'static Flag<F>, Vec<String>)>,
     /// `KEY=VALUE`
     pub sets: Vec<String>,
@@ -184,9 +180,6 @@ impl<F: File> Given<F> {
     }
 
     /// A file that is compiled in, without any profile.
-    ///
-    /// # Errors
-    /// None: tests read all of them.
     pub fn base(text: &'static str) -> Result<F> {
         Ok(Self::of(ProfileName::Paper).read(text, "the experiment file", &|_| None)?.0)
     }
@@ -222,9 +215,6 @@ impl<F: File> Given<F> {
     }
 
     /// The same for a text; `origin` names it in messages.
-    ///
-    /// # Errors
-    /// As [`Given::resolve`].
     pub fn resolve_text(
         &self,
         text: &str,
@@ -238,7 +228,7 @@ impl<F: File> Given<F> {
         };
         if let Some(models) = models {
             for file in [&mut own, &mut file.0] {
-                names::keep(file.arms(), &models, &named_by)?;
+                names::keep(file.arms_mut(), &models, &named_by)?;
                 file.forget_dropped();
             }
         }
@@ -401,7 +391,7 @@ fn replace<F: File>(
         }
         let names: Vec<String> = copies.iter().map(|copy| copy.name().to_string()).collect();
         let count = copies.len();
-        file.arms().splice(place..=place, copies);
+        file.arms_mut().splice(place..=place, copies);
         origins.splice(place..=place, vec![origin.to_string(); count]);
         if count > 1 {
             file.inherit(&Sweep { arm: arm.name().to_string(), copies: names });

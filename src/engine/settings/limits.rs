@@ -1,6 +1,6 @@
 //! Bounds of the numbers that all experiment files have, as a run's directory and its weights in f32 can take them.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 /// Learning rates outside are 0 or infinite in the f32 of the weights, or soon make them so.
 const RATES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
@@ -8,6 +8,8 @@ const RATES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 const DIGITS: usize = 24;
 /// More optimizer steps than anybody waits for; products with it stay integers.
 pub const MOST_STEPS: usize = 1_000_000_000;
+/// More repetitions than anybody waits for.
+pub const MOST_SEEDS: usize = 1000;
 /// More passes over a data set than anybody waits for.
 pub const MOST_EPOCHS: usize = 1_000_000;
 /// More items of any other kind than anybody waits for.
@@ -25,6 +27,16 @@ pub fn rate_cure(rate: f64) -> Option<&'static str> {
 pub fn number(value: f64) -> String {
     let decimals = value.to_string();
     if decimals.len() > DIGITS { format!("{value:e}") } else { decimals }
+}
+
+/// Refuses what has a problem, with the words before it.
+pub fn refuse(before: &str, problem: Option<String>) -> Result<()> {
+    problem.map_or(Ok(()), |problem| Err(anyhow!("{before}{problem}")))
+}
+
+/// A learning rate with which nothing can be trained, and what should be used.
+pub fn rate_problem(rate: f64) -> Option<String> {
+    Some(format!("{}; {}", number(rate), rate_cure(rate)?))
 }
 
 /// Checks a number of things to be made or looked at.

@@ -1,5 +1,6 @@
 //! What a command runs: a file, a profile laid over it, flags over both.
 
+mod bound;
 mod file;
 mod flags;
 mod limits;
@@ -8,10 +9,17 @@ mod overlay;
 mod text;
 mod tree;
 
+pub use bound::Bound;
+pub(crate) use bound::bound;
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
-pub use flags::{Flag, Given, Sized, Takes, choices, number, switch};
-pub use limits::{MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure};
-pub use names::{Named, check_names, check_other, check_seeds, keep, labelled, names_problem};
+pub(crate) use file::{usual_arm, usual_fields};
+pub use flags::{Flag, Given, Sized, Takes, choices, number};
+pub use limits::{
+    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure, rate_problem,
+    refuse,
+};
+pub(crate) use names::named;
+pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
 pub use text::{Heading, check_labels};
 
 #[cfg(test)]

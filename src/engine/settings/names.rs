@@ -5,9 +5,20 @@ use anyhow::{Result, bail, ensure};
 
 /// What is found by its name.
 pub trait Named {
-    /// The name.
     fn name(&self) -> &str;
 }
+
+/// [`Named`] of a type with a field `name`.
+macro_rules! named {
+    ($named:ty) => {
+        impl $crate::engine::settings::Named for $named {
+            fn name(&self) -> &str {
+                &self.name
+            }
+        }
+    };
+}
+pub(crate) use named;
 
 /// Keeps what is named; `origin` is the flag or key that names it.
 pub fn keep<T: Named>(items: &mut Vec<T>, names: &[String], origin: &str) -> Result<()> {

@@ -76,9 +76,6 @@ impl Heading {
 }
 
 /// Checks the labels of arms or recipes, given with their names.
-///
-/// # Errors
-/// With the label that no chart or table can show.
 pub fn check_labels<'l>(
     experiment: &str,
     kind: &str,

@@ -5,7 +5,7 @@ use super::spec::{Phase, TrainingSpec};
 use crate::data::checkerboard::{Board, Split};
 use crate::data::split::{self, SplitSource};
 use crate::engine::settings::{
-    MOST_STEPS, check_count, check_labels, check_names, check_seeds, decimal, labelled, rate_cure,
+    File, MOST_STEPS, check_count, check_labels, check_names, decimal, labelled, rate_cure, refuse,
 };
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -22,12 +22,6 @@ pub struct Checkerboard {
 }
 
 impl Checkerboard {
-    /// The network of an arm by name.
-    pub fn arm(&self, name: &str) -> Option<&ArmFile> {
-        self.file.arm.iter().find(|arm| arm.name == name)
-    }
-
-    /// The board.
     pub fn board(&self) -> Board {
         self.file.data.checkerboard.board()
     }
@@ -35,12 +29,6 @@ impl Checkerboard {
     /// The learning rates to try for an arm, ascending.
     pub fn rates<'r>(&self, recipe: &'r RecipeFile, arm: &str) -> &'r [f64] {
         recipe.learning_rates.get(arm).map_or(&[], Vec::as_slice)
-    }
-
-    /// The seeds of an arm's repetitions.
-    pub fn seeds(&self, arm: &ArmFile) -> std::ops::Range<u64> {
-        let seeds = arm.seeds.unwrap_or(self.file.seeds).min(self.file.seeds);
-        self.file.first_seed..self.file.first_seed + seeds as u64
     }
 
     /// Every run, in the order of recipes, arms, learning rates, phases and seeds.
@@ -51,7 +39,7 @@ impl Checkerboard {
                 for &rate in self.rates(recipe, &arm.name) {
                     for phase in [Phase::Selection, Phase::Full] {
                         let run = |seed| self.run(recipe, arm, rate, phase, Seed(seed), device);
-                        runs.extend(self.seeds(arm).map(run));
+                        runs.extend(self.file.seeds(arm).map(run));
                     }
                 }
             }
@@ -101,12 +89,10 @@ impl Checkerboard {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(mut file: CheckerboardFile) -> Result<Self> {
         let name = file.experiment.name.clone();
-        check_names(&name, &file.arm)?;
-        check_names(&name, &file.recipe)?;
-        file.experiment.check()?;
         file.arm.iter_mut().for_each(|arm| arm.label = labelled(&arm.label, arm));
         file.recipe.iter_mut().for_each(|recipe| recipe.label = labelled(&recipe.label, recipe));
-        check_labels(&name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        file.check_usual(MOST_SEEDS)?;
+        check_names(&name, &file.recipe)?;
         check_labels(&name, "recipe", file.recipe.iter().map(|recipe| (&*recipe.name, &*recipe.label)))?;
         let data = &file.data.checkerboard;
         data.check(&name)?;
@@ -136,14 +122,11 @@ impl Checkerboard {
             "{name}: train.batch_size is {batch_size}; use at most {fewest}, the training points without validation"
         );
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        check_seeds(&name, file.seeds, file.first_seed, MOST_SEEDS)?;
         ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         // The paper's figures are for a training set of its size, whichever points are in it.
         let usual = Split::seeded(&board, data.train_fraction, Seed(0)).train.len();
         for arm in &mut file.arm {
-            if let Some(problem) = arm.model.problem() {
-                bail!("{name}: model {}: {problem}", arm.name);
-            }
+            refuse(&format!("{name}: model {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
             arm.paper = arm.paper.filter(|_| points.train.len() == usual);
         }
@@ -158,9 +141,7 @@ impl Checkerboard {
 /// Checks a recipe, and brings its learning rates into order.
 fn check_recipe(experiment: &str, recipe: &mut RecipeFile, arms: &[ArmFile]) -> Result<()> {
     let key = format!("{experiment}: recipe {}", recipe.name);
-    if let Some(problem) = recipe.optimizer.problem().or(recipe.schedule.problem()) {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: "), recipe.optimizer.problem().or(recipe.schedule.problem()))?;
     let noise = recipe.input_noise;
     ensure!(noise >= 0.0 && noise.is_finite(), "{key}: input_noise is {noise}; use 0 or a small number");
     for arm in arms {

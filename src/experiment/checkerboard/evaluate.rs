@@ -10,7 +10,7 @@ use crate::device::DeviceChoice;
 use crate::engine::Evaluate;
 use crate::engine::foreign::Foreign;
 use crate::engine::runs::{Exit, Spec};
-use crate::engine::settings::Given;
+use crate::engine::settings::{Given, refuse};
 use crate::evaluate::accuracy::score;
 use crate::files;
 use crate::model::{ModelConfig, Size, weights};
@@ -76,10 +76,8 @@ impl Arguments {
             (ModelConfig::Hannet(hannet), Some(dense_at)) => hannet.dense_at.clone_from(dense_at),
             _ => bail!("--dense-at is for --model hannet alone"),
         }
-        match model.problem() {
-            Some(problem) => bail!("--model: {problem}"),
-            None => Ok(model),
-        }
+        refuse("--model: ", model.problem())?;
+        Ok(model)
     }
 
     /// The board of the run or of the experiment file.
@@ -87,10 +85,8 @@ impl Arguments {
         let data = &file.data.checkerboard;
         let Board { side, cells } = run.map_or(Board { side: data.side, cells: data.cells }, |run| run.board.clone());
         let board = Board { side, cells: self.cells.unwrap_or(cells) };
-        match board.problem() {
-            Some(problem) => bail!("--{problem}"),
-            None => Ok(board),
-        }
+        refuse("--", board.problem())?;
+        Ok(board)
     }
 
     /// The split, and where it is from. Weights may not be scored on the points that they were trained on.
@@ -135,10 +131,8 @@ impl Arguments {
                 bail!("{name} is no run of the checkerboard, so the split is not known; say --seed or --split-file")
             }
         };
-        match run.problem() {
-            Some(problem) => bail!("{name}: {problem}"),
-            None => Ok(Some(run)),
-        }
+        refuse(&format!("{name}: "), run.problem())?;
+        Ok(Some(run))
     }
 }
 

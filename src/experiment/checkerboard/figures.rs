@@ -8,6 +8,7 @@ use super::summary::{Protocol, SeedValue, Summary};
 use crate::engine::page::Page;
 use crate::engine::rows::Sample;
 use crate::engine::runs::FinishedRun;
+use crate::engine::settings::File;
 use crate::figure::{
     BandPoint, Curve, CurvePanel, DecisionPanel, Image, Mark, MarkPanel, accuracy_against_parameters, accuracy_curves,
     decision_maps,
@@ -116,8 +117,8 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
             let points = band(&chosen)?;
             if !points.is_empty() {
                 let label = match chosen.len() {
-                    all if all == experiment.seeds(arm).count() => format!("{} ({all} seeds)", arm.label),
-                    some => format!("{} ({some} of {} seeds)", arm.label, experiment.seeds(arm).count()),
+                    all if all == experiment.file.seeds(arm).count() => format!("{} ({all} seeds)", arm.label),
+                    some => format!("{} ({some} of {} seeds)", arm.label, experiment.file.seeds(arm).count()),
                 };
                 drawn.push(Curve { arm: arm.name.clone(), label, points });
             }
@@ -196,7 +197,7 @@ fn against_parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Resul
 
 fn mark(experiment: &Checkerboard, summary: &Summary) -> Option<Mark> {
     let sample = summary.sample()?;
-    let arm = experiment.arm(&summary.arm)?;
+    let arm = experiment.file.arm(&summary.arm)?;
     let label = match summary.diverged() {
         0 => arm.label.clone(),
         diverged => format!("{}, {diverged} of {} diverged", arm.label, summary.values.len()),

@@ -2,7 +2,9 @@
 
 use crate::data::checkerboard::Board;
 use crate::data::split::SplitSource;
-use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Statistic, Sweep, Takes, check_fraction, keep};
+use crate::engine::settings::{
+    Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
+};
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::{Context, Result, bail, ensure};
@@ -22,13 +24,10 @@ pub struct CheckerboardFile {
     pub first_seed: u64,
     /// What is shown, and where the paper shows it.
     pub experiment: Heading,
-    /// The data.
     pub data: DataFile,
     /// Length of a run.
     pub train: TrainFile,
-    /// The networks that are compared.
     pub arm: Vec<ArmFile>,
-    /// The ways to train them.
     pub recipe: Vec<RecipeFile>,
     /// What ought to come out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,7 +70,6 @@ impl Default for BoardFile {
 }
 
 impl BoardFile {
-    /// The board.
     pub fn board(&self) -> Board {
         Board { side: self.side, cells: self.cells }
     }
@@ -82,13 +80,8 @@ impl BoardFile {
     }
 
     /// Checks board and fractions.
-    ///
-    /// # Errors
-    /// With the key, its value and the cure.
     pub fn check(&self, experiment: &str) -> Result<()> {
-        if let Some(problem) = self.board().problem() {
-            bail!("{experiment}: data.checkerboard.{problem}");
-        }
+        refuse(&format!("{experiment}: data.checkerboard."), self.board().problem())?;
         for (key, value) in [("train_fraction", self.train_fraction), ("validation_fraction", self.validation_fraction)]
         {
             let fits = value > 0.0 && value < 1.0;
@@ -122,7 +115,6 @@ fn hundred() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; the key where nothing is said.
     #[serde(default)]
@@ -133,7 +125,6 @@ pub struct ArmFile {
     /// The paper's test accuracy, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<f64>,
-    /// The network.
     pub model: ModelConfig,
 }
 
@@ -141,14 +132,11 @@ pub struct ArmFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; the key where nothing is said.
     #[serde(default)]
     pub label: String,
-    /// Update rule.
     pub optimizer: OptimizerConfig,
-    /// Learning rate over time.
     pub schedule: ScheduleConfig,
     /// Standard deviation of normal noise on the inputs.
     #[serde(default)]
@@ -161,9 +149,7 @@ pub struct RecipeFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: String,
@@ -175,24 +161,8 @@ pub struct Expectation {
     pub tolerance: f64,
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Named for RecipeFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        self.label = format!("{}, {addition}", crate::engine::settings::labelled(&self.label, self));
-        self.name = name;
-    }
-}
+usual_arm!(ArmFile);
+named!(RecipeFile);
 
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
@@ -264,18 +234,10 @@ fn use_split(file: &mut CheckerboardFile, path: &[String]) -> Result<()> {
 }
 
 impl File for CheckerboardFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let arm = |name: &String| self.arm.iter().any(|arm| &arm.name == name);
+        let arm = |name: &String| self.arm(name).is_some();
         let recipe = |name: &String| self.recipe.iter().any(|recipe| &recipe.name == name);
         for arm in &self.arm {
             check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;

@@ -15,7 +15,7 @@ mod tests;
 
 pub use check::Checkerboard;
 pub use evaluate::Arguments;
-pub use file::{BoardFile, DataFile};
+pub use file::DataFile;
 pub use run::{INPUTS, OUTPUTS, Trainer, data_hash};
 pub use spec::{Phase, TrainingSpec};
 

@@ -5,8 +5,9 @@ use super::figures;
 use super::file::Expectation;
 use super::spec::TrainingSpec;
 use super::summary::{Protocol, Summary, TableRow, summarise};
-use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
+use crate::engine::page::{Block, Page, Table, Verdict, measured, percent, spread};
 use crate::engine::runs::FinishedRun;
+use crate::engine::settings::File;
 use anyhow::Result;
 
 pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) -> Result<Page> {
@@ -39,23 +40,11 @@ fn explanation(protocol: Protocol) -> &'static str {
 }
 
 fn table(experiment: &Checkerboard, summaries: &[Summary], protocol: Protocol) -> Table {
-    let mut table = Table::new([
-        "recipe",
-        "model",
-        "parameters",
-        "learning rate",
-        "mean",
-        "std",
-        "min",
-        "median",
-        "max",
-        "seeds",
-        "diverged",
-        "paper",
-    ]);
+    let mut table =
+        Table::with("recipe, model, parameters, learning rate, mean, std, min, median, max, seeds, diverged, paper");
     for summary in summaries.iter().filter(|s| s.protocol == protocol) {
         let sample = summary.sample();
-        let arm = experiment.arm(&summary.arm);
+        let arm = experiment.file.arm(&summary.arm);
         table.row([
             summary.recipe.clone(),
             arm.map_or(summary.arm.as_str(), |arm| arm.label.as_str()).into(),
@@ -90,19 +79,8 @@ fn chosen_rates(summaries: &[Summary]) -> String {
 }
 
 fn closing(experiment: &Checkerboard, summaries: &[Summary]) -> Table {
-    let mut table = Table::new([
-        "recipe",
-        "model",
-        "protocol",
-        "parameters",
-        "s / seed",
-        "paper",
-        "diverged",
-        "n",
-        "min",
-        "median",
-        "mean +- std",
-    ]);
+    let mut table =
+        Table::with("recipe, model, protocol, parameters, s / seed, paper, diverged, n, min, median, mean +- std");
     for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {
         let sample = summary.sample();
         table.row([
@@ -125,17 +103,11 @@ fn closing(experiment: &Checkerboard, summaries: &[Summary]) -> Table {
 fn judge(expect: &Expectation, summaries: &[Summary]) -> Verdict {
     let Expectation { arm, recipe, protocol, statistic, value, tolerance } = expect;
     let summary = summaries.iter().find(|s| s.arm == *arm && s.recipe == *recipe && s.protocol.key() == protocol);
-    let measured = summary.and_then(Summary::sample).map(|sample| sample.statistic(*statistic));
+    let found = summary.and_then(Summary::sample).map(|sample| sample.statistic(*statistic));
     let diverged = summary.map_or(0, Summary::diverged);
-    // A value within rounding of the bound counts as met: both are decimal fractions in binary. A statistic over what
-    // diverged seeds have left does not.
-    let met = diverged == 0 && measured.is_some_and(|measured| (measured - value).abs() <= tolerance + 1e-9);
-    let mut found = measured.map_or("no value".into(), |measured| format!("{:.2} %", 100.0 * measured));
-    if diverged > 0 {
-        found += &format!(" with {diverged} seeds diverged");
-    }
+    // A value within rounding of the bound counts as met: both are decimal fractions in binary.
+    let met = found.is_some_and(|found| (found - value).abs() <= tolerance + 1e-9);
     let (value, tolerance) = (100.0 * value, 100.0 * tolerance);
     let what = format!("{protocol} {statistic} of {arm}, recipe {recipe}");
-    let verdict = if met { "met" } else { "MISSED" };
-    Verdict { text: format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured {found}: {verdict}"), met }
+    Verdict::of(&format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured"), measured(found), diverged, met)
 }

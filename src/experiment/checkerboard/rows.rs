@@ -5,14 +5,11 @@ use serde::{Deserialize, Serialize};
 /// `test_curve.csv`: test accuracy during training. Only the `best_on_test` protocol reads it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestCurveRow {
-    /// Experiment.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
     /// attack-linf or attack-l2.
     pub point: String,
-    /// Seed.
     pub seed: u64,
     /// Optimizer steps made.
     pub step: usize,
@@ -23,9 +20,7 @@ pub struct TestCurveRow {
 /// `predictions.csv`: the network's answer at every grid point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PredictionRow {
-    /// Grid row.
     pub row: usize,
-    /// Grid column.
     pub column: usize,
     /// train, test or unused.
     pub split: String,

@@ -4,12 +4,11 @@ use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use crate::data::Points;
 use crate::data::checkerboard::{Board, Split};
-use crate::engine::rows::{EpochRow, EvaluationRow};
-use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Spec, Tick, epoch_row, start};
+use crate::engine::rows::EvaluationRow;
+use crate::engine::runs::{Halt, Record, RunOutcome, Runner, Spec, Tick, start, train};
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::files;
 use crate::model::Model;
-use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
 use anyhow::Result;
 use candle_core::Device;
 
@@ -34,13 +33,24 @@ impl Runner for Trainer {
         let started = start();
         let parts = Parts::of(spec, device)?;
         let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
-        let mut watch = Watch { spec, parts: &parts, tick, halt, epochs: Vec::new(), test_curve: Vec::new() };
-        let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
-        let outcome = fit(&model, &parts.train, &spec.fit, Streams { batches, noise }, &mut watch)?;
-        let (epochs, test_curve) = (watch.epochs, watch.test_curve);
-        let Some(ending) = Ending::of_training(outcome, &model, data_hash(&spec.board, &parts.split), started) else {
-            return Ok(None);
-        };
+        let mut test_curve = Vec::new();
+        let run = (data_hash(&spec.board, &parts.split), started);
+        let trained = train(spec, (&model, &parts.train, &spec.fit), run, tick, |report, model| {
+            let network = &halt.network(model.frozen.as_ref());
+            if let Some(points) = &parts.test {
+                test_curve.push(TestCurveRow {
+                    experiment: spec.experiment.clone(),
+                    arm: spec.arm.clone(),
+                    point: spec.point(),
+                    seed: spec.seed.0,
+                    step: report.step,
+                    test_accuracy: score(network, points)?.accuracy,
+                });
+            }
+            let validation = parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
+            Ok(validation.map(|score| (score.loss, score.accuracy)))
+        })?;
+        let Some((ending, epochs)) = trained else { return Ok(None) };
         let (mut scores, mut answers) = (Vec::new(), Vec::new());
         if ending.outcome() == RunOutcome::Finished {
             scores = evaluations(spec, &parts, &model)?;
@@ -83,40 +93,6 @@ impl Parts {
                 Ok(Self { train, validation: None, test: Some(test), split })
             }
         }
-    }
-}
-
-/// Turns reports into rows.
-struct Watch<'a> {
-    spec: &'a TrainingSpec,
-    parts: &'a Parts,
-    tick: &'a mut Tick<'a>,
-    halt: &'a Halt<'a>,
-    epochs: Vec<EpochRow>,
-    test_curve: Vec<TestCurveRow>,
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, report: StepReport) -> Control {
-        (self.tick)(report.step, &|| report.to_string())
-    }
-
-    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        let network = &self.halt.network(model.frozen.as_ref());
-        let validation = self.parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
-        let spec = self.spec;
-        self.epochs.push(epoch_row(spec, report, validation.map(|score| (score.loss, score.accuracy))));
-        if let Some(points) = &self.parts.test {
-            self.test_curve.push(TestCurveRow {
-                experiment: spec.experiment.clone(),
-                arm: spec.arm.clone(),
-                point: spec.point(),
-                seed: spec.seed.0,
-                step: report.step,
-                test_accuracy: score(network, points)?.accuracy,
-            });
-        }
-        Ok(())
     }
 }
 

@@ -21,10 +21,7 @@ pub enum Phase {
 
 impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Selection => "selection",
-            Self::Full => "full",
-        })
+        self.serialize(f)
     }
 }
 
@@ -32,27 +29,17 @@ impl std::fmt::Display for Phase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// The experiment's name.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
-    /// What for.
     pub phase: Phase,
-    /// The root of its randomness.
     pub seed: Seed,
-    /// Kind of device, cpu or cuda.
     pub device: String,
     /// Part of the training points that a selection run keeps for validation.
     pub validation_fraction: f64,
-    /// The data.
     pub board: Board,
-    /// How they are split.
     pub split: SplitSource,
-    /// The network.
     pub model: ModelConfig,
-    /// Its training.
     pub fit: FitConfig,
 }
 

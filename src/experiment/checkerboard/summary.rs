@@ -5,6 +5,7 @@ use super::rows::TestCurveRow;
 use super::spec::{Phase, TrainingSpec};
 use crate::engine::rows::{Candidate, EvaluationRow, Sample};
 use crate::engine::runs::FinishedRun;
+use crate::engine::settings::File;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,6 @@ impl Protocol {
 /// The number of one seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeedValue {
-    /// Seed.
     pub seed: u64,
     /// Test accuracy; None if the run that should have given it diverged.
     pub accuracy: Option<f64>,
@@ -46,9 +46,7 @@ pub struct SeedValue {
 /// All seeds of an arm under a recipe and a protocol.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: Protocol,
@@ -70,7 +68,7 @@ impl Summary {
 
     /// The paper's figure for it; the paper reports under its own protocol alone.
     pub fn paper(&self, experiment: &Checkerboard) -> Option<f64> {
-        experiment.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
+        experiment.file.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
     }
 
     /// Seeds without a value.
@@ -82,11 +80,8 @@ impl Summary {
 /// `tables/<experiment>.csv`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRow {
-    /// Experiment.
     pub experiment: String,
-    /// Which network.
     pub arm: String,
-    /// How trained.
     pub recipe: String,
     /// How scored.
     pub protocol: Protocol,
@@ -118,7 +113,6 @@ pub struct TableRow {
     pub ci95_low: Option<f64>,
     /// Its upper end; may pass 1.
     pub ci95_high: Option<f64>,
-    /// The paper's figure.
     pub paper: Option<f64>,
     /// Mean minus the paper's figure.
     pub delta: Option<f64>,
@@ -198,6 +192,7 @@ pub fn summarise(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
             let rates = experiment.rates(recipe, &arm.name);
             // Seeds with all their runs: an interrupted command must not show a selection among fewer rates.
             let complete: Vec<Vec<&Scored>> = experiment
+                .file
                 .seeds(arm)
                 .map(|seed| of_arm.iter().filter(|s| s.run.spec.seed.0 == seed).copied().collect::<Vec<_>>())
                 .filter(|of_seed| of_seed.len() == 2 * rates.len())

@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::runs::Spec;
 use crate::engine::settings::{Given, ProfileName};
+use crate::engine::testing::{assert_told, changed, checked, told};
 use anyhow::Result;
 
 fn base(name: &str) -> Option<&'static str> {
@@ -11,19 +12,7 @@ fn base(name: &str) -> Option<&'static str> {
 
 /// Profile quick with flags, each with its values.
 fn with(flags: &[(&str, &str)]) -> Result<Checkerboard> {
-    let mut given = Given::of(ProfileName::Quick);
-    for (name, values) in flags {
-        given.add(file::FLAGS, name, values);
-    }
-    Checkerboard::of(given.resolve("checkerboard", &base)?)
-}
-
-/// The error about a file in which one text stands for another.
-fn told_of(right: &str, wrong: &str) -> String {
-    let text = TEXT.replacen(right, wrong, 1);
-    assert_ne!(text, TEXT, "{right} is not in the file");
-    let checked = Given::of(ProfileName::Smoke).resolve_text(&text, "file", &base).and_then(Checkerboard::of);
-    checked.map_or_else(|error| format!("{error:#}"), |_| "no error".into())
+    checked(TEXT, ProfileName::Quick, flags)
 }
 
 #[test]
@@ -109,7 +98,7 @@ fn every_key_can_be_set_and_mistakes_name_the_nearest() {
         ("arm.hannet.model.hannet.width=0", "width is 0; use 1 to 16384"),
         ("train.batch_size=0", "train.batch_size is 0; use at least 1"),
     ] {
-        let told = with(&[("set", assignment)]).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        let told = told(with(&[("set", assignment)]));
         assert!(told.contains(words), "{assignment}: {told}");
     }
 }
@@ -135,7 +124,7 @@ fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
         ("models = 3\nextends = \"checkerboard\"", "models is no list of names"),
         ("extends = \"checkerboard\"\n[profile.fast]", "profile.fast: use smoke, quick or paper"),
     ] {
-        let told = resolved(text).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        let told = told(resolved(text));
         assert!(told.contains(words) && told.contains("mine.toml"), "{text}: {told}");
     }
     Ok(())
@@ -163,7 +152,7 @@ fn a_fixed_split_drops_expectations_and_another_training_set_the_papers_figures(
 
 #[test]
 fn figures_that_are_no_fractions_are_refused_whatever_the_profile_drops() {
-    for (right, wrong, words) in [
+    let mistakes = [
         ("paper = 0.995", "paper = 99.5", "arm hannet: paper is 99.5; use a fraction from 0 to 1"),
         ("paper = 0.995", "paper = -0.1", "paper is -0.1"),
         ("value = 0.995", "value = 99.5", "expect of hannet: value is 99.5"),
@@ -173,14 +162,13 @@ fn figures_that_are_no_fractions_are_refused_whatever_the_profile_drops() {
         ("tolerance = 0.005", "tolerance = inf", "expect[0].tolerance is inf"),
         ("weight_decay = 0.01", "weight_decay = inf", "recipe[1].optimizer.adam.weight_decay is inf"),
         ("protocol = \"held_out\"", "protocol = \"honest\"", "expect.protocol is \"honest\""),
-    ] {
-        let told = told_of(right, wrong);
-        assert!(told.contains(words), "{wrong}: {told}");
-    }
+    ];
+    assert_told::<Checkerboard>(TEXT, &[ProfileName::Smoke], &mistakes);
 }
 
 #[test]
 fn what_would_fail_after_the_training_is_refused_before() {
+    let smoke = |right, wrong| checked::<Checkerboard>(&changed(TEXT, &[(right, wrong)]), ProfileName::Smoke, &[]);
     let (name, label) = (format!("name = \"{}\"", "x".repeat(101)), format!("label = \"{}\"", "y".repeat(101)));
     for (right, wrong, words) in [
         ("name = \"checkerboard\"", &*name, "has 101 characters; use at most 100"),
@@ -203,10 +191,10 @@ fn what_would_fail_after_the_training_is_refused_before() {
             "train.iterations is 2000000000; use at most 1000000000",
         ),
     ] {
-        let told = told_of(right, wrong);
+        let told = told(smoke(right, wrong));
         assert!(told.contains(words) && told.len() < 300, "{wrong}: {told}");
     }
-    assert_eq!(told_of("label = \"HanNet\"", "label = \"Han|Net, größer\""), "no error");
+    assert_eq!(told(smoke("label = \"HanNet\"", "label = \"Han|Net, größer\"")), "no error");
 }
 
 #[test]

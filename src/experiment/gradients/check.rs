@@ -5,14 +5,10 @@ use super::file::ClaimsFile;
 use super::plan::Claims;
 use crate::data::checkerboard::Split;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{
-    File, MOST, MOST_STEPS, check_count, check_labels, check_names, check_seeds, decimal, rate_cure,
-};
+use crate::engine::settings::{File, MOST, MOST_SEEDS, MOST_STEPS, check_count, rate_problem, refuse};
 use crate::rng::Seed;
 use anyhow::{Result, bail, ensure};
 
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
 /// Widest layer, as of networks.
 const WIDEST: usize = 16_384;
 
@@ -20,11 +16,8 @@ impl Claims {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(file: ClaimsFile) -> Result<Self> {
         let name = &file.experiment.name;
-        check_names(name, &file.arm)?;
-        file.experiment.check()?;
-        check_labels(name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
+        file.check_usual(MOST_SEEDS)?;
         file.check_references(name)?;
-        check_seeds(name, file.seeds, file.first_seed, MOST_SEEDS)?;
         ensure!(!file.parts.is_empty(), "{name}: parts is empty; name at least one");
         let board = &file.data.checkerboard;
         board.check(name)?;
@@ -111,9 +104,7 @@ fn check_arms(file: &ClaimsFile) -> Result<()> {
         let trained = arm.course || arm.parts.contains(&Part::Depth);
         ensure!(!(trained && rates.is_empty()), "{key}: learning_rates is empty; it is trained");
         for (place, &rate) in rates.iter().enumerate() {
-            if let Some(cure) = rate_cure(rate) {
-                bail!("{key}: learning_rates has {}; {cure}", decimal(rate));
-            }
+            refuse(&format!("{key}: learning_rates has "), rate_problem(rate))?;
             ensure!(!rates[..place].contains(&rate), "{key}: learning_rates has {rate} twice; name it once");
         }
         ensure!(arm.seeds != Some(0), "{key}: seeds is 0; use at least 1");

@@ -46,8 +46,6 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    /// # Errors
-    /// When a file of a run is missing or damaged.
     pub fn of(planned: &[TrainingSpec], selections: &[FinishedRun<TrainingSpec>]) -> Result<Self> {
         // What tells repetitions apart, how many selections each ought to have, and those that it has.
         let key = |spec: &TrainingSpec| (spec.arm.clone(), layers_of(&spec.model), spec.seed.0);
@@ -77,9 +75,6 @@ impl Choices {
 
 /// Test accuracy of every network at every depth: the last iterate of the final trainings. A repetition without one,
 /// because its selections diverged, counts as diverged.
-///
-/// # Errors
-/// When a file of a run is missing or damaged.
 pub(super) fn accuracies(claims: &Claims, findings: &Findings) -> Result<Vec<Accuracies>> {
     let mut all: BTreeMap<(usize, usize), Accuracies> = BTreeMap::new();
     let finals = findings.finals.iter().map(|run| (run, Some(run.spec.fit.learning_rate)));

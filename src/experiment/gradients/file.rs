@@ -2,11 +2,11 @@
 
 use super::claim::{Limit, Part};
 use super::spec::{Layers, layers_of, resized};
-use crate::engine::settings::{Arm, Change, File, Flag, Heading, Named, Takes, choices, number};
+use crate::engine::settings::{Change, File, Flag, Heading, Takes, choices, number, refuse, usual_arm, usual_fields};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -131,18 +131,7 @@ pub struct ArmFile {
     pub model: ModelConfig,
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        self.label = format!("{}, {addition}", self.label);
-        self.name = name;
-    }
-}
+usual_arm!(ArmFile);
 
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<ClaimsFile>] = &[
@@ -197,7 +186,7 @@ fn set_most(file: &mut ClaimsFile, most: &[String]) -> Result<()> {
 impl ClaimsFile {
     /// Whether that is a network, or a single layer, which stands in the table beside networks.
     fn knows(&self, arm: &str) -> bool {
-        ["layer-han", "layer-dense"].contains(&arm) || self.arm.iter().any(|known| known.name == arm)
+        ["layer-han", "layer-dense"].contains(&arm) || self.arm(arm).is_some()
     }
 
     /// The same without what a profile may choose: how deep networks are, and how much is looked at.
@@ -215,22 +204,12 @@ impl ClaimsFile {
 }
 
 impl File for ClaimsFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
         for expect in &self.expect {
             let arm = &expect.arm;
-            if let Some(problem) = expect.problem() {
-                bail!("{origin}: an expectation of {arm} {problem}");
-            }
+            refuse(&format!("{origin}: an expectation of {arm} "), expect.problem())?;
             ensure!(self.knows(arm), "{origin}: expect names the unknown arm {arm:?}");
         }
         Ok(())

@@ -4,6 +4,7 @@ use super::claim::Part;
 use super::file::{ArmFile, ClaimsFile};
 use super::spec::{Cost, Course, Probe, ProbeSpec, layers_of, resized};
 use crate::data::checkerboard::Board;
+use crate::engine::settings::File;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
@@ -35,7 +36,7 @@ impl Claims {
         match arm {
             "layer-han" => "Han-layer".into(),
             "layer-dense" => "dense layer".into(),
-            _ => self.file.arm.iter().find(|other| other.name == arm).map_or(arm, |arm| &arm.label).into(),
+            _ => self.file.label(arm),
         }
     }
 
@@ -66,6 +67,7 @@ impl Claims {
         if wants(Part::Jacobian) {
             runs.probes.push(alone("layer-han", Probe::Layers(file.jacobian)));
         }
+        let seeds = file.first_seed..file.first_seed + file.seeds as u64;
         for arm in &file.arm {
             let mut probes = Vec::new();
             if arm.course && [Part::Jacobian, Part::Norms, Part::Lipschitz].into_iter().any(wants) {
@@ -92,14 +94,10 @@ impl Claims {
                 runs.selections.extend(self.selections(arm, device));
             }
             for what in probes {
-                runs.probes.extend(self.seeds(file.seeds).map(|seed| probe(&arm.name, seed, what.clone())));
+                runs.probes.extend(seeds.clone().map(|seed| probe(&arm.name, Seed(seed), what.clone())));
             }
         }
         runs
-    }
-
-    fn seeds(&self, count: usize) -> impl Iterator<Item = Seed> {
-        (self.file.first_seed..self.file.first_seed + count as u64).map(Seed)
     }
 
     fn cost(&self) -> Probe {
@@ -136,16 +134,16 @@ impl Claims {
     /// Trainings of a network at every depth and learning rate on a part of the training points.
     fn selections(&self, arm: &ArmFile, device: &str) -> Vec<TrainingSpec> {
         let (file, data) = (&self.file, &self.file.data.checkerboard);
-        let (seeds, iterations) = (arm.seeds.unwrap_or(file.seeds).min(file.seeds), file.depth.iterations);
+        let iterations = file.depth.iterations;
         let mut runs = Vec::new();
         for model in self.trained(arm) {
             for &learning_rate in &arm.learning_rates {
-                runs.extend(self.seeds(seeds).map(|seed| TrainingSpec {
+                runs.extend(file.seeds(arm).map(|seed| TrainingSpec {
                     experiment: file.experiment.name.clone(),
                     arm: arm.name.clone(),
                     recipe: RECIPE.into(),
                     phase: Phase::Selection,
-                    seed,
+                    seed: Seed(seed),
                     device: device.into(),
                     validation_fraction: data.validation_fraction,
                     board: data.board(),

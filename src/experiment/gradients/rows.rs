@@ -29,7 +29,6 @@ pub struct ExtentRow {
     pub to: String,
     /// Grid row of the point.
     pub row: usize,
-    /// Grid column.
     pub column: usize,
     /// The largest singular value of the Jacobian.
     pub most: f64,

@@ -19,9 +19,7 @@ pub struct ProbeSpec {
     pub experiment: String,
     /// Which network or layer.
     pub arm: String,
-    /// The root of its randomness.
     pub seed: Seed,
-    /// Kind of device, cpu or cuda.
     pub device: String,
     pub probe: Probe,
 }

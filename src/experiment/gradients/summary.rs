@@ -69,9 +69,6 @@ impl Values {
 }
 
 /// The whole table of what is finished.
-///
-/// # Errors
-/// When a file of a run is missing or damaged.
 pub(super) fn claim_rows(
     claims: &Claims,
     findings: &Findings,

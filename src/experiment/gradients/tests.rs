@@ -6,18 +6,11 @@ use super::spec::{Probe, layers_of};
 use super::*;
 use crate::engine::runs::Spec;
 use crate::engine::settings::{Given, ProfileName};
+use crate::engine::testing::{PROFILES, assert_told, changed, checked};
 use crate::model::ModelConfig;
 
 fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Claims> {
-    resolved(TEXT, profile, flags)
-}
-
-fn resolved(text: &str, profile: ProfileName, flags: &[(&str, &str)]) -> Result<Claims> {
-    let mut given = Given::of(profile);
-    for (name, values) in flags {
-        given.add(file::FLAGS, name, values);
-    }
-    Claims::of(given.resolve_text(text, "file", &|_| None)?)
+    checked(TEXT, profile, flags)
 }
 
 fn runs(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Runs> {
@@ -26,7 +19,7 @@ fn runs(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Runs> {
 
 #[test]
 fn every_profile_of_the_file_can_run() -> Result<()> {
-    for profile in [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper] {
+    for profile in PROFILES {
         let claims = with(profile, &[])?;
         let runs = claims.runs("cpu");
         assert!(!runs.timings.is_empty() && !runs.probes.is_empty() && !runs.selections.is_empty());
@@ -101,18 +94,18 @@ fn expectations_are_for_the_files_own_networks_and_trainings() -> Result<()> {
     ] {
         assert_eq!(left(&[flag])?, 0, "{flag:?}");
     }
-    for changed in
+    for key in
         ["depth.iterations = 100", "course.iterations = 100", "lipschitz.steps = 10", "data.checkerboard.cells = 6"]
     {
-        let text = TEXT.replacen("[profile.quick]", &format!("[profile.quick]\n{changed}"), 1);
-        assert!(resolved(&text, ProfileName::Quick, &[])?.file.expect.is_empty(), "{changed}");
+        let text = changed(TEXT, &[("[profile.quick]", &format!("[profile.quick]\n{key}"))]);
+        assert!(checked::<Claims>(&text, ProfileName::Quick, &[])?.file.expect.is_empty(), "{key}");
     }
     Ok(())
 }
 
 #[test]
 fn what_cannot_be_is_told_with_its_key() {
-    for (right, wrong, words) in [
+    let mistakes = [
         ("at_most = 1e-12", "at_most = nan", "expect[0].at_most is NaN; use a finite number"),
         ("at_least = 0.9\nat_most = 1.15", "at_least = 2\nat_most = 1.15", "is from 2 to 1.15"),
         ("metric = \"deviation\"", "metric = \"derivation\"", "has the metric \"derivation\"; use one of deviation,"),
@@ -128,13 +121,8 @@ fn what_cannot_be_is_told_with_its_key() {
         ("cells = 12", "cells = 12\nsplit_file = \"a.csv\"", "split_file is for the checkerboard alone"),
         ("train_fraction = 0.25", "train_fraction = 1.5", "train_fraction is 1.5; use a fraction between 0 and 1"),
         ("arm.resnet-30.deepest = 50", "arm.resnet-3.deepest = 50", "names the unknown \"resnet-3\""),
-    ] {
-        let text = TEXT.replacen(right, wrong, 1);
-        assert_ne!(text, TEXT, "{right} is not in the file");
-        let told =
-            resolved(&text, ProfileName::Quick, &[]).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
-        assert!(told.contains(words), "{wrong}: {told}");
-    }
+    ];
+    assert_told::<Claims>(TEXT, &[ProfileName::Quick], &mistakes);
 }
 
 #[test]

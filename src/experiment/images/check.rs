@@ -2,16 +2,11 @@
 
 use super::file::{ArmFile, ImagesFile, dataset};
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::settings::{
-    File, MOST, MOST_EPOCHS, check_count, check_labels, check_names, check_seeds, decimal, rate_cure,
-};
+use crate::engine::settings::{File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, rate_problem, refuse};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
-use anyhow::{Result, anyhow, bail, ensure};
-
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
+use anyhow::{Result, anyhow, ensure};
 
 /// Can run.
 #[derive(Debug, Clone)]
@@ -58,9 +53,7 @@ impl Comparison {
         );
         let steps = self.steps(facts);
         let of_arm = |arm: &ArmFile| -> Vec<ImageSpec> {
-            let seeds = arm.seeds.unwrap_or(file.seeds).min(file.seeds);
-            let seeds = file.first_seed..file.first_seed + seeds as u64;
-            seeds.map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
+            file.seeds(arm).map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
         };
         Ok(file.arm.iter().flat_map(of_arm).collect())
     }
@@ -92,20 +85,15 @@ impl Comparison {
     /// Checks everything that can be checked before any work.
     pub(super) fn of(mut file: ImagesFile) -> Result<Self> {
         let name = file.experiment.name.clone();
-        check_names(&name, &file.arm)?;
-        file.experiment.check()?;
+        label(&mut file.arm);
+        file.check_usual(MOST_SEEDS)?;
         file.check_references(&name)?;
-        check_seeds(&name, file.seeds, file.first_seed, MOST_SEEDS)?;
         let (train, data) = (&file.train, &file.data);
         check_count(&name, "train.epochs", train.epochs, MOST_EPOCHS)?;
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
-        if let Some(cure) = rate_cure(rate) {
-            bail!("{name}: train.learning_rate is {}; {cure}", decimal(rate));
-        }
-        if let Some(problem) = train.optimizer.problem().or_else(|| train.schedule.problem()) {
-            bail!("{name}: train.{problem}");
-        }
+        refuse(&format!("{name}: train.learning_rate is "), rate_problem(rate))?;
+        refuse(&format!("{name}: train."), train.optimizer.problem().or_else(|| train.schedule.problem()))?;
         let of_colour = dataset(data.dataset.name());
         of_colour.map_err(|cure| anyhow!("{name}: data.dataset is {}; {cure}", data.dataset))?;
         for (key, limit) in [("train_limit", data.train_limit), ("test_limit", data.test_limit)] {
@@ -113,13 +101,9 @@ impl Comparison {
         }
         ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         for arm in &file.arm {
-            if let Some(problem) = arm.model.problem() {
-                bail!("{name}: arm {}: {problem}", arm.name);
-            }
+            refuse(&format!("{name}: arm {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
         }
-        label(&mut file.arm);
-        check_labels(&name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
         Ok(Self { file })
     }
 }

@@ -20,9 +20,6 @@ pub fn contact_file(store: &Store, experiment: &str) -> PathBuf {
 
 /// Writes the images at the beginning of a data set: `labels` (images), u32, and `pixels` (images, 1 + epochs, height,
 /// width, channels), u8, the image as it is first.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn write_contact(data: &ImageData, augment: Augment, path: &Path) -> Result<()> {
     let (images, device) = (&data.train, Device::Cpu);
     let places = 0..IMAGES.min(images.len());

@@ -83,7 +83,7 @@ fn against_parameters(results: &Results<'_>, title: &str) -> Result<Image> {
         Some(Mark {
             arm: result.arm.name.clone(),
             label: result.arm.label.clone(),
-            parameters: result.parameters,
+            parameters: result.scored.parameters,
             mean: sample.mean,
             low: sample.min,
             high: sample.max,

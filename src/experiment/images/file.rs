@@ -2,11 +2,12 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Arm, Change, File, Flag, Heading, Named, ProfileName, Statistic, Sweep, Takes, check_fraction, check_other, choices,
+    Change, File, Flag, Heading, ProfileName, Statistic, Sweep, Takes, bound, check_fraction, check_other, choices,
+    usual_arm, usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -58,7 +59,6 @@ pub struct TrainFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmFile {
-    /// Key in files and flags.
     pub name: String,
     /// Name on charts; what the network is made of where nothing is said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -123,21 +123,12 @@ impl ArmFile {
     }
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
+usual_arm!(ArmFile, |self, addition| {
+    // What a network is made of says its sizes itself.
+    if !self.label.is_empty() {
+        self.label += &format!(", {addition}");
     }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        // What a network is made of says its sizes itself.
-        if !self.label.is_empty() {
-            self.label += &format!(", {addition}");
-        }
-        self.name = name;
-    }
-}
+});
 
 /// The colour images.
 const DATASETS: [Dataset; 4] = [Dataset::Cifar10, Dataset::Cifar100, Dataset::Stl10, Dataset::Imagenet32];
@@ -192,18 +183,10 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
 ];
 
 impl File for ImagesFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let unknown = |name: &&String| self.arm.iter().all(|arm| arm.name != **name);
+        let unknown = |name: &&String| self.arm(name).is_none();
         for ArmFile { name, compared_to, paper, .. } in &self.arm {
             check_fraction(origin, &format!("arm {name}: paper"), *paper)?;
             check_other(origin, name, "compared_to", compared_to.as_deref())?;
@@ -211,21 +194,14 @@ impl File for ImagesFile {
                 bail!("{origin}: arm {name} is compared to the unknown arm {unknown:?}");
             }
         }
-        for Expectation { arm, at_least, above, .. } in &self.expect {
-            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
-            check_other(origin, arm, "above", above.as_deref())?;
-            if let Some(unknown) = std::iter::once(arm).chain(above).find(unknown) {
-                bail!("{origin}: expect names the unknown arm {unknown:?}");
-            }
-            let wanted = at_least.is_some() || above.is_some();
-            ensure!(wanted, "{origin}: an expectation of {arm} lacks at_least and above");
-        }
-        Ok(())
+        self.expect.iter().try_for_each(|expect| bound!(expect).check(self, origin))
     }
 
     fn forget_dropped(&mut self) {
+        let mut expect = std::mem::take(&mut self.expect);
+        expect.retain(|expect| bound!(expect).is_about(self));
+        self.expect = expect;
         let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
-        self.expect.retain(|e| names.contains(&e.arm) && e.above.as_ref().is_none_or(|above| names.contains(above)));
         for arm in &mut self.arm {
             arm.compared_to.take_if(|other| !names.contains(other));
         }

@@ -5,9 +5,10 @@ use super::figures;
 use super::file::Expectation;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, counted, interval, judge, percent, spread};
-use crate::engine::rows::Sample;
+use crate::engine::page::{Block, Page, Table, Verdict, counted, interval, judge, percent, spread};
+use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Store};
+use crate::engine::settings::{File, bound};
 use anyhow::Result;
 
 pub(super) fn of(
@@ -73,14 +74,14 @@ fn setting(results: &Results<'_>) -> String {
 
 /// A row for each network, with the columns that are named.
 fn networks(results: &Results<'_>, columns: &'static str) -> Table {
-    let mut table = Table::new(columns.split(", "));
+    let mut table = Table::with(columns);
     for result in &results.arms {
         let accuracy = result.accuracy();
         let cell = |column| match column {
             "network" => result.arm.label.clone(),
-            "parameters" => result.parameters.to_string(),
+            "parameters" => result.scored.parameters.to_string(),
             "seeds" => result.runs.len().to_string(),
-            "diverged" => result.diverged.len().to_string(),
+            "diverged" => result.scored.diverged.len().to_string(),
             "train" | "validation" => spread(result.sample(column, "accuracy")),
             "interval" => interval(accuracy),
             "best" => percent(accuracy.map(|sample| sample.max)),
@@ -109,7 +110,7 @@ struct Difference<'r> {
 fn differences<'r>(results: &'r Results<'r>) -> Vec<Difference<'r>> {
     let difference = |of: &'r ArmResults<'r>| {
         let to = results.other(of)?;
-        Some(Difference { of, to, sample: of.less(to, "test", "accuracy")? })
+        Some(Difference { of, to, sample: of.less(to, &Figure::of("test", "accuracy"))? })
     };
     results.arms.iter().filter_map(difference).collect()
 }
@@ -128,12 +129,12 @@ impl Difference<'_> {
 
 fn difference_table(differences: &[Difference<'_>]) -> Table {
     let columns = "network, less, parameters more, seeds, difference, interval, lowest, highest";
-    let mut table = Table::new(columns.split(", "));
+    let mut table = Table::with(columns);
     for Difference { of, to, sample } in differences {
         table.row([
             of.arm.label.clone(),
             to.arm.label.clone(),
-            (of.parameters as i64 - to.parameters as i64).to_string(),
+            (of.scored.parameters as i64 - to.scored.parameters as i64).to_string(),
             sample.n.to_string(),
             spread(Some(*sample)),
             interval(Some(*sample)),
@@ -145,17 +146,7 @@ fn difference_table(differences: &[Difference<'_>]) -> Table {
 }
 
 fn verdict(results: &Results<'_>, expect: &Expectation) -> Verdict {
-    let Expectation { arm, statistic, at_least, above, .. } = expect;
-    let measured = |name: &str| {
-        let result = results.arm(name)?;
-        Some(Measured { scores: result.of("test", "accuracy"), diverged: result.diverged.len() })
-    };
-    let label = |name: &str| results.arm(name).map_or(name, |result| &result.arm.label).to_string();
-    let wanted = Wanted {
-        what: format!("{statistic} test accuracy of {}", label(arm)),
-        statistic: *statistic,
-        at_least: *at_least,
-        above: above.as_deref().map(|other| (label(other), measured(other))),
-    };
-    judge(wanted, measured(arm))
+    let label = |name: &str| results.experiment.file.label(name);
+    let measured = |name: &str| results.arm(name).map(|result| &result.scored);
+    judge(bound!(expect), ("test accuracy", ""), &Figure::of("test", "accuracy"), label, measured)
 }

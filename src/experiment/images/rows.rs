@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurveRow {
     pub experiment: String,
-    /// Which network.
     pub arm: String,
     /// What tells the run from the arm's others: training.
     pub point: String,

@@ -60,7 +60,6 @@ pub struct ImageSpec {
     pub experiment: String,
     pub arm: String,
     pub seed: Seed,
-    /// Kind of device, cpu or cuda.
     pub device: String,
     /// What is done to every image before it is shown.
     pub augment: Augment,

@@ -3,10 +3,10 @@
 use super::check::Comparison;
 use super::file::ArmFile;
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::rows::{Figure, Sample, Score, Scores, sample, take};
+use crate::engine::rows::{Figure, Sample, Scored, Statistics};
 use crate::engine::runs::FinishedRun;
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What the runs that are there have measured.
@@ -20,17 +20,16 @@ pub struct Results<'r> {
 /// What was measured of a network.
 pub struct ArmResults<'r> {
     pub arm: &'r ArmFile,
-    pub parameters: usize,
     /// The runs that did not diverge.
     pub runs: Vec<&'r FinishedRun<ImageSpec>>,
-    /// Seeds whose training diverged.
-    pub diverged: Vec<u64>,
-    scores: Scores,
+    pub scored: Scored,
 }
 
 /// `tables/<experiment>.csv`: a figure over the seeds, and its difference to that of another network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TableRow {
+pub type TableRow = (FigureColumns, Statistics, DifferenceColumns);
+
+#[derive(Serialize)]
+pub struct FigureColumns {
     experiment: String,
     /// The data set, or sample.
     data: String,
@@ -41,18 +40,10 @@ pub struct TableRow {
     split: String,
     /// accuracy, top5 or cross_entropy.
     metric: String,
-    /// Seeds with a value.
-    seeds: usize,
-    /// Seeds without, because training diverged.
-    diverged: usize,
-    /// Mean over seeds; none without a value, as all statistics that follow.
-    mean: Option<f64>,
-    std: Option<f64>,
-    min: Option<f64>,
-    max: Option<f64>,
-    /// 95 % interval of the mean over seeds, Student's t.
-    ci95_low: Option<f64>,
-    ci95_high: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub struct DifferenceColumns {
     /// The network that it is compared to.
     compared_to: Option<String>,
     /// Seeds that both have.
@@ -63,12 +54,11 @@ pub struct TableRow {
     /// 95 % interval of the mean difference, Student's t.
     difference_low: Option<f64>,
     difference_high: Option<f64>,
-    /// The paper's figure.
     paper: Option<f64>,
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 pub struct SeedRow {
     experiment: String,
     /// The data set, or sample.
@@ -86,26 +76,17 @@ pub struct SeedRow {
 }
 
 impl ArmResults<'_> {
-    /// What there are scores of. A training that diverged has none, but would have had these: a point that diverged is a
-    /// row, never a gap.
+    /// What it has scores of, or would have had.
     fn figures(&self, set: &ImageSet) -> BTreeSet<Figure> {
-        let mut figures: BTreeSet<Figure> = self.scores.keys().cloned().collect();
-        if !self.diverged.is_empty() {
-            let validation = (set.validation_images > 0).then_some("validation");
-            for split in ["train", "test"].into_iter().chain(validation) {
-                figures.extend(["accuracy", "top5", "cross_entropy"].map(|metric| Figure::of(split, metric)));
-            }
-        }
-        figures
-    }
-
-    pub fn of(&self, split: &'static str, metric: &str) -> &[Score] {
-        self.scores.get(&Figure::of(split, metric)).map_or(&[], Vec::as_slice)
+        let validation = (set.validation_images > 0).then_some("validation");
+        let splits = ["train", "test"].into_iter().chain(validation);
+        let of_split = |split| ["accuracy", "top5", "cross_entropy"].map(|metric| Figure::of(split, metric));
+        self.scored.figures(splits.flat_map(of_split))
     }
 
     /// A figure over the seeds.
     pub fn sample(&self, split: &'static str, metric: &str) -> Option<Sample> {
-        sample(self.of(split, metric))
+        self.scored.sample(&Figure::of(split, metric))
     }
 
     /// Test accuracy over the seeds.
@@ -120,9 +101,9 @@ impl ArmResults<'_> {
     }
 
     /// Its values less another's, over the seeds that both have.
-    pub fn less(&self, other: &Self, split: &'static str, metric: &str) -> Option<Sample> {
-        let others = other.of(split, metric);
-        let pairs = self.of(split, metric).iter().filter_map(|score| {
+    pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
+        let others = other.scored.of(figure);
+        let pairs = self.scored.of(figure).iter().filter_map(|score| {
             others.iter().find(|other| other.seed == score.seed).map(|other| score.value - other.value)
         });
         Sample::of(&pairs.collect::<Vec<_>>())
@@ -131,21 +112,16 @@ impl ArmResults<'_> {
 
 impl<'r> Results<'r> {
     /// Reads what finished runs have left.
-    ///
-    /// # Errors
-    /// When a file of a run is missing or damaged.
     pub fn of(experiment: &'r Comparison, facts: &ImageFacts, runs: &'r [FinishedRun<ImageSpec>]) -> Result<Self> {
         let mut arms = Vec::new();
         for arm in &experiment.file.arm {
-            let of_arm: Vec<&FinishedRun<ImageSpec>> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
-            let Some(parameters) = of_arm.first().map(|run| run.manifest.parameters) else { continue };
-            let (diverged, runs): (Vec<_>, Vec<_>) = of_arm.into_iter().partition(|run| run.diverged());
-            let mut scores = Scores::new();
-            for run in &runs {
-                take(&mut scores, run.rows("evaluations.csv")?);
+            let mut scored = Scored::default();
+            let runs: Vec<&FinishedRun<ImageSpec>> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
+            runs.iter().try_for_each(|run| scored.add(run))?;
+            if let Some(_) = runs.first() {
+                let runs = runs.into_iter().filter(|run| !run.diverged()).collect();
+                arms.push(ArmResults { arm, runs, scored });
             }
-            let diverged = diverged.iter().map(|run| run.spec.seed.0).collect();
-            arms.push(ArmResults { arm, parameters, runs, diverged, scores });
         }
         Ok(Self { experiment, set: experiment.image_set(facts), arms })
     }
@@ -173,35 +149,27 @@ impl<'r> Results<'r> {
     }
 
     fn row(&self, result: &ArmResults<'_>, figure: &Figure) -> TableRow {
-        let (split, metric) = (figure.split, figure.metric.as_str());
-        let sample = result.sample(split, metric);
-        let interval = sample.and_then(|sample| sample.confidence_interval());
         let other = self.other(result);
-        let difference = other.and_then(|other| result.less(other, split, metric));
-        let of_difference = difference.and_then(|sample| sample.confidence_interval());
-        TableRow {
+        let difference = other.and_then(|other| result.less(other, figure));
+        let interval = difference.and_then(|sample| sample.confidence_interval());
+        let columns = FigureColumns {
             experiment: self.experiment.file.experiment.name.clone(),
             data: self.set.name().into(),
             arm: result.arm.name.clone(),
-            parameters: result.parameters,
-            split: split.into(),
-            metric: metric.into(),
-            seeds: sample.map_or(0, |sample| sample.n),
-            diverged: result.diverged.len(),
-            mean: sample.map(|sample| sample.mean),
-            std: sample.and_then(|sample| sample.deviation),
-            min: sample.map(|sample| sample.min),
-            max: sample.map(|sample| sample.max),
-            ci95_low: interval.map(|interval| interval.0),
-            ci95_high: interval.map(|interval| interval.1),
+            parameters: result.scored.parameters,
+            split: figure.split.into(),
+            metric: figure.metric.clone(),
+        };
+        let differences = DifferenceColumns {
             compared_to: other.map(|other| other.arm.name.clone()),
             pairs: difference.map_or(0, |sample| sample.n),
             difference: difference.map(|sample| sample.mean),
             difference_std: difference.and_then(|sample| sample.deviation),
-            difference_low: of_difference.map(|interval| interval.0),
-            difference_high: of_difference.map(|interval| interval.1),
-            paper: self.paper(result).filter(|_| (split, metric) == ("test", "accuracy")),
-        }
+            difference_low: interval.map(|(low, _)| low),
+            difference_high: interval.map(|(_, high)| high),
+            paper: self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy")),
+        };
+        (columns, result.scored.statistics(figure), differences)
     }
 
     /// Every score of every seed, without a value where its training diverged.
@@ -219,9 +187,9 @@ impl<'r> Results<'r> {
                     value,
                     n,
                 };
-                let scores = result.scores.get(&figure).into_iter().flatten();
+                let scores = result.scored.of(&figure).iter();
                 rows.extend(scores.map(|score| row(score.seed, Some(score.value), Some(score.n))));
-                rows.extend(result.diverged.iter().map(|seed| row(*seed, None, None)));
+                rows.extend(result.scored.diverged.iter().map(|seed| row(*seed, None, None)));
             }
         }
         rows

@@ -3,30 +3,14 @@
 use super::*;
 use crate::data::augment::Augment;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{Given, ProfileName};
+use crate::engine::settings::ProfileName;
+use crate::engine::testing::{PROFILES, assert_told, changed, checked, told};
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::ScheduleConfig;
 use spec::ImageSet;
 
-const PROFILES: [ProfileName; 3] = [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper];
-
-/// The file with some texts replaced by others, a profile, and flags, each with its values.
-fn changed(profile: ProfileName, changes: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Comparison> {
-    let text = changes.iter().fold(TEXT.to_string(), |text, (right, wrong)| {
-        assert!(text.contains(right), "{right} is not in the file");
-        text.replacen(right, wrong, 1)
-    });
-    let mut given = Given::of(profile);
-    flags.iter().for_each(|(name, values)| given.add(file::FLAGS, name, values));
-    Comparison::of(given.resolve_text(&text, "file", &|_| None)?)
-}
-
 fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Comparison> {
-    changed(profile, &[], flags)
-}
-
-fn told<T>(result: Result<T>) -> String {
-    result.map_or_else(|error| format!("{error:#}"), |_| "no error".into())
+    checked(TEXT, profile, flags)
 }
 
 fn facts(train_images: usize) -> ImageFacts {
@@ -122,11 +106,8 @@ fn arms_of_a_sweep_have_labels_of_their_own_and_are_compared_with_those_of_their
             ["mixer-4-han-12-han-blocks8", "4 mixer + 8 Han", "mixer-4"],
         ]
     );
-    let own = changed(
-        ProfileName::Paper,
-        &[("name = \"mixer-4\"", "name = \"mixer-4\"\nlabel = \"plain\"")],
-        &[("channels", "16,32")],
-    )?;
+    let text = changed(TEXT, &[("name = \"mixer-4\"", "name = \"mixer-4\"\nlabel = \"plain\"")]);
+    let own: Comparison = checked(&text, ProfileName::Paper, &[("channels", "16,32")])?;
     assert_eq!((arms(&own)[0][1], arms(&own)[1][1]), ("plain, channels 16", "plain, channels 32"));
     assert!(own.file.expect.is_empty());
     Ok(())
@@ -173,7 +154,7 @@ fn the_papers_figures_are_for_the_files_own_setting() -> Result<()> {
             ("name = \"resnet32\"", "name = \"resnet32\"\npaper = 0.92"),
             ("[profile.paper]\n", &profile),
         ];
-        let arms = changed(ProfileName::Paper, &changes, flags)?.file.arm;
+        let arms = checked::<Comparison>(&changed(TEXT, &changes), ProfileName::Paper, flags)?.file.arm;
         Ok(arms.into_iter().filter(|arm| arm.paper.is_some()).map(|arm| arm.name).collect())
     };
     assert_eq!(left("", &[])?, ["mixer-4", "resnet32"]);
@@ -207,7 +188,7 @@ fn limits_and_validation_images_leave_the_rest_for_training() -> Result<()> {
 
 #[test]
 fn what_makes_no_sense_is_told_with_its_key() {
-    for (right, wrong, words) in [
+    let mistakes = [
         ("at_least = 0.75", "at_least = 75", "expect of mixer-4: at_least is 75; use a fraction from 0 to 1"),
         ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4\"\npaper = 91.2", "paper is 91.2"),
         ("compared_to = \"mixer-4\"", "compared_to = \"mixer-4-han-12\"", "compared_to names the arm itself"),
@@ -226,10 +207,8 @@ fn what_makes_no_sense_is_told_with_its_key() {
         ("name = \"resnet32\"", "name = \"mixer-8\"", "the name \"mixer-8\" is given twice"),
         ("arm.mixer-8.seeds = 1", "arm.mixer-9.seeds = 1", "names the unknown \"mixer-9\""),
         ("dataset = \"cifar10\"", "dataset = \"mnist\"", "data.dataset is mnist; use cifar10, cifar100"),
-    ] {
-        let told = PROFILES.map(|profile| told(changed(profile, &[(right, wrong)], &[])));
-        assert!(told.iter().any(|told| told.contains(words)), "{wrong}: {told:?}");
-    }
+    ];
+    assert_told::<Comparison>(TEXT, &PROFILES, &mistakes);
     let told = told(with(ProfileName::Quick, &[("set", "arm.mixer-8.compared_to=transformer")]));
     assert!(told.contains("compared to the unknown arm \"transformer\""), "{told}");
 }

@@ -81,7 +81,7 @@ impl Attacker<'_> {
         let mut run = Run::new(spec, &classifier, &examples, self.data.export.as_ref());
         run.clean();
         if let Some(export) = &self.data.export {
-            run.export_network(model, export)?;
+            export.network(spec, &examples, model)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
         let stages = spec.attacks.len() + 4;
@@ -110,7 +110,7 @@ impl Attacker<'_> {
         let Findings { checks, effort } = self.checklist(spec, model, &run, device, halt)?;
         let images = run.shown(self.data.images.test.len())?;
         if let Some(export) = &self.data.export {
-            run.export_results(certificates.as_ref(), export)?;
+            export.results(spec, &examples, &run.ledger, certificates.as_ref())?;
         }
         let record = Record::new(ending, headline(&run.evaluations))
             .rows("per_example.csv", &run.ledger.rows(certificates.as_ref()))?

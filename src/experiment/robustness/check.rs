@@ -4,15 +4,13 @@ use super::CLASSES;
 use super::file::{ArmFile, RecipeFile, RobustnessFile};
 use super::spec::Effort;
 use crate::engine::settings::{
-    MOST, MOST_EPOCHS, MOST_STEPS, check_count, check_labels, check_names, check_other, check_seeds, decimal, rate_cure,
+    File, MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_names, check_other, rate_problem, refuse,
 };
 use crate::evaluate::attack::{Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::LossConfig;
 use anyhow::{Context, Result, bail, ensure};
 
-/// More repetitions than anybody waits for.
-const MOST_SEEDS: usize = 1000;
 /// A ball of this size reaches everything, in either norm: 28 is the diagonal of the box of 784 pixels.
 const LARGEST: f64 = 28.0;
 
@@ -23,20 +21,9 @@ pub struct Robustness {
 }
 
 impl Robustness {
-    /// The network of an arm by name.
-    pub fn arm(&self, name: &str) -> Option<&ArmFile> {
-        self.file.arm.iter().find(|arm| arm.name == name)
-    }
-
     /// Validation accuracy at which matched networks stop, 0 to 1.
     pub fn matched_accuracy(&self) -> Option<f64> {
         self.file.train.matched_accuracy.get(&self.file.data.dataset).copied()
-    }
-
-    /// The seeds of an arm's repetitions.
-    pub fn seeds(&self, arm: &ArmFile) -> std::ops::Range<u64> {
-        let seeds = arm.seeds.unwrap_or(self.file.seeds).min(self.file.seeds);
-        self.file.first_seed..self.file.first_seed + seeds as u64
     }
 
     /// A ball in Linf beyond all images: levels of grey were meant.
@@ -52,10 +39,8 @@ impl Robustness {
     /// Checks everything that can be checked before any work, and brings the sizes of balls into order.
     pub(super) fn of(mut file: RobustnessFile) -> Result<Self> {
         let name = &file.experiment.name;
-        check_names(name, &file.arm)?;
+        file.check_usual(MOST_SEEDS)?;
         check_names(name, &file.recipe)?;
-        file.experiment.check()?;
-        check_labels(name, "arm", file.arm.iter().map(|arm| (&*arm.name, &*arm.label)))?;
         let Effort { steps, restarts, targets, queries } = file.attack.effort;
         for (key, value, most) in [
             ("train.report_every", file.train.report_every, MOST_STEPS),
@@ -68,7 +53,6 @@ impl Robustness {
         ] {
             check_count(name, key, value, most)?;
         }
-        check_seeds(name, file.seeds, file.first_seed, MOST_SEEDS)?;
         let dataset = file.data.dataset;
         let grey = dataset.shape().channels == 1;
         ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
@@ -103,9 +87,7 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
         ensure!(file.threat[..place].iter().all(|t| t.norm != norm), "{name}: the norm {norm:?} is there twice");
         ensure!(!threat.eps.is_empty(), "{name}: eps of {norm:?} is empty; name at least one size of the ball");
         for eps in threat.eps.iter().chain(&threat.sweep) {
-            if let Some(problem) = (Threat { norm, eps: *eps }).problem() {
-                bail!("{name}: {problem}");
-            }
+            refuse(&format!("{name}: "), (Threat { norm, eps: *eps }).problem())?;
             ensure!(*eps <= LARGEST, "{name}: eps is {eps}; nothing in the box is further away than {LARGEST}");
         }
         let problems: Vec<_> = attack.attacks.iter().map(|attack| attack.problem(norm, CLASSES)).collect();
@@ -118,20 +100,14 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
 
 fn check_arm(file: &RobustnessFile, arm: &ArmFile) -> Result<()> {
     let key = format!("{}: model {}", file.experiment.name, arm.name);
-    if let Some(problem) = arm.model.problem() {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: "), arm.model.problem())?;
     check_other(&file.experiment.name, &arm.name, "compared_to", arm.compared_to.as_deref())?;
     let recipe = file.recipe(arm).with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?;
     let RecipeFile { epochs, batch_size, learning_rate, optimizer, schedule, loss, .. } = recipe;
     check_count(&key, "epochs", *epochs, MOST_EPOCHS)?;
     ensure!(*batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
-    if let Some(cure) = rate_cure(*learning_rate) {
-        bail!("{key}: learning_rate is {}; {cure}", decimal(*learning_rate));
-    }
-    if let Some(problem) = optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()) {
-        bail!("{key}: {problem}");
-    }
+    refuse(&format!("{key}: learning_rate is "), rate_problem(*learning_rate))?;
+    refuse(&format!("{key}: "), optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()))?;
     let of_chains = matches!(loss, LossConfig::Margin(_)) || file.attack.certify;
     if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
         bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");

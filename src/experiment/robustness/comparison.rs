@@ -1,23 +1,22 @@
 //! Networks compared image by image.
 
-use super::check::Robustness;
 use super::rows::ExampleRow;
-use super::summary::ArmMeasurements;
+use super::summary::Measurements;
 use super::tables::ComparisonRow;
 use crate::engine::rows::{Confidence, Paired};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 
 /// Every network against the one that it is compared to, seed by seed.
-pub(super) fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasurements]) -> Result<Vec<ComparisonRow>> {
-    let measured = |name: &str| arms.iter().find(|arm| arm.arm == name);
+pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>> {
+    let file = &measured.experiment.file;
     let mut rows = Vec::new();
-    for arm in &experiment.file.arm {
-        let first = arm.compared_to.as_deref().and_then(measured);
-        let (Some(first), Some(second)) = (first, measured(&arm.name)) else { continue };
+    for arm in &file.arm {
+        let first = arm.compared_to.as_deref().and_then(|name| measured.arm(name));
+        let (Some(first), Some(second)) = (first, measured.arm(&arm.name)) else { continue };
         for ((seed, norm), examples) in &first.examples {
             let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
-            let threat = experiment.file.threat.iter().find(|threat| threat.norm.name() == *norm);
+            let threat = file.threat.iter().find(|threat| threat.norm.name() == *norm);
             let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
             for eps in sizes {
                 let (a, b) = paired(examples, against, eps);
@@ -25,8 +24,8 @@ pub(super) fn compare(experiment: &Robustness, data: &str, arms: &[ArmMeasuremen
                 let (difference_low, difference_high) = pair.difference(Confidence::P95);
                 let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
                 let row = ComparisonRow {
-                    experiment: experiment.file.experiment.name.clone(),
-                    data: data.into(),
+                    experiment: file.experiment.name.clone(),
+                    data: measured.data.into(),
                     first: first.arm.clone(),
                     second: second.arm.clone(),
                     seed: *seed,

@@ -1,9 +1,9 @@
 //! Images, attacks and weights of a command in one file, for other programs to check.
 
 use super::CLASSES;
-use super::ledger::Entry;
-use super::stages::Run;
-use crate::evaluate::attack::{Attack, Example, Outcome, TOLERANCE};
+use super::ledger::{Entry, Ledger};
+use super::spec::AttackSpec;
+use crate::evaluate::attack::{Attack, Example, Examples, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
 use crate::files;
 use crate::model::Model;
@@ -50,9 +50,6 @@ impl Export {
     }
 
     /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn write(&self) -> Result<()> {
         let mut all = self.tensors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -66,73 +63,88 @@ impl Export {
     }
 }
 
-/// What a run gives to an export.
-impl<T: FloatDType> Run<'_, T> {
-    /// What names begin with in an export.
-    fn name(&self) -> String {
-        format!("{}/seed{}/{}", self.spec.arm, self.spec.seed.0, self.spec.norm.name())
-    }
-
-    fn tensor(&self, pixels: Vec<T>) -> Result<Tensor> {
-        Ok(Tensor::from_vec(pixels, (self.examples.len(), self.classifier.inputs()), &Device::Cpu)?)
-    }
-
-    pub(super) fn export_network(&self, model: &Model, export: &Export) -> Result<()> {
+/// What an attack run gives to an export.
+impl Export {
+    pub(super) fn network<T: FloatDType>(
+        &self,
+        spec: &AttackSpec,
+        examples: &Examples<T>,
+        model: &Model,
+    ) -> Result<()> {
         let numbers = |of: fn(&Example<'_, T>) -> i64| -> Result<Tensor> {
-            let values: Vec<i64> = self.examples.iter().map(|example| of(&example)).collect();
+            let values: Vec<i64> = examples.iter().map(|example| of(&example)).collect();
             Ok(Tensor::new(values, &Device::Cpu)?)
         };
-        export.add([
-            ("images".into(), self.tensor(self.examples.images().to_vec())?),
+        self.add([
+            ("images".into(), pixels(examples, examples.images().to_vec())?),
             ("labels".into(), numbers(|example| example.label as i64)?),
             ("indices".into(), numbers(|example| example.index as i64)?),
-            ("settings/steps".into(), Tensor::new(&[self.spec.effort.steps as i64], &Device::Cpu)?),
+            ("settings/steps".into(), Tensor::new(&[spec.effort.steps as i64], &Device::Cpu)?),
             ("settings/bits".into(), Tensor::new(&[8 * T::DTYPE.size_in_bytes() as i64], &Device::Cpu)?),
         ]);
-        let network = format!("{}/seed{}", self.spec.arm, self.spec.seed.0);
-        let logits: Vec<T> = self.examples.iter().flat_map(|e| e.logits.iter().map(|z| T::from_f64(*z))).collect();
-        export.add([(
-            format!("{network}/logits"),
-            Tensor::from_vec(logits, (self.examples.len(), CLASSES), &Device::Cpu)?,
-        )]);
+        let network = format!("{}/seed{}", spec.arm, spec.seed.0);
+        let logits: Vec<T> = examples.iter().flat_map(|e| e.logits.iter().map(|z| T::from_f64(*z))).collect();
+        self.add([(format!("{network}/logits"), Tensor::from_vec(logits, (examples.len(), CLASSES), &Device::Cpu)?)]);
         let prefix = format!("{network}/weights");
         for (name, tensor) in model.parameters.to_stored()? {
-            export.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
+            self.add([(format!("{prefix}/{name}"), tensor.to_device(&Device::Cpu)?)]);
         }
         Ok(())
     }
 
     /// The last iterates of an attack in a ball.
-    pub(super) fn export_last(&self, attack: Attack, eps: f64, outcomes: &[Outcome<T>], export: &Export) -> Result<()> {
-        let images = self.examples.iter().zip(outcomes).flat_map(|(example, made)| last(example.image, made));
-        let name = format!("{}/{}/eps{eps}/last", self.name(), attack.name());
-        export.add([(name, self.tensor(images.collect())?)]);
+    pub(super) fn last<T: FloatDType>(
+        &self,
+        spec: &AttackSpec,
+        examples: &Examples<T>,
+        (attack, eps): (Attack, f64),
+        outcomes: &[Outcome<T>],
+    ) -> Result<()> {
+        let images = examples.iter().zip(outcomes).flat_map(|(example, made)| last(example.image, made));
+        let name = format!("{}/{}/eps{eps}/last", name(spec), attack.name());
+        self.add([(name, pixels(examples, images.collect())?)]);
         Ok(())
     }
 
-    pub(super) fn export_results(&self, certificates: Option<&Certificates>, export: &Export) -> Result<()> {
+    pub(super) fn results<T: FloatDType>(
+        &self,
+        spec: &AttackSpec,
+        examples: &Examples<T>,
+        ledger: &Ledger<T>,
+        certificates: Option<&Certificates>,
+    ) -> Result<()> {
         let choose = |within: f64| -> Vec<T> {
-            let entries = self.examples.iter().zip(self.ledger.entries());
+            let entries = examples.iter().zip(ledger.entries());
             let image = |(example, entry): (Example<'_, T>, &Entry<T>)| {
                 let inside = entry.distance <= within + TOLERANCE;
                 entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
             };
             entries.flat_map(image).collect()
         };
-        for eps in &self.spec.eps {
-            export.add([(format!("{}/worst/eps{eps}", self.name()), self.tensor(choose(*eps))?)]);
+        for eps in &spec.eps {
+            self.add([(format!("{}/worst/eps{eps}", name(spec)), pixels(examples, choose(*eps))?)]);
         }
-        export.add([(format!("{}/nearest", self.name()), self.tensor(choose(f64::INFINITY))?)]);
+        self.add([(format!("{}/nearest", name(spec)), pixels(examples, choose(f64::INFINITY))?)]);
         if let Some(certificates) = certificates {
-            let prefix = format!("{}/seed{}/radii", self.spec.arm, self.spec.seed.0);
+            let prefix = format!("{}/seed{}/radii", spec.arm, spec.seed.0);
             let tensor = |radii: Vec<f64>| Tensor::new(radii, &Device::Cpu);
-            export.add([
+            self.add([
                 (format!("{prefix}/pair"), tensor(certificates.radii(|radii| radii.pair))?),
                 (format!("{prefix}/rounded"), tensor(certificates.radii(|radii| radii.rounded))?),
             ]);
         }
         Ok(())
     }
+}
+
+/// What names of a run's tensors begin with.
+fn name(spec: &AttackSpec) -> String {
+    format!("{}/seed{}/{}", spec.arm, spec.seed.0, spec.norm.name())
+}
+
+/// Pixels of all images.
+fn pixels<T: FloatDType>(examples: &Examples<T>, pixels: Vec<T>) -> Result<Tensor> {
+    Ok(Tensor::from_vec(pixels, (examples.len(), ()), &Device::Cpu)?)
 }
 
 /// The last iterate of an attack; the image itself where none was needed.

@@ -1,9 +1,10 @@
 //! The charts of a robustness experiment.
 
+use super::Findings;
 use super::file::{ArmFile, ThreatFile};
+use super::pictures::{self, PIXELS, Shown, first_seed, label, title};
 use super::rows::{ATTACKS, EffortRow, ExampleRow};
 use super::summary::{ArmMeasurements, Measurements};
-use super::{Findings, pictures};
 use crate::engine::page::Page;
 use crate::engine::rows::{Figure, Sample};
 use crate::evaluate::attack::Norm;
@@ -14,13 +15,8 @@ use crate::figure::{
 use crate::model::ModelConfig;
 use anyhow::Result;
 
-/// Pixels of an image: an L2 radius covers a ball in Linf that is smaller by the square root of this.
-pub(super) const PIXELS: f64 = 784.0;
 /// Sizes at which the certified part of the images is drawn.
 const CERTIFIED_POINTS: usize = 200;
-
-/// A network of a chart, and what was measured of it.
-type Shown<'m> = (&'m ArmFile, &'m ArmMeasurements);
 
 /// Draws every chart.
 pub(super) fn draw(page: &mut Page, measured: &Measurements<'_>, findings: &Findings) {
@@ -53,18 +49,6 @@ fn main_arms<'m>(measured: &'m Measurements<'_>) -> Vec<Shown<'m>> {
     chosen
 }
 
-pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {
-    format!("{}: {what}, data = {}", measured.experiment.file.experiment.title(), measured.data)
-}
-
-/// A norm on charts.
-pub(super) fn label(norm: Norm) -> &'static str {
-    match norm {
-        Norm::Linf => "Linf",
-        Norm::L2 => "L2",
-    }
-}
-
 /// What an L2 radius says of a norm.
 fn scale(norm: Norm) -> f64 {
     match norm {
@@ -81,7 +65,7 @@ fn point(eps: f64, sample: Sample) -> SizePoint {
 fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
     let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
     let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.sample(figure)?));
-    let mut points: Vec<SizePoint> = arm.values.keys().filter(under).filter_map(of).collect();
+    let mut points: Vec<SizePoint> = arm.scored.scored().filter(under).filter_map(of).collect();
     points.retain(|point| point.eps > 0.0);
     points.sort_by(|a, b| a.eps.total_cmp(&b.eps));
     if !points.is_empty() {
@@ -178,13 +162,6 @@ fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
         }
     }
     robust_accuracy(&title(measured, "every attack by itself"), &panels)
-}
-
-/// The first seed of which all main networks have rows in a norm.
-pub(super) fn first_seed(arms: &[Shown<'_>], norm: Norm) -> Option<u64> {
-    let (_, first) = arms.first()?;
-    let mut seeds = first.examples.keys().filter(|(_, of)| *of == norm.name()).map(|(seed, _)| *seed);
-    seeds.find(|seed| arms.iter().all(|(_, arm)| arm.examples.contains_key(&(*seed, norm.name()))))
 }
 
 /// One panel a norm: distances found by attacks and, beneath them, certified radii; the first seed.

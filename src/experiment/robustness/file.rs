@@ -2,11 +2,11 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{Arm, Change, File, Heading, Named, Statistic, Sweep, check_fraction, check_other};
+use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, named, refuse, usual_arm, usual_fields};
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -88,7 +88,6 @@ pub struct AttackFile {
     pub images: usize,
     /// Of these, the images of the masking checklist, which is made for the first seed; 0 for none.
     pub checklist_images: usize,
-    /// Whether radii are certified.
     pub certify: bool,
     /// The attacks that are made at every size of `eps`.
     pub attacks: Vec<Attack>,
@@ -144,24 +143,8 @@ pub enum Metric {
     Certified,
 }
 
-impl Named for ArmFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Named for RecipeFile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Arm for ArmFile {
-    fn rename(&mut self, name: String, addition: &str) {
-        self.label = format!("{}, {addition}", self.label);
-        self.name = name;
-    }
-}
+usual_arm!(ArmFile);
+named!(RecipeFile);
 
 impl RobustnessFile {
     /// How an arm is trained.
@@ -176,18 +159,10 @@ impl RobustnessFile {
 }
 
 impl File for RobustnessFile {
-    type Arm = ArmFile;
-
-    fn heading(&self) -> &Heading {
-        &self.experiment
-    }
-
-    fn arms(&mut self) -> &mut Vec<ArmFile> {
-        &mut self.arm
-    }
+    usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {
-        let known = |name: &str| self.arm.iter().any(|arm| arm.name == name);
+        let known = |name: &str| self.arm(name).is_some();
         for arm in &self.arm {
             let (name, other) = (&arm.name, arm.compared_to.as_deref());
             let there = other.is_none_or(known);
@@ -195,21 +170,15 @@ impl File for RobustnessFile {
             let there = self.recipe(arm).is_some();
             ensure!(there, "{origin}: arm {name} names the unknown recipe {:?}", arm.recipe);
         }
-        for Requirement { arm, metric, norm, eps, at_least, above, .. } in &self.expect {
-            if let Some(unknown) = [Some(arm), above.as_ref()].into_iter().flatten().find(|name| !known(name)) {
-                bail!("{origin}: expect names the unknown arm {unknown:?}");
-            }
-            check_fraction(origin, &format!("expect of {arm}: at_least"), *at_least)?;
-            check_other(origin, arm, "above", above.as_deref())?;
+        for expect in &self.expect {
+            bound!(expect).check(self, origin)?;
+            let Requirement { arm, metric, norm, eps, .. } = expect;
             let told = format!("{origin}: an expectation of {arm}");
-            ensure!(at_least.is_some() || above.is_some(), "{told} lacks at_least and above");
             let Some((norm, eps)) = norm.zip(*eps) else {
                 ensure!(*metric == Metric::Clean, "{told} lacks norm or eps");
                 continue;
             };
-            if let Some(problem) = (Threat { norm, eps }).problem() {
-                bail!("{origin}: expect of {arm}: {problem}");
-            }
+            refuse(&format!("{origin}: expect of {arm}: "), (Threat { norm, eps }).problem())?;
             // No worst case is known of other balls.
             let made = self.threat.iter().any(|threat| threat.norm == norm && threat.eps.contains(&eps));
             ensure!(*metric != Metric::Robust || made, "{told} is about a ball that is in no [[threat]]");
@@ -218,8 +187,9 @@ impl File for RobustnessFile {
     }
 
     fn forget_dropped(&mut self) {
-        let there = |name: &String| self.arm.iter().any(|arm| arm.name == *name);
-        self.expect.retain(|e| there(&e.arm) && e.above.as_ref().is_none_or(there));
+        let mut expect = std::mem::take(&mut self.expect);
+        expect.retain(|expect| bound!(expect).is_about(self));
+        self.expect = expect;
     }
 
     /// Repetitions may be more, fewer, or of other seeds, and the checklist has no part in an expectation. A profile may

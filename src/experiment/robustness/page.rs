@@ -1,11 +1,14 @@
 //! What is shown of a robustness experiment.
 
+use super::comparison::compare;
 use super::file::{Metric, Requirement};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
+use super::tables::ComparisonRow;
 use super::{Facts, Findings, Robustness, figures};
-use crate::engine::page::{Block, Measured, Page, Table, Verdict, Wanted, judge, percent, spread};
+use crate::engine::page::{Block, Page, Table, Verdict, judge, percent, spread};
 use crate::engine::rows::Figure;
+use crate::engine::settings::{File, bound};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 
@@ -15,9 +18,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     page.csv("", &measured.summary_rows())?;
     page.csv("-seeds", &measured.seed_rows())?;
-    page.csv("-paired", &measured.comparisons)?;
+    let pairs = &compare(measured)?;
+    page.csv("-paired", pairs)?;
     page.closing.push(Block::Table(closing(measured)));
-    for line in lines(measured) {
+    for line in lines(measured, pairs) {
         page.closing.push(Block::Text(line));
     }
     let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
@@ -55,7 +59,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         "**Image by image.** The same images under the worst case, each seed by itself: accuracies in percent, images that \
          one network alone gets right, the 95 % interval of the difference in points (Agresti and Min), and McNemar's exact \
          test.",
-        comparisons(measured),
+        comparisons(measured, pairs),
     );
     page.table(
         "**Checklist for hidden gradients**, first seed. A row passes if what was measured is at most the threshold.",
@@ -88,8 +92,8 @@ fn closing(measured: &Measurements<'_>) -> Table {
     let own = ["model", "parameters", "seeds", "diverged", "attacked"];
     let mut table = Table::new(own.iter().chain(&names).copied());
     for arm in &measured.arms {
-        let (parameters, seeds) = (arm.parameters.to_string(), arm.seeds().to_string());
-        let mut cells = vec![arm.label.clone(), parameters, seeds, arm.diverged.len().to_string()];
+        let (parameters, seeds) = (arm.scored.parameters.to_string(), arm.scored.seeds().to_string());
+        let mut cells = vec![arm.label.clone(), parameters, seeds, arm.scored.diverged.len().to_string()];
         cells.push(arm.images.to_string());
         cells.extend(figures.iter().map(|(_, figure)| spread(arm.sample(figure))));
         table.row(cells);
@@ -98,20 +102,20 @@ fn closing(measured: &Measurements<'_>) -> Table {
 }
 
 /// What the closing table has no room for: networks in pairs, and whether gradients are hidden.
-fn lines(measured: &Measurements<'_>) -> Vec<String> {
+fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
     let proved =
         "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
     let mut lines = vec![proved.to_string()];
-    let same_pair = |a: &&super::tables::ComparisonRow, b: &&super::tables::ComparisonRow| {
+    let same_pair = |a: &ComparisonRow, b: &ComparisonRow| {
         (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
     };
     // Rows of a pair and a ball follow one another, seed by seed.
-    for seeds in measured.comparisons.iter().collect::<Vec<_>>().chunk_by(same_pair) {
+    for seeds in pairs.chunk_by(same_pair) {
         let Some(row) = seeds.first() else { continue };
         lines.push(format!(
             "{} against {}, {}: ahead in {} of {} seeds, largest McNemar p {}",
-            measured.label(&row.first),
-            measured.label(&row.second),
+            measured.experiment.file.label(&row.first),
+            measured.experiment.file.label(&row.second),
             row.ball("clean"),
             seeds.iter().filter(|row| row.first_accuracy > row.second_accuracy).count(),
             seeds.len(),
@@ -141,14 +145,14 @@ fn networks(measured: &Measurements<'_>) -> Table {
         let number = |split, metric: &str| {
             of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
         };
-        let matched = measured.experiment.arm(&arm.arm).is_some_and(|arm| arm.matched);
+        let matched = measured.experiment.file.arm(&arm.arm).is_some_and(|arm| arm.matched);
         table.row([
             arm.label.clone(),
             if matched { "yes" } else { "no" }.into(),
-            arm.parameters.to_string(),
-            arm.seeds().to_string(),
+            arm.scored.parameters.to_string(),
+            arm.scored.seeds().to_string(),
             arm.images.to_string(),
-            arm.diverged.len().to_string(),
+            arm.scored.diverged.len().to_string(),
             spread(of("train", "accuracy")),
             spread(of("validation", "accuracy")),
             spread(of("test", "accuracy")),
@@ -203,14 +207,12 @@ fn certificates(measured: &Measurements<'_>) -> Table {
     table
 }
 
-fn comparisons(measured: &Measurements<'_>) -> Table {
-    let columns =
-        ["first", "second", "ball", "seed", "first", "second", "first only", "second only", "difference", "p"];
-    let mut table = Table::new(columns);
-    for row in &measured.comparisons {
+fn comparisons(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Table {
+    let mut table = Table::with("first, second, ball, seed, first, second, first only, second only, difference, p");
+    for row in pairs {
         table.row([
-            measured.label(&row.first),
-            measured.label(&row.second),
+            measured.experiment.file.label(&row.first),
+            measured.experiment.file.label(&row.second),
             row.ball("none"),
             row.seed.to_string(),
             percent(Some(row.first_accuracy)),
@@ -252,17 +254,8 @@ fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
         (Metric::Certified, Some((norm, eps))) => ("certified", Figure::certified("certified_accuracy", norm, eps)),
         _ => ("clean", Figure::of("test", "accuracy")),
     };
-    let of = |arm: &str| {
-        let arm = measured.arm(arm)?;
-        let scores = arm.values.get(&figure).map_or(&[][..], Vec::as_slice);
-        Some(Measured { scores, diverged: arm.diverged.len() })
-    };
     let at = ball.map_or(String::new(), |(norm, eps)| format!(" at {} {eps}", norm.name()));
-    let wanted = Wanted {
-        what: format!("{} {what} accuracy of {}{at}", expect.statistic, measured.label(&expect.arm)),
-        statistic: expect.statistic,
-        at_least: expect.at_least,
-        above: expect.above.as_deref().map(|other| (measured.label(other), of(other))),
-    };
-    judge(wanted, of(&expect.arm))
+    let label = |name: &str| measured.experiment.file.label(name);
+    let scored = |name: &str| measured.arm(name).map(|arm| &arm.scored);
+    judge(bound!(expect), (&format!("{what} accuracy"), &at), &figure, label, scored)
 }

@@ -1,6 +1,5 @@
 //! The chart of adversarial images: a few test images, chosen by a seed, and what attacks made of them.
 
-use super::figures::{PIXELS, first_seed, label, title};
 use super::file::ArmFile;
 use super::rows::ExampleRow;
 use super::spec::AttackSpec;
@@ -11,9 +10,14 @@ use crate::figure::{Answer, Attempt, GridRow, Image, Outcome, adversarial_grid, 
 use anyhow::{Context, Result, ensure};
 use candle_core::DType;
 
+/// Pixels of an image: an L2 radius covers a ball in Linf that is smaller by the square root of this.
+pub(super) const PIXELS: f64 = 784.0;
+/// A network of a chart, and what was measured of it.
+pub(super) type Shown<'m> = (&'m ArmFile, &'m ArmMeasurements);
+
 pub(super) fn draw(
     measured: &Measurements<'_>,
-    arms: &[(&ArmFile, &ArmMeasurements)],
+    arms: &[Shown<'_>],
     attacks: &[FinishedRun<AttackSpec>],
 ) -> Result<Image> {
     let threat = measured.experiment.file.threat.first().context("there is no threat")?;
@@ -41,6 +45,25 @@ pub(super) fn draw(
     let (norm, most) = (label(norm), significant(eps));
     let what = format!("test images drawn at random, attacked in {norm} up to {most}, first seed");
     adversarial_grid(&title(measured, &what), &rows)
+}
+
+pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {
+    format!("{}: {what}, data = {}", measured.experiment.file.experiment.title(), measured.data)
+}
+
+/// A norm on charts.
+pub(super) fn label(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Linf => "Linf",
+        Norm::L2 => "L2",
+    }
+}
+
+/// The first seed of which all main networks have rows in a norm.
+pub(super) fn first_seed(arms: &[Shown<'_>], norm: Norm) -> Option<u64> {
+    let (_, first) = arms.first()?;
+    let mut seeds = first.examples.keys().filter(|(_, of)| *of == norm.name()).map(|(seed, _)| *seed);
+    seeds.find(|seed| arms.iter().all(|(_, arm)| arm.examples.contains_key(&(*seed, norm.name()))))
 }
 
 /// The images that a run has kept for the chart.

@@ -5,6 +5,7 @@ use super::file::{ArmFile, RecipeFile, ThreatFile};
 use super::spec::{AttackSpec, ImageSet, Stopping, TrainingSpec, WeightsSource, at_success};
 use super::weights::Given;
 use super::{CLASSES, validation_images};
+use crate::engine::settings::File;
 use crate::evaluate::attack::{Attack, Stop};
 use crate::rng::Seed;
 use crate::train::{FitConfig, Sampling};
@@ -45,7 +46,7 @@ impl Robustness {
         let mut runs = Vec::new();
         for arm in self.file.arm.iter().filter(|arm| facts.given(arm).is_none()) {
             let Some(recipe) = self.file.recipe(arm) else { continue };
-            runs.extend(self.seeds(arm).map(|seed| self.training(arm, recipe, Seed(seed), facts, device)));
+            runs.extend(self.file.seeds(arm).map(|seed| self.training(arm, recipe, Seed(seed), facts, device)));
         }
         Ok(runs)
     }

@@ -40,7 +40,6 @@ impl ImageSet {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopping {
-    /// The last one.
     Last,
     /// Of those at which the validation images were scored, the one whose accuracy (0 to 1) is nearest to this; the
     /// last of equals. Networks that are compared stop at the same accuracy so.
@@ -53,9 +52,7 @@ pub enum Stopping {
 pub struct TrainingSpec {
     pub experiment: String,
     pub arm: String,
-    /// The root of its randomness.
     pub seed: Seed,
-    /// Kind of device, cpu or cuda.
     pub device: String,
     /// Which iterate is kept.
     pub stopping: Stopping,
@@ -68,7 +65,6 @@ pub struct TrainingSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightsSource {
-    /// A training run.
     Trained(Box<TrainingSpec>),
     /// A file that the user gave.
     File {
@@ -124,7 +120,6 @@ pub struct AttackSpec {
     pub arm: String,
     /// The root of the attacks' randomness, and of the training before.
     pub seed: Seed,
-    /// Kind of device, cpu or cuda.
     pub device: String,
     pub norm: Norm,
     /// Sizes of the ball at which every attack is made, ascending.
@@ -137,7 +132,6 @@ pub struct AttackSpec {
     pub images: usize,
     /// Of these, the images that the masking checklist is made on; 0 for no checklist.
     pub checklist_images: usize,
-    /// Whether radii are certified.
     pub certify: bool,
     pub effort: Effort,
     /// Whether attacks of a fixed size go on after their success, as other programs do. It changes last iterates and the

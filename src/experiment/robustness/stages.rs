@@ -132,7 +132,7 @@ impl<'r, T: FloatDType> Run<'r, T> {
         }
         self.passes(attack.name(), Some(eps), &outcomes);
         if let Some(export) = self.export {
-            self.export_last(attack, eps, &outcomes, export)?;
+            export.last(self.spec, self.examples, (attack, eps), &outcomes)?;
         }
         Ok(())
     }

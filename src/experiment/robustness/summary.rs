@@ -1,11 +1,10 @@
 //! What was measured: figures over seeds, and figures of single seeds with their intervals.
 
 use super::check::Robustness;
-use super::comparison::compare;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
-use super::tables::{ComparisonRow, SeedRow, SummaryRow};
+use super::tables::{FigureColumns, SeedRow, SummaryRow};
 use super::{Facts, Findings};
-use crate::engine::rows::{self, Confidence, Figure, Proportion, Sample, Score, Scores};
+use crate::engine::rows::{Confidence, Figure, Proportion, Sample, Score, Scored};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +16,6 @@ pub struct Measurements<'m> {
     pub data: &'static str,
     /// Networks of which a run is finished, in the order of the experiment.
     pub arms: Vec<ArmMeasurements>,
-    /// One network against another on the same images.
-    pub comparisons: Vec<ComparisonRow>,
 }
 
 /// What was measured of a network.
@@ -27,12 +24,7 @@ pub struct ArmMeasurements {
     pub arm: String,
     /// Name on charts.
     pub label: String,
-    /// Trained scalars.
-    pub parameters: usize,
-    /// Seeds whose training diverged.
-    pub diverged: Vec<u64>,
-    /// Scores of every seed, by what they are of.
-    pub values: Scores,
+    pub scored: Scored,
     /// Images that were attacked.
     pub images: usize,
     /// Single images, by seed and norm.
@@ -44,27 +36,23 @@ pub struct ArmMeasurements {
 }
 
 /// Reads what finished runs have left.
-///
-/// # Errors
-/// When a file of a run is missing or damaged.
 pub fn measure<'m>(experiment: &'m Robustness, facts: &Facts, findings: &Findings) -> Result<Measurements<'m>> {
     let mut arms = Vec::new();
     for arm in &experiment.file.arm {
         let trainings: Vec<_> = findings.trainings.iter().filter(|run| run.spec.arm == arm.name).collect();
         let attacks: Vec<_> = findings.attacks.iter().filter(|run| run.spec.arm == arm.name).collect();
-        let manifests = trainings.iter().map(|run| &run.manifest).chain(attacks.iter().map(|run| &run.manifest));
-        let Some(parameters) = manifests.map(|manifest| manifest.parameters).next() else { continue };
-        let (name, label) = (arm.name.clone(), arm.label.clone());
-        let mut measured = ArmMeasurements { arm: name, label, parameters, ..ArmMeasurements::default() };
-        for run in trainings {
-            if run.diverged() {
-                measured.diverged.push(run.spec.seed.0);
-            } else {
-                rows::take(&mut measured.values, run.rows("evaluations.csv")?);
-            }
+        if trainings.is_empty() && attacks.is_empty() {
+            continue;
         }
-        for run in attacks.into_iter().filter(|run| !run.diverged()) {
-            rows::take(&mut measured.values, run.rows("evaluations.csv")?);
+        let (name, label) = (arm.name.clone(), arm.label.clone());
+        let mut measured = ArmMeasurements { arm: name, label, ..ArmMeasurements::default() };
+        trainings.into_iter().try_for_each(|run| measured.scored.add(run))?;
+        for run in attacks {
+            if run.diverged() {
+                measured.scored.parameters = run.manifest.parameters;
+                continue;
+            }
+            measured.scored.add(run)?;
             let examples: Vec<ExampleRow> = run.rows("per_example.csv")?;
             measured.images = examples.len();
             measured.examples.insert((run.spec.seed.0, run.spec.norm.name()), examples);
@@ -73,9 +61,7 @@ pub fn measure<'m>(experiment: &'m Robustness, facts: &Facts, findings: &Finding
         }
         arms.push(measured);
     }
-    let data = facts.images.name();
-    let comparisons = compare(experiment, data, &arms)?;
-    Ok(Measurements { experiment, data, arms, comparisons })
+    Ok(Measurements { experiment, data: facts.images.name(), arms })
 }
 
 impl Measurements<'_> {
@@ -84,52 +70,33 @@ impl Measurements<'_> {
         self.arms.iter().find(|arm| arm.arm == name)
     }
 
-    /// The name of a network on charts.
-    pub fn label(&self, arm: &str) -> String {
-        self.experiment.arm(arm).map_or_else(|| arm.to_string(), |arm| arm.label.clone())
-    }
-
     /// Every figure over the seeds.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
             let row = |figure: &Figure| {
-                let sample = arm.sample(figure);
-                let interval = sample.and_then(|sample| sample.confidence_interval());
-                SummaryRow {
+                let columns = FigureColumns {
                     experiment: self.experiment.file.experiment.name.clone(),
                     data: self.data.into(),
                     arm: arm.arm.clone(),
-                    parameters: arm.parameters,
+                    parameters: arm.scored.parameters,
                     split: figure.split.into(),
                     metric: figure.metric.clone(),
                     attack: figure.attack.clone(),
                     norm: figure.norm.clone(),
                     epsilon: figure.epsilon.clone(),
-                    seeds: sample.map_or(0, |sample| sample.n),
-                    diverged: arm.diverged.len(),
-                    mean: sample.map(|sample| sample.mean),
-                    std: sample.and_then(|sample| sample.deviation),
-                    min: sample.map(|sample| sample.min),
-                    max: sample.map(|sample| sample.max),
-                    ci95_low: interval.map(|interval| interval.0),
-                    ci95_high: interval.map(|interval| interval.1),
-                }
+                };
+                (columns, arm.scored.statistics(figure))
             };
             self.figures(arm).iter().map(row).collect()
         };
         self.arms.iter().flat_map(of_arm).collect()
     }
 
-    /// What there are scores of. A network whose training diverged has none, but would have had those of the table and
-    /// those of its rivals: a point that diverged is a row, never a gap.
+    /// What a network has scores of, or would have had: the figures of the table, and those of its rivals.
     fn figures(&self, arm: &ArmMeasurements) -> BTreeSet<Figure> {
-        let mut figures: BTreeSet<Figure> = arm.values.keys().cloned().collect();
-        if !arm.diverged.is_empty() {
-            figures.extend(table_figures(self.experiment).into_iter().map(|(_, figure)| figure));
-            let of_any = self.arms.iter().flat_map(|arm| arm.values.keys());
-            figures.extend(of_any.filter(|figure| !OF_SOME.contains(&&*figure.metric)).cloned());
-        }
-        figures
+        let of_table = table_figures(self.experiment).into_iter().map(|(_, figure)| figure);
+        let of_any = self.arms.iter().flat_map(|arm| arm.scored.scored());
+        arm.scored.figures(of_table.chain(of_any.filter(|figure| !OF_SOME.contains(&&*figure.metric)).cloned()))
     }
 
     /// Counts of every seed: clean, robust at the table's sizes, certified at the usual radii.
@@ -137,43 +104,32 @@ impl Measurements<'_> {
         let mut table = Vec::new();
         for arm in &self.arms {
             for (metric, figure) in table_figures(self.experiment) {
-                let row = |seed, count| self.seed_row(arm, metric, &figure, seed, count);
-                let scores = arm.values.get(&figure).into_iter().flatten();
+                let certified = metric == "certified_accuracy";
+                let bounds = |part: Proportion| match certified {
+                    true => part.clopper_pearson(Confidence::P95),
+                    false => part.wilson(Confidence::P95),
+                };
+                let row = |seed: u64, part: Option<Proportion>| SeedRow {
+                    experiment: self.experiment.file.experiment.name.clone(),
+                    data: self.data.into(),
+                    arm: arm.arm.clone(),
+                    seed,
+                    metric: metric.into(),
+                    norm: figure.norm.clone(),
+                    epsilon: figure.epsilon.parse().ok(),
+                    count: part.map(|part| part.successes()),
+                    n: part.map(|part| part.trials()),
+                    value: part.map(|part| part.estimate()),
+                    low: part.map(|part| bounds(part).0),
+                    high: part.map(|part| bounds(part).1),
+                    interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+                };
+                let scores = arm.scored.of(&figure).iter();
                 table.extend(scores.filter_map(|score| Some(row(score.seed, Some(counted(score)?)))));
-                table.extend(arm.diverged.iter().map(|seed| row(*seed, None)));
+                table.extend(arm.scored.diverged.iter().map(|seed| row(*seed, None)));
             }
         }
         table
-    }
-
-    fn seed_row(
-        &self,
-        arm: &ArmMeasurements,
-        metric: &str,
-        figure: &Figure,
-        seed: u64,
-        part: Option<Proportion>,
-    ) -> SeedRow {
-        let certified = metric == "certified_accuracy";
-        let interval = part.map(|part| match certified {
-            true => part.clopper_pearson(Confidence::P95),
-            false => part.wilson(Confidence::P95),
-        });
-        SeedRow {
-            experiment: self.experiment.file.experiment.name.clone(),
-            data: self.data.into(),
-            arm: arm.arm.clone(),
-            seed,
-            metric: metric.into(),
-            norm: figure.norm.clone(),
-            epsilon: figure.epsilon.parse().ok(),
-            count: part.map(|part| part.successes()),
-            n: part.map(|part| part.trials()),
-            value: part.map(|part| part.estimate()),
-            low: interval.map(|(low, _)| low),
-            high: interval.map(|(_, high)| high),
-            interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
-        }
     }
 }
 
@@ -201,13 +157,8 @@ fn counted(score: &Score) -> Option<Proportion> {
 }
 
 impl ArmMeasurements {
-    /// Seeds that have any score.
-    pub fn seeds(&self) -> usize {
-        self.values.values().map(Vec::len).max().unwrap_or(0)
-    }
-
     /// A figure over the seeds.
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        rows::sample(self.values.get(figure)?)
+        self.scored.sample(figure)
     }
 }

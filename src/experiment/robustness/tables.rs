@@ -1,10 +1,13 @@
 //! The rows of the tables over all runs. Fractions are 0 to 1; `data` is mnist, fashion-mnist or sample.
 
-use serde::{Deserialize, Serialize};
+use crate::engine::rows::Statistics;
+use serde::Serialize;
 
 /// `tables/<experiment>.csv`: a figure over the seeds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SummaryRow {
+pub type SummaryRow = (FigureColumns, Statistics);
+
+#[derive(Serialize)]
+pub struct FigureColumns {
     pub experiment: String,
     pub data: String,
     pub arm: String,
@@ -18,22 +21,10 @@ pub struct SummaryRow {
     pub norm: String,
     /// Size of the ball, or radius.
     pub epsilon: String,
-    pub seeds: usize,
-    /// Seeds without, because training diverged.
-    pub diverged: usize,
-    /// None without a value, as all statistics that follow.
-    pub mean: Option<f64>,
-    pub std: Option<f64>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    /// 95 % interval of the mean over seeds, Student's t.
-    pub ci95_low: Option<f64>,
-    /// Its upper end.
-    pub ci95_high: Option<f64>,
 }
 
 /// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(PartialEq, Serialize)]
 pub struct SeedRow {
     pub experiment: String,
     pub data: String,
@@ -59,7 +50,7 @@ pub struct SeedRow {
 }
 
 /// `tables/<experiment>-paired.csv`: two networks of one seed on the same images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(PartialEq, Serialize)]
 pub struct ComparisonRow {
     pub experiment: String,
     pub data: String,

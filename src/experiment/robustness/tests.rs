@@ -4,32 +4,15 @@ use super::*;
 use crate::data::source::Dataset;
 use crate::engine::runs::Spec;
 use crate::engine::settings::{Given as Settings, ProfileName};
+use crate::engine::testing::{PROFILES, assert_told, checked};
 use crate::evaluate::attack::Norm;
 use clap::FromArgMatches;
 use file::Metric;
 use std::ffi::OsStr;
 
-fn base(_: &str) -> Option<&'static str> {
-    Some(TEXT)
-}
-
-fn of(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Robustness> {
-    let mut given = Settings::of(profile);
-    flags.iter().for_each(|(name, values)| given.add(flags::FLAGS, name, values));
-    Robustness::of(given.resolve("mnist-attack", &base)?)
-}
-
 /// Profile quick with flags, each with its values.
 fn quick(flags: &[(&str, &str)]) -> Result<Robustness> {
-    of(ProfileName::Quick, flags)
-}
-
-/// The error about a file in which one text stands for another.
-fn told_of(right: &str, wrong: &str) -> String {
-    let text = TEXT.replace(right, wrong);
-    assert_ne!(text, TEXT, "{right} is not in the file");
-    let checked = Settings::of(ProfileName::Paper).resolve_text(&text, "file", &base).and_then(Robustness::of);
-    checked.map_or_else(|error| format!("{error:#}"), |_| "no error".into())
+    checked(TEXT, ProfileName::Quick, flags)
 }
 
 /// Facts about so many training images.
@@ -47,8 +30,8 @@ fn runs(experiment: &Robustness, facts: &Facts) -> Result<(Vec<TrainingSpec>, Ve
 
 #[test]
 fn every_profile_can_run() -> Result<()> {
-    for profile in [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper] {
-        let (trainings, attacks) = runs(&of(profile, &[])?, &facts(60_000, ""))?;
+    for profile in PROFILES {
+        let (trainings, attacks) = runs(&checked(TEXT, profile, &[])?, &facts(60_000, ""))?;
         assert_eq!(attacks.len(), 2 * trainings.len(), "{profile}");
         assert!(trainings.iter().all(|run| run.problem().is_none()));
         assert!(attacks.iter().all(|run| run.problem().is_none() && run.images <= 10_000));
@@ -115,7 +98,10 @@ fn expectations_are_for_the_files_own_setting() -> Result<()> {
     ] {
         assert_eq!(quick(flags)?.file.expect, own, "{flags:?}");
     }
-    assert!(of(ProfileName::Smoke, &[])?.file.expect.is_empty(), "expectations of trainings of an epoch");
+    assert!(
+        checked::<Robustness>(TEXT, ProfileName::Smoke, &[])?.file.expect.is_empty(),
+        "expectations of trainings of an epoch"
+    );
     // The worst case is over all sizes of a ball and over the points that a network in these numbers leads to.
     let robust = |flags: &[(&str, &str)]| -> Result<Vec<Norm>> {
         let left = quick(flags)?.file.expect.into_iter().filter(|expect| expect.metric == Metric::Robust);
@@ -214,7 +200,7 @@ fn a_ball_beyond_all_images_is_warned_of_in_linf_alone() -> Result<()> {
 fn what_makes_no_sense_is_told_with_its_key() {
     let colour = quick(&[("set", "data.dataset=cifar10")]).expect_err("images in colour").to_string();
     assert!(colour.contains("data.dataset is cifar10, in colour; use mnist or fashion-mnist"), "{colour}");
-    for (right, wrong, words) in [
+    let mistakes = [
         ("at_least = 0.975", "at_least = 97.5", "expect of hannet: at_least is 97.5; use a fraction"),
         ("at_least = 0.975", "at_least = nan", "expect[0].at_least is NaN"),
         ("eps = 0.05\n", "eps = -0.05\n", "expect of hannet: eps is -0.05"),
@@ -230,8 +216,6 @@ fn what_makes_no_sense_is_told_with_its_key() {
         ("recipe = \"adamw\"", "recipe = \"sgd\"", "arm hannet names the unknown recipe \"sgd\""),
         ("compared_to = \"hannet\"", "compared_to = \"transformer\"", "compared to the unknown arm \"transformer\""),
         ("sweep_attacks = [\"fgsm\", \"pgd\"]", "sweep_attacks = [\"ddn\"]", "sweep_attacks has ddn"),
-    ] {
-        let told = told_of(right, wrong);
-        assert!(told.contains(words), "{wrong}: {told}");
-    }
+    ];
+    assert_told::<Robustness>(TEXT, &[ProfileName::Paper], &mistakes);
 }

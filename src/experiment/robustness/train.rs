@@ -3,12 +3,11 @@
 use super::spec::{Stopping, TrainingSpec};
 use super::{CLASSES, Data, validation_images};
 use crate::data::images::Subset;
-use crate::engine::rows::{EpochRow, EvaluationRow};
-use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Tick, epoch_row, start};
+use crate::engine::rows::EvaluationRow;
+use crate::engine::runs::{Halt, Record, RunOutcome, Runner, Tick, start, train};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
-use crate::model::{Model, Network};
-use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
+use crate::model::Network;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 
@@ -28,28 +27,35 @@ impl Runner for Trainer<'_> {
         halt: &Halt<'_>,
     ) -> Result<Option<Record>> {
         let started = start();
-        let (train, validation) = self.split(spec, device);
+        let (images, validation) = self.split(spec, device);
         let model = spec.model.build(self.data.images.train.features(), CLASSES, spec.seed, device)?;
-        let mut watch = Watch { spec, validation: &validation, tick, halt, epochs: Vec::new(), kept: None };
-        let (batches, noise) = (&mut spec.seed.stream("batch"), &mut spec.seed.stream("noise"));
-        let outcome = fit(&model, &train, &spec.fit, Streams { batches, noise }, &mut watch)?;
-        let (epochs, kept) = (watch.epochs, watch.kept);
-        let Some(ending) = Ending::of_training(outcome, &model, self.data.hash.clone(), started) else {
-            return Ok(None);
-        };
+        let mut kept: Option<Iterate> = None;
+        let run = (self.data.hash.clone(), started);
+        let trained = train(spec, (&model, &images, &spec.fit), run, tick, |report, model| {
+            let score = score(&halt.network(model.frozen.as_ref()), &validation)?;
+            let off = match spec.stopping {
+                Stopping::Last => 0.0,
+                Stopping::Nearest(wanted) => (score.accuracy - wanted).abs(),
+            };
+            if kept.as_ref().is_none_or(|kept| off <= kept.off) {
+                kept = Some(Iterate { step: report.step, off, weights: model.parameters.to_stored()? });
+            }
+            Ok(Some((score.cross_entropy, score.accuracy)))
+        })?;
+        let Some((ending, epochs)) = trained else { return Ok(None) };
         let mut evaluations = Vec::new();
         if let (RunOutcome::Finished, Some(kept)) = (ending.outcome(), kept) {
             model.parameters.assign(&kept.weights.into_iter().collect())?;
             let test = self.test(device);
             let network = &halt.network(model.frozen.as_ref());
-            for (split, images) in [("train", &train), ("validation", &validation), ("test", &test)] {
-                evaluations.extend(scores(spec, split, network, images)?);
+            for (split, part) in [("train", &images), ("validation", &validation), ("test", &test)] {
+                evaluations.extend(scores(spec, split, network, part)?);
             }
-            evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, train.rows.len()));
+            evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, images.rows.len()));
             let certifier = Certifier::new(network);
             halt.check()?;
             if let Ok(certifier) = certifier {
-                let n = train.rows.len();
+                let n = images.rows.len();
                 evaluations.push(EvaluationRow::of(spec, "train", "lipschitz", certifier.lipschitz(), n));
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
@@ -88,35 +94,6 @@ struct Iterate {
     /// How far its validation accuracy is from the one that is wanted.
     off: f64,
     weights: Vec<(String, Tensor)>,
-}
-
-/// Turns reports into rows and keeps an iterate.
-struct Watch<'a> {
-    spec: &'a TrainingSpec,
-    validation: &'a Subset<'a>,
-    tick: &'a mut Tick<'a>,
-    halt: &'a Halt<'a>,
-    epochs: Vec<EpochRow>,
-    kept: Option<Iterate>,
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, report: StepReport) -> Control {
-        (self.tick)(report.step, &|| report.to_string())
-    }
-
-    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        let score = score(&self.halt.network(model.frozen.as_ref()), self.validation)?;
-        let off = match self.spec.stopping {
-            Stopping::Last => 0.0,
-            Stopping::Nearest(wanted) => (score.accuracy - wanted).abs(),
-        };
-        if self.kept.as_ref().is_none_or(|kept| off <= kept.off) {
-            self.kept = Some(Iterate { step: report.step, off, weights: model.parameters.to_stored()? });
-        }
-        self.epochs.push(epoch_row(self.spec, report, Some((score.cross_entropy, score.accuracy))));
-        Ok(())
-    }
 }
 
 fn scores(spec: &TrainingSpec, split: &str, network: &dyn Network, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {

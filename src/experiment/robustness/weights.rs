@@ -3,6 +3,7 @@
 use super::check::Robustness;
 use super::spec::WeightsSource;
 use super::{CLASSES, Extra};
+use crate::engine::settings::File;
 use crate::files;
 use crate::model::weights;
 use crate::rng::Seed;
@@ -30,7 +31,7 @@ impl Given {
         let known = arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut given: Vec<Self> = Vec::new();
         for WeightsFile { arm, path } in extra.weights.iter().flat_map(|value| WeightsFile::list(value)) {
-            let named = arm.as_deref().and_then(|name| experiment.arm(name));
+            let named = arm.as_deref().and_then(|name| experiment.file.arm(name));
             let arm = match (arm.is_some(), named, arms.as_slice()) {
                 (true, Some(arm), _) | (false, _, [arm]) => arm,
                 _ => bail!("--weights {}: say which model it is of, MODEL=FILE with one of {known}", path.display()),

@@ -55,7 +55,6 @@ fn slope<T: Element>(z: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::super::normal::Normal;
-    use super::*;
 
     #[test]
     fn single_precision_is_that_of_double_up_to_rounding() {

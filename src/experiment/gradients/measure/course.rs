@@ -5,15 +5,14 @@ use super::start::{flow_rows, stretch_row};
 use super::{Bench, Course, hidden, settle};
 use crate::data::Points;
 use crate::data::checkerboard::Split;
-use crate::engine::rows::EpochRow;
-use crate::engine::runs::{Ending, Record, RunOutcome, Tick, epoch_row};
+use crate::engine::runs::{self, Record, RunOutcome, Tick};
 use crate::evaluate::accuracy::score;
 use crate::evaluate::gradient::{Ascent, Extent, RowFunction, extents};
 use crate::experiment::checkerboard::{INPUTS, OUTPUTS, data_hash};
 use crate::experiment::gradients::spec::layers_of;
 use crate::model::{Model, Network};
 use crate::nn::Mode;
-use crate::train::{Control, Observer, Report, StepReport, Streams, fit};
+use crate::train::Report;
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 
@@ -25,23 +24,21 @@ pub(super) fn run(bench: &Bench<'_>, course: &Course, tick: &mut Tick<'_>) -> Re
     let (train, test) = (train?, test?);
     let model = course.model.build(INPUTS, OUTPUTS, seed, device)?;
     let (_, samples) = bench.points(&course.board, course.samples, "norms/points")?;
-    let (epochs, flow, extents, stretch) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut watch = Watch { bench, course, samples, tick, epochs, flow, extents, stretch, failed: None };
+    let (flow, extents, stretch) = (Vec::new(), Vec::new(), Vec::new());
+    let mut watch = Watch { bench, course, samples, flow, extents, stretch };
     watch.whole(&model, "start")?;
     watch.moment(&model, 0)?;
-    let (batches, noise) = (&mut seed.stream("batch"), &mut seed.stream("noise"));
-    let outcome = fit(&model, &train, &course.fit, Streams { batches, noise }, &mut watch)?;
-    if let Some(error) = watch.failed {
-        return Err(error);
-    }
-    let data_hash = data_hash(&course.board, &split);
-    let Some(ending) = Ending::of_training(outcome, &model, data_hash, bench.started) else { return Ok(None) };
+    let run = (data_hash(&course.board, &split), bench.started);
+    let look = |report: &Report, model: &Model| watch.moment(model, report.step).map(|()| None);
+    let Some((ending, epochs)) = runs::train(bench.spec, (&model, &train, &course.fit), run, tick, look)? else {
+        return Ok(None);
+    };
     let mut headline = String::new();
     if ending.outcome() == RunOutcome::Finished {
         watch.whole(&model, "trained")?;
         headline = format!("test accuracy {:.2} %", 100.0 * score(model.frozen.as_ref(), &test)?.accuracy);
     }
-    let record = Record::new(ending, headline).rows("epochs.csv", &watch.epochs)?.rows("flow.csv", &watch.flow)?;
+    let record = Record::new(ending, headline).rows("epochs.csv", &epochs)?.rows("flow.csv", &watch.flow)?;
     record.rows("extents.csv", &watch.extents)?.rows("stretch.csv", &watch.stretch).map(Some)
 }
 
@@ -50,13 +47,9 @@ struct Watch<'a> {
     bench: &'a Bench<'a>,
     course: &'a Course,
     samples: Points,
-    tick: &'a mut Tick<'a>,
-    epochs: Vec<EpochRow>,
     flow: Vec<FlowRow>,
     extents: Vec<ExtentRow>,
     stretch: Vec<StretchRow>,
-    /// An error of a measurement: an observer can only hand on candle's.
-    failed: Option<anyhow::Error>,
 }
 
 impl Watch<'_> {
@@ -107,23 +100,6 @@ impl Watch<'_> {
         }
         let ascent = Ascent { pairs: course.pairs, steps: course.steps };
         self.stretch.push(stretch_row(bench, &network, INPUTS, self.depth(), state, ascent)?);
-        Ok(())
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, report: StepReport) -> Control {
-        if self.failed.is_some() {
-            return Control::Stop;
-        }
-        (self.tick)(report.step, &|| report.to_string())
-    }
-
-    fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
-        self.epochs.push(epoch_row(self.bench.spec, report, None));
-        if let Err(error) = self.moment(model, report.step) {
-            self.failed.get_or_insert(error);
-        }
         Ok(())
     }
 }

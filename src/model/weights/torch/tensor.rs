@@ -3,7 +3,7 @@
 use super::super::content::{Content, Section};
 use super::described::{Described, Found, Kind};
 use anyhow::{Context, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 
 /// Tensors may share storages, as tied weights do, but may not repeat one without end.
