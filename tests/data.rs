@@ -114,6 +114,35 @@ fn status_and_verify_of_an_empty_home_know_the_sample_alone() {
 }
 
 #[test]
+fn status_and_verify_know_the_tables() {
+    let sandbox = Sandbox::new();
+    let both = |dataset: &str, directory: &[&str]| {
+        let command = |action| [&["data", action, "--dataset", dataset][..], directory].concat();
+        let told = text(&sandbox.command(&command("verify")).assert().get_output().stdout);
+        (sandbox.stdout(&command("status")), told)
+    };
+    let inside = "winequality    table           1599  verified  inside the program (11 features)\n".to_string();
+    assert_eq!(both("winequality", &[]), (inside.clone(), inside));
+    let (status, verified) = both("skillcraft", &[]);
+    assert_eq!(status, "skillcraft     table              -  missing   --data-dir reads the authors' CSV file\n");
+    assert_eq!(verified, "skillcraft is not on this machine; --data-dir reads the authors' CSV file\n");
+
+    fs::create_dir(sandbox.path("tables")).expect("a directory");
+    fs::write(sandbox.path("tables/skillcraft.csv"), "1,2\n3,4\n5,6\n7,9\n").expect("a file");
+    let (status, _) = both("skillcraft", &["--data-dir", "tables"]);
+    assert_eq!(status, "skillcraft     table              -  WRONG     tables/skillcraft.csv\n");
+    let told = sandbox.error(&["data", "verify", "--data-dir", "tables"]);
+    assert!(told.contains("1 of 1 parts are wrong, the first: tables/skillcraft.csv: it has SHA-256 "), "{told}");
+    for name in ["skillcraft", "cifar10"] {
+        let told = sandbox.error(&["data", "status", "--dataset", name, "--data-dir", "none"]);
+        assert!(told.contains("--data-dir none: no such directory"), "{told}");
+    }
+    // Tables are never fetched.
+    let told = sandbox.error(&["data", "fetch", "--dataset", "skillcraft"]);
+    assert!(told.contains("[possible values: mnist, fashion-mnist, cifar10"), "{told}");
+}
+
+#[test]
 fn fetch_without_a_network_ends_soon_with_the_cure() {
     let sandbox = Sandbox::new();
     let start = Instant::now();

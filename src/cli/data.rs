@@ -2,10 +2,12 @@
 
 use super::Exit;
 use crate::console::answer;
-use crate::data::images::{self, Dataset, Finding, Found, Part, Proof, survey};
+use crate::data::images::{self, Dataset, Part, Proof};
+use crate::data::known::{self, Content, Found, Known};
 use crate::engine::source::{Place, Source};
 use anyhow::{Result, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -17,9 +19,9 @@ pub(super) struct Arguments {
 enum Action {
     /// List each part of the data sets: where an experiment would take it from, and whether it is the original
     Status(Selection),
-    /// Get whole data sets, verified, into the cache
+    /// Get whole data sets of images, verified, into the cache
     Fetch(Fetch),
-    /// Hold everything on this machine against its hashes; a wrong file is exit code 1. CIFAR-100, STL-10 and ImageNet
+    /// Compare everything on this machine with its hashes; a wrong file is exit code 1. CIFAR-100, STL-10 and ImageNet
     /// 32 x 32 have no hashes here: their files are checked for size and labels, and called unpinned
     Verify(Selection),
 }
@@ -27,8 +29,8 @@ enum Action {
 #[derive(Debug, Args)]
 struct Selection {
     /// Which data set
-    #[arg(long, value_enum, default_value = "all")]
-    dataset: Choice,
+    #[arg(long, default_value = ALL, value_name = "NAME", value_parser = names())]
+    dataset: String,
     #[command(flatten)]
     place: Place,
 }
@@ -36,42 +38,37 @@ struct Selection {
 #[derive(Debug, Args)]
 struct Fetch {
     /// Which data set; all are those that can be fetched and verified: mnist, fashion-mnist and cifar10
-    #[arg(long, value_enum, default_value = "all")]
-    dataset: Choice,
+    #[arg(long, default_value = ALL, value_name = "NAME", value_parser = names_of_images())]
+    dataset: String,
     #[command(flatten)]
     source: Source,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Choice {
-    Mnist,
-    FashionMnist,
-    Cifar10,
-    Cifar100,
-    Stl10,
-    Imagenet32,
-    All,
+const ALL: &str = "all";
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(known::all().into_iter().map(Known::name).chain([ALL]))
 }
 
-impl Choice {
-    fn datasets(self) -> Vec<Dataset> {
-        match self {
-            Self::Mnist => vec![Dataset::Mnist],
-            Self::FashionMnist => vec![Dataset::FashionMnist],
-            Self::Cifar10 => vec![Dataset::Cifar10],
-            Self::Cifar100 => vec![Dataset::Cifar100],
-            Self::Stl10 => vec![Dataset::Stl10],
-            Self::Imagenet32 => vec![Dataset::Imagenet32],
-            Self::All => Dataset::ALL.to_vec(),
-        }
-    }
+fn names_of_images() -> PossibleValuesParser {
+    PossibleValuesParser::new(Dataset::ALL.map(Dataset::name).into_iter().chain([ALL]))
+}
 
-    /// Without those that nobody could verify.
-    fn to_fetch(self) -> Vec<Dataset> {
-        match self {
-            Self::All => vec![Dataset::Mnist, Dataset::FashionMnist, Dataset::Cifar10],
-            one => one.datasets(),
-        }
+impl Selection {
+    fn datasets(&self) -> impl Iterator<Item = &'static dyn Known> {
+        known::all().into_iter().filter(|dataset| self.dataset == ALL || self.dataset == dataset.name())
+    }
+}
+
+impl Fetch {
+    /// Of all data sets those that can be verified.
+    fn datasets(&self) -> impl Iterator<Item = Dataset> {
+        let pinned = |dataset: &Dataset| dataset.pin(Part::TrainImages).sha256.is_some();
+        let wanted = move |dataset: &Dataset| match self.dataset.as_str() {
+            ALL => pinned(dataset),
+            name => dataset.name() == name,
+        };
+        Dataset::ALL.into_iter().filter(wanted)
     }
 }
 
@@ -84,13 +81,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 }
 
 fn status(selection: &Selection) -> Result<Exit> {
-    for dataset in selection.dataset.datasets() {
-        let findings = survey(dataset, &selection.place.options())?;
-        for part in Part::ALL {
-            // The first place is the one that `load` takes.
-            match findings.iter().find(|finding| finding.part == part) {
-                Some(finding) => answer(&row(dataset, finding)),
-                None => answer(&line(dataset, part, "-", "missing", &cure(dataset))),
+    for dataset in selection.datasets() {
+        let places = dataset.survey(&selection.place.options())?;
+        for part in dataset.parts() {
+            // The first place is the one that an experiment takes.
+            match places.iter().find(|place| place.part == part) {
+                Some(place) => answer(&row(dataset, place)),
+                None => answer(&line(dataset, part, "-", "missing", &dataset.cure())),
             }
         }
     }
@@ -98,16 +95,18 @@ fn status(selection: &Selection) -> Result<Exit> {
 }
 
 fn verify(selection: &Selection) -> Result<Exit> {
+    let options = selection.place.options();
     let (mut all, mut wrong) = (0, Vec::new());
-    for dataset in selection.dataset.datasets() {
-        let findings = survey(dataset, &selection.place.options())?;
-        if findings.is_empty() {
-            answer(&format!("{dataset} is not on this machine; {}\n", cure(dataset)));
+    for dataset in selection.datasets() {
+        let places = dataset.survey(&options)?;
+        if places.is_empty() {
+            answer(&format!("{} is not on this machine; {}\n", dataset.name(), dataset.cure()));
         }
-        for finding in findings {
-            answer(&row(dataset, &finding));
-            all += 1;
-            wrong.extend(finding.state.err().map(|error| format!("{error:#}")));
+        for place in places {
+            answer(&row(dataset, &place));
+            // Who names a directory does not ask about the program.
+            all += usize::from(options.directory.is_none() || place.path.is_some());
+            wrong.extend(place.state.err().map(|error| format!("{error:#}")));
         }
     }
     match wrong.first() {
@@ -120,7 +119,7 @@ fn verify(selection: &Selection) -> Result<Exit> {
 fn fetch(arguments: &Fetch) -> Result<Exit> {
     let options = arguments.source.options();
     let mut missing = Vec::new();
-    for dataset in arguments.dataset.to_fetch() {
+    for dataset in arguments.datasets() {
         match images::fetch(dataset, &options) {
             Ok(data) => {
                 let cache = options.cache.as_ref().map(|cache| cache.join(dataset.name())).unwrap_or_default();
@@ -140,33 +139,17 @@ fn fetch(arguments: &Fetch) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// How to get a data set that is nowhere on this machine.
-fn cure(dataset: Dataset) -> String {
-    let command = images::command(dataset);
-    match dataset {
-        Dataset::Mnist | Dataset::FashionMnist | Dataset::Cifar10 => format!("`{command}` gets it"),
-        Dataset::Cifar100 => format!("`{command}` gets it from the hub"),
-        Dataset::Stl10 | Dataset::Imagenet32 => "--data-dir reads its published files".into(),
+fn row(dataset: &dyn Known, place: &Found) -> String {
+    let shown = place.path.as_ref().map_or(place.words.clone(), |path| path.display().to_string());
+    match &place.state {
+        Ok(Content { count, proof, note }) => {
+            let state = if *proof == Proof::Verified { "verified" } else { "unpinned" };
+            line(dataset, place.part, &count.to_string(), state, &(shown + note))
+        }
+        Err(_) => line(dataset, place.part, "-", "WRONG", &shown),
     }
 }
 
-fn row(dataset: Dataset, finding: &Finding) -> String {
-    let place = match &finding.path {
-        Some(path) => path.display().to_string(),
-        None => finding.origin.to_string(),
-    };
-    let (count, state, place) = match &finding.state {
-        Ok(Found { count, proof: Proof::Verified }) => (count.to_string(), "verified", place),
-        Ok(Found { count, proof: Proof::Unpinned }) => {
-            let published = dataset.pin(finding.part).count;
-            let note = if *count == published { String::new() } else { format!(" ({published} were published)") };
-            (count.to_string(), "unpinned", place + &note)
-        }
-        Err(_) => ("-".to_string(), "WRONG", place),
-    };
-    line(dataset, finding.part, &count, state, &place)
-}
-
-fn line(dataset: Dataset, part: Part, count: &str, state: &str, place: &str) -> String {
-    format!("{:13}  {:12}  {count:>6}  {state:8}  {place}\n", dataset.name(), part.name())
+fn line(dataset: &dyn Known, part: &str, count: &str, state: &str, place: &str) -> String {
+    format!("{:13}  {part:12}  {count:>6}  {state:8}  {place}\n", dataset.name())
 }

@@ -3,6 +3,7 @@
 pub mod augment;
 pub mod checkerboard;
 pub mod images;
+pub mod known;
 pub mod source;
 pub mod split;
 pub mod table;
