@@ -23,12 +23,9 @@
 //! | [`baseline`] | other methods on tables of numbers |
 //! | [`train`] | the training loop, optimizers, schedules |
 //! | [`evaluate`] | scores |
-//! | [`config`] | experiment files, checked, expanded to runs |
-//! | [`record`] | run directories, CSV rows, tables |
-//! | [`figure`] | charts |
-//! | [`report`] | tables, figures and Markdown from the records |
-//! | [`experiment`] | the stages in order, several runs at a time |
 //! | [`cli`] | the command line |
+//!
+//! Charts, the machine that makes runs, and the experiments stand before the last and are the program's own.
 //!
 //! # In another candle project
 //!

@@ -38,6 +38,15 @@ impl Baseline {
         }
     }
 
+    /// Numbers that are fitted with so many features: of ridge regression a weight for each and the intercept; trees have
+    /// splits, which are not counted.
+    pub fn parameters(self, features: usize) -> Option<usize> {
+        match self {
+            Self::Ridge => Some(features + 1),
+            Self::ExtraTrees => None,
+        }
+    }
+
     /// The settings that are tried for so many features, from the strongest restriction to the weakest.
     fn grid(self, features: usize) -> Vec<Choice> {
         match self {

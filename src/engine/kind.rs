@@ -309,7 +309,7 @@ fn argument<F: File>(flag: &'static Flag<F>) -> Arg {
         })
         .into(),
         Takes::Number => typed::<f64>.into(),
-        Takes::Text => value_parser!(String).into(),
+        Takes::Text => value_parser!(String),
         Takes::Word(words) => PossibleValuesParser::new(words()).into(),
         Takes::Checked(check) => (move |text: &str| check(text).map(|()| text.to_string())).into(),
         Takes::Switch => PossibleValuesParser::new(["true", "false"]).into(),

@@ -1,5 +1,6 @@
 //! The training loop and its parts. It emits events and returns an outcome; it knows nothing of files or bars.
 
+mod best;
 mod fit;
 mod loss;
 mod optimizer;
@@ -8,6 +9,7 @@ mod sampling;
 mod schedule;
 mod update_rule;
 
+pub use best::{Best, Kept};
 pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
 pub use loss::LossConfig;
 pub use optimizer::Optimizer;

@@ -233,14 +233,26 @@ pub fn percent(value: Option<f64>) -> String {
 
 /// Mean and standard deviation in percent; the mean alone of a single value.
 pub fn spread(sample: Option<Sample>) -> String {
-    match sample.and_then(|sample| sample.deviation) {
-        Some(deviation) => format!("{} +- {:.2}", percent(sample.map(|s| s.mean)), 100.0 * deviation),
-        None => percent(sample.map(|s| s.mean)),
-    }
+    spread_as(sample, hundredth)
 }
 
 /// The 95 % interval of the mean in percent.
 pub fn interval(sample: Option<Sample>) -> String {
+    interval_as(sample, hundredth)
+}
+
+fn hundredth(part: f64) -> String {
+    percent(Some(part))
+}
+
+/// Mean and standard deviation as `show` writes them; the mean alone of a single value, a dash without one.
+pub fn spread_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
+    let Some(Sample { mean, deviation, .. }) = sample else { return "-".into() };
+    deviation.map_or_else(|| show(mean), |deviation| format!("{} +- {}", show(mean), show(deviation)))
+}
+
+/// The 95 % interval of the mean as `show` writes its ends; a dash without one.
+pub fn interval_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
     let interval = sample.and_then(|sample| sample.confidence_interval());
-    interval.map_or("-".into(), |(low, high)| format!("{:.2} to {:.2}", 100.0 * low, 100.0 * high))
+    interval.map_or("-".into(), |(low, high)| format!("{} to {}", show(low), show(high)))
 }

@@ -7,6 +7,7 @@ mod runs;
 mod scores;
 mod selection;
 mod statistics;
+mod summary;
 
 pub use proportion::{Confidence, Paired, Proportion};
 pub use rows::{EpochRow, EvaluationRow};
@@ -14,3 +15,4 @@ pub use runs::RunRow;
 pub use scores::{Figure, Score, Scored, Statistics};
 pub use selection::Candidate;
 pub use statistics::Sample;
+pub use summary::Group;

@@ -23,7 +23,7 @@ pub struct EpochRow {
     pub train_loss: f64,
     /// Mean squared error (of a classifier the cross-entropy) on the validation points.
     pub validation_loss: Option<f64>,
-    /// Accuracy on the validation points.
+    /// Accuracy on the validation points; of a regression their root mean squared error.
     pub validation_metric: Option<f64>,
 }
 

@@ -123,6 +123,13 @@ impl Scored {
         Sample::of(&self.of(figure).iter().map(|score| score.value).collect::<Vec<_>>())
     }
 
+    /// A figure less that of another network, seed by seed, over the seeds that both have.
+    pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
+        let of_seed = |score: &Score| other.of(figure).iter().find(|other| other.seed == score.seed);
+        let pairs = self.of(figure).iter().filter_map(|score| Some(score.value - of_seed(score)?.value));
+        Sample::of(&pairs.collect::<Vec<_>>())
+    }
+
     /// What there are scores of.
     pub fn scored(&self) -> impl Iterator<Item = &Figure> {
         self.scores.keys()

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     pub learning_rate: f64,
-    /// Accuracy on the validation points.
+    /// Accuracy on the validation points; 0 of what has none.
     pub accuracy: f64,
     /// Mean squared error on the validation points.
     pub loss: f64,
@@ -24,6 +24,11 @@ impl Candidate {
         let scores = last.and_then(|row| row.validation_metric.zip(row.validation_loss));
         let learning_rate = run.spec.details().learning_rate.context("a selection without a learning rate")?;
         Ok(scores.map(|(accuracy, loss)| Self { learning_rate, accuracy, loss }))
+    }
+
+    /// What was scored by a loss alone, whatever it is.
+    pub fn of_loss(learning_rate: f64, loss: f64) -> Self {
+        Self { learning_rate, accuracy: 0.0, loss }
     }
 
     /// The learning rate of the best: the highest accuracy; among equals the lowest loss, then the lowest rate.
@@ -56,5 +61,7 @@ mod tests {
         assert_eq!(best(&[(0.3, 0.9, 0.2), (0.1, 0.9, 0.2), (0.2, 0.9, 0.2)]), Some(0.1));
         assert_eq!(best(&[(0.1, 0.9, f64::NAN), (0.2, 0.9, -f64::NAN), (0.3, 0.9, 9.0)]), Some(0.3));
         assert_eq!(best(&[]), None);
+        let by_loss = [(0.3, 0.2), (0.1, 0.1), (0.05, 0.1), (0.01, f64::NAN)];
+        assert_eq!(Candidate::best(by_loss.map(|(rate, loss)| Candidate::of_loss(rate, loss))), Some(0.05));
     }
 }

@@ -127,6 +127,8 @@ impl<'w> Walk<'w> {
         if !self.makes() {
             return Ok(());
         }
+        // Another process may be tidying up, and what is half-written looks like a leftover.
+        let _lock = self.store.lock_pages()?;
         let parent = files::parent(path);
         std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
         files::write_with(path, |temporary| write(temporary).map_err(std::io::Error::other))

@@ -2,6 +2,7 @@
 
 use super::names::{Named, check_names, check_seeds, labelled};
 use super::text::{Heading, check_labels};
+use crate::model::ModelConfig;
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,10 +29,12 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     ///
     /// # Errors
     /// With what is wrong; `origin` names the file.
-    fn check_references(&self, origin: &str) -> Result<()>;
+    fn check_references(&self, _origin: &str) -> Result<()> {
+        Ok(())
+    }
 
     /// Drops what belongs to arms that are no longer there.
-    fn forget_dropped(&mut self);
+    fn forget_dropped(&mut self) {}
 
     /// Drops the expectations and the paper's figures that `own` had and that no longer hold after a change: they are about
     /// the data, networks and training of the file. This is the one place that decides it, for profiles, flags and `--set`.
@@ -117,11 +120,16 @@ pub trait Arm: Named + Clone + PartialEq {
 
     /// Gives it another name, and adds to its label what tells it from its neighbours.
     fn rename(&mut self, name: String, addition: &str);
+
+    /// The network with a width and a depth, for [`Flag::WIDTH`](super::Flag::WIDTH) and its like.
+    fn model(&mut self) -> Option<&mut ModelConfig> {
+        None
+    }
 }
 
 /// [`Arm`] of a type with the usual fields; `rename` is for one that adds to its label in a way of its own.
 macro_rules! usual_arm {
-    ($arm:ty, |$self:ident, $addition:ident| $rename:block) => {
+    ($arm:ty, |$self:ident, $addition:ident| $rename:block $($more:tt)*) => {
         $crate::engine::settings::named!($arm);
 
         impl $crate::engine::settings::Arm for $arm {
@@ -137,11 +145,15 @@ macro_rules! usual_arm {
                 $rename
                 $self.name = name;
             }
+
+            $($more)*
         }
     };
     ($arm:ty) => {
         $crate::engine::settings::usual_arm!($arm, |self, addition| {
             self.label = format!("{}, {addition}", $crate::engine::settings::labelled(&self.label, self));
+        } fn model(&mut self) -> Option<&mut $crate::model::ModelConfig> {
+            Some(&mut self.model)
         });
     };
 }

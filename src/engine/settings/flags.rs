@@ -4,6 +4,7 @@ use super::file::{Arm, Change, File, ProfileName, Sweep};
 use super::names::{self, Named, known};
 use super::{overlay, text, tree};
 use crate::files;
+use crate::model::Size;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::builder::PossibleValue;
 use std::path::PathBuf;
@@ -69,6 +70,21 @@ impl<F: File> Flag<F> {
     pub const FIRST_SEED: Self =
         Self::key("first-seed", "N", Takes::Count, &["first_seed"], "Seed of the first repetition; the others follow");
 
+    /// Width of the networks that [`Arm::model`] gives.
+    pub const WIDTH: Self = Self::size(
+        "width",
+        Takes::Sizes,
+        |arm, width| resize::<F>(arm, |size| Size { width, ..size }),
+        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several make an arm of each",
+    );
+    /// Depth of the same networks.
+    pub const DEPTH: Self = Self::size(
+        "depth",
+        Takes::Sizes,
+        |arm, depth| resize::<F>(arm, |size| Size { depth, ..size }),
+        "Number of hidden layers (residual blocks in a ResNet), likewise",
+    );
+
     const fn new(name: &'static str, value: &'static str, takes: Takes, sets: Sets<F>, help: &'static str) -> Self {
         Self { name, value, help, takes, many: false, conflicts: None, sets }
     }
@@ -122,9 +138,21 @@ impl<F: File> Flag<F> {
     }
 }
 
+fn resize<F: File>(arm: &mut F::Arm, change: impl FnOnce(Size) -> Size) -> Result<()> {
+    let cure = format!("{} is no network of a width and a depth; name one, MODEL=N", arm.name());
+    let model = arm.model().context(cure)?;
+    model.resize(change(model.size()));
+    Ok(())
+}
+
 /// The words of an enum on the command line.
 pub fn choices<T: clap::ValueEnum>() -> Vec<PossibleValue> {
     T::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value).collect()
+}
+
+/// One of these words.
+pub fn word<T: clap::ValueEnum>(choice: &T) -> String {
+    choice.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
 }
 
 /// A whole number that a flag's parser has accepted.

@@ -13,7 +13,7 @@ pub use bound::Bound;
 pub(crate) use bound::bound;
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
-pub use flags::{Flag, Given, Sized, Takes, choices, number};
+pub use flags::{Flag, Given, Sized, Takes, choices, number, word};
 pub use limits::{
     MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure, rate_problem,
     refuse,

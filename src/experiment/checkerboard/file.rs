@@ -5,7 +5,7 @@ use crate::data::split::SplitSource;
 use crate::engine::settings::{
     Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
 };
-use crate::model::{ModelConfig, Size};
+use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -167,24 +167,8 @@ named!(RecipeFile);
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
     Flag::function("recipe", "RECIPE,..", Takes::Text, keep_recipes, "Ways to train: paper, tuned").many(),
-    Flag::size(
-        "width",
-        Takes::Sizes,
-        |arm: &mut ArmFile, width| {
-            arm.model.resize(Size { width, ..arm.model.size() });
-            Ok(())
-        },
-        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several make an arm of each",
-    ),
-    Flag::size(
-        "depth",
-        Takes::Sizes,
-        |arm: &mut ArmFile, depth| {
-            arm.model.resize(Size { depth, ..arm.model.size() });
-            Ok(())
-        },
-        "Number of hidden layers (residual blocks in a ResNet), likewise",
-    ),
+    Flag::WIDTH,
+    Flag::DEPTH,
     Flag::key(
         "iterations",
         "N",

@@ -110,7 +110,7 @@ struct Difference<'r> {
 fn differences<'r>(results: &'r Results<'r>) -> Vec<Difference<'r>> {
     let difference = |of: &'r ArmResults<'r>| {
         let to = results.other(of)?;
-        Some(Difference { of, to, sample: of.less(to, &Figure::of("test", "accuracy"))? })
+        Some(Difference { of, to, sample: of.scored.less(&to.scored, &Figure::of("test", "accuracy"))? })
     };
     results.arms.iter().filter_map(difference).collect()
 }

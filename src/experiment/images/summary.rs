@@ -99,15 +99,6 @@ impl ArmResults<'_> {
         let seconds: Vec<f64> = self.runs.iter().filter_map(|run| run.manifest.epoch_seconds).collect();
         Sample::of(&seconds).map(|sample| sample.mean)
     }
-
-    /// Its values less another's, over the seeds that both have.
-    pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
-        let others = other.scored.of(figure);
-        let pairs = self.scored.of(figure).iter().filter_map(|score| {
-            others.iter().find(|other| other.seed == score.seed).map(|other| score.value - other.value)
-        });
-        Sample::of(&pairs.collect::<Vec<_>>())
-    }
 }
 
 impl<'r> Results<'r> {
@@ -118,7 +109,7 @@ impl<'r> Results<'r> {
             let mut scored = Scored::default();
             let runs: Vec<&FinishedRun<ImageSpec>> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
             runs.iter().try_for_each(|run| scored.add(run))?;
-            if let Some(_) = runs.first() {
+            if !runs.is_empty() {
                 let runs = runs.into_iter().filter(|run| !run.diverged()).collect();
                 arms.push(ArmResults { arm, runs, scored });
             }
@@ -150,7 +141,7 @@ impl<'r> Results<'r> {
 
     fn row(&self, result: &ArmResults<'_>, figure: &Figure) -> TableRow {
         let other = self.other(result);
-        let difference = other.and_then(|other| result.less(other, figure));
+        let difference = other.and_then(|other| result.scored.less(&other.scored, figure));
         let interval = difference.and_then(|sample| sample.confidence_interval());
         let columns = FigureColumns {
             experiment: self.experiment.file.experiment.name.clone(),

@@ -1,34 +1,17 @@
 //! The flags over the experiment file.
 
-use super::file::{ArmFile, RobustnessFile, ThreatFile};
+use super::file::{RobustnessFile, ThreatFile};
 use super::spec::Precision;
 use crate::data::source::Dataset;
 use crate::engine::settings::{Flag, Takes, choices};
 use crate::evaluate::attack::{Attack, Norm};
-use crate::model::Size;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 pub(super) const FLAGS: &[Flag<RobustnessFile>] = &[
     Flag::key("dataset", "NAME", Takes::Checked(dataset), &["data.dataset"], "mnist or fashion-mnist"),
-    Flag::size(
-        "width",
-        Takes::Sizes,
-        |arm: &mut ArmFile, width| {
-            arm.model.resize(Size { width, ..arm.model.size() });
-            Ok(())
-        },
-        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several make an arm of each",
-    ),
-    Flag::size(
-        "depth",
-        Takes::Sizes,
-        |arm: &mut ArmFile, depth| {
-            arm.model.resize(Size { depth, ..arm.model.size() });
-            Ok(())
-        },
-        "Number of hidden layers, likewise",
-    ),
+    Flag::WIDTH,
+    Flag::DEPTH,
     Flag::key("epochs", "N", Takes::Count, &["recipe.*.epochs"], "Passes over the training images"),
     Flag::SEEDS,
     Flag::FIRST_SEED,

@@ -1,0 +1,67 @@
+//! The parameters of the epoch that scored best, kept while training goes on.
+
+use crate::model::Model;
+use candle_core::{Result, Tensor};
+
+/// Where the error was least so far.
+#[derive(Debug, Clone, Default)]
+pub struct Best {
+    kept: Option<Kept>,
+}
+
+/// A moment of a training.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// On the points that choose the moment; never those that are tested on.
+    pub error: f64,
+    /// When it was.
+    pub epoch: f64,
+    /// As in a weights file.
+    pub parameters: Vec<(String, Tensor)>,
+}
+
+impl Best {
+    /// Keeps a copy of the parameters if the error is less than ever before; one that is not finite never is.
+    ///
+    /// # Errors
+    /// When the device has no memory for it.
+    pub fn offer(&mut self, error: f64, epoch: f64, model: &Model) -> Result<()> {
+        if error.is_finite() && self.kept.as_ref().is_none_or(|kept| error < kept.error) {
+            self.kept = Some(Kept { error, epoch, parameters: model.parameters.to_stored()? });
+        }
+        Ok(())
+    }
+
+    /// Gives the model the parameters that were kept; None if there are none.
+    ///
+    /// # Errors
+    /// When it is another model.
+    pub fn restore(self, model: &Model) -> Result<Option<Kept>> {
+        let Some(kept) = self.kept else { return Ok(None) };
+        model.parameters.assign(&kept.parameters.iter().cloned().collect())?;
+        Ok(Some(kept))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FcNetConfig, ModelConfig};
+    use crate::rng::Seed;
+    use candle_core::Device;
+
+    #[test]
+    fn the_first_of_the_least_errors_is_kept() -> Result<()> {
+        let model = |seed| ModelConfig::Fcnet(FcNetConfig::new(3, 2)).build(2, 1, Seed(seed), &Device::Cpu);
+        let sum = |model: &Model| model.parameters.to_stored()?[0].1.sum_all()?.to_scalar::<f32>();
+        let mut best = Best::default();
+        for (epoch, error) in [(1u32, f64::NAN), (2, 0.5), (3, 0.4), (4, 0.4), (5, f64::INFINITY), (6, 0.6)] {
+            best.offer(error, f64::from(epoch), &model(epoch.into())?)?;
+        }
+        let trained = model(6)?;
+        let kept = best.restore(&trained)?.expect("a finite error");
+        assert_eq!((kept.error, kept.epoch, sum(&trained)?), (0.4, 3.0, sum(&model(3)?)?));
+        assert!(Best::default().restore(&trained)?.is_none());
+        Ok(())
+    }
+}
