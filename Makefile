@@ -12,7 +12,7 @@ CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check check-cuda reproduce figures bench clean
+.PHONY: help build test test-cuda check check-cuda reproduce figures bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ build: ## Build the program
 
 test: ## Run all tests
 	$(CARGO) test $(PROFILE)
+
+test-cuda: ## Hold the networks on a GPU against the CPU; needs a GPU and nvcc
+	$(CARGO) test $(PROFILE) --features cuda --test cuda -- --nocapture
 
 check: ## Formatting, lints and documentation, all without warnings
 	$(CARGO) fmt --check
