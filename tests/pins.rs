@@ -112,3 +112,8 @@ fn a_smoke_run_of_the_mixer_is_what_it_was() {
 fn a_smoke_run_of_gradients_is_what_it_was() {
     check("gradients", &[]);
 }
+
+#[test]
+fn a_smoke_run_of_regression_is_what_it_was() {
+    check("regression", &["--offline"]);
+}

@@ -3,6 +3,7 @@
 pub mod checkerboard;
 pub mod gradients;
 pub mod images;
+pub mod regression;
 pub mod robustness;
 
 use crate::engine::settings::ProfileName;
@@ -23,6 +24,14 @@ pub const VERBS: &[Verb] = &[
         about: "The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant",
         text: gradients::TEXT,
         kind: &Of::<gradients::Claims>::NEW,
+        on_gpu: None,
+        evaluate: None,
+    },
+    Verb {
+        name: "regression",
+        about: "Regression on tables: HanNet and a dense network beside ridge regression and trees",
+        text: regression::TEXT,
+        kind: &Of::<regression::Regression>::NEW,
         on_gpu: None,
         evaluate: None,
     },

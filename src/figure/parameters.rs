@@ -7,8 +7,11 @@ use super::marks::Mark as Shape;
 use super::page::{Page, Plot, Range};
 use super::plot::Line;
 use super::quantity::{AxisScale, Quantity};
-use super::theme::MARK;
+use super::theme::{MARK, Stroke};
 use super::{Image, TEST_ACCURACY};
+
+/// Width of the line of a level.
+const LEVEL: f64 = 3.0;
 
 /// One network: its size, and its values; accuracies are fractions.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +50,8 @@ pub struct ValuePanel {
     pub y: Quantity,
     /// The networks.
     pub marks: Vec<Mark>,
+    /// The value of what has no parameters, as a line across, and its name.
+    pub level: Option<(f64, String)>,
 }
 
 /// Draws the panels side by side, each on its own accuracy axis, because tasks differ in difficulty.
@@ -58,11 +63,13 @@ pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<
         title: title.clone(),
         y: y.clone(),
         marks: marks.clone(),
+        level: None,
     };
     against_parameters(title, &panels.iter().map(panel).collect::<Vec<ValuePanel>>())
 }
 
-/// Draws the panels side by side, each on its own axis, because tasks differ in difficulty.
+/// Draws the panels side by side, each on its own axis, because tasks differ in difficulty. Levels are of one thing, which has
+/// the name of the first.
 ///
 /// Fails if there is no panel or mark, if a number cannot be shown on its axis, or if a network has no parameters.
 pub fn against_parameters(title: &str, panels: &[ValuePanel]) -> Result<Image> {
@@ -72,11 +79,14 @@ pub fn against_parameters(title: &str, panels: &[ValuePanel]) -> Result<Image> {
         x: (x.clone(), Range::Shared),
         y: (panel.y.clone(), Range::Own),
         lines: panel.marks.iter().flat_map(|mark| lines(mark, label(panels, &mark.arm))).collect(),
-        level: None,
+        level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Dashed, LEVEL)),
     };
     let mut notes = vec![(Sign::mark(Shape::Solid(MARK), true), "measured: mean, lowest and highest seed".to_owned())];
     if panels.iter().flat_map(|panel| &panel.marks).any(|mark| mark.paper.is_some()) {
         notes.push((Sign::mark(Shape::Ring, false), "the paper's figure".to_owned()));
+    }
+    if let Some((_, name)) = panels.iter().find_map(|panel| panel.level.as_ref()) {
+        notes.push((Sign::plain(Stroke::Dashed, LEVEL), name.clone()));
     }
     Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: false }.draw()
 }

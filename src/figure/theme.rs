@@ -175,7 +175,7 @@ fn fixed(name: &str) -> Option<ArmStyle> {
     let (place, marker) = match name {
         "hannet" | "mixer-4-han-12" => (0, Disc),
         "fcnet" | "fcnet-30" | "mixer-4" => (1, Square),
-        "resnet" | "resnet-30" | "resnet32" => (2, Triangle),
+        "resnet" | "resnet-30" | "resnet32" | "extra-trees" => (2, Triangle),
         "certified" | "hannet-passing" | "mixer-8" => (3, Wedge),
         _ => return None,
     };

@@ -7,6 +7,7 @@ mod cells;
 mod dataset;
 mod embedded;
 mod file;
+mod origin;
 mod parts;
 mod pin;
 mod split;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use dataset::Dataset;
 pub use file::{parse, read};
+pub use origin::{Noted, Origin, read_all};
 pub use parts::{Part, Parts};
 pub use pin::Pin;
 pub use split::{Sizes, Split};
@@ -27,6 +29,9 @@ pub use target::Target;
 
 use anyhow::{Result, ensure};
 use cells::Grid;
+
+/// Most characters of [`Table::key`].
+const KEY: usize = 50;
 
 /// A table that networks can be trained on: every number is finite, no column is constant.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +96,12 @@ impl Table {
     /// When there is no such row.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.features[row * self.columns.len()..][..self.columns.len()]
+    }
+
+    /// Its name with letters, digits, - and _ alone, so that it can be part of a path.
+    pub fn key(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        self.name.chars().take(KEY).map(plain).collect()
     }
 
     /// The table as CSV: a header, commas, the target last. [`read`] gives the same numbers back, and the same names if

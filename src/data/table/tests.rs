@@ -205,3 +205,25 @@ fn wine_is_rated_from_three_to_eight() {
     assert_eq!((table.target.as_str(), least, most), ("quality", 3.0, 8.0));
     assert_eq!((table.columns[0].as_str(), table.row(0)[0]), ("fixed acidity", 7.4));
 }
+
+#[test]
+fn what_is_noted_of_a_table_suffices_to_read_it_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("my (own) prices.csv");
+    fs::write(&path, numbers(10)).expect("a file");
+    let own = Origin::of(path.to_str().expect("a plain path"), &Target::column("1")).expect("a path");
+    let wine = Origin::of("winequality", &Target::default()).expect("a name");
+    let bikes = Origin::of("bikesharing", &Target::default()).expect("a name");
+    assert_eq!([&own, &wine, &bikes].map(Origin::words), ["file", "inside the program", "published"]);
+    assert_eq!([&own, &wine, &bikes].map(Origin::needs_directory), [false, false, true]);
+    let tables = read_all(vec![own.clone(), wine], None).expect("tables");
+    let (table, noted) = &tables[0];
+    assert_eq!((noted.name.as_str(), noted.rows, noted.features), ("my--own--prices", 10, 2));
+    assert_eq!(&noted.read(None).expect("the same table"), table);
+    let told = format!("{:#}", read_all(vec![own.clone(), own], None).expect_err("one name twice"));
+    assert!(told.contains("two tables have the name my--own--prices; rename a file"), "{told}");
+    fs::write(&path, numbers(11)).expect("a file");
+    let told = format!("{:#}", noted.read(None).expect_err("another table"));
+    assert!(told.contains("it is another table my--own--prices: its SHA-256 was "), "{told}");
+    assert!(Origin::of("", &Target::default()).is_err());
+}

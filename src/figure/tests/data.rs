@@ -80,7 +80,7 @@ pub(super) fn sweep() -> ValuePanel {
         Mark { arm, label, parameters, mean, low: 0.9 * mean, high: 1.2 * mean, paper: None }
     };
     let y = LineQuantity::new("test RMSE", AxisScale::Close);
-    ValuePanel { title: "concrete".into(), y, marks: (0..12).map(mark).collect() }
+    ValuePanel { title: "concrete".into(), y, marks: (0..12).map(mark).collect(), level: Some((0.2, "trees".into())) }
 }
 
 pub(super) fn course_panels() -> Vec<CoursePanel> {

@@ -1,0 +1,101 @@
+//! The charts of a regression.
+
+use super::check::{Facts, INSIDE, Regression};
+use super::file::Recipe;
+use super::spec::{Arm, Method, PredictionRow};
+use crate::baseline::Baseline;
+use crate::engine::page::Page;
+use crate::figure::{
+    AxisScale, Drawing, Image, LineQuantity, LineSeries, Mark, ScatterPanel, ValuePanel, against_parameters,
+    scatter_panels,
+};
+use anyhow::{Result, ensure};
+
+/// Points of a cloud; more would hide each other.
+const POINTS: usize = 400;
+/// Arms beside each other.
+const ARMS: usize = 3;
+
+/// Draws every chart.
+pub(super) fn draw(page: &mut Page, experiment: &Regression, facts: &Facts, arms: &[Arm<'_>]) {
+    let note = if facts.stand_ins { format!("; {INSIDE}") } else { String::new() };
+    // What networks do under the other recipe is in the tables.
+    let arms: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.spec.recipe() != Some(Recipe::Released)).collect();
+    page.chart("Predicted against true values", "predictions", predictions(experiment, &arms, &note));
+    page.chart("Test error against parameters", "parameters", errors(experiment, facts, &arms, &note));
+}
+
+/// A row of panels for each table: networks, and trees beside them, on test rows of the first seed.
+fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result<Image> {
+    let seed = experiment.file.first_seed;
+    let mut panels: Vec<ScatterPanel> = Vec::new();
+    for of_table in arms.chunk_by(|a, b| a.spec.table == b.spec.table) {
+        let is_ridge = |arm: &&&Arm<'_>| matches!(arm.spec.method, Method::Baseline(Baseline::Ridge));
+        for arm in of_table.iter().filter(|arm| !is_ridge(arm)).take(ARMS) {
+            let Some(run) = arm.chosen.iter().find(|run| run.spec.seed.0 == seed) else { continue };
+            let rows: Vec<PredictionRow> = run.rows("predictions.csv")?;
+            let count = rows.len().min(POINTS);
+            let points = (0..count).map(|place| &rows[place * rows.len() / count]);
+            let points = points.map(|row| (row.target, row.prediction)).collect();
+            let label = label(arm);
+            panels.push(ScatterPanel {
+                title: format!("{}: {label}", arm.spec.table.name),
+                labels: ("true value".into(), "predicted value".into()),
+                series: vec![LineSeries {
+                    arm: arm.spec.arm.clone(),
+                    label,
+                    drawing: Drawing::Dots,
+                    points,
+                    band: Vec::new(),
+                    ending: None,
+                }],
+            });
+        }
+    }
+    ensure!(!panels.is_empty(), "no run of seed {seed} is finished without divergence");
+    let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{note}");
+    scatter_panels(&title, AxisScale::Close, &panels, &[])
+}
+
+/// A panel for each table; trees, which have no parameters, are a line across.
+fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str) -> Result<Image> {
+    let mut panels = Vec::new();
+    for table in &facts.tables {
+        let of_table = || arms.iter().filter(|arm| arm.spec.table == *table);
+        let mark = |arm: &&Arm<'_>| {
+            let sample = arm.sample("test", "rmse")?;
+            let label = match arm.scored.diverged.len() {
+                0 => label(arm),
+                diverged => format!("{}, {diverged} of {} diverged", label(arm), diverged + arm.chosen.len()),
+            };
+            Some(Mark {
+                arm: arm.spec.arm.clone(),
+                label,
+                parameters: arm.parameters()?,
+                mean: sample.mean,
+                low: sample.min,
+                high: sample.max,
+                paper: None,
+            })
+        };
+        let marks: Vec<Mark> = of_table().filter_map(mark).collect();
+        let uncounted = of_table().find(|arm| arm.parameters().is_none());
+        let level = uncounted.and_then(|arm| Some((arm.sample("test", "rmse")?.mean, format!("{}, mean", label(arm)))));
+        if !marks.is_empty() {
+            let y = LineQuantity::new("test RMSE (standard deviations)", AxisScale::Close);
+            panels.push(ValuePanel { title: table.name.clone(), y, marks, level });
+        }
+    }
+    ensure!(!panels.is_empty(), "no run is finished without divergence");
+    let title = format!("{}: test error against parameters{note}", experiment.file.experiment.title());
+    against_parameters(&title, &panels)
+}
+
+/// What an arm is called on a chart: networks of the paper as the paper calls them.
+fn label(arm: &Arm<'_>) -> String {
+    match arm.spec.arm.as_str() {
+        "hannet" => "HanNet".into(),
+        "fcnet" => "FCNet".into(),
+        name => name.replace('-', " "),
+    }
+}

@@ -1,0 +1,129 @@
+//! What is shown of a regression.
+
+use super::check::{Facts, INSIDE, Regression};
+use super::figures;
+use super::file::Recipe;
+use super::spec::{Arm, Method, RegressionSpec};
+use crate::engine::page::{Block, Page, Table, interval_as, spread_as};
+use crate::engine::rows::{Figure, Sample};
+use crate::engine::runs::{FinishedRun, Spec};
+use crate::engine::settings::word;
+use crate::figure::significant;
+use crate::model::ModelConfig;
+use anyhow::Result;
+
+pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<RegressionSpec>]) -> Result<Page> {
+    let train = &experiment.file.train;
+    let same =
+        |a: &RegressionSpec, b: &RegressionSpec| a.table == b.table && a.arm == b.arm && a.recipe() == b.recipe();
+    let wanted = |spec: &RegressionSpec| spec.recipe().map_or(1, |_| train.learning_rates.len());
+    let arms = Arm::all(runs, same, wanted, "rmse")?;
+    let note = if facts.stand_ins { format!(", {INSIDE}") } else { String::new() };
+    let subtitle = format!("{note}: RMSE on test rows in standard deviations of the target, mean +- std over seeds");
+    let mut page = Page::new(&experiment.file.experiment, subtitle);
+    let rows = arms.iter().map(|arm| arm.rows(&arm.spec.table.name, arm.spec.table.origin.words(), "rmse"));
+    page.csv("", &rows.flatten().collect::<Vec<_>>())?;
+    let sentences = sentences(&arms);
+    let columns = "data, arm, recipe, parameters, rates, in units, R^2, diverged, n, RMSE";
+    page.closing.push(Block::Table(errors(&arms, columns)));
+    page.closing.extend(sentences.iter().cloned().map(Block::Text));
+    let mut tables = Table::new(["table", "rows", "features", "from", "SHA-256"]);
+    for table in &facts.tables {
+        let (rows, features) = (table.rows.to_string(), table.features.to_string());
+        tables.row([&table.name, &*rows, &*features, table.origin.words(), &table.sha256[..16]]);
+    }
+    page.table(format!("**Tables**{note}. Constant columns are not counted."), tables);
+    page.text(format!(
+        "Every seed splits the rows at random: 80 % for training, 12 % for testing, 8 % for validation. Networks are trained \
+         for {} epochs in batches of {} rows. Validation rows choose the epoch of a training, the learning rate of a seed (in \
+         brackets: by how many seeds) and the settings of ridge regression and extra trees; test rows choose nothing.",
+        train.epochs, train.batch_size
+    ));
+    let explanation = format!(
+        "**Errors**{note}. Root mean squared error on test rows in standard deviations of the target and in its unit, mean +- \
+         standard deviation over seeds, 95 % interval of the mean (Student's t). Recipe released does as the released code: \
+         all rows have a say in the standardisation, and milestones of the learning rate are counted in steps; what that code \
+         reports is column validation. beats: methods with a larger mean error on the same rows.",
+    );
+    let columns = "data, arm, recipe, parameters, n, diverged, RMSE, interval, in units, R^2, validation, rates, beats";
+    page.table(explanation, errors(&arms, columns));
+    page.text(sentences.iter().map(|sentence| format!("- {sentence}\n")).collect::<String>());
+    figures::draw(&mut page, experiment, facts, &arms);
+    Ok(page)
+}
+
+/// A row for each arm on each table, with the columns that are named.
+fn errors(arms: &[Arm<'_>], columns: &'static str) -> Table {
+    let mut table = Table::new(columns.split(", "));
+    for arm in arms {
+        let of = |split, metric, show| spread_as(arm.sample(split, metric), show);
+        let cell = |column| match column {
+            "data" => arm.spec.table.name.clone(),
+            "arm" => arm.spec.arm.clone(),
+            "recipe" => arm.spec.recipe().map_or("-".into(), |recipe| word(&recipe)),
+            "parameters" => arm.parameters().map_or("-".into(), |count| count.to_string()),
+            "n" => arm.chosen.len().to_string(),
+            "diverged" => arm.scored.diverged.len().to_string(),
+            "interval" => interval_as(arm.sample("test", "rmse"), decimals),
+            "in units" => of("test", "rmse_in_units", significant),
+            "R^2" => of("test", "r_squared", decimals),
+            "validation" => of("validation", "rmse", decimals),
+            "rates" => arm.rates(),
+            "beats" => beaten(arm, arms),
+            _ => of("test", "rmse", decimals),
+        };
+        table.row(columns.split(", ").map(cell));
+    }
+    table.without_empty(&["diverged", "recipe", "rates"])
+}
+
+fn decimals(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+/// The test error of an arm less that of another on the same table; None where they are in other units.
+fn less(one: &Arm<'_>, other: &Arm<'_>) -> Option<Sample> {
+    let released = |arm: &Arm<'_>| arm.spec.recipe() == Some(Recipe::Released);
+    let comparable = one.spec.table == other.spec.table && released(one) == released(other);
+    one.scored.less(&other.scored, &Figure::of("test", "rmse")).filter(|_| comparable)
+}
+
+fn beaten(arm: &Arm<'_>, arms: &[Arm<'_>]) -> String {
+    let methods = arms.iter().filter(|other| arm.spec.recipe().is_some() && other.spec.recipe().is_none());
+    let (better, worse): (Vec<_>, Vec<_>) =
+        methods.filter_map(|other| Some((less(arm, other)?, &*other.spec.arm))).partition(|(less, _)| less.mean < 0.0);
+    match (better.is_empty(), worse.is_empty()) {
+        (true, true) => "-".into(),
+        (true, false) => "none".into(),
+        (false, _) => better.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// What the paper's claim comes to, every HanNet beside every other network; and where a network is worse than a plain method.
+fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
+    let is_hannet = |arm: &Arm<'_>| matches!(arm.spec.method, Method::Network { model: ModelConfig::Hannet(_), .. });
+    let (mut claims, mut losses) = (Vec::new(), Vec::new());
+    let mut counts = [("smaller", 0), ("larger", 0), ("undecided", 0)];
+    for (one, other) in arms.iter().flat_map(|one| arms.iter().map(move |other| (one, other))) {
+        let Some(less) = less(one, other).filter(|_| one.spec.recipe() == Some(Recipe::HeldOut)) else { continue };
+        let (word, count) = match less.confidence_interval() {
+            Some((_, high)) if high < 0.0 => &mut counts[0],
+            Some((low, _)) if low > 0.0 => &mut counts[1],
+            _ => &mut counts[2],
+        };
+        let interval = interval_as(Some(less), decimals);
+        let told = format!("{:+.4} (95 % interval {interval}, n = {}), {word}", less.mean, less.n);
+        let (data, name, rival) = (&one.spec.table.name, one.spec.arm(), other.spec.arm());
+        if other.spec.recipe().is_none() && less.mean > 0.0 {
+            losses.push(format!("{data}: {name} loses to {rival}: RMSE {told}"));
+        } else if is_hannet(one) && other.spec.recipe().is_some() && !is_hannet(other) {
+            *count += 1;
+            claims.push(format!("{data}: RMSE of {name} less that of {rival}: {told}"));
+        }
+    }
+    let counts = counts.map(|(word, count)| format!("{word} on {count}")).join(", ");
+    let claim =
+        format!("The error of a HanNet beside that of a dense network, by these intervals: {counts} of the tables");
+    let claim = (!claims.is_empty()).then_some(claim);
+    claims.into_iter().chain(claim).chain(losses).collect()
+}
