@@ -3,7 +3,7 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use sandbox::{Sandbox, files, over};
+use sandbox::{Sandbox, files, over, read};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,8 @@ fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     over(TINY, arguments)
 }
 
-fn text(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn header(path: &Path) -> String {
-    text(path).lines().next().unwrap_or_default().to_string()
+    read(path).lines().next().unwrap_or_default().to_string()
 }
 
 const CHARTS: [&str; 7] = ["jacobian", "singular-values", "norms", "norms-training", "depth", "cost", "lipschitz"];
@@ -38,24 +34,24 @@ fn every_part_leaves_its_files_charts_and_rows() {
     for chart in CHARTS {
         assert!(out.join(format!("figures/gradients-{chart}.png")).exists(), "{chart} is missing");
     }
-    assert!(!text(&out.join("README.md")).contains("is not drawn"));
+    assert!(!read(&out.join("README.md")).contains("is not drawn"));
     let run = |arm: &str, point: &str| sandbox.runs("results", &format!("gradients/{arm}"), point)[0].clone();
     let csv = |arm: &str, point: &str, file: &str| header(&run(arm, point).join(file));
     insta::assert_snapshot!(header(&out.join("tables/gradients.csv")), @"experiment,part,arm,metric,state,precision,depth,n,diverged,mean,std,min,median,max");
     insta::assert_snapshot!(header(&out.join("tables/gradients-cost.csv")), @"layer,width,depth,batch,pass,parameters,seconds,seconds_median,rounds");
     insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length,run");
-    let course = text(&run("hannet", "course").join("manifest.json"));
+    let course = read(&run("hannet", "course").join("manifest.json"));
     assert!(course.contains("\"data_hash\": \"") && !course.contains("\"data_hash\": \"\""), "{course}");
     insta::assert_snapshot!(csv("hannet", "course", "extents.csv"), @"arm,seed,state,to,row,column,most,least,run");
     insta::assert_snapshot!(csv("hannet", "start-depth10-", "flow.csv"), @"arm,point,seed,depth,moment,precision,layer,norm,least,most,run");
     insta::assert_snapshot!(csv("hannet-passing", "neighbours-depth10-", "neighbours.csv"), @"arm,seed,depth,pairs,cosine,run");
     insta::assert_snapshot!(csv("hannet", "stretch-depth10-", "stretch.csv"), @"arm,point,seed,depth,state,found,at_random,log10_of_norms,run");
     // 20 layers in two precisions; 27 distances from the kink, 0 among them, five layers each, fewer of them in f32.
-    let jacobians = text(&run("layer-han", "layers").join("jacobian.csv"));
+    let jacobians = read(&run("layer-han", "layers").join("jacobian.csv"));
     assert_eq!(jacobians.lines().skip(1).filter(|line| line.contains(",f64,")).count(), 20 + 27 * 5);
     // Every layer of ten; of a HanNet in both precisions.
-    assert_eq!(text(&run("fcnet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 10);
-    assert_eq!(text(&run("hannet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 20);
+    assert_eq!(read(&run("fcnet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 10);
+    assert_eq!(read(&run("hannet", "start-depth10-").join("flow.csv")).lines().count(), 1 + 20);
 
     // Nothing is made again, and the report is redrawn to the byte.
     let before = files(&out);
@@ -94,7 +90,7 @@ fn a_part_alone_makes_its_runs_and_charts_alone() {
             let there = sandbox.path(part).join(format!("figures/gradients-{chart}.png")).exists();
             assert_eq!(there, charts.contains(&chart), "{part}: {chart}");
         }
-        let rows = text(&sandbox.path(part).join("tables/gradients.csv"));
+        let rows = read(&sandbox.path(part).join("tables/gradients.csv"));
         assert!(rows.lines().skip(1).all(|row| row.starts_with(&format!("gradients,{part},"))), "{rows}");
     }
     // A width and a depth of one's own, for all networks.
@@ -186,18 +182,18 @@ fn rates_are_chosen_by_accuracy_then_loss_then_the_lower_rate() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&tiny(&["--part", "depth", "--models", "fcnet-30"]));
     // Depth and rate of a run, and its validation accuracy and loss at the end.
-    let read = |run: PathBuf| -> (i64, f64, [f64; 2]) {
-        let config: toml::Table = text(&run.join("config.toml")).parse().expect("a configuration");
+    let scored = |run: PathBuf| -> (i64, f64, [f64; 2]) {
+        let config: toml::Table = read(&run.join("config.toml")).parse().expect("a configuration");
         let depth = config["model"]["fcnet"]["depth"].as_integer().expect("a depth");
         let rate = config["fit"]["learning_rate"].as_float().expect("a rate");
-        let epochs = text(&run.join("epochs.csv"));
+        let epochs = read(&run.join("epochs.csv"));
         let last = epochs.lines().last().expect("a row").split(',').skip(8);
         let scores: Vec<f64> = last.map(|cell| cell.parse().unwrap_or(f64::NAN)).collect();
         (depth, rate, [scores[1], scores[0]])
     };
     let of = |phase: &str| -> Vec<(i64, f64, [f64; 2])> {
         let runs = sandbox.runs("results", "gradients/fcnet-30", "depth-").into_iter();
-        runs.filter(|run| run.to_string_lossy().contains(phase)).map(read).collect()
+        runs.filter(|run| run.to_string_lossy().contains(phase)).map(scored).collect()
     };
     let (selections, finals) = (of("-selection-"), of("-full-"));
     assert_eq!((selections.len(), finals.len()), (6, 2));

@@ -3,7 +3,7 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use sandbox::{Sandbox, files, over};
+use sandbox::{Sandbox, files, over, read};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,6 @@ fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     over(TINY, arguments)
 }
 
-fn text(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 #[test]
 fn everything_is_there_and_says_that_it_is_the_sample() {
     let sandbox = Sandbox::new();
@@ -43,28 +39,28 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     for chart in ["curves", "parameters", "confusion", "images"] {
         assert!(out.join(format!("figures/mixer-{chart}.png")).exists(), "{chart} is missing");
     }
-    let readme = text(&out.join("README.md"));
+    let readme = read(&out.join("README.md"));
     assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
     for table in ["mixer", "mixer-seeds"] {
-        let rows = text(&out.join(format!("tables/{table}.csv")));
+        let rows = read(&out.join(format!("tables/{table}.csv")));
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mixer,sample,")), "{rows}");
     }
-    let header = |path: &Path| text(path).lines().next().unwrap_or_default().to_string();
+    let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
     insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,compared_to,pairs,difference,difference_std,difference_low,difference_high,paper");
     insta::assert_snapshot!(header(&out.join("tables/mixer-seeds.csv")), @"experiment,data,arm,seed,split,metric,value,n");
     let run = &sandbox.runs("results", "mixer/mixer-4-han-12", "training-seed0")[0];
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");
     insta::assert_snapshot!(header(&run.join("curves.csv")), @"experiment,arm,point,seed,epoch,step,split,loss,accuracy,top5,run");
     insta::assert_snapshot!(header(&run.join("confusion.csv")), @"label,prediction,count,run");
-    assert_eq!(text(&run.join("epochs.csv")).lines().count(), 1 + 2);
-    assert_eq!(text(&run.join("curves.csv")).lines().count(), 1 + 2 * 2);
-    let counted: usize = text(&run.join("confusion.csv"))
+    assert_eq!(read(&run.join("epochs.csv")).lines().count(), 1 + 2);
+    assert_eq!(read(&run.join("curves.csv")).lines().count(), 1 + 2 * 2);
+    let counted: usize = read(&run.join("confusion.csv"))
         .lines()
         .skip(1)
         .filter_map(|line| line.split(',').nth(2)?.parse::<usize>().ok())
         .sum();
     assert_eq!(counted, 200);
-    assert!(text(&run.join("manifest.json")).contains("epoch_seconds"));
+    assert!(read(&run.join("manifest.json")).contains("epoch_seconds"));
 
     // Nothing is made again, and the report is redrawn to the byte.
     let before = files(&out);
@@ -114,7 +110,7 @@ fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     let weights = weights.to_str().expect("a plain path");
     let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", weights];
     let told = sandbox.stdout(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "8"]].concat());
-    let row = text(&run.join("evaluations.csv"));
+    let row = read(&run.join("evaluations.csv"));
     let row = row.lines().find(|line| line.contains(",test,accuracy,")).expect("a row");
     let accuracy: f64 = row.split(',').nth(9).and_then(|value| value.parse().ok()).expect("an accuracy");
     assert!(told.contains(&format!("top-1 {:6.2} %", 100.0 * accuracy)), "{told} is not {row}");

@@ -5,7 +5,7 @@
 mod sandbox;
 
 use han_exp::rng::Seed;
-use sandbox::{Sandbox, files, over};
+use sandbox::{Sandbox, files, over, read};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,10 +32,6 @@ const TINY: &[&str] = &[
 
 fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     over(TINY, arguments)
-}
-
-fn text(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A home with `hills.csv`: a curved function of two columns, a column of noise, a constant one, and a header.
@@ -71,18 +67,18 @@ fn everything_is_there_and_nothing_is_made_again() {
     for chart in ["predictions", "parameters"] {
         assert!(out.join(format!("figures/regression-{chart}.png")).exists(), "{chart} is missing");
     }
-    let readme = text(&out.join("README.md"));
+    let readme = read(&out.join("README.md"));
     assert!(readme.contains("| hills | 200 | 3 | file |") && !readme.contains("is not drawn"), "{readme}");
     assert!(!readme.contains("inside the program"), "{readme}");
 
-    let header = |path: &Path| text(path).lines().next().unwrap_or_default().to_string();
+    let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
     insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high");
     let run = &sandbox.runs("results", "regression/hannet", "hills-held_out-lr0.001-seed0")[0];
     insta::assert_snapshot!(header(&run.join("predictions.csv")), @"row,target,prediction,run");
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");
     // 200 rows are 160 for training, 24 for testing and 16 for validation; 3 epochs of 8 steps.
-    assert_eq!(text(&run.join("predictions.csv")).lines().count(), 1 + 24);
-    assert_eq!(text(&run.join("epochs.csv")).lines().count(), 1 + 3);
+    assert_eq!(read(&run.join("predictions.csv")).lines().count(), 1 + 24);
+    assert_eq!(read(&run.join("epochs.csv")).lines().count(), 1 + 3);
     assert!(run.join("weights.safetensors").exists());
     let table = rows(&out.join("tables/regression.csv"));
     let of = |arm: &str, key: &str| -> Vec<String> {
@@ -193,7 +189,7 @@ fn a_run_is_made_again_from_its_configuration() {
     assert!(before == files(&sandbox.path("results")), "a run differs");
     let run = sandbox.runs("results", "regression/hannet", "hills-")[0].clone();
     let run = run.to_str().expect("a plain path");
-    fs::write(sandbox.path("hills.csv"), text(&sandbox.path("hills.csv")).replacen("7,", "8,", 1)).expect("a file");
+    fs::write(sandbox.path("hills.csv"), read(&sandbox.path("hills.csv")).replacen("7,", "8,", 1)).expect("a file");
     let told = sandbox.error(&["rerun", run, "--device", "cpu"]);
     assert!(told.contains("it is another table hills: its SHA-256 was "), "{told}");
 }
@@ -262,7 +258,7 @@ fn tables_inside_the_program_take_the_place_of_missing_ones_and_say_so() {
     let words = "small tables inside the program, not those of the paper";
     assert!(notes.contains(words) && notes.contains("--data-dir reads skillcraft"), "{notes}");
     assert!(told.contains(words) && told.contains("winequality") && told.contains("diabetes"), "{told}");
-    let readme = text(&sandbox.path("results/README.md"));
+    let readme = read(&sandbox.path("results/README.md"));
     assert_eq!(readme.matches(words).count(), 2, "{readme}");
     let table = rows(&sandbox.path("results/tables/regression.csv"));
     assert!(table.iter().all(|row| row["origin"] == "inside the program"), "{table:?}");
@@ -282,7 +278,7 @@ fn seeds_that_diverge_are_rows_without_a_value() {
         assert_eq!((&*row["seeds"], &*row["diverged"], &*row["mean"]), ("0", "2", ""), "{row:?}");
     }
     assert!(told.contains("diverged"), "{told}");
-    assert!(text(&sandbox.path("results/README.md")).contains("is not drawn"));
+    assert!(read(&sandbox.path("results/README.md")).contains("is not drawn"));
 }
 
 #[test]

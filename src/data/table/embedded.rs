@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// ("tc" is total cholesterol, "ltg" the logarithm of triglycerides).
 const DIABETES: [&str; 10] = ["age", "sex", "bmi", "bp", "tc", "ldl", "hdl", "tch", "ltg", "glu"];
 
-/// Wine quality, held against its pin.
+/// Wine quality, compared with its pinned hash.
 ///
 /// # Errors
 /// When another version of the crate changed it.
@@ -20,7 +20,7 @@ pub(super) fn wine_quality(name: &str, pin: &Pin) -> Result<Table> {
     table(name, columns, joined(data.records.rows().into_iter().map(|row| row.to_vec()), targets), pin)
 }
 
-/// Progress of diabetes, held against its pin. The crate takes the first of the 442 patients for a header, so there are 441.
+/// Progress of diabetes, compared with its pinned hash. The crate takes the first of the 442 patients for a header, so there are 441.
 ///
 /// # Errors
 /// When another version of the crate changed it.

@@ -23,7 +23,7 @@ pub struct RunRow {
     /// Hidden layers, or blocks.
     pub depth: Option<usize>,
     /// Trained scalars.
-    pub parameters: usize,
+    pub parameters: Option<usize>,
     /// finished or diverged.
     pub outcome: RunOutcome,
     pub seconds: f64,
@@ -50,7 +50,7 @@ impl RunRow {
             learning_rate: details.learning_rate,
             width: details.width,
             depth: details.depth,
-            parameters: manifest.parameters,
+            parameters: Some(manifest.parameters).filter(|count| *count > 0),
             outcome: manifest.outcome,
             seconds: manifest.seconds,
             version: manifest.environment.version.clone(),

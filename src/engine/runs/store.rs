@@ -289,3 +289,24 @@ fn replace(partial: tempfile::TempDir, directory: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_is_writing_is_no_leftover() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::new(directory.path());
+        let half_written = store.remembers("board").with_file_name(".partial-note.toml");
+        fs::create_dir_all(files::parent(&half_written))?;
+        fs::write(&half_written, "half")?;
+        let held = store.lock_pages()?;
+        store.clean("board")?;
+        assert!(half_written.exists(), "it was taken from under its writer");
+        drop(held);
+        store.clean("board")?;
+        assert!(!half_written.exists(), "its writer is gone");
+        Ok(())
+    }
+}

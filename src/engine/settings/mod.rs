@@ -3,6 +3,7 @@
 mod bound;
 mod file;
 mod flags;
+mod given;
 mod limits;
 mod names;
 mod overlay;
@@ -13,7 +14,8 @@ pub use bound::Bound;
 pub(crate) use bound::bound;
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
-pub use flags::{Flag, Given, Sized, Takes, choices, number, word};
+pub use flags::{Flag, Sized, Takes, choices, number, word};
+pub use given::Given;
 pub use limits::{
     MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure, rate_problem,
     refuse,
@@ -22,5 +24,7 @@ pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
 pub use text::{Heading, check_labels};
 
+#[cfg(test)]
+pub use flags::every_flag_sets_a_key;
 #[cfg(test)]
 pub use tree::every_key_can_be_set;

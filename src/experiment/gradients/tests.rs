@@ -26,7 +26,9 @@ fn every_profile_of_the_file_can_run() -> Result<()> {
         assert_eq!(claims.file.expect.is_empty(), profile == ProfileName::Smoke);
         assert!((claims.zeros() - 3969.0 / 6561.0).abs() < 1e-12);
     }
-    crate::engine::settings::every_key_can_be_set(&Given::<ClaimsFile>::base(TEXT)?);
+    let file = Given::<ClaimsFile>::base(TEXT)?;
+    crate::engine::settings::every_key_can_be_set(&file);
+    crate::engine::settings::every_flag_sets_a_key(Claims::FLAGS, &file);
     Ok(())
 }
 

@@ -39,6 +39,7 @@ fn every_profile_can_run_and_every_key_can_be_set() -> Result<()> {
             assert!(!runs.is_empty() && runs.iter().all(|run| run.problem().is_none()), "{profile}");
         }
         crate::engine::settings::every_key_can_be_set(&experiment.file);
+        crate::engine::settings::every_flag_sets_a_key(Comparison::FLAGS, &experiment.file);
     }
     Ok(())
 }

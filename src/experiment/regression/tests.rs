@@ -6,7 +6,7 @@ use super::spec::{Method, RegressionSpec};
 use super::*;
 use crate::data::table::{Dataset, Noted, Origin};
 use crate::engine::runs::Spec;
-use crate::engine::settings::{Given, ProfileName, every_key_can_be_set};
+use crate::engine::settings::{Given, ProfileName, every_flag_sets_a_key, every_key_can_be_set};
 use crate::train::ScheduleConfig;
 use candle_core::Device;
 
@@ -35,7 +35,9 @@ fn published() -> Facts {
 
 #[test]
 fn every_key_can_be_set_in_every_profile() -> Result<()> {
-    every_key_can_be_set(&Given::<RegressionFile>::base(TEXT)?);
+    let file = Given::<RegressionFile>::base(TEXT)?;
+    every_key_can_be_set(&file);
+    every_flag_sets_a_key(FLAGS, &file);
     for profile in [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper] {
         every_key_can_be_set(&with(profile, &[])?.file);
     }

@@ -128,7 +128,9 @@ fn the_usual_precision_is_not_in_the_file() -> Result<()> {
 
 #[test]
 fn every_key_can_be_set() -> Result<()> {
-    crate::engine::settings::every_key_can_be_set(&Settings::<RobustnessFile>::base(TEXT)?);
+    let file = Settings::<RobustnessFile>::base(TEXT)?;
+    crate::engine::settings::every_key_can_be_set(&file);
+    crate::engine::settings::every_flag_sets_a_key(Robustness::FLAGS, &file);
     Ok(())
 }
 

@@ -1,0 +1,280 @@
+//! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
+
+use super::file::{Arm, Change, File, ProfileName, Sweep};
+use super::flags::{Flag, Sets, Sized, Takes, number, switch};
+use super::names::{self, Named, known};
+use super::{overlay, text, tree};
+use crate::files;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::path::PathBuf;
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
+
+/// What the command line says about what to run.
+pub struct Given<F: File> {
+    pub profile: ProfileName,
+    /// Another file than the one compiled in.
+    pub experiment: Option<PathBuf>,
+    pub models: Option<Vec<String>>,
+    pub flags: Vec<(&'static Flag<F>, Vec<String>)>,
+    /// `KEY=VALUE`
+    pub sets: Vec<String>,
+}
+
+impl<F: File> Given<F> {
+    /// A profile and nothing else.
+    pub fn of(profile: ProfileName) -> Self {
+        Self { profile, experiment: None, models: None, flags: Vec::new(), sets: Vec::new() }
+    }
+
+    /// A file that is compiled in, without any profile.
+    pub fn base(text: &'static str) -> Result<F> {
+        Ok(Self::of(ProfileName::Paper).read(text, "the experiment file", &|_| None)?.0)
+    }
+
+    /// A flag with its values, as typed.
+    #[cfg(test)]
+    pub fn add(&mut self, flags: &'static [Flag<F>], name: &str, values: &str) {
+        let all = || values.split(',').map(str::to_string).collect();
+        match name {
+            "set" => self.sets.push(values.into()),
+            "models" => self.models = Some(all()),
+            _ => {
+                let flag = flags.iter().find(|flag| flag.name == name).expect("a flag of that name");
+                self.flags.push((flag, if flag.many { all() } else { vec![values.into()] }));
+            }
+        }
+    }
+
+    /// The file with its profile, flags and `--set` applied. `compiled_in` gives the text of an experiment file of the same
+    /// kind by its name.
+    ///
+    /// # Errors
+    /// With the file and line, the key, or the flag that is wrong.
+    pub fn resolve(&self, name: &str, compiled_in: &dyn Fn(&str) -> Option<&'static str>) -> Result<F> {
+        let (text, origin) = match &self.experiment {
+            None => (compiled_in(name).unwrap_or_default().to_string(), format!("experiments/{name}.toml")),
+            Some(path) => {
+                let text = files::read_text(path).with_context(|| format!("--experiment {}", path.display()))?;
+                (text, path.display().to_string())
+            }
+        };
+        self.resolve_text(&text, &origin, compiled_in)
+    }
+
+    /// The same for a text; `origin` names it in messages.
+    pub fn resolve_text(
+        &self,
+        text: &str,
+        origin: &str,
+        compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Result<F> {
+        let (mut own, mut file) = self.read(text, origin, compiled_in)?;
+        let (models, named_by) = match (&self.models, file.1) {
+            (Some(models), _) => (Some(models.clone()), "--models".to_string()),
+            (None, models) => (models, "models".to_string()),
+        };
+        if let Some(models) = models {
+            for file in [&mut own, &mut file.0] {
+                names::keep(file.arms_mut(), &models, &named_by)?;
+                file.forget_dropped();
+            }
+        }
+        let mut file = file.0;
+        file.void(&own, Change::Profile(self.profile));
+        let own = file.clone();
+        let mut file = self.apply(file)?;
+        file.void(&own, Change::Flags);
+        Ok(file)
+    }
+
+    /// The file as it is, and with the profile laid over it and the networks that the profile names.
+    #[expect(clippy::type_complexity, reason = "one caller, which takes it apart at once")]
+    fn read(
+        &self,
+        text: &str,
+        origin: &str,
+        compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Result<(F, (F, Option<Vec<String>>))> {
+        text::check_finite(text, origin)?;
+        let parsed = DeTable::parse(text).with_context(|| origin.to_string())?;
+        let span = parsed.span();
+        let mut table = parsed.into_inner();
+        if let Some(base) = table.remove("extends") {
+            let base =
+                base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
+            let below = compiled_in(base)
+                .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
+            let mut below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
+            overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
+            table = below;
+        }
+        let profiles = table.remove("profile");
+        let models = take_models(&mut table, origin)?;
+        let typed = |table: DeTable<'_>| -> Result<F> {
+            let read = F::deserialize(toml::de::Deserializer::from(Spanned::new(span.clone(), table)));
+            read.map_err(|mut error: toml::de::Error| {
+                error.set_input(Some(text));
+                anyhow!(error).context(origin.to_string())
+            })
+        };
+        let own = typed(table.clone())?;
+        own.check_references(origin)?;
+        let profiles = match profiles.map(Spanned::into_inner) {
+            Some(DeValue::Table(profiles)) => profiles,
+            _ => DeTable::new(),
+        };
+        let mut of_profile = None;
+        for (name, profile) in profiles {
+            let key = format!("profile.{}", name.get_ref());
+            let known = <ProfileName as clap::ValueEnum>::from_str(name.get_ref(), false);
+            let known = known.map_err(|_| anyhow!("{origin}: {key}: use smoke, quick or paper"))?;
+            let DeValue::Table(mut profile) = profile.into_inner() else { bail!("{origin}: {key} is no table") };
+            let chosen = take_models(&mut profile, origin)?.or_else(|| models.clone());
+            let mut laid = table.clone();
+            overlay::lay(&mut laid, profile).map_err(|error| anyhow!("{origin}: {key} {error}"))?;
+            // A mistake in another profile than the one that is run is reported as well.
+            let file = typed(laid).with_context(|| key.clone())?;
+            file.check_references(&format!("{origin}: {key}"))?;
+            if known == self.profile {
+                of_profile = Some((file, chosen));
+            }
+        }
+        let name = &own.heading().name;
+        let of_profile = of_profile.with_context(|| format!("{name}: there is no [profile.{}]", self.profile))?;
+        Ok((own, of_profile))
+    }
+
+    fn apply(&self, file: F) -> Result<F> {
+        let mut table = tree::to_table(&file)?;
+        let name = file.heading().name.clone();
+        for (flag, values) in &self.flags {
+            let Sets::Keys(keys) = flag.sets else { continue };
+            for key in keys {
+                tree::set(&mut table, key, &to_value(flag, &name, key, values)?);
+            }
+        }
+        let mut file: F = tree::from_table(&table).map_err(anyhow::Error::msg)?;
+        self.sweep(&mut file)?;
+        for (flag, values) in &self.flags {
+            if let Sets::Function(function) = flag.sets {
+                function(&mut file, values)?;
+            }
+        }
+        self.sets.iter().try_fold(file, |file, assignment| tree::set_key(&file, assignment))
+    }
+
+    /// Applies the sizes of all flags. A bare number is for the first arm, the network under study; the others change only
+    /// when they are named.
+    fn sweep(&self, file: &mut F) -> Result<()> {
+        let mut origins: Vec<String> = file.arms().iter().map(|arm| arm.name().to_string()).collect();
+        let own = origins.clone();
+        for (flag, values) in &self.flags {
+            match flag.sets {
+                Sets::Size(resize) => {
+                    let least = usize::from(matches!(flag.takes, Takes::Sizes));
+                    let mut sizes: Vec<(String, Vec<usize>)> = Vec::new();
+                    for text in values {
+                        let Sized { arm, value } = Sized::parse(text, least).map_err(anyhow::Error::msg)?;
+                        let found =
+                            arm.clone().map_or_else(|| own.first().cloned(), |arm| own.contains(&arm).then_some(arm));
+                        let all = known(file.arms());
+                        let found =
+                            found.with_context(|| format!("--{} {text}: use MODEL=N with one of {all}", flag.name))?;
+                        match sizes.iter_mut().find(|(name, _)| *name == found) {
+                            Some((_, of_arm)) => of_arm.push(value),
+                            None => sizes.push((found, vec![value])),
+                        }
+                    }
+                    for (arm, sizes) in sizes {
+                        replace(file, &mut origins, flag.name, &arm, &sizes, resize)?;
+                    }
+                }
+                Sets::SizeOfAll(resize) => {
+                    let sizes = values.iter().map(|text| number(text)).collect::<Result<Vec<_>>>()?;
+                    for arm in &own {
+                        replace(file, &mut origins, flag.name, arm, &sizes, resize)?;
+                    }
+                }
+                Sets::Keys(_) | Sets::Function(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives every arm that comes from another a size; of several sizes each becomes an arm.
+fn replace<F: File>(
+    file: &mut F,
+    origins: &mut Vec<String>,
+    flag: &str,
+    origin: &str,
+    sizes: &[usize],
+    resize: fn(&mut F::Arm, usize) -> Result<()>,
+) -> Result<()> {
+    let mut place = 0;
+    while place < file.arms().len() {
+        if origins[place] != origin {
+            place += 1;
+            continue;
+        }
+        let arm = file.arms()[place].clone();
+        let mut copies = Vec::new();
+        for (number, &size) in sizes.iter().enumerate() {
+            ensure!(!sizes[..number].contains(&size), "--{flag}: {origin} gets {size} twice; name each size once");
+            let mut copy = arm.clone();
+            let told = |error: anyhow::Error| anyhow!("--{flag} {}={size}: {error}", arm.name());
+            resize(&mut copy, size).map_err(told)?;
+            copies.push(copy);
+        }
+        if copies.len() > 1 {
+            // A network that none of several sizes changes has no such size.
+            if copies.iter().all(|copy| *copy == arm) {
+                place += 1;
+                continue;
+            }
+            for (copy, size) in copies.iter_mut().zip(sizes) {
+                copy.rename(format!("{}-{flag}{size}", arm.name()), &format!("{} {size}", flag.replace('-', " ")));
+            }
+        }
+        let names: Vec<String> = copies.iter().map(|copy| copy.name().to_string()).collect();
+        let count = copies.len();
+        file.arms_mut().splice(place..=place, copies);
+        origins.splice(place..=place, vec![origin.to_string(); count]);
+        if count > 1 {
+            file.inherit(&Sweep { arm: arm.name().to_string(), copies: names });
+        }
+        place += count;
+    }
+    Ok(())
+}
+
+/// The networks that a file or a profile names.
+fn take_models(table: &mut DeTable<'_>, origin: &str) -> Result<Option<Vec<String>>> {
+    let Some(models) = table.remove("models") else { return Ok(None) };
+    let names = models.as_ref().as_array().and_then(|items| {
+        items.iter().map(|item| item.as_ref().as_str().map(str::to_string)).collect::<Option<Vec<_>>>()
+    });
+    names.map(Some).with_context(|| format!("{origin}: models is no list of names"))
+}
+
+/// The values of a flag as one of TOML.
+fn to_value<F: File>(flag: &Flag<F>, experiment: &str, key: &str, values: &[String]) -> Result<Value> {
+    let one = |text: &String| -> Result<Value> {
+        Ok(match flag.takes {
+            Takes::Count | Takes::Positive => {
+                let value = text.parse::<i64>();
+                Value::Integer(value.map_err(|_| anyhow!("{experiment}: {key} is {text}; use at most {}", i64::MAX))?)
+            }
+            Takes::Number => Value::Float(text.parse()?),
+            Takes::Switch => Value::Boolean(switch(text)),
+            Takes::Text | Takes::Word(_) | Takes::Checked(_) | Takes::Sizes | Takes::Counts => {
+                Value::String(text.clone())
+            }
+        })
+    };
+    if flag.many {
+        return Ok(Value::Array(values.iter().map(one).collect::<Result<_>>()?));
+    }
+    one(values.first().context("a flag without a value")?)
+}
