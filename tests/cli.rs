@@ -397,7 +397,7 @@ fn the_plan_of_a_small_setting() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
     Checkerboard generalization: A HanNet of 3,032 parameters generalizes to unseen points of a checkerboard where dense networks do not.
     2 runs, 0 of them finished, profile quick; about 2 s left on 2 at a time
-    hannet   20 x 64 tuned-lr0.01-selection seed 100 5000 iterations                   runs/checkerboard/hannet/tuned-lr0.01-selection
+    hannet   20 x 64 tuned-lr0.01-selection seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-selection
     hannet   20 x 64 tuned-lr0.01-full      seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-full
     ");
 }
@@ -406,7 +406,6 @@ fn the_plan_of_a_small_setting() {
 fn a_missed_expectation_is_shown_and_strict_makes_it_an_exit_code() {
     let sandbox = Sandbox::new();
     let text = include_str!("../experiments/checkerboard.toml").replace("iterations = 40000", "iterations = 20");
-    let text = text.replace("selection_iterations = 5000", "selection_iterations = 20");
     fs::write(sandbox.path("mine.toml"), text).expect("a file");
     let setting = ["checkerboard", "--experiment", "mine.toml", "--models", "hannet", "--recipe", "tuned", "--quiet"];
     let assert = sandbox.run(&setting).code(0);

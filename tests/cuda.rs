@@ -234,7 +234,7 @@ fn networks() -> Vec<(&'static str, Network, LossConfig)> {
     let of_board = LossConfig::MeanSquaredError;
     let of_classes = LossConfig::CrossEntropy;
     let paced = HanNetConfig { pass_through: Some(start), ..hannet.clone() };
-    let bounded = BoundedFcNetConfig { width: 20, depth: 3, lipschitz: 2.0 };
+    let bounded = BoundedFcNetConfig { width: 20, depth: 3, norm_product: 2.0 };
     vec![
         ("HanNet", flat(ModelConfig::Hannet(hannet.clone()), 2), of_board),
         ("HanNet that passes through", flat(ModelConfig::Hannet(paced), 2), of_board),

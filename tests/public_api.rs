@@ -520,7 +520,7 @@ fn configs() -> Vec<ModelConfig> {
         ModelConfig::Hannet(HanNetConfig::new(6, 4, vec![1, 3])),
         ModelConfig::Certified(HanNetConfig::new(6, 3, vec![1])),
         ModelConfig::Fcnet(FcNetConfig::new(6, 3)),
-        ModelConfig::BoundedFcnet(BoundedFcNetConfig { width: 6, depth: 2, lipschitz: 1.0 }),
+        ModelConfig::BoundedFcnet(BoundedFcNetConfig { width: 6, depth: 2, norm_product: 1.0 }),
         ModelConfig::Resnet(ResNetConfig { width: 6, blocks: 2 }),
     ]
 }
@@ -562,9 +562,9 @@ fn networks_refuse_impossible_sizes_and_inputs() -> Result<()> {
     for places in [vec![], vec![2], vec![1, 1], vec![1, 9], vec![0, 1]] {
         attempts.push(attempt(format!("dense at {places:?}"), move || build(&dense_at(&places))));
     }
-    for lipschitz in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let config = ModelConfig::BoundedFcnet(BoundedFcNetConfig { width: 6, depth: 2, lipschitz });
-        attempts.push(attempt(format!("a bound of {lipschitz}"), move || build(&config)));
+    for norm_product in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let config = ModelConfig::BoundedFcnet(BoundedFcNetConfig { width: 6, depth: 2, norm_product });
+        attempts.push(attempt(format!("a bound of {norm_product}"), move || build(&config)));
     }
     let sound = PassThrough { folding: 1, offset: 3.0, rest: 0.5, pace: 0.1, length: 10.0 };
     for start in [

@@ -1,9 +1,9 @@
-//! A dense network whose Lipschitz constant before the head is bounded: what is left of FCNet's lack of robustness when
-//! its weights may not grow.
+//! A dense network whose Lipschitz constant is bounded, head included: what is left of FCNet's lack of robustness when its
+//! weights may not grow.
 
 use super::Size;
 use super::chain::{Chain, Link};
-use crate::nn::{Activation, DenseInit, Scope, bounded_dense, dense};
+use crate::nn::{Activation, Scope, bounded_dense};
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub struct BoundedFcNetConfig {
     pub width: usize,
     /// Number of hidden layers.
     pub depth: usize,
-    /// The largest product of the spectral norms of all hidden layers; each may have the same part of it.
-    pub lipschitz: f64,
+    /// The largest product of the spectral norms of all layers, head included; each may have the same part of it.
+    pub norm_product: f64,
 }
 
 impl BoundedFcNetConfig {
@@ -25,13 +25,13 @@ impl BoundedFcNetConfig {
     }
 
     pub(super) fn problem(&self) -> Option<String> {
-        let fits = self.lipschitz > 0.0 && self.lipschitz.is_finite();
-        (!fits).then(|| format!("lipschitz is {}; use a positive number", self.lipschitz))
+        let fits = self.norm_product > 0.0 && self.norm_product.is_finite();
+        (!fits).then(|| format!("norm_product is {}; use a positive number", self.norm_product))
     }
 
     /// Names in a weights file are those of PyTorch's `Sequential(Linear, ReLU, .., Linear)`.
     pub(super) fn build(&self, inputs: usize, outputs: usize, scope: &Scope) -> Result<Chain> {
-        let bound = self.lipschitz.powf(1.0 / self.depth as f64);
+        let bound = self.norm_product.powf(1.0 / (self.depth + 1) as f64);
         let name = |layer: usize| (2 * layer).to_string();
         let mut body = Vec::new();
         for layer in 0..self.depth {
@@ -40,6 +40,6 @@ impl BoundedFcNetConfig {
             body.push(Link::Dense(bounded_dense(from, self.width, Activation::Relu, bound, &scope)?));
         }
         let head = scope.enter(name(self.depth));
-        Ok(Chain::new(body, dense(self.width, outputs, Activation::Identity, DenseInit::KaimingNormal, &head)?))
+        Ok(Chain::new(body, bounded_dense(self.width, outputs, Activation::Identity, bound, &head)?))
     }
 }

@@ -113,7 +113,7 @@ fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
     };
     let mine = resolved("extends = \"checkerboard\"\n[experiment]\nname = \"mine\"\n[data.checkerboard]\ncells = 6\n")?;
     assert_eq!((mine.file.experiment.name.as_str(), mine.board().cells, mine.board().side), ("mine", 6, 81));
-    assert_eq!((mine.file.arm.len(), mine.file.train.selection_iterations), (1, 5000));
+    assert_eq!((mine.file.arm.len(), mine.file.train.selection_iterations), (1, 40000));
     for (text, words) in [
         ("extends = \"mixer\"", "extends \"mixer\": there is no such experiment of this kind"),
         ("extends = \"checkerboard\"\n[train]\nbatchsize = 3", "line 3"),

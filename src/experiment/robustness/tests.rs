@@ -210,7 +210,7 @@ fn what_makes_no_sense_is_told_with_its_key() {
         ("above = \"fcnet\"", "above = \"hannet\"", "above names the arm itself"),
         ("above = \"fcnet\"", "above = \"resnet\"", "expect names the unknown arm \"resnet\""),
         ("fashion-mnist = 0.87", "fashion-mnist = 87", "matched_accuracy of fashion-mnist is 87"),
-        ("lipschitz = 5.9", "lipschitz = inf", "arm[3].model.bounded_fcnet.lipschitz is inf"),
+        ("norm_product = 12.8", "norm_product = inf", "arm[3].model.bounded_fcnet.norm_product is inf"),
         ("learning_rate = 0.003", "learning_rate = 1e-320", "learning_rate is 1e-320; use a number from 1e-30 to 1e30"),
         ("label = \"FCNet, 2 layers\"", "label = \"\"\"a\nb\"\"\"", "label of arm fcnet-small"),
         ("epochs = 15", "epochs = 4611686018427387904", "epochs is 4611686018427387904; use at most 1000000"),
