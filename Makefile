@@ -4,7 +4,8 @@ CARGO ?= cargo
 # One profile for all: the dependencies are compiled once.
 PROFILE := --release --locked
 BINARY := target/release/han-exp
-OUT ?= results
+# Another results directory than results/, or results/smoke/ for smoke runs.
+OUT ?=
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
 # CUDA's compiler from PyPI, for machines without one.
@@ -43,14 +44,14 @@ $(CUDA_VENV)/ready:
 	touch $@
 
 reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper for the full protocols)
-	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) --out $(OUT)
+	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
 
 figures: build ## Redraw tables, figures and report from the CSV files in results/
-	$(BINARY) report --out $(OUT)
+	$(BINARY) report $(if $(OUT),--out $(OUT))
 
 bench: ## Time one training step of each network on one thread
 	RAYON_NUM_THREADS=1 CANDLE_NUM_THREADS=1 $(CARGO) bench --locked
 
 clean: ## Remove what was built and the runs; tables and figures stay
 	$(CARGO) clean
-	rm -rf $(OUT)/runs
+	rm -rf $(or $(OUT),results)/runs $(or $(OUT),results)/smoke

@@ -100,7 +100,7 @@ impl Cli {
                 let (verb, matches) = nested(matches)?;
                 (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)
             }
-            "reproduce" => reproduce::run(&reproduce::Arguments::from_arg_matches(matches)?),
+            "reproduce" => reproduce::run(matches),
             "report" => report::run(&report::Arguments::from_arg_matches(matches)?),
             "rerun" => rerun::run(&rerun::Arguments::from_arg_matches(matches)?),
             _ => data::run(&data::Arguments::from_arg_matches(matches)?),

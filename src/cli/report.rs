@@ -2,8 +2,8 @@
 
 use super::Exit;
 use crate::console::{answer, note, one_line};
-use crate::engine::runs::Store;
-use crate::engine::{Redrawn, redraw, remembered};
+use crate::engine::runs::{RESULTS, Store};
+use crate::engine::{Redrawn, overview, redraw, remembered};
 use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
@@ -15,7 +15,7 @@ const NAMED: usize = 5;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Results directory
-    #[arg(long, default_value = "results", value_name = "DIR")]
+    #[arg(long, default_value = RESULTS, value_name = "DIR")]
     out: PathBuf,
 }
 
@@ -42,5 +42,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             }
         }
     }
+    overview(VERBS, &store)?;
     Ok(exit)
 }

@@ -2,11 +2,12 @@
 
 use super::{Exit, Running, stop_on_interrupt};
 use crate::engine::Reproduce;
+use crate::engine::invocation::typed;
 use crate::engine::settings::ProfileName;
 use crate::engine::source::Source;
 use crate::experiment::VERBS;
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use clap::builder::PossibleValuesParser;
 
 #[derive(Debug, Args)]
@@ -30,8 +31,9 @@ fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(VERBS.iter().map(|verb| verb.name))
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
-    let Arguments { profile, only, running, source, strict } = arguments;
+pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
+    let Arguments { profile, only, running, source, strict } = &Arguments::from_arg_matches(matches)?;
+    let typed = typed(&Arguments::augment_args(Command::new("reproduce")), matches);
     let stop = stop_on_interrupt()?;
     let on_gpu = running.device.open()?.device.is_cuda();
     let wanted = || VERBS.iter().filter(|verb| only.as_ref().is_none_or(|only| only.iter().any(|n| n == verb.name)));
@@ -40,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         for verb in wanted() {
             let usual = verb.on_gpu.filter(|_| on_gpu).unwrap_or(ProfileName::Quick);
             let profile = profile.unwrap_or(usual);
-            let how = Reproduce { profile, source, running, strict: *strict, stop: &stop, only_check };
+            let how = Reproduce { profile, source, running, typed: &typed, strict: *strict, stop: &stop, only_check };
             match verb.kind.reproduce(VERBS, verb, &how)? {
                 Exit::Success => {}
                 // The other experiments are still wanted.

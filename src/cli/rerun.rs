@@ -2,13 +2,13 @@
 
 use super::{Exit, Running, stop_on_interrupt};
 use crate::device::DeviceChoice;
-use crate::engine::runs::Rerun;
+use crate::engine::runs::{RESULTS, Rerun};
 use crate::engine::source::Source;
 use crate::experiment::VERBS;
 use crate::files;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -18,9 +18,9 @@ pub(super) struct Arguments {
     /// Where tensors live: auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
-    /// Results directory; the run it came from is replaced if it lies there
-    #[arg(long, default_value = "results", value_name = "DIR")]
-    out: PathBuf,
+    /// Results directory; the run it came from is replaced if it lies there [default: where that run lies, or else results]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
 }
@@ -31,13 +31,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let name = path.display().to_string();
     let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
     let table = toml::from_str(&text).with_context(|| name.clone())?;
-    let running = Running { device: *device, jobs: Some(1), out: out.clone(), force: true, quiet: false };
+    let out = out.clone().or_else(|| home(&path)).unwrap_or_else(|| RESULTS.into());
+    let running = Running { device: *device, jobs: Some(1), out: Some(out.clone()), force: true, quiet: false };
     let stop = stop_on_interrupt()?;
-    let call = Rerun { name, text, table, source, running: &running, stop: &stop };
+    let call = Rerun { name, text, table, source, running: &running, out: &out, stop: &stop };
     for verb in VERBS {
         if let Some(exit) = verb.kind.rerun(&call)? {
             return Ok(exit);
         }
     }
     bail!("{}: it is no run of an experiment that is known here", call.name)
+}
+
+/// The results directory that a run lies in, `runs/<experiment>/<arm>/<run>/config.toml` below it.
+fn home(config: &Path) -> Option<PathBuf> {
+    let runs = config.ancestors().nth(4).filter(|runs| runs.ends_with("runs"))?;
+    runs.parent().map(|home| if home.as_os_str().is_empty() { PathBuf::from(".") } else { home.into() })
 }

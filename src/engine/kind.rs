@@ -3,8 +3,9 @@
 
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
-use super::page::{Report, counted, terminal_width, wrapped};
-use super::runs::{Exit, Look, Rerun, Running, Store, Walk, Workplace, duration};
+use super::invocation::{Invocation, typed};
+use super::page::{Report, counted, terminal_width, wrapped, write_pages};
+use super::runs::{Exit, Look, Rerun, Running, SMOKE_RESULTS, Store, Walk, Workplace, duration};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use crate::console::{answer, note};
@@ -14,7 +15,7 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// A command that runs an experiment.
@@ -49,7 +50,7 @@ pub trait Kind: Sync {
     /// # Errors
     /// Before any work, with what is wrong; later with the first error of a run.
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit>;
-    /// The same with the defaults of its flags, for `reproduce`.
+    /// The same with the defaults of its own flags, for `reproduce`.
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
     /// Prints what a command would run.
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
@@ -67,6 +68,8 @@ pub struct Reproduce<'r> {
     pub profile: ProfileName,
     pub source: &'r Source,
     pub running: &'r Running,
+    /// Flags that were typed, by name.
+    pub typed: &'r [(String, Vec<String>)],
     /// Whether a missed expectation is exit code 3.
     pub strict: bool,
     pub stop: &'r AtomicBool,
@@ -88,6 +91,9 @@ pub struct Redrawn {
 struct Remembered<F, A> {
     kind: String,
     device: String,
+    /// None in files of versions before 0.8.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    invocation: Option<Invocation>,
     facts: A,
     experiment: F,
 }
@@ -113,10 +119,14 @@ struct Call<E: Experiment> {
     source: Source,
     strict: bool,
     resolved: bool,
+    invocation: Invocation,
 }
 
 impl<E: Experiment> Of<E> {
-    fn call(matches: &ArgMatches) -> Result<Call<E>> {
+    fn call(&self, verb: &Verb, matches: &ArgMatches) -> Result<Call<E>> {
+        let profile = matches.get_one("profile").copied().unwrap_or(ProfileName::Quick);
+        let command = self.arguments(Command::new(verb.name), true);
+        let changed = typed(&command, matches).into_iter().flat_map(|(_, words)| words).collect();
         let of_flag = |flag: &'static Flag<E::File>| {
             let values = matches.get_many::<String>(flag.name)?;
             Some((flag, values.cloned().collect::<Vec<_>>()))
@@ -124,7 +134,7 @@ impl<E: Experiment> Of<E> {
         let texts = |name: &str| matches.get_many::<String>(name).map(|all| all.cloned().collect::<Vec<_>>());
         Ok(Call {
             given: Given {
-                profile: matches.get_one("profile").copied().unwrap_or(ProfileName::Quick),
+                profile,
                 experiment: matches.get_one::<PathBuf>("experiment").cloned(),
                 models: texts("models"),
                 flags: E::FLAGS.iter().filter_map(of_flag).collect(),
@@ -134,6 +144,7 @@ impl<E: Experiment> Of<E> {
             source: if E::READS_DATA { Source::from_arg_matches(matches)? } else { Source::default() },
             strict: matches.try_get_one::<bool>("strict").ok().flatten().copied().unwrap_or(false),
             resolved: matches.try_get_one::<bool>("resolved").ok().flatten().copied().unwrap_or(false),
+            invocation: Invocation { verb: verb.name.into(), profile, changed },
         })
     }
 
@@ -147,24 +158,28 @@ impl<E: Experiment> Of<E> {
     }
 
     /// The stages in order: gather, run, write, draw, tell.
-    fn execute(&self, experiment: &E, call: &Call<E>, running: &Running, stop: &AtomicBool) -> Result<Exit> {
+    fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &AtomicBool)) -> Result<Exit> {
+        let (running, stop) = how;
+        let out = running.out(call.given.profile);
         let device = running.open_device()?;
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
         let name = &experiment.file().heading().name;
         // What cannot be run is told before anything is written.
-        let nowhere = Store::new(running.out.join("."));
+        let nowhere = Store::new(out.join("."));
         experiment.stages(&facts, None, &mut Walk::looking(&nowhere, device.kind))?;
-        let workplace = Workplace::open(running, device, name, stop)?;
+        let workplace = Workplace::open(running, &out, device, name, stop)?;
         let remembered = Remembered {
             kind: self.name().to_string(),
             device: workplace.device_kind().to_string(),
+            invocation: Some(call.invocation.clone()),
             facts: &facts,
             experiment: experiment.file(),
         };
         let mut walk = Walk::making(&workplace);
         walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, toml::to_string(&remembered)?)?))?;
         let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
-        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
+        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
+        overview(verbs, walk.store)?;
         answer(&report.text);
         if walk.finished() < walk.planned() {
             note(&format!(
@@ -229,26 +244,29 @@ impl<E: Experiment> Kind for Of<E> {
     }
 
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit> {
-        let call = Self::call(matches)?;
+        let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
-        self.execute(&self.resolve(verbs, verb, &call.given)?, &call, &running, stop)
+        self.execute(verbs, &call, &self.resolve(verbs, verb, &call.given)?, (&running, stop))
     }
 
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, how: &Reproduce<'_>) -> Result<Exit> {
         let command = self.arguments(Command::new(verb.name), true);
-        let matches = command.try_get_matches_from([verb.name, "--profile", &how.profile.to_string()])?;
-        let call = Call { source: how.source.clone(), strict: how.strict, ..Self::call(&matches)? };
+        let matches = command.clone().try_get_matches_from([verb.name, "--profile", &how.profile.to_string()])?;
+        let mut call = Call { source: how.source.clone(), strict: how.strict, ..self.call(verb, &matches)? };
+        let known = |name: &str| command.get_arguments().any(|arg| arg.get_long() == Some(name));
+        let own = how.typed.iter().filter(|(name, _)| known(name));
+        call.invocation.changed = own.flat_map(|(_, words)| words.clone()).collect();
         let experiment = self.resolve(verbs, verb, &call.given)?;
         if how.only_check {
             // A wrong directory is told before the experiments that do not need it, and data are fetched.
             experiment.gather(&call.extra, &call.source)?;
             return Ok(Exit::Success);
         }
-        self.execute(&experiment, &call, how.running, how.stop)
+        self.execute(verbs, &call, &experiment, (how.running, how.stop))
     }
 
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()> {
-        let call = Self::call(matches)?;
+        let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
         let experiment = self.resolve(verbs, verb, &call.given)?;
         if call.resolved {
@@ -257,7 +275,7 @@ impl<E: Experiment> Kind for Of<E> {
         }
         let device = running.open_device()?;
         let (_, facts) = experiment.gather(&call.extra, &call.source)?;
-        let store = Store::new(&running.out);
+        let store = Store::new(running.out(call.given.profile));
         let mut walk = Walk::looking(&store, device.kind);
         experiment.stages(&facts, None, &mut walk)?;
         answer(&plan_text(&walk, experiment.file().heading(), call.given.profile, &running));
@@ -265,13 +283,14 @@ impl<E: Experiment> Kind for Of<E> {
     }
 
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn> {
-        let Remembered { device, facts, experiment, .. }: Remembered<E::File, E::Facts> = remembered.try_into()?;
+        let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
+            remembered.try_into()?;
         let experiment = E::check(experiment)?;
         let mut walk = Walk::looking(store, &device);
         let findings = experiment.stages(&facts, None, &mut walk)?;
         let (root, name) = (store.root().display(), &experiment.file().heading().name);
         ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last; nothing is redrawn");
-        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk)?;
+        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, invocation.as_ref())?;
         let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
             Look::Whole(_) => None,
             Look::Damaged(what) => Some(what.clone()),
@@ -367,8 +386,20 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
 pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
     let root = store.root().display();
-    ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out");
+    let smoke = Path::new(SMOKE_RESULTS);
+    let elsewhere = if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
+    ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
+}
+
+/// Writes the pages of all experiments in a results directory.
+pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
+    write_pages(store, &order(verbs))
+}
+
+/// The order of experiments on pages.
+fn order<'v>(verbs: &'v [Verb]) -> Vec<&'v str> {
+    verbs.iter().map(|verb| verb.name).collect()
 }
 
 /// Writes tables, figures and report of an experiment as it was run last anew.

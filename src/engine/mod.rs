@@ -3,6 +3,7 @@
 mod evaluate;
 pub mod experiment;
 pub mod foreign;
+pub mod invocation;
 mod kind;
 pub mod page;
 pub mod rows;
@@ -14,4 +15,4 @@ pub mod testing;
 
 pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Of, Redrawn, Reproduce, Verb, redraw, remembered, verb};
+pub use kind::{Of, Redrawn, Reproduce, Verb, overview, redraw, remembered, verb};

@@ -24,6 +24,7 @@ mod parameters;
 mod plot;
 mod quantity;
 mod robust_accuracy;
+mod stamp;
 mod text;
 mod theme;
 

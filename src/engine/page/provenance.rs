@@ -1,32 +1,97 @@
-//! Where figures come from: program, machine, time.
+//! Where figures come from: seeds, program, machine, time; of all runs, which need not have been made by one program.
 
-use crate::engine::runs::{Manifest, RunOutcome};
-use std::collections::BTreeSet;
+use crate::engine::runs::{Manifest, RunOutcome, Walk};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A sentence about all runs.
-pub(super) fn render(manifests: &[&Manifest]) -> String {
-    let Some(first) = manifests.first() else { return "No run is finished yet.\n".into() };
-    let environment = &first.environment;
-    let minutes = manifests.iter().map(|manifest| manifest.seconds).sum::<f64>() / 60.0;
-    let runs = manifests.len();
-    let diverged = manifests.iter().filter(|manifest| manifest.outcome == RunOutcome::Diverged).count();
-    format!(
-        "{}, {diverged} of them diverged; their times add up to {minutes:.1} minutes. han-exp {}, commit {}, {}, \
-         candle {}, {}, {} ({}).\n",
-        super::counted(runs, "run"),
-        environment.version,
-        commits(manifests),
-        environment.rustc,
-        environment.candle,
-        environment.device,
-        environment.platform,
-        environment.simd,
-    )
+/// What made the finished runs of an experiment.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Provenance {
+    runs: usize,
+    diverged: usize,
+    minutes: f64,
+    seeds: String,
+    /// Everything that a manifest says of program and machine, and each of its values that occurs.
+    made_by: Vec<(String, BTreeSet<String>)>,
 }
 
-/// Every commit that made one of the runs: finished runs are kept from build to build.
-fn commits(manifests: &[&Manifest]) -> String {
-    let commits: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.environment.git_commit.as_str()).collect();
-    let named = commits.into_iter().map(|commit| if commit.is_empty() { "unknown" } else { commit });
-    named.collect::<Vec<_>>().join(" and ")
+impl Provenance {
+    pub fn of(walk: &Walk<'_>) -> Self {
+        let manifests: Vec<&Manifest> = walk.manifests().collect();
+        let all = |value: fn(&Manifest) -> &str| {
+            let known = |text: &str| if text.is_empty() { "unknown".to_string() } else { text.to_string() };
+            manifests.iter().map(|manifest| known(value(manifest))).collect::<BTreeSet<_>>()
+        };
+        let made_by = [
+            ("Version", all(|made| &made.environment.version)),
+            ("Commit", all(|made| &made.environment.git_commit)),
+            ("Processor", all(|made| &made.environment.processor)),
+            ("Instruction set", all(|made| &made.environment.simd)),
+            ("Device", all(|made| &made.environment.device)),
+            ("Platform", all(|made| &made.environment.platform)),
+            ("Compiler", all(|made| &made.environment.rustc)),
+            ("candle", all(|made| &made.environment.candle)),
+        ];
+        Self {
+            runs: manifests.len(),
+            diverged: manifests.iter().filter(|manifest| manifest.outcome == RunOutcome::Diverged).count(),
+            minutes: manifests.iter().map(|manifest| manifest.seconds).sum::<f64>() / 60.0,
+            seeds: seeds(walk),
+            made_by: made_by.into_iter().map(|(name, values)| (name.to_string(), values)).collect(),
+        }
+    }
+
+    /// Everything, by its name.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let Self { diverged, minutes, .. } = self;
+        if self.runs == 0 {
+            return vec![("Runs".into(), "none is finished yet".into())];
+        }
+        let runs = super::counted(self.runs, "run");
+        let runs = format!("{runs}, {diverged} of them diverged; their times add up to {minutes:.1} minutes");
+        let own = [("Seeds".to_string(), self.seeds.clone()), ("Runs".to_string(), runs)];
+        own.into_iter().chain(self.made_by.iter().map(|(name, values)| (name.clone(), listed(values)))).collect()
+    }
+
+    /// A warning where runs were not made alike: their last bits may differ for that reason alone.
+    pub fn differences(&self) -> Option<String> {
+        let mixed = self.made_by.iter().filter(|(_, values)| values.len() > 1);
+        let mixed: Vec<String> = mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
+        (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")))
+    }
+}
+
+fn listed(values: &BTreeSet<String>) -> String {
+    values.iter().map(String::as_str).collect::<Vec<_>>().join(" and ")
+}
+
+/// The seeds of finished runs, and whose they are where networks differ in them.
+fn seeds(walk: &Walk<'_>) -> String {
+    let mut of_arms: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for entry in walk.entries.iter().filter(|entry| entry.manifest().is_some()) {
+        of_arms.entry(&entry.arm).or_default().insert(entry.seed);
+    }
+    let mut groups: Vec<(BTreeSet<u64>, Vec<&str>)> = Vec::new();
+    for (arm, seeds) in of_arms {
+        match groups.iter_mut().find(|(known, _)| *known == seeds) {
+            Some((_, arms)) => arms.push(arm),
+            None => groups.push((seeds, vec![arm])),
+        }
+    }
+    let alone = groups.len() == 1;
+    let words = groups.iter().map(|(seeds, arms)| {
+        let of = if alone { String::new() } else { format!(" for {}", arms.join(", ")) };
+        format!("{} (n = {}){of}", range(seeds), seeds.len())
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+fn range(seeds: &BTreeSet<u64>) -> String {
+    let all = || seeds.iter().map(u64::to_string).collect::<Vec<_>>();
+    match (seeds.first(), seeds.last()) {
+        (Some(first), Some(last)) if seeds.len() > 1 && last - first == seeds.len() as u64 - 1 => {
+            format!("{first} to {last}")
+        }
+        _ => all().join(", "),
+    }
 }

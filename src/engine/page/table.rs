@@ -1,12 +1,18 @@
 //! Tables, for Markdown and for a terminal.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// A table of words and numbers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<String>>,
+    /// The paragraph above it.
+    #[serde(default)]
+    pub(super) caption: String,
+    /// Whether the short report shows it too.
+    pub(super) main: bool,
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 impl Table {
@@ -17,11 +23,17 @@ impl Table {
 
     /// Without rows.
     pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self { columns: columns.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     pub fn row<C: Into<String>>(&mut self, cells: impl IntoIterator<Item = C>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// One of the tables that a reader wants first.
+    #[must_use]
+    pub fn main(self) -> Self {
+        Self { main: true, ..self }
     }
 
     /// The same without the columns in which no row has anything but a dash.
@@ -41,13 +53,13 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// As Markdown.
-    pub(super) fn markdown(&self) -> String {
+    /// As Markdown, with at most so many rows.
+    pub(super) fn markdown(&self, most: usize) -> String {
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
             format!("| {} |\n", cells.join(" | "))
         };
-        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        let rows: String = self.rows.iter().take(most).map(|row| line(row)).collect();
         format!("{}|{}\n{rows}", line(&self.columns), " --- |".repeat(self.columns.len()))
     }
 
@@ -91,7 +103,7 @@ impl Table {
     }
 
     /// Whether a column holds numbers, which end below one another.
-    fn is_number(&self, place: usize) -> bool {
+    pub(super) fn is_number(&self, place: usize) -> bool {
         let number = |cell: &String| {
             cell.is_empty() || cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit() || "-+<~".contains(c))
         };
@@ -123,7 +135,7 @@ mod tests {
         table.row(["FCNet, |.|", "99.5"]);
         table.row(["a\\|b\nc", ""]);
         assert_eq!(
-            table.markdown(),
+            table.markdown(usize::MAX),
             "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c |  |\n"
         );
     }

@@ -2,8 +2,10 @@
 
 use crate::engine::rows::{Figure, Score, Scored};
 use crate::engine::settings::Bound;
+use serde::{Deserialize, Serialize};
 
 /// An expectation held against what was measured.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Verdict {
     /// The expectation, what was measured, and whether it was met.
     pub text: String,

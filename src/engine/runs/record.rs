@@ -73,7 +73,7 @@ impl Record {
     pub(super) fn write(&self, directory: &Path, run: &str) -> Result<()> {
         for (file, bytes) in &self.tables {
             let path = directory.join(file);
-            fs::write(&path, with_run(bytes, run)?).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(&path, with_column(bytes, "run", run)?).with_context(|| format!("cannot write {}", path.display()))?;
         }
         for (file, tensors) in &self.tensors {
             let path = directory.join(file);
@@ -86,12 +86,12 @@ impl Record {
 }
 
 /// A CSV file with a last column that is the same in all rows.
-fn with_run(bytes: &[u8], run: &str) -> Result<Vec<u8>> {
+pub fn with_column(bytes: &[u8], name: &str, value: &str) -> Result<Vec<u8>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
     let mut writer = csv::Writer::from_writer(Vec::with_capacity(bytes.len()));
     for (place, row) in reader.byte_records().enumerate() {
         let mut row = row?;
-        row.push_field(if place == 0 { b"run" } else { run.as_bytes() });
+        row.push_field(if place == 0 { name.as_bytes() } else { value.as_bytes() });
         writer.write_byte_record(&row)?;
     }
     Ok(writer.into_inner()?)
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn every_row_gets_its_run() {
         let text = "a,b\n1,\"x,\ny\"\n,2\n";
-        let told = with_run(text.as_bytes(), "0f").expect("CSV");
+        let told = with_column(text.as_bytes(), "run", "0f").expect("CSV");
         assert_eq!(String::from_utf8_lossy(&told), "a,b,run\n1,\"x,\ny\",0f\n,2,0f\n");
     }
 }

@@ -145,6 +145,8 @@ pub struct Rerun<'r> {
     pub table: toml::Table,
     pub source: &'r Source,
     pub running: &'r Running,
+    /// Results directory.
+    pub out: &'r Path,
     pub stop: &'r AtomicBool,
 }
 
@@ -168,7 +170,7 @@ impl Rerun<'_> {
     /// Makes the run with what `runner` gives, which gets the results directory.
     pub fn make<R: Runner>(&self, spec: &R::Spec, runner: impl FnOnce(&Store) -> R) -> Result<Exit> {
         let device = self.running.open_device()?;
-        let workplace = Workplace::open(self.running, device, spec.experiment(), self.stop)?;
+        let workplace = Workplace::open(self.running, self.out, device, spec.experiment(), self.stop)?;
         let way = Way { alone: true, force: true };
         let made = workplace.make(way, &runner(&workplace.store), std::slice::from_ref(spec))?;
         let Some(run) = made.into_iter().flatten().next() else { return Ok(Exit::Interrupted) };

@@ -4,9 +4,10 @@ use super::manifest::Environment;
 use super::store::Store;
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
+use crate::engine::settings::ProfileName;
 use anyhow::{Context, Result};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +21,9 @@ pub struct Running {
     /// Runs at a time [default: the number of CPU cores; 1 on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// Results directory
-    #[arg(long, default_value = "results", value_name = "DIR")]
-    pub out: PathBuf,
+    /// Results directory [default: results; results/smoke for the profile smoke]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Make finished runs again
     #[arg(long)]
     pub force: bool,
@@ -55,7 +56,17 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Results directories where `--out` names none. Smoke runs have their own: they would take the place of what took hours.
+pub const RESULTS: &str = "results";
+pub const SMOKE_RESULTS: &str = "results/smoke";
+
 impl Running {
+    /// The results directory for runs of a profile.
+    pub fn out(&self, profile: ProfileName) -> PathBuf {
+        let usual = if profile == ProfileName::Smoke { SMOKE_RESULTS } else { RESULTS };
+        self.out.clone().unwrap_or_else(|| usual.into())
+    }
+
     /// Runs at a time. A GPU is shared badly by several processes' worth of small kernels, so there it is one.
     pub fn jobs(&self) -> usize {
         let on_gpu = match self.device {
@@ -87,8 +98,14 @@ pub struct Workplace<'r> {
 
 impl<'r> Workplace<'r> {
     /// Opens the results directory for an experiment, and removes what a killed process left half-written.
-    pub fn open(running: &'r Running, device: ChosenDevice, experiment: &str, stop: &'r AtomicBool) -> Result<Self> {
-        let store = Store::new(&running.out);
+    pub fn open(
+        running: &'r Running,
+        out: &Path,
+        device: ChosenDevice,
+        experiment: &str,
+        stop: &'r AtomicBool,
+    ) -> Result<Self> {
+        let store = Store::new(out);
         store.clean(experiment)?;
         let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
         Ok(Self { running, store, device, environment, stop })

@@ -1,0 +1,96 @@
+//! The paper's claims, and what a run says of them.
+
+use super::Table;
+use crate::engine::invocation::Invocation;
+use serde::{Deserialize, Serialize};
+
+/// A claim of the paper, with the figure that decides it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// What the paper says, in a sentence.
+    pub claim: String,
+    pub decision: Decision,
+    /// The deciding figure with its interval; nothing where it was not measured.
+    pub figure: String,
+    /// The paper's figure; nothing where it has none.
+    pub paper: String,
+    /// The seeds behind the figure.
+    pub seeds: String,
+    /// How many they are, or other independent repetitions.
+    pub n: Option<usize>,
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    Reproduced,
+    /// In some settings, or in a weaker form.
+    Partly,
+    /// Nothing can be said with so few steps, images or seeds.
+    NotAtThisBudget,
+    Contradicted,
+    NotRun,
+}
+
+impl Decision {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Partly => "partly",
+            Self::NotAtThisBudget => "not at this budget",
+            Self::Contradicted => "contradicted",
+            Self::NotRun => "not run",
+        }
+    }
+
+    /// A sign beside the words: a colour alone does not reach everybody.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Reproduced => "✓",
+            Self::Partly => "~",
+            Self::NotAtThisBudget => "?",
+            Self::Contradicted => "✗",
+            Self::NotRun => "–",
+        }
+    }
+}
+
+/// Columns of the table of claims.
+pub(super) const COLUMNS: &str = "claim, verdict, measured, paper, profile, seeds, n, command";
+
+impl Claim {
+    /// Its cells; the commands are those of its section.
+    pub(super) fn cells(&self, invocation: Option<&Invocation>) -> [String; 8] {
+        let or_dash = |text: &str| if text.is_empty() { "-".to_string() } else { text.to_string() };
+        [
+            self.claim.clone(),
+            format!("{} {}", self.decision.sign(), self.decision.words()),
+            or_dash(&self.figure),
+            or_dash(&self.paper),
+            invocation.map_or("-".into(), |called| called.profile.to_string()),
+            or_dash(&self.seeds),
+            self.n.map_or("-".into(), |n| n.to_string()),
+            invocation.map_or("-".into(), |called| format!("`{}`", called.command())),
+        ]
+    }
+
+    /// Of runs that are not all there nothing is decided.
+    pub(super) fn undecided(self) -> Self {
+        Self { decision: Decision::NotRun, figure: String::new(), seeds: String::new(), n: None, ..self }
+    }
+
+    /// For a terminal.
+    pub(super) fn line(&self) -> String {
+        let paper = if self.paper.is_empty() { String::new() } else { format!("; paper: {}", self.paper) };
+        let figure = if self.figure.is_empty() { "no figure" } else { &self.figure };
+        format!("{}: {} ({figure}{paper})", self.decision.words(), self.claim)
+    }
+}
+
+/// The claims of all sections.
+pub(super) fn table<'c>(claims: impl Iterator<Item = (&'c Claim, Option<&'c Invocation>)>) -> Table {
+    let mut table = Table::with(COLUMNS);
+    claims.for_each(|(claim, invocation)| table.row(claim.cells(invocation)));
+    table
+}

@@ -1,0 +1,115 @@
+//! What an experiment shows, as data: `page.json` beside its runs. The pages of a results directory are made from those of
+//! all its experiments, whichever command wrote them.
+
+use super::drawn::Drawn;
+use super::provenance::Provenance;
+use super::{Block, Claim, Verdict, write};
+use crate::console::note;
+use crate::engine::invocation::Invocation;
+use crate::engine::runs::Store;
+use crate::engine::settings::ProfileName;
+use crate::files;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What every chart of a smoke run says.
+pub(super) const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
+
+/// The section of an experiment.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    pub name: String,
+    pub title: String,
+    /// The paper's claim in a sentence.
+    pub claim: String,
+    /// The command; None where a version before this one noted none.
+    pub invocation: Option<Invocation>,
+    /// How many runs are finished, if not all are.
+    pub missing: Option<String>,
+    pub claims: Vec<Claim>,
+    pub verdicts: Vec<Verdict>,
+    /// Checks that failed, in sentences.
+    pub failed: Vec<String>,
+    pub blocks: Vec<Block>,
+    pub(super) charts: Vec<Drawn>,
+    /// CSV files, below the results directory.
+    pub tables: Vec<String>,
+    pub(super) provenance: Provenance,
+}
+
+impl Section {
+    /// Writes `runs/<name>/page.json`.
+    pub(super) fn save(&self, store: &Store) -> Result<()> {
+        write(&path(store, &self.name), (serde_json::to_string_pretty(self)? + "\n").as_bytes())
+    }
+
+    /// Whether its figures mean nothing.
+    pub fn is_smoke(&self) -> bool {
+        self.invocation.as_ref().is_some_and(|called| called.profile == ProfileName::Smoke)
+    }
+
+    /// What stands before its headings.
+    pub fn stamp(&self) -> &'static str {
+        if self.is_smoke() { "SMOKE: " } else { "" }
+    }
+
+    /// Its heading.
+    pub fn heading(&self) -> String {
+        format!("{}{}", self.stamp(), self.title)
+    }
+
+    /// Expectations that were missed, then checks that failed.
+    pub fn wrong(&self) -> impl Iterator<Item = &str> {
+        let missed = self.verdicts.iter().filter(|verdict| !verdict.met).map(|verdict| &*verdict.text);
+        missed.chain(self.failed.iter().map(String::as_str))
+    }
+
+    /// Profile, changes, seeds, runs, program, machine, command.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        if let Some(called) = &self.invocation {
+            let changed = if called.changed.is_empty() { "nothing".into() } else { called.changed.join(" ") };
+            facts.push(("Command".into(), format!("`{}`", called.command())));
+            facts.push(("Profile".into(), called.profile.to_string()));
+            facts.push(("Changed by flags".into(), changed));
+        }
+        facts.extend(self.provenance.facts());
+        facts
+    }
+}
+
+/// What stands before the heading of a page of all.
+pub(super) fn stamp_of_all(sections: &[Section]) -> &'static str {
+    if !sections.is_empty() && sections.iter().all(Section::is_smoke) { "SMOKE: " } else { "" }
+}
+
+/// The sections of a results directory: the names of `order` first, then others by name. One that cannot be read is reported
+/// and left out.
+pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    for name in store.experiments()? {
+        let path = path(store, &name);
+        if !path.exists() {
+            continue;
+        }
+        let read = files::read(&path).map_err(anyhow::Error::from);
+        match read.and_then(|bytes| Ok(serde_json::from_slice::<Section>(&bytes)?)) {
+            Ok(section) => sections.push(section),
+            Err(error) => note(&format!(
+                "warning: {} is left out: {error:#}; `han-exp report` writes it anew",
+                path.display()
+            )),
+        }
+    }
+    sections.sort_by_key(|section: &Section| {
+        let place = order.iter().position(|name| *name == section.name).unwrap_or(order.len());
+        (place, section.name.clone())
+    });
+    Ok(sections)
+}
+
+fn path(store: &Store, name: &str) -> PathBuf {
+    store.remembers(name).with_file_name("page.json")
+}

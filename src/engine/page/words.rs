@@ -1,0 +1,39 @@
+//! Numbers in the words of tables and sentences.
+
+use crate::engine::rows::Sample;
+
+/// A number of things, in words: `1 seed`, `2 seeds`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A part of a whole in percent.
+pub fn percent(value: Option<f64>) -> String {
+    value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))
+}
+
+/// Mean and standard deviation in percent; the mean alone of a single value.
+pub fn spread(sample: Option<Sample>) -> String {
+    spread_as(sample, hundredth)
+}
+
+/// The 95 % interval of the mean in percent.
+pub fn interval(sample: Option<Sample>) -> String {
+    interval_as(sample, hundredth)
+}
+
+fn hundredth(part: f64) -> String {
+    percent(Some(part))
+}
+
+/// Mean and standard deviation as `show` writes them; the mean alone of a single value, a dash without one.
+pub fn spread_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
+    let Some(Sample { mean, deviation, .. }) = sample else { return "-".into() };
+    deviation.map_or_else(|| show(mean), |deviation| format!("{} +- {}", show(mean), show(deviation)))
+}
+
+/// The 95 % interval of the mean as `show` writes its ends; a dash without one.
+pub fn interval_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
+    let interval = sample.and_then(|sample| sample.confidence_interval());
+    interval.map_or("-".into(), |(low, high)| format!("{} to {}", show(low), show(high)))
+}

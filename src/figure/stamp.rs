@@ -1,0 +1,25 @@
+//! A strip above a finished chart with a warning that nobody can crop by accident; it covers no data.
+
+use super::Image;
+use super::canvas::{Align, Canvas};
+use super::text::Block;
+use super::theme::{FRAME, PAPER, PANEL_TITLE, Type, WRONG_INK};
+use anyhow::Result;
+
+/// Its height in pixels, and room beside its text.
+const HEIGHT: f64 = 76.0;
+const MARGIN: f64 = 30.0;
+
+impl Image {
+    /// The same under a strip with a text.
+    pub fn stamped(self, text: &str) -> Result<Image> {
+        let width = self.width as f64;
+        let mut canvas = Canvas::new(width, HEIGHT)?;
+        canvas.rect((0.0, 0.0), (width, HEIGHT - FRAME), WRONG_INK, 1.0);
+        let kind = Type { color: PAPER, ..PANEL_TITLE };
+        let line = Block::fit(text, width - 2.0 * MARGIN, 1, kind)?;
+        line.draw_around(&mut canvas, (width / 2.0, (HEIGHT - FRAME) / 2.0), Align::Center)?;
+        let strip = canvas.finish();
+        Ok(Image { height: self.height + strip.height, pixels: [strip.pixels, self.pixels].concat(), ..self })
+    }
+}
