@@ -33,6 +33,7 @@ impl Results<'_> {
     }
 
     pub(super) fn render(&self, source: &str, template: &str) -> Result<String> {
+        ensure!(template.contains('{'), "{template:?} has no {{column}}");
         let rows = self.rows(source)?;
         ensure!(!rows.rows.is_empty(), "{}", self.nothing(source)?);
         Template(template).render(&rows)

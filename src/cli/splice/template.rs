@@ -15,7 +15,7 @@
 //! A `+` before it writes the sign of positive numbers as well. Without anything the cell is shown as it is.
 
 use super::source::Rows;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 /// `SOURCE: TEMPLATE`, cut. A source may be missing.
 pub(super) fn parted(said: &str) -> (&str, &str) {
@@ -27,7 +27,6 @@ pub(super) struct Template<'t>(pub(super) &'t str);
 
 impl Template<'_> {
     pub(super) fn render(&self, rows: &Rows) -> Result<String> {
-        ensure!(self.0.contains('{'), "{:?} has no {{column}}", self.0);
         let (mut text, mut rest) = (String::new(), self.0);
         while let Some((before, after)) = rest.split_once('[') {
             let (optional, after) = after.split_once(']').with_context(|| format!("{:?}: [ without ]", self.0))?;
@@ -140,11 +139,9 @@ fn grouped(digits: &str) -> String {
 
 /// Two units of time.
 fn time(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes} min {seconds} s"),
-        _ => format!("{hours} h {minutes} min"),
+    match seconds.round() as u64 {
+        whole @ ..60 => format!("{whole} s"),
+        whole @ ..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        whole => format!("{} h {} min", (whole + 30) / 3600, (whole + 30) / 60 % 60),
     }
 }
