@@ -6,6 +6,9 @@ PROFILE := --release --locked
 BINARY := target/release/han-exp
 # Another results directory than results/, or results/smoke/ for smoke runs.
 OUT ?=
+# The results that README.md and METHODOLOGY.md show.
+PUBLISHED ?= results/published
+PYTHON ?= python3
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
 # CUDA's compiler from PyPI, for machines without one.
@@ -13,7 +16,7 @@ CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-cuda check check-cuda reproduce figures bench clean
+.PHONY: help build test test-cuda check check-cuda reproduce demo readme figures bench bench-peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,11 +49,21 @@ $(CUDA_VENV)/ready:
 reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper for the full protocols)
 	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
 
+demo: build ## Train one HanNet against one FCNet on the checkerboard, 20 s: results/demo/figures/demo-decision-maps.png
+	$(BINARY) checkerboard --experiment experiments/demo.toml --recipe tuned --out results/demo
+	@echo "look at results/demo/figures/demo-decision-maps.png"
+
+readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md
+	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
+
 figures: build ## Redraw tables, figures and report from the CSV files in results/
 	$(BINARY) report $(if $(OUT),--out $(OUT))
 
 bench: ## Time one training step of each network on one thread
 	RAYON_NUM_THREADS=1 CANDLE_NUM_THREADS=1 $(CARGO) bench --locked
+
+bench-peers: ## Time training steps beside PyTorch and JAX, three rounds: peers.csv (PYTHON names an interpreter that has them)
+	$(PYTHON) benches/peers.py $(PUBLISHED)/peers.csv
 
 clean: ## Remove what was built and the runs; tables and figures stay
 	$(CARGO) clean

@@ -120,7 +120,12 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
-    sandbox.stdout(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat()));
+    let given =
+        sandbox.command(&tiny(&[&small[..], &["--weights", weights, "--out", "given"]].concat())).assert().success();
+    let told = String::from_utf8_lossy(&given.get_output().stderr).into_owned();
+    let layers =
+        "read as dense 784 -> 24 |.|, 5 x Han 24 |.|, dense 24 -> 10; 19330 parameters; inputs are pixels from 0 to 1";
+    assert!(told.contains(layers) && told.contains(" % on all 1000 test images (sample)"), "{told}");
     // The run that each is of stands in the last column.
     let rows = |directory: &Path| -> Vec<String> {
         let text = fs::read_to_string(directory.join("per_example.csv")).expect("rows");

@@ -589,6 +589,10 @@ fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
         let told = sandbox.stdout(&["evaluate", "checkerboard", "--device", "cpu", "--weights", weights]);
         assert!(told.contains(&expected("test")), "{told} is not {evaluations}");
         assert!(told.contains("the run's random split of seed 107"), "{told}");
+        assert!(
+            told.contains("dense 2 -> 8 |.|, dense 8 -> 8 |.|, Han 8 |.|, dense 8 -> 8 |.|, dense 8 -> 2; "),
+            "{told}"
+        );
         let model = ["--model", "hannet", "--width", "8", "--depth", "4"];
         let evaluate = ["evaluate", "checkerboard", "--device", "cpu", "--weights", weights];
         assert_eq!(sandbox.stdout(&[&evaluate[..], &model].concat()), told);

@@ -4,6 +4,10 @@ mod data;
 mod report;
 mod reproduce;
 mod rerun;
+mod splice;
+
+#[doc(hidden)]
+pub use splice::spliced;
 
 pub use crate::engine::runs::Exit;
 

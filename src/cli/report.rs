@@ -1,6 +1,7 @@
 //! `han-exp report`
 
 use super::Exit;
+use super::splice::splice;
 use crate::console::{answer, note, one_line};
 use crate::engine::runs::{RESULTS, Store};
 use crate::engine::{Redrawn, overview, redraw, remembered};
@@ -17,13 +18,18 @@ pub(super) struct Arguments {
     /// Results directory
     #[arg(long, default_value = RESULTS, value_name = "DIR")]
     out: PathBuf,
+    /// Then write its figures into these Markdown files, at the markers that name a CSV file; without runs in DIR they
+    /// are from the CSV files that are there
+    #[arg(long, value_delimiter = ',', value_name = "FILE,..")]
+    splice: Vec<PathBuf>,
 }
 
 /// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out);
     let mut exit = Exit::Success;
-    for name in remembered(&store)? {
+    let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
+    for name in names {
         match redraw(VERBS, &store, &name) {
             Ok(Redrawn { report, absent, .. }) if absent.is_empty() => answer(&report.text),
             Ok(Redrawn { report, planned, absent }) => {
@@ -43,5 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
         }
     }
     overview(VERBS, &store)?;
+    if exit == Exit::Success {
+        splice(&arguments.out, &arguments.splice)?;
+    }
     Ok(exit)
 }

@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
+/// Accuracies below it are those of weights that were misread.
+const SUSPICIOUS: f64 = 0.5;
+
 /// What the user says about a weights file.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Foreign {
@@ -40,6 +43,18 @@ impl Foreign {
             tell(&assignment);
         }
         Ok(())
+    }
+}
+
+/// Warns of weights that score as if they had been trained for another network.
+pub fn doubt(name: &str, accuracy: f64, inputs: &str) {
+    if accuracy < SUSPICIOUS {
+        note(&format!(
+            "warning: {name}: an accuracy of {:.2} % is below {:.0} %; the network that was trained probably has another \
+             activation, another order of layers (--order, --map) or other inputs than {inputs}",
+            100.0 * accuracy,
+            100.0 * SUSPICIOUS,
+        ));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The machine: settings, runs, rows, pages. It names no experiment.
 
+pub mod cite;
 mod evaluate;
 pub mod experiment;
 pub mod foreign;

@@ -4,6 +4,7 @@
 
 mod bounded;
 mod chain;
+mod described;
 mod fcnet;
 mod halt;
 mod hannet;
@@ -50,6 +51,11 @@ pub trait Network: Sync {
         let (head, dtype) = (chain.head(), chain.head().weight().dtype());
         let head = Layer::Dense(head.constant(dtype)?);
         Ok(chain.hidden(dtype)?.into_iter().chain([head]).map(constant).collect())
+    }
+
+    /// Its layers, widths and activations in a line.
+    fn in_words(&self) -> Result<String> {
+        self.chain()?.in_words()
     }
 
     /// The network as a chain of layers, from which a Lipschitz constant can be read.

@@ -49,6 +49,16 @@ impl Network for ResNet {
         self.head.forward(&h)
     }
 
+    fn in_words(&self) -> Result<String> {
+        let (inputs, width, outputs) =
+            (self.stem.weight().dim(1)?, self.head.weight().dim(1)?, self.head.weight().dim(0)?);
+        let block = format!(
+            "block of dense {width} -> {width}, batch norm, ReLU, dense {width} -> {width}, batch norm, plus its input, ReLU"
+        );
+        let (stem, blocks) = (format!("dense {inputs} -> {width}, batch norm, ReLU"), self.blocks.len());
+        Ok(format!("{stem}, {blocks} x ({block}), dense {width} -> {outputs}"))
+    }
+
     fn parts(&self) -> Result<Vec<Part<'_>>> {
         let mut parts: Vec<Part<'_>> = vec![Box::new(|xs, mode| self.norm.forward(&self.stem.forward(xs)?, mode))];
         parts.extend(self.blocks.iter().map(|block| -> Part<'_> { Box::new(|h, mode| block.forward(h, mode)) }));

@@ -2,6 +2,7 @@
 //! terminal, HTML. All of it is made from CSV files and manifests, so that it can be redrawn without a run.
 
 mod claim;
+mod decide;
 mod drawn;
 mod html;
 mod markdown;
@@ -23,7 +24,7 @@ pub use words::{counted, interval, interval_as, percent, spread, spread_as};
 use super::invocation::Invocation;
 use super::rows::RunRow;
 use super::runs::{Store, Walk, csv, with_column};
-use super::settings::Heading;
+use super::settings::{ClaimFile, Heading};
 use crate::files;
 use anyhow::{Context, Result, bail};
 use drawn::Chart;
@@ -50,8 +51,7 @@ pub struct Page {
     pub subtitle: String,
     /// The closing table, and what follows it.
     pub closing: Vec<Block>,
-    /// The paper's claims; they are decided where all runs are there.
-    pub claims: Vec<Claim>,
+    claims: Vec<ClaimFile>,
     /// Expectations; they are judged where all runs are there.
     pub verdicts: Vec<Verdict>,
     /// Checks that failed, in sentences.
@@ -70,7 +70,7 @@ impl Page {
             claim: heading.claim.clone(),
             subtitle: subtitle.into(),
             closing: Vec::new(),
-            claims: Vec::new(),
+            claims: heading.claims.clone(),
             verdicts: Vec::new(),
             failed: Vec::new(),
             blocks: Vec::new(),
@@ -125,12 +125,15 @@ impl Page {
     /// Draws the charts, and puts everything else beside them.
     fn section(self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Section> {
         let (planned, finished) = (walk.planned(), walk.finished());
+        let profile = invocation.map(|called| called.profile);
+        let decided = |claim| decide::decide(claim, &self.name, profile, walk);
+        let claims = self.claims.iter().map(decided).collect::<Result<Vec<_>>>()?;
         let missing = (finished < planned).then(|| format!("{finished} of {planned} runs are finished"));
         let whole = missing.is_none();
         let mut section = Section {
             missing,
             invocation: invocation.cloned(),
-            claims: self.claims.into_iter().map(|claim| if whole { claim } else { claim.undecided() }).collect(),
+            claims: claims.into_iter().map(|claim| if whole { claim } else { claim.undecided() }).collect(),
             verdicts: if whole { self.verdicts } else { Vec::new() },
             failed: self.failed,
             blocks: self.blocks,

@@ -86,7 +86,7 @@ fn seeds(walk: &Walk<'_>) -> String {
     words.collect::<Vec<_>>().join("; ")
 }
 
-fn range(seeds: &BTreeSet<u64>) -> String {
+pub(super) fn range(seeds: &BTreeSet<u64>) -> String {
     let all = || seeds.iter().map(u64::to_string).collect::<Vec<_>>();
     match (seeds.first(), seeds.last()) {
         (Some(first), Some(last)) if seeds.len() > 1 && last - first == seeds.len() as u64 - 1 => {

@@ -54,7 +54,7 @@ impl Table {
     }
 
     /// As Markdown, with at most so many rows.
-    pub(super) fn markdown(&self, most: usize) -> String {
+    pub fn markdown(&self, most: usize) -> String {
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
             format!("| {} |\n", cells.join(" | "))

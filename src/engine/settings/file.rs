@@ -17,6 +17,8 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// What is shown, and where the paper shows it.
     fn heading(&self) -> &Heading;
 
+    fn heading_mut(&mut self) -> &mut Heading;
+
     fn arms(&self) -> &[Self::Arm];
 
     fn arms_mut(&mut self) -> &mut Vec<Self::Arm>;
@@ -76,6 +78,10 @@ macro_rules! usual_fields {
 
         fn heading(&self) -> &Heading {
             &self.experiment
+        }
+
+        fn heading_mut(&mut self) -> &mut Heading {
+            &mut self.experiment
         }
 
         fn arms(&self) -> &[$arm] {

@@ -85,6 +85,9 @@ impl<F: File> Given<F> {
         let own = file.clone();
         let mut file = self.apply(file)?;
         file.void(&own, Change::Flags);
+        if without_repetitions(&own)? != without_repetitions(&file)? {
+            file.heading_mut().claims.iter_mut().for_each(|claim| claim.decided_in.clear());
+        }
         Ok(file)
     }
 
@@ -106,6 +109,10 @@ impl<F: File> Given<F> {
             let below = compiled_in(base)
                 .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
             let mut below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
+            // The claims are about that experiment's networks and data.
+            if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
+                heading.remove("claims");
+            }
             overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
             table = below;
         }
@@ -250,6 +257,15 @@ fn replace<F: File>(
 }
 
 /// The networks that a file or a profile names.
+/// What a file says but for how often it is repeated, and its heading.
+fn without_repetitions(file: &impl File) -> Result<toml::Table> {
+    let mut table = toml::Table::try_from(file)?;
+    let arms = table.get_mut("arm").and_then(toml::Value::as_array_mut).into_iter().flatten();
+    arms.filter_map(toml::Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
+    ["seeds", "first_seed", "experiment"].into_iter().for_each(|key| drop(table.remove(key)));
+    Ok(table)
+}
+
 fn take_models(table: &mut DeTable<'_>, origin: &str) -> Result<Option<Vec<String>>> {
     let Some(models) = table.remove("models") else { return Ok(None) };
     let names = models.as_ref().as_array().and_then(|items| {

@@ -1,6 +1,7 @@
 //! What a command runs: a file, a profile laid over it, flags over both.
 
 mod bound;
+mod claims;
 mod file;
 mod flags;
 mod given;
@@ -12,6 +13,7 @@ mod tree;
 
 pub use bound::Bound;
 pub(crate) use bound::bound;
+pub use claims::{ClaimFile, Evidence};
 pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Sized, Takes, choices, number, word};

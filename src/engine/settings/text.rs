@@ -1,5 +1,6 @@
 //! The text of an experiment file: parsed, with every number finite, and in words that charts and tables can show.
 
+use super::claims::{ClaimFile, check_claims};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,9 @@ pub struct Heading {
     /// The paper's claim in a sentence.
     #[serde(default)]
     pub claim: String,
+    /// Its claims one by one, with what decides each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimFile>,
 }
 
 impl Heading {
@@ -71,7 +75,7 @@ impl Heading {
         ] {
             check_text(&self.name, &format!("experiment.{key}"), text, most)?;
         }
-        Ok(())
+        check_claims(&self.name, &self.claims)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::data::checkerboard::{Board, Split};
 use crate::data::split::SplitSource;
 use crate::device::DeviceChoice;
 use crate::engine::Evaluate;
-use crate::engine::foreign::Foreign;
+use crate::engine::foreign::{Foreign, doubt};
 use crate::engine::runs::{Exit, Spec};
 use crate::engine::settings::{Given, refuse};
 use crate::evaluate::accuracy::score;
@@ -153,12 +153,16 @@ impl Evaluate for Arguments {
         arguments.foreign.load(&model.parameters, &weights, &arguments.foreign.hints()?)?;
 
         let name = weights.display();
-        let mut text = format!("{name}: {} parameters, {source}\n", model.parameters.count());
+        let (layers, parameters) = (model.frozen.in_words()?, model.parameters.count());
+        let mut text = format!("{name}: {layers}; {parameters} parameters; {source}\n");
         for (part, points) in [("train", &split.train), ("test", &split.test)] {
             let score = score(model.frozen.as_ref(), &board.select(points, &device)?)?;
             let (accuracy, loss, n) = (100.0 * score.accuracy, score.loss, score.points);
             ensure!(loss.is_finite(), "--weights {name}: the outputs of the network are not finite numbers");
             text += &format!("{part:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points\n");
+            if part == "test" {
+                doubt(&name.to_string(), score.accuracy, "x0 and x1 from -1 to 1");
+            }
         }
         answer(&text);
         Ok(Exit::Success)

@@ -7,16 +7,20 @@ use crate::console::answer;
 use crate::data::{images, source::Dataset};
 use crate::device::DeviceChoice;
 use crate::engine::Evaluate;
-use crate::engine::foreign::Foreign;
+use crate::engine::foreign::{Foreign, doubt};
 use crate::engine::runs::Exit;
 use crate::engine::settings::{Given, keep};
 use crate::engine::source::Source;
 use crate::evaluate::classification::score;
+use crate::model::image::ImageModelConfig;
 use crate::model::weights;
 use crate::rng::Seed;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
+
+/// What a network is shown.
+const PIXELS: &str = "pixels from 0 to 1, less the mean and over the deviation of ImageNet's channels";
 
 /// Flags of `han-exp evaluate mixer`.
 #[derive(Debug, Args)]
@@ -74,8 +78,8 @@ impl Evaluate for Arguments {
         let finite = score.cross_entropy.is_finite();
         ensure!(finite, "--weights {name}: the outputs of the network are not finite numbers");
         answer(&format!(
-            "{name}: {}, {} parameters, data {}\ntest  top-1 {:6.2} %   top-5 {:6.2} %   cross-entropy {:.6}   {} images\n",
-            made_of(&arm.model),
+            "{name}: {}; {} parameters; data {}, {PIXELS}\ntest  top-1 {:6.2} %   top-5 {:6.2} %   cross-entropy {:.6}   {} images\n",
+            assumed(&arm.model),
             model.parameters.count(),
             data.name(),
             100.0 * score.accuracy,
@@ -83,6 +87,18 @@ impl Evaluate for Arguments {
             score.cross_entropy,
             score.images,
         ));
+        doubt(&name.to_string(), score.accuracy, PIXELS);
         Ok(Exit::Success)
+    }
+}
+
+fn assumed(model: &ImageModelConfig) -> String {
+    match model {
+        ImageModelConfig::Mixer(config) => format!(
+            "convolutions with batch norm and ReLU, {} blocks of {} channels (GELU in mixer, |.| in Han blocks)",
+            made_of(model),
+            config.channels
+        ),
+        ImageModelConfig::Resnet32 => format!("{} (batch norm, ReLU)", made_of(model)),
     }
 }

@@ -117,7 +117,7 @@ impl Experiment for Robustness {
         let export = extra.export_adversarial.as_deref().map(Export::new).transpose()?;
         let images = images::load(self.file.data.dataset, &source.options())?;
         let (train_images, test_images) = (images.train.len(), images.test.len());
-        let given = Given::all(self, extra, images.test.features())?;
+        let given = Given::all(self, extra, &images)?;
         let mut counts = self.file.arm.iter().map(|arm| self.file.images(arm).min(test_images));
         let first = counts.next();
         let same = export.is_none() || counts.all(|count| Some(count) == first);

@@ -6,6 +6,7 @@ use crate::engine::runs::Spec;
 use crate::engine::settings::{Given as Settings, ProfileName};
 use crate::engine::testing::{PROFILES, assert_told, checked};
 use crate::evaluate::attack::Norm;
+use anyhow::Context;
 use clap::FromArgMatches;
 use file::Metric;
 use std::ffi::OsStr;
@@ -146,7 +147,8 @@ fn others_are_compared_to_the_first_of_several_sizes() -> Result<()> {
 fn given(experiment: &Robustness, weights: &OsStr) -> Result<Vec<Given>> {
     let command = Extra::augment_args(clap::Command::new("test").no_binary_name(true));
     let matches = command.try_get_matches_from([OsStr::new("--weights"), weights])?;
-    Given::all(experiment, &Extra::from_arg_matches(&matches)?, 784)
+    let images = images::sample::read(Dataset::Mnist).context("there is a sample")??;
+    Given::all(experiment, &Extra::from_arg_matches(&matches)?, &images)
 }
 
 #[test]

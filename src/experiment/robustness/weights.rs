@@ -3,9 +3,13 @@
 use super::check::Robustness;
 use super::spec::WeightsSource;
 use super::{CLASSES, Extra};
+use crate::console::note;
+use crate::data::images::{ImageData, Subset};
+use crate::engine::foreign::doubt;
 use crate::engine::settings::File;
+use crate::evaluate::classification::score;
 use crate::files;
-use crate::model::weights;
+use crate::model::{Model, weights};
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::Device;
@@ -21,11 +25,12 @@ pub struct Given {
 }
 
 impl Given {
-    /// What `--weights` says. Weights of another network are refused here, before anything is trained.
+    /// What `--weights` says. Weights of another network are refused here, before anything is trained, and those that score
+    /// like weights of another network are pointed out.
     ///
     /// # Errors
     /// When a file cannot be read, is not of its network, or names no arm.
-    pub fn all(experiment: &Robustness, extra: &Extra, inputs: usize) -> Result<Vec<Self>> {
+    pub fn all(experiment: &Robustness, extra: &Extra, images: &ImageData) -> Result<Vec<Self>> {
         let hints = extra.foreign.hints()?;
         let arms = &experiment.file.arm;
         let known = arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -42,8 +47,9 @@ impl Given {
             ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
             let path = weights::file_at(&path);
             let bytes = files::read(&path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
-            let model = arm.model.build(inputs, CLASSES, Seed(0), &Device::Cpu)?;
+            let model = arm.model.build(images.test.features(), CLASSES, Seed(0), &Device::Cpu)?;
             extra.foreign.load(&model.parameters, &path, &hints).with_context(|| format!("model {name}"))?;
+            introduce(&path.display().to_string(), &model, images)?;
             let weights = WeightsSource::File { path, sha256: files::sha256(&bytes), hints: hints.clone() };
             given.push(Self { arm: name.clone(), weights });
         }
@@ -51,6 +57,20 @@ impl Given {
         ensure!(one, "--key, --order and --map are about one file of --weights, not two");
         Ok(given)
     }
+}
+
+/// Says as what network weights are read, and how it does on all test images.
+fn introduce(name: &str, model: &Model, images: &ImageData) -> Result<()> {
+    const PIXELS: &str = "pixels from 0 to 1, row by row";
+    let network = model.frozen.as_ref();
+    let rows = (0..images.test.len()).collect();
+    let score = score(network, &Subset { images: &images.test, rows, device: Device::Cpu })?;
+    let (layers, parameters) = (network.in_words()?, model.parameters.count());
+    let (accuracy, count, data) = (100.0 * score.accuracy, score.images, images.name());
+    note(&format!("{name}: read as {layers}; {parameters} parameters; inputs are {PIXELS}"));
+    note(&format!("{name}: accuracy {accuracy:.2} % on all {count} test images ({data})"));
+    doubt(name, score.accuracy, PIXELS);
+    Ok(())
 }
 
 /// A file of weights from a flag: `weights.safetensors`, or `fcnet=weights.safetensors`.

@@ -1,0 +1,105 @@
+//! Figures of Markdown files, from CSV files: every number that a results directory can give stands between two comments, the first
+//! of which says where it is from.
+//!
+//! ```text
+//! HanNet reaches <!-- = checkerboard arm=hannet protocol=held_out: {mean:%} +- {std:%} -->99.89 +- 0.17<!-- / --> %.
+//!
+//! <!-- table: checkerboard -->
+//! ...
+//! <!-- /table -->
+//! ```
+//!
+//! Tables are described in `splice.toml` beside the Markdown file.
+
+mod recipe;
+#[cfg(test)]
+mod tests;
+
+use crate::console::note;
+use crate::engine::cite::Results;
+use crate::files;
+use anyhow::{Context, Result, bail, ensure};
+use recipe::Recipe;
+use std::path::{Path, PathBuf};
+
+const TABLE: (&str, &str) = ("<!-- table: ", "<!-- /table -->");
+const NUMBER: (&str, &str) = ("<!-- = ", "<!-- / -->");
+/// The end of the first comment.
+const CLOSE: &str = "-->";
+
+/// Writes the figures of a results directory into Markdown files; all of them, or none.
+pub(super) fn splice(results: &Path, documents: &[PathBuf]) -> Result<()> {
+    let texts = documents.iter().map(|document| spliced(results, document)).collect::<Result<Vec<_>>>()?;
+    for (document, text) in documents.iter().zip(texts) {
+        let name = document.display();
+        if files::read_text(document)? != text {
+            files::write(document, text.as_bytes()).with_context(|| format!("--splice: cannot write {name}"))?;
+            note(&format!("{name} has the figures of {}", results.display()));
+        }
+    }
+    Ok(())
+}
+
+/// A Markdown file with the figures of a results directory.
+///
+/// # Errors
+/// When a file cannot be read, or a marker names what is not there: with its line.
+#[doc(hidden)]
+pub fn spliced(results: &Path, document: &Path) -> Result<String> {
+    let name = document.display().to_string();
+    let text = files::read_text(document).with_context(|| format!("--splice: cannot read {name}"))?;
+    let recipe = Recipe::beside(document)?;
+    let results = Results { root: results, names: &recipe.from };
+    let mut made = String::new();
+    let mut rest = text.as_str();
+    while let Some((start, marker)) = next(rest) {
+        let line = 1 + text[..text.len() - rest.len() + start].matches('\n').count();
+        let end = marker.replace(&rest[start..], &recipe, &results).with_context(|| format!("{name}:{line}"));
+        let (shown, length) = end?;
+        let alone = rest[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+        // Markdown reads a comment that begins a line as a block of HTML, which ends the paragraph.
+        let fits = alone == matches!(marker, Marker::Table);
+        ensure!(fits, "{name}:{line}: {marker:?} here; a table's marker begins a line, a number's stands within one");
+        made += &rest[..start];
+        made += &shown;
+        rest = &rest[start + length..];
+    }
+    Ok(made + rest)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Marker {
+    Number,
+    Table,
+}
+
+/// The next marker, and where it begins.
+fn next(text: &str) -> Option<(usize, Marker)> {
+    let all = [(NUMBER.0, Marker::Number), (TABLE.0, Marker::Table)];
+    all.into_iter().filter_map(|(open, marker)| Some((text.find(open)?, marker))).min_by_key(|(start, _)| *start)
+}
+
+impl Marker {
+    /// What stands in the place of the marker at the beginning of the text and of what is between it and its end, and the length of
+    /// all that.
+    fn replace(self, text: &str, recipe: &Recipe, results: &Results<'_>) -> Result<(String, usize)> {
+        let (open, end) = match self {
+            Self::Number => NUMBER,
+            Self::Table => TABLE,
+        };
+        let close = text.find(CLOSE).with_context(|| format!("the comment does not end with {CLOSE}"))?;
+        let said = text[open.len()..close].split_whitespace().collect::<Vec<_>>().join(" ");
+        let head = close + CLOSE.len();
+        let length = text[head..].find(end).with_context(|| format!("{open}{said} {CLOSE} does not end with {end}"))?;
+        let between = &text[head..head + length];
+        if next(between).is_some() {
+            bail!("{open}{said} {CLOSE} does not end with {end} before the next one begins");
+        }
+        let shown = match self {
+            Self::Number => results.say(&said)?,
+            Self::Table => format!("\n\n{}\n", recipe.table(&said)?.render(results)?.markdown(usize::MAX)),
+        };
+        let shown = format!("{}{shown}{end}", &text[..head]);
+        Ok((shown, head + length + end.len()))
+    }
+}

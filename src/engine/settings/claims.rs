@@ -1,0 +1,58 @@
+//! The paper's claims, and which rows of the tables decide them.
+
+use super::file::ProfileName;
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// A claim of the paper. METHODOLOGY.md says how its evidence becomes a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimFile {
+    /// In a sentence.
+    pub says: String,
+    /// The paper's figure; nothing where it has none.
+    #[serde(default)]
+    pub paper: String,
+    /// Profiles with a budget that can decide it; none where a flag has changed more than the seeds.
+    pub decided_in: Vec<ProfileName>,
+    pub evidence: Vec<Evidence>,
+}
+
+/// A figure of a table, and the side of a bound on which the claim puts it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Which table: `-paired` is `tables/<experiment>-paired.csv`; nothing the experiment's main one.
+    #[serde(default)]
+    pub table: String,
+    /// One row of it, as in README's markers: `recipe=tuned arm=hannet`.
+    pub row: String,
+    /// A column of it. `mean` and `difference` count with the 95 % interval beside them, any other by itself.
+    pub value: String,
+    #[serde(default)]
+    pub above: Option<f64>,
+    #[serde(default)]
+    pub below: Option<f64>,
+    /// How the figure is written, as in README's markers.
+    pub figure: String,
+}
+
+impl Evidence {
+    /// Whether a value is on the claimed side.
+    pub fn admits(&self, value: f64) -> bool {
+        self.above.is_none_or(|bound| value > bound) && self.below.is_none_or(|bound| value < bound)
+    }
+}
+
+/// Checks the claims of a file.
+pub fn check_claims(origin: &str, claims: &[ClaimFile]) -> Result<()> {
+    for ClaimFile { says, evidence, .. } in claims {
+        ensure!(!evidence.is_empty(), "{origin}: the claim {says:?} has no evidence");
+        for Evidence { row, above, below, .. } in evidence {
+            let bounds = [above, below].into_iter().flatten();
+            ensure!(above.is_some() || below.is_some(), "{origin}: the evidence {row:?} lacks above and below");
+            ensure!(bounds.clone().all(|bound| bound.is_finite()), "{origin}: a bound of {row:?} is not finite");
+        }
+    }
+    Ok(())
+}
