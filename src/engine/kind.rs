@@ -91,7 +91,7 @@ pub struct Redrawn {
 struct Remembered<F, A> {
     kind: String,
     device: String,
-    /// None in files of versions before 0.8.0.
+    /// None where a version before this note wrote the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     invocation: Option<Invocation>,
     facts: A,

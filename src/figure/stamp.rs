@@ -23,3 +23,20 @@ impl Image {
         Ok(Image { height: self.height + strip.height, pixels: [strip.pixels, self.pixels].concat(), ..self })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_covers_no_pixel_of_the_chart() -> Result<()> {
+        for width in [1, 40, 1600] {
+            let chart = Image { width, height: 7, pixels: (0..3 * 7 * width).map(|place| place as u8).collect() };
+            let stamped = chart.clone().stamped("SMOKE: a trial")?;
+            let strip = 3 * width * (stamped.height - chart.height);
+            assert!(stamped.width == width && stamped.height > chart.height);
+            assert_eq!(stamped.pixels[strip..], chart.pixels);
+        }
+        Ok(())
+    }
+}

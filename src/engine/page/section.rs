@@ -62,8 +62,11 @@ impl Section {
 
     /// Expectations that were missed, then checks that failed.
     pub fn wrong(&self) -> impl Iterator<Item = &str> {
-        let missed = self.verdicts.iter().filter(|verdict| !verdict.met).map(|verdict| &*verdict.text);
-        missed.chain(self.failed.iter().map(String::as_str))
+        self.missed().chain(self.failed.iter().map(String::as_str))
+    }
+
+    pub fn missed(&self) -> impl Iterator<Item = &str> {
+        self.verdicts.iter().filter(|verdict| !verdict.met).map(|verdict| &*verdict.text)
     }
 
     /// Profile, changes, seeds, runs, program, machine, command.
