@@ -387,7 +387,8 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
     let root = store.root().display();
     let smoke = Path::new(SMOKE_RESULTS);
-    let elsewhere = if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
+    let elsewhere =
+        if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
 }

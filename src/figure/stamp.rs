@@ -3,7 +3,7 @@
 use super::Image;
 use super::canvas::{Align, Canvas};
 use super::text::Block;
-use super::theme::{FRAME, PAPER, PANEL_TITLE, Type, WRONG_INK};
+use super::theme::{FRAME, PANEL_TITLE, PAPER, Type, WRONG_INK};
 use anyhow::Result;
 
 /// Its height in pixels, and room beside its text.

@@ -135,7 +135,12 @@ impl Page {
             failed: self.failed,
             blocks: self.blocks,
             charts: Vec::new(),
-            tables: self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, _)| format!("tables/{name}.csv")).collect(),
+            tables: self
+                .tables
+                .iter()
+                .filter(|(_, rows)| !rows.is_empty())
+                .map(|(name, _)| format!("tables/{name}.csv"))
+                .collect(),
             provenance: Provenance::of(walk),
             name: self.name,
             title: self.title,

@@ -56,7 +56,8 @@ impl Provenance {
     /// A warning where runs were not made alike: their last bits may differ for that reason alone.
     pub fn differences(&self) -> Option<String> {
         let mixed = self.made_by.iter().filter(|(_, values)| values.len() > 1);
-        let mixed: Vec<String> = mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
+        let mixed: Vec<String> =
+            mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
         (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")))
     }
 }

@@ -100,10 +100,9 @@ pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
         let read = files::read(&path).map_err(anyhow::Error::from);
         match read.and_then(|bytes| Ok(serde_json::from_slice::<Section>(&bytes)?)) {
             Ok(section) => sections.push(section),
-            Err(error) => note(&format!(
-                "warning: {} is left out: {error:#}; `han-exp report` writes it anew",
-                path.display()
-            )),
+            Err(error) => {
+                note(&format!("warning: {} is left out: {error:#}; `han-exp report` writes it anew", path.display()))
+            }
         }
     }
     sections.sort_by_key(|section: &Section| {

@@ -49,4 +49,3 @@ pub fn wrapped(text: &str, width: Option<usize>) -> String {
     }
     lines + &line + "\n"
 }
-

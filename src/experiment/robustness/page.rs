@@ -26,7 +26,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     }
     let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
     page.text(format!("data = {}{}", measured.data, if facts.images.sample { sample } else { "" }));
-    page.table(format!("**Robustness.** Accuracy in percent, mean +- standard deviation over seeds. {COLUMNS}"), closing(measured).main());
+    page.table(
+        format!("**Robustness.** Accuracy in percent, mean +- standard deviation over seeds. {COLUMNS}"),
+        closing(measured).main(),
+    );
     page.table(
         format!(
             "**Networks.** Accuracy in percent, mean +- standard deviation over seeds; validation and test on all their \

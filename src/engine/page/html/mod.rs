@@ -41,7 +41,8 @@ const SMOKE: &str = "<p class=\"smoke\"><strong>SMOKE</strong> A smoke run is a 
 
 fn contents(section: &Section) -> String {
     let wrong = section.wrong().count();
-    let wrong = if wrong == 0 { String::new() } else { format!(" <span class=\"soft\">({wrong} missed or failed)</span>") };
+    let wrong =
+        if wrong == 0 { String::new() } else { format!(" <span class=\"soft\">({wrong} missed or failed)</span>") };
     format!("<li><a href=\"#{}\">{}</a>{wrong}</li>\n", section.name, escaped(&section.heading()))
 }
 
@@ -93,9 +94,8 @@ fn in_short(section: &Section) -> String {
 
 /// What was missed or failed, and then what was met.
 fn expectations(section: &Section) -> String {
-    let item = |class: &str, sign: &str, text: &str| {
-        format!("<span class=\"verdict {class}\">{sign}</span> {}", inline(text))
-    };
+    let item =
+        |class: &str, sign: &str, text: &str| format!("<span class=\"verdict {class}\">{sign}</span> {}", inline(text));
     let missed = section.missed().map(|line| item("bad", "✗ missed", line));
     let wrong: Vec<String> = missed.chain(section.failed.iter().map(|line| item("bad", "✗ failed", line))).collect();
     let met = section.verdicts.iter().filter(|verdict| verdict.met);
