@@ -399,7 +399,7 @@ pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
 }
 
 /// The order of experiments on pages.
-fn order<'v>(verbs: &'v [Verb]) -> Vec<&'v str> {
+fn order(verbs: &[Verb]) -> Vec<&str> {
     verbs.iter().map(|verb| verb.name).collect()
 }
 

@@ -19,7 +19,7 @@ const TITLE: &str = "Results of han-exp";
 pub(super) fn report(sections: &[Section], root: &Path) -> String {
     let stamp = section::stamp_of_all(sections);
     let smoke = if sections.iter().any(Section::is_smoke) { SMOKE } else { "" };
-    let contents: String = sections.iter().map(|section| contents(section)).collect();
+    let contents: String = sections.iter().map(contents).collect();
     let claims = claims(sections);
     let first = if claims.is_empty() { "" } else { "<li><a href=\"#claims\">The paper's claims</a></li>\n" };
     let body: String = sections.iter().map(|section| experiment(section, root)).collect();
