@@ -16,9 +16,9 @@ mod words;
 
 pub use claim::{Claim, Decision};
 pub use table::Table;
-pub use terminal::{terminal_width, wrapped};
+pub use terminal::terminal_width;
 pub use verdict::{Verdict, judge, percent as measured};
-pub use words::{counted, interval, interval_as, percent, spread, spread_as};
+pub use words::{counted, interval, interval_as, percent, spread, spread_as, wrapped};
 
 use super::invocation::Invocation;
 use super::rows::RunRow;
