@@ -11,21 +11,27 @@ PUBLISHED ?= results/published
 PYTHON ?= python3
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
+# Where test-browser keeps its runs and screenshots.
+BROWSER := target/browser
 # CUDA's compiler from PyPI, for machines without one.
 CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-cuda check check-cuda reproduce demo readme figures bench bench-peers clean
+.PHONY: help build test test-browser test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 build: ## Build the program
 	$(CARGO) build $(PROFILE)
 
 test: ## Run all tests
 	$(CARGO) test $(PROFILE)
+
+test-browser: build ## Open report.html of smoke runs in headless Chromium (Debian: apt-get install chromium); needs python3
+	$(BINARY) reproduce --profile smoke --offline --quiet --out $(BROWSER)/results
+	python3 tests/browser/check.py $(BROWSER)/results/report.html $(BROWSER)
 
 test-cuda: ## Hold the networks on a GPU against the CPU; needs a GPU and nvcc
 	$(CARGO) test $(PROFILE) --features cuda --test cuda -- --nocapture
@@ -46,7 +52,7 @@ $(CUDA_VENV)/ready:
 	$(CUDA_VENV)/bin/pip install --quiet $(CUDA_PACKAGES)
 	touch $@
 
-reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper for the full protocols)
+reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
 	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
 
 demo: build ## Train one HanNet against one FCNet on the checkerboard, 20 s: results/demo/figures/demo-decision-maps.png
@@ -56,7 +62,7 @@ demo: build ## Train one HanNet against one FCNet on the checkerboard, 20 s: res
 readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
 
-figures: build ## Redraw tables, figures and report from the CSV files in results/
+figures: build ## Redraw tables, figures and reports from the CSV files in results/
 	$(BINARY) report $(if $(OUT),--out $(OUT))
 
 bench: ## Time one training step of each network on one thread

@@ -27,7 +27,8 @@ const TINY: &[&str] = &[
 ];
 
 /// Files that hold times or command lines.
-const TIMED: [&str; 4] = ["manifest.json", "README.md", "checkerboard.md", "checkerboard-runs.csv"];
+const TIMED: [&str; 6] =
+    ["manifest.json", "README.md", "checkerboard.md", "checkerboard-runs.csv", "page.json", "report.html"];
 
 /// A directory of its own, and the program in it.
 struct Sandbox(TempDir);
@@ -85,9 +86,10 @@ fn a_run_leaves_every_file_and_a_table() {
     for part in ["held_out", "best_on_test", "hannet", "fcnet", "parameters", "diverged"] {
         assert!(table.contains(part), "{part} is missing in\n{table}");
     }
-    let results = sandbox.path("results");
+    let results = sandbox.path("results/smoke");
     for file in [
         "README.md",
+        "report.html",
         "tables/checkerboard.csv",
         "figures/checkerboard-decision-maps.png",
         "figures/checkerboard-test-accuracy.png",
@@ -116,7 +118,7 @@ fn a_run_leaves_every_file_and_a_table() {
 fn csv_headers_are_pinned() {
     let sandbox = Sandbox::new();
     sandbox.run(TINY).success();
-    let files = timeless_files(&sandbox.path("results"));
+    let files = timeless_files(&sandbox.path("results/smoke"));
     let header = |ending: &str| {
         let (_, bytes) = files.iter().find(|(path, _)| path.to_string_lossy().ends_with(ending)).expect("a CSV file");
         String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_string()
@@ -125,7 +127,48 @@ fn csv_headers_are_pinned() {
     insta::assert_snapshot!(header("evaluations.csv"), @"experiment,arm,point,seed,split,metric,attack,norm,epsilon,value,n,run");
     insta::assert_snapshot!(header("test_curve.csv"), @"experiment,arm,point,seed,step,test_accuracy,run");
     insta::assert_snapshot!(header("predictions.csv"), @"row,column,split,label,output,prediction,run");
-    insta::assert_snapshot!(header("tables/checkerboard.csv"), @"experiment,arm,recipe,protocol,learning_rate,parameters,metric,attack,epsilon,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,paper,delta");
+    insta::assert_snapshot!(header("tables/checkerboard.csv"), @"experiment,arm,recipe,protocol,learning_rate,parameters,metric,attack,epsilon,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,paper,delta,profile");
+}
+
+#[test]
+fn a_smoke_run_stays_apart_and_says_so_and_how_it_was_made() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&[TINY, &["--jobs", "1", "--quiet"]].concat()).success();
+    let read = |name: &str| fs::read_to_string(sandbox.path("results/smoke").join(name)).expect("a file");
+    let command = "han-exp checkerboard --profile smoke --models hannet,fcnet --recipe tuned";
+    for report in [false, true] {
+        if report {
+            sandbox.run(&["report", "--out", "results/smoke"]).success();
+        }
+        let (short, long, page) = (read("README.md"), read("tables/checkerboard.md"), read("report.html"));
+        assert!(short.starts_with("# SMOKE: Results\n") && long.starts_with("## SMOKE: Checkerboard"), "{short}{long}");
+        assert!(short.contains(command) && long.contains(command), "{short}{long}");
+        assert!(!long.contains("--jobs") && long.contains("seeds: 100 to 101 (n = 2)"), "{long}");
+        assert!(page.contains("<h1>SMOKE: ") && page.matches("data:image/png;base64,").count() == 3);
+        for table in ["tables/checkerboard.csv", "tables/checkerboard-runs.csv"] {
+            let rows = read(table);
+            let last: Vec<_> = rows.lines().filter_map(|row| row.rsplit(',').next()).collect();
+            assert!(last[0] == "profile" && last[1..].iter().all(|profile| *profile == "smoke"), "{rows}");
+        }
+    }
+    let here: Vec<_> = fs::read_dir(sandbox.path("results")).expect("results").flatten().collect();
+    assert_eq!(here.len(), 1, "{here:?}");
+    assert!(sandbox.error(&["report"]).contains("smoke runs are in results/smoke"));
+}
+
+#[test]
+fn results_of_a_version_without_pages_are_written_anew_by_a_report() {
+    let sandbox = Sandbox::new();
+    sandbox.run(TINY).success();
+    let runs = sandbox.path("results/smoke/runs/checkerboard");
+    let note = fs::read_to_string(runs.join("experiment.toml")).expect("a note");
+    let mut note: toml::Table = toml::from_str(&note).expect("TOML");
+    note.remove("invocation").expect("the command");
+    fs::write(runs.join("experiment.toml"), toml::to_string(&note).expect("TOML")).expect("a file");
+    fs::remove_file(runs.join("page.json")).expect("a page");
+    sandbox.run(&["report", "--out", "results/smoke"]).success();
+    let short = fs::read_to_string(sandbox.path("results/smoke/README.md")).expect("a report");
+    assert!(short.starts_with("# Results\n") && short.contains("seeds: 100 to 101"), "{short}");
 }
 
 #[test]
@@ -135,10 +178,10 @@ fn the_same_command_gives_the_same_bytes_for_any_number_of_jobs_and_threads() {
     two.run(&[TINY, &["--jobs", "2"]].concat()).success();
     let mut command = Command::new(PROGRAM);
     command.current_dir(threads.0.path()).args(TINY).env("RAYON_NUM_THREADS", "3").assert().success();
-    let files = timeless_files(&one.path("results"));
+    let files = timeless_files(&one.path("results/smoke"));
     assert!(files.len() > 20, "only {} files", files.len());
     for other in [two, threads] {
-        let others = timeless_files(&other.path("results"));
+        let others = timeless_files(&other.path("results/smoke"));
         assert_eq!(files.keys().collect::<Vec<_>>(), others.keys().collect::<Vec<_>>());
         for (path, bytes) in &files {
             assert!(others.get(path) == Some(bytes), "{} differs", path.display());
@@ -150,20 +193,20 @@ fn the_same_command_gives_the_same_bytes_for_any_number_of_jobs_and_threads() {
 fn finished_runs_are_skipped_unless_forced_and_a_report_redraws_the_same() {
     let sandbox = Sandbox::new();
     sandbox.run(TINY).success();
-    let before = timeless_files(&sandbox.path("results"));
+    let before = timeless_files(&sandbox.path("results/smoke"));
     let told = |assert: assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(told(sandbox.run(TINY).success()).contains("16 of 16 runs are finished already"));
     assert!(!told(sandbox.run(&[TINY, &["--force"]].concat()).success()).contains("finished already"));
-    fs::remove_dir_all(sandbox.path("results/figures")).expect("figures to remove");
-    sandbox.run(&["report"]).success();
-    assert!(before == timeless_files(&sandbox.path("results")), "the report changed a file");
+    fs::remove_dir_all(sandbox.path("results/smoke/figures")).expect("figures to remove");
+    sandbox.run(&["report", "--out", "results/smoke"]).success();
+    assert!(before == timeless_files(&sandbox.path("results/smoke")), "the report changed a file");
 }
 
 #[test]
 fn another_setting_does_not_overwrite_the_runs_of_the_first() {
     let sandbox = Sandbox::new();
     sandbox.run(TINY).success();
-    let runs = |sandbox: &Sandbox| timeless_files(&sandbox.path("results/runs")).len();
+    let runs = |sandbox: &Sandbox| timeless_files(&sandbox.path("results/smoke/runs")).len();
     let first = runs(&sandbox);
     sandbox.run(&[TINY, &["--cells", "6"]].concat()).success();
     assert!(runs(&sandbox) > first + 10);
@@ -173,9 +216,9 @@ fn another_setting_does_not_overwrite_the_runs_of_the_first() {
 fn a_run_can_be_made_again_from_its_config() {
     let sandbox = Sandbox::new();
     sandbox.run(TINY).success();
-    let files = timeless_files(&sandbox.path("results"));
+    let files = timeless_files(&sandbox.path("results/smoke"));
     let config = files.keys().find(|path| path.ends_with("config.toml")).expect("a config.toml");
-    let config = format!("results/{}", config.display());
+    let config = format!("results/smoke/{}", config.display());
     sandbox.run(&["rerun", &config, "--out", "again", "--device", "cpu"]).success();
     let again = timeless_files(&sandbox.path("again"));
     assert!(again.len() >= 4);
@@ -196,7 +239,7 @@ fn a_killed_command_goes_on_where_it_stopped() {
         .spawn()
         .expect("the program starts");
     // Until something is on disk; then the second run is under way.
-    while timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) == 0 {
+    while timeless_files_or_none(&sandbox.path("results/smoke/runs/checkerboard/hannet")) == 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be killed");
     }
@@ -206,7 +249,7 @@ fn a_killed_command_goes_on_where_it_stopped() {
     let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(told.contains("of 4 runs are finished already"), "{told}");
     let left: Vec<_> =
-        fs::read_dir(sandbox.path("results/runs/checkerboard/hannet")).expect("runs").flatten().collect();
+        fs::read_dir(sandbox.path("results/smoke/runs/checkerboard/hannet")).expect("runs").flatten().collect();
     assert_eq!(left.len(), 4, "half-written runs are still there");
 }
 
@@ -226,13 +269,13 @@ fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("the program starts");
-    while timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) == 0 {
+    while timeless_files_or_none(&sandbox.path("results/smoke/runs/checkerboard/hannet")) == 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be stopped");
     }
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert_eq!(child.wait().expect("a child").code(), Some(130));
-    assert!(timeless_files_or_none(&sandbox.path("results/runs/checkerboard/hannet")) >= 1);
+    assert!(timeless_files_or_none(&sandbox.path("results/smoke/runs/checkerboard/hannet")) >= 1);
 }
 
 #[test]

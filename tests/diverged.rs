@@ -9,7 +9,7 @@ use std::fs;
 
 /// Rows of a CSV file by the names of their columns.
 fn rows(sandbox: &Sandbox, file: &str) -> Vec<BTreeMap<String, String>> {
-    let text = fs::read_to_string(sandbox.path("results/tables").join(file)).expect("a table");
+    let text = fs::read_to_string(sandbox.path("results/smoke/tables").join(file)).expect("a table");
     let mut lines = text.lines().map(|line| line.split(',').map(str::to_string).collect::<Vec<_>>());
     let header = lines.next().expect("a header");
     lines.map(|cells| header.iter().cloned().zip(cells).collect()).collect()
@@ -42,7 +42,7 @@ fn run(sandbox: &Sandbox, file: &str, changes: &[(&str, &str)], arguments: &[&st
     let told = sandbox.stdout(&[arguments, &common].concat());
     // Everything is finished, so nothing is left to be made, and the report says the same.
     assert!(!told.contains("runs are finished"), "{told}");
-    sandbox.stdout(&["report"]);
+    sandbox.stdout(&["report", "--out", "results/smoke"]);
     told
 }
 
@@ -54,7 +54,7 @@ fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
     let parts = ["gradients", "--part", "jacobian,norms,depth,lipschitz", "--models", "hannet", "--iterations", "20"];
     let told = run(&sandbox, file, &changes, &parts);
     assert!(column(&told, "diverged").contains(&1), "{told}");
-    let finals = sandbox.runs("results", "gradients/hannet", "depth-").into_iter();
+    let finals = sandbox.runs("results/smoke", "gradients/hannet", "depth-").into_iter();
     assert_eq!(finals.filter(|run| run.to_string_lossy().contains("-full-")).count(), 0, "no rate is to be chosen");
     let rows = rows(&sandbox, "gradients.csv");
     for depth in ["10", "20"] {
@@ -74,7 +74,7 @@ fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
         assert_eq!(trained.len(), 1, "{metric}");
         assert!(!with(&rows, &[("metric", metric), ("state", "start"), ("diverged", "0")]).is_empty(), "{metric}");
     }
-    let readme = fs::read_to_string(sandbox.path("results/README.md")).expect("a report");
+    let readme = fs::read_to_string(sandbox.path("results/smoke/tables/gradients.md")).expect("a report");
     assert!(readme.contains("| HanNet | 10 | "), "{readme}");
     assert!(readme.contains("| 1 | 1 | - | - | - | - | none |"), "{readme}");
 }
@@ -100,7 +100,7 @@ fn a_network_that_diverges_has_its_rows_in_mixer() {
             }
         }
     }
-    let readme = fs::read_to_string(sandbox.path("results/README.md")).expect("a report");
+    let readme = fs::read_to_string(sandbox.path("results/smoke/tables/mixer.md")).expect("a report");
     assert_eq!(readme.lines().filter(|line| line.contains("| 0 | 2 | - |")).count(), 2, "{readme}");
 }
 

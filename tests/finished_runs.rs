@@ -94,7 +94,7 @@ fn damage(path: &Path, how: &str) {
 fn no_damaged_run_counts(command: &[&str]) {
     let sandbox = Sandbox::new();
     sandbox.command(command).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let mut tried = 0;
     for directory in directories(&out) {
         assert_eq!(state(&out, &directory), "whole", "{}", directory.display());
@@ -144,7 +144,7 @@ fn no_damaged_run_of_mnist_attack_counts() {
 fn damaged_runs_are_reported_and_made_again(command: &[&str]) {
     let sandbox = Sandbox::new();
     sandbox.command(command).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let before = files(&out);
     let runs = directories(&out);
     for (place, directory) in runs.iter().enumerate() {
@@ -152,7 +152,7 @@ fn damaged_runs_are_reported_and_made_again(command: &[&str]) {
         names.sort();
         damage(&names[place % names.len()], DAMAGES[place % DAMAGES.len()]);
     }
-    let told = failure(&mut sandbox.command(&["report"]));
+    let told = failure(&mut sandbox.command(&["report", "--out", "results/smoke"]));
     assert!(told.contains("error: "), "{told}");
     let again = sandbox.command(command).assert().success();
     let told = text(&again.get_output().stderr);
@@ -174,14 +174,14 @@ fn damaged_runs_of_mnist_attack_are_reported_and_made_again() {
 fn a_report_of_some_of_the_runs_says_so_and_fails() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let lost = directories(&out).pop().expect("a run");
     fs::remove_dir_all(&lost).expect("it can be removed");
-    let report = sandbox.command(&["report"]).assert().code(1);
+    let report = sandbox.command(&["report", "--out", "results/smoke"]).assert().code(1);
     let told = text(&report.get_output().stderr);
     let name = lost.file_name().expect("a name").to_string_lossy();
     assert!(told.contains("checkerboard: 1 of 2 runs are not there") && told.contains(&*name), "{told}");
-    let readme = fs::read_to_string(out.join("README.md")).expect("a report");
+    let readme = fs::read_to_string(out.join("tables/checkerboard.md")).expect("a report");
     assert!(readme.contains("1 of 2 runs are finished"), "{readme}");
 }
 
@@ -189,7 +189,7 @@ fn a_report_of_some_of_the_runs_says_so_and_fails() {
 fn an_experiment_that_cannot_be_redrawn_does_not_keep_back_the_others() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let table = out.join("tables/checkerboard.csv");
     let before = fs::read(&table).expect("a table");
     for (name, contents) in [("empty", ""), ("another", "no = toml ["), ("aaa", "\u{0}")] {
@@ -198,11 +198,11 @@ fn an_experiment_that_cannot_be_redrawn_does_not_keep_back_the_others() {
     }
     fs::write(out.join("runs/checkerboard/hannet/notes.txt"), "a user's").expect("a file");
     fs::write(out.join("runs/checkerboard/notes.txt"), "a user's").expect("a file");
-    fs::create_dir(out.join("tables/directory.md")).expect("a directory");
-    fs::write(out.join("tables/binary.md"), [0xff, 0xfe]).expect("a file");
+    fs::create_dir(out.join("runs/aaa/page.json")).expect("a directory");
+    fs::write(out.join("runs/empty/page.json"), [0xff, 0xfe]).expect("a file");
     fs::remove_file(&table).expect("it can be removed");
-    let told = failure(sandbox.command(&["report"]).args(["--out", "results"]));
-    for name in ["error: aaa: ", "error: another: ", "error: empty: ", "directory.md", "binary.md"] {
+    let told = failure(&mut sandbox.command(&["report", "--out", "results/smoke"]));
+    for name in ["error: aaa: ", "error: another: ", "error: empty: ", "runs/aaa/page.json", "runs/empty/page.json"] {
         assert!(told.contains(name), "{name} is not in\n{told}");
     }
     assert!(!told.contains("checkerboard: "), "{told}");
@@ -214,11 +214,11 @@ fn an_experiment_that_cannot_be_redrawn_does_not_keep_back_the_others() {
 fn what_a_kill_has_left_is_settled_by_every_command() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let before = files(&out);
     let config = directories(&out).pop().expect("a run").join("config.toml");
     let config = config.to_str().expect("a path in UTF-8");
-    for command in [CHECKERBOARD, &["rerun", config, "--device", "cpu"], &["report"]] {
+    for command in [CHECKERBOARD, &["rerun", config, "--device", "cpu"], &["report", "--out", "results/smoke"]] {
         let (run, arm) = (directories(&out).remove(0), out.join("runs/checkerboard/hannet"));
         let aside = format!(".replaced-{}", run.file_name().expect("a name").to_string_lossy());
         fs::rename(&run, arm.join(&aside)).expect("a kill between two renames");
@@ -235,11 +235,11 @@ fn what_a_kill_has_left_is_settled_by_every_command() {
 fn attacks_follow_the_weights_that_they_attacked() {
     let sandbox = Sandbox::new();
     sandbox.command(MNIST_ATTACK).assert().success();
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     let before = files(&out);
     // Other weights under the same configuration: another processor, another commit.
-    let training = sandbox.runs("results", "mnist-attack/hannet", "training")[0].clone();
-    let other = sandbox.runs("results", "mnist-attack/hannet", "attack-l2")[0].clone();
+    let training = sandbox.runs("results/smoke", "mnist-attack/hannet", "training")[0].clone();
+    let other = sandbox.runs("results/smoke", "mnist-attack/hannet", "attack-l2")[0].clone();
     assert_eq!(state(&out, &other), "whole");
     let manifest = fs::read_to_string(training.join("manifest.json")).expect("a manifest");
     let weights = fs::read(training.join("weights.safetensors")).expect("weights");
@@ -265,7 +265,7 @@ fn reseal(run: &Path, manifest: &str) {
 fn a_lock_that_is_a_link_is_refused_and_its_target_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();
-    let (lock, target) = (sandbox.path("results/.lock"), sandbox.path("thesis.txt"));
+    let (lock, target) = (sandbox.path("results/smoke/.lock"), sandbox.path("thesis.txt"));
     fs::write(&target, "four years of work").expect("a file");
     fs::remove_file(&lock).expect("a lock");
     std::os::unix::fs::symlink(&target, &lock).expect("a link");
@@ -301,8 +301,8 @@ fn two_commands_on_one_directory_share_the_work() {
         made += lines.lines().filter(|line| line.starts_with('[') && !line.contains("made by another")).count();
         assert!(!text(&output.stdout).contains("runs are finished;"), "{}", text(&output.stdout));
     }
-    assert_eq!(made, directories(&shared.path("results")).len(), "a run was made twice or not at all");
-    let [alone, shared] = [alone, shared].map(|sandbox| files(&sandbox.path("results")));
+    assert_eq!(made, directories(&shared.path("results/smoke")).len(), "a run was made twice or not at all");
+    let [alone, shared] = [alone, shared].map(|sandbox| files(&sandbox.path("results/smoke")));
     assert!(alone == shared, "a file differs");
 }
 
@@ -341,7 +341,7 @@ mod kills {
         let whole = sandbox.path("whole");
         sandbox.command(CHECKERBOARD).args(["--out", "whole"]).assert().success();
         let runs: Vec<PathBuf> = directories(&whole);
-        let (before, out) = (files(&whole), sandbox.path("results"));
+        let (before, out) = (files(&whole), sandbox.path("results/smoke"));
         let mut kills = 0;
         for at in 1.. {
             let _ = fs::remove_dir_all(&out);
@@ -350,7 +350,7 @@ mod kills {
             }
             let ended = sandbox
                 .command(command)
-                .args(["--out", "results"])
+                .args(["--out", "results/smoke"])
                 .env("LD_PRELOAD", &shim)
                 .env("KILL_AT", at.to_string())
                 .output();
@@ -390,7 +390,7 @@ mod kills {
     fn a_rerun_that_is_killed_loses_nothing() {
         let sandbox = Sandbox::new();
         sandbox.command(CHECKERBOARD).assert().success();
-        let run = directories(&sandbox.path("results")).pop().expect("a run");
+        let run = directories(&sandbox.path("results/smoke")).pop().expect("a run");
         let config = run.join("config.toml");
         let config = config.to_str().expect("a path in UTF-8");
         nothing_finished_is_lost(&["rerun", config, "--device", "cpu"], true);

@@ -30,15 +30,15 @@ fn every_part_leaves_its_files_charts_and_rows() {
     {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     for chart in CHARTS {
         assert!(out.join(format!("figures/gradients-{chart}.png")).exists(), "{chart} is missing");
     }
-    assert!(!read(&out.join("README.md")).contains("is not drawn"));
-    let run = |arm: &str, point: &str| sandbox.runs("results", &format!("gradients/{arm}"), point)[0].clone();
+    assert!(!read(&out.join("tables/gradients.md")).contains("is not drawn"));
+    let run = |arm: &str, point: &str| sandbox.runs("results/smoke", &format!("gradients/{arm}"), point)[0].clone();
     let csv = |arm: &str, point: &str, file: &str| header(&run(arm, point).join(file));
-    insta::assert_snapshot!(header(&out.join("tables/gradients.csv")), @"experiment,part,arm,metric,state,precision,depth,n,diverged,mean,std,min,median,max");
-    insta::assert_snapshot!(header(&out.join("tables/gradients-cost.csv")), @"layer,width,depth,batch,pass,parameters,seconds,seconds_median,rounds");
+    insta::assert_snapshot!(header(&out.join("tables/gradients.csv")), @"experiment,part,arm,metric,state,precision,depth,n,diverged,mean,std,min,median,max,profile");
+    insta::assert_snapshot!(header(&out.join("tables/gradients-cost.csv")), @"layer,width,depth,batch,pass,parameters,seconds,seconds_median,rounds,profile");
     insta::assert_snapshot!(csv("layer-han", "layers", "jacobian.csv"), @"layer,width,precision,z,deviation,row_length,run");
     let course = read(&run("hannet", "course").join("manifest.json"));
     assert!(course.contains("\"data_hash\": \"") && !course.contains("\"data_hash\": \"\""), "{course}");
@@ -57,7 +57,7 @@ fn every_part_leaves_its_files_charts_and_rows() {
     let before = files(&out);
     sandbox.command(&tiny(&[])).assert().success();
     fs::remove_dir_all(out.join("figures")).expect("figures to remove");
-    sandbox.stdout(&["report"]);
+    sandbox.stdout(&["report", "--out", "results/smoke"]);
     assert_eq!(before, files(&out));
 }
 
@@ -117,13 +117,13 @@ fn a_killed_command_goes_on_where_it_was() {
 fn a_measurement_is_made_again_from_its_configuration() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&tiny(&["--part", "lipschitz,norms", "--models", "hannet"]));
-    let before = files(&sandbox.path("results"));
+    let before = files(&sandbox.path("results/smoke"));
     for point in ["course", "start-depth10-", "stretch-depth10-"] {
-        let run = sandbox.runs("results", "gradients/hannet", point)[0].clone();
+        let run = sandbox.runs("results/smoke", "gradients/hannet", point)[0].clone();
         fs::remove_file(run.join("flow.csv")).ok();
         sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--device", "cpu"]);
     }
-    assert!(before == files(&sandbox.path("results")), "a run differs");
+    assert!(before == files(&sandbox.path("results/smoke")), "a run differs");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn rates_are_chosen_by_accuracy_then_loss_then_the_lower_rate() {
         (depth, rate, [scores[1], scores[0]])
     };
     let of = |phase: &str| -> Vec<(i64, f64, [f64; 2])> {
-        let runs = sandbox.runs("results", "gradients/fcnet-30", "depth-").into_iter();
+        let runs = sandbox.runs("results/smoke", "gradients/fcnet-30", "depth-").into_iter();
         runs.filter(|run| run.to_string_lossy().contains(phase)).map(scored).collect()
     };
     let (selections, finals) = (of("-selection-"), of("-full-"));

@@ -35,20 +35,20 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     for words in ["data sample", "top-1", "4 mixer + 12 Han less 4 mixer", "over 2 seeds", "parameters"] {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     for chart in ["curves", "parameters", "confusion", "images"] {
         assert!(out.join(format!("figures/mixer-{chart}.png")).exists(), "{chart} is missing");
     }
-    let readme = read(&out.join("README.md"));
+    let readme = read(&out.join("tables/mixer.md"));
     assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
     for table in ["mixer", "mixer-seeds"] {
         let rows = read(&out.join(format!("tables/{table}.csv")));
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mixer,sample,")), "{rows}");
     }
     let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
-    insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,compared_to,pairs,difference,difference_std,difference_low,difference_high,paper");
-    insta::assert_snapshot!(header(&out.join("tables/mixer-seeds.csv")), @"experiment,data,arm,seed,split,metric,value,n");
-    let run = &sandbox.runs("results", "mixer/mixer-4-han-12", "training-seed0")[0];
+    insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,compared_to,pairs,difference,difference_std,difference_low,difference_high,paper,profile");
+    insta::assert_snapshot!(header(&out.join("tables/mixer-seeds.csv")), @"experiment,data,arm,seed,split,metric,value,n,profile");
+    let run = &sandbox.runs("results/smoke", "mixer/mixer-4-han-12", "training-seed0")[0];
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");
     insta::assert_snapshot!(header(&run.join("curves.csv")), @"experiment,arm,point,seed,epoch,step,split,loss,accuracy,top5,run");
     insta::assert_snapshot!(header(&run.join("confusion.csv")), @"label,prediction,count,run");
@@ -67,7 +67,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     let assert = sandbox.command(&tiny(&[])).assert().success();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("4 of 4 runs are finished already"));
     fs::remove_dir_all(out.join("figures")).expect("figures to remove");
-    sandbox.stdout(&["report"]);
+    sandbox.stdout(&["report", "--out", "results/smoke"]);
     assert_eq!(before, files(&out));
 }
 
@@ -101,10 +101,10 @@ fn a_killed_command_goes_on_where_it_was() {
 fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));
-    let run = sandbox.runs("results", "mixer/mixer-4-han-12", "training")[0].clone();
-    let before = files(&sandbox.path("results"));
+    let run = sandbox.runs("results/smoke", "mixer/mixer-4-han-12", "training")[0].clone();
+    let before = files(&sandbox.path("results/smoke"));
     sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--offline", "--device", "cpu"]);
-    assert!(before == files(&sandbox.path("results")), "the run differs");
+    assert!(before == files(&sandbox.path("results/smoke")), "the run differs");
 
     let weights = run.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
@@ -163,5 +163,7 @@ fn the_plan_says_what_would_be_run() {
 fn reproduce_includes_it() {
     let sandbox = Sandbox::new();
     let told = sandbox.stdout(&["reproduce", "--only", "mixer", "--profile", "smoke", "--offline", "--device", "cpu"]);
+    let page = read(&sandbox.path("results/smoke/tables/mixer.md"));
+    assert!(page.contains("`han-exp mixer --profile smoke --device cpu --offline`"), "{page}");
     assert!(told.contains("MLP-Mixer with Han blocks, data sample"), "{told}");
 }

@@ -43,18 +43,18 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     let told = sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"]));
     assert!(told.contains("data sample") && told.contains("worst linf 0.1") && told.contains("proved 0.3"), "{told}");
     assert!(told.contains("checklist") && told.contains("McNemar"), "{told}");
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     for file in ["tables/mnist-attack.csv", "tables/mnist-attack-seeds.csv", "tables/mnist-attack-paired.csv"] {
         assert!(out.join(file).exists(), "{file} is missing");
     }
-    let readme = fs::read_to_string(out.join("README.md")).expect("a report");
+    let readme = fs::read_to_string(out.join("tables/mnist-attack.md")).expect("a report");
     assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
     for table in ["mnist-attack", "mnist-attack-seeds", "mnist-attack-paired"] {
         let rows = fs::read_to_string(out.join(format!("tables/{table}.csv"))).expect("a table");
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mnist-attack,sample,")), "{rows}");
     }
 
-    let run = &sandbox.runs("results", "mnist-attack/hannet", "attack-linf")[0];
+    let run = &sandbox.runs("results/smoke", "mnist-attack/hannet", "attack-linf")[0];
     let rows = fs::read_to_string(run.join("per_example.csv")).expect("rows");
     assert_eq!(
         rows.lines().next(),
@@ -73,7 +73,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     let assert = sandbox.command(&tiny(&["--attacks", "fgsm,pgd,ddn,auto", "--checklist", "20"])).assert();
     let output = assert.success();
     assert!(String::from_utf8_lossy(&output.get_output().stderr).contains("4 of 4 runs are finished already"));
-    sandbox.command(&["report"]).assert().success();
+    sandbox.command(&["report", "--out", "results/smoke"]).assert().success();
     assert_eq!(before, files(&out));
 }
 
@@ -110,13 +110,13 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let small = ["--models", "hannet", "--width", "24", "--depth", "6", "--attacks", "fgsm", "--norm", "linf"];
     sandbox.stdout(&tiny(&small));
     let [training, attack] =
-        ["training", "attack-linf"].map(|point| sandbox.runs("results", "mnist-attack/hannet", point)[0].clone());
-    let before = files(&sandbox.path("results"));
+        ["training", "attack-linf"].map(|point| sandbox.runs("results/smoke", "mnist-attack/hannet", point)[0].clone());
+    let before = files(&sandbox.path("results/smoke"));
     for run in [&training, &attack] {
         let arguments = ["rerun", run.to_str().expect("a plain path"), "--offline"];
         sandbox.command(&arguments).assert().success();
     }
-    assert_eq!(before, files(&sandbox.path("results")));
+    assert_eq!(before, files(&sandbox.path("results/smoke")));
 
     let weights = training.join("weights.safetensors");
     let weights = weights.to_str().expect("a plain path");
@@ -197,13 +197,13 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     }
     distances_are_those_of(&sandbox, &double["images"], &double["hannet/seed0/l2/nearest"])?;
     // Runs of two precisions do not take each other's place.
-    assert_eq!(sandbox.runs("results", "mnist-attack/hannet", "attack-linf").len(), 2);
+    assert_eq!(sandbox.runs("results/smoke", "mnist-attack/hannet", "attack-linf").len(), 2);
     Ok(())
 }
 
 /// The image that is exported is the one whose distance is told, to the last bit.
 fn distances_are_those_of(sandbox: &Sandbox, images: &Tensor, nearest: &Tensor) -> candle_core::Result<()> {
-    let runs = sandbox.runs("results", "mnist-attack/hannet", "attack-l2");
+    let runs = sandbox.runs("results/smoke", "mnist-attack/hannet", "attack-l2");
     let precise = |run: &&PathBuf| fs::read_to_string(run.join("config.toml")).expect("a file").contains("\"f64\"");
     let run = runs.iter().find(precise).expect("a run in f64");
     let rows = fs::read_to_string(run.join("per_example.csv")).expect("rows");
@@ -267,5 +267,5 @@ fn reproduce_includes_it() {
     assert!(text.contains("Adversarial robustness, data sample"), "{text}");
     let assert = sandbox.command(&["reproduce", "--profile", "smoke", "--data-dir", "nowhere"]).assert().failure();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("nowhere"));
-    assert!(!sandbox.path("results/runs/checkerboard").exists());
+    assert!(!sandbox.path("results/smoke/runs/checkerboard").exists());
 }

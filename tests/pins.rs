@@ -1,7 +1,7 @@
 //! What a smoke run of each experiment leaves, to the byte: results are a promise, and no change of structure may move one.
 //!
 //! `tests/pins/<experiment>.txt` holds SHA-256 of every CSV file without times, of every `config.toml`, and the hash of every
-//! run. The column `run` is left out of the CSV files. Numbers are the same on one kind of processor alone: elsewhere the files'
+//! run. The columns `run` and `profile` are left out of the CSV files. Numbers are the same on one kind of processor alone: elsewhere the files'
 //! headers are compared, and everything that no processor computes. With `HAN_EXP_PINS=write` the files are written.
 
 #[path = "common/sandbox.rs"]
@@ -36,13 +36,13 @@ fn all_files(root: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
 }
 
-/// A CSV file without its column `run` and without rows about times.
+/// A CSV file without its columns `run` and `profile` and without rows about times.
 fn rows(path: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).expect("a readable file");
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
     let rows = reader.records().map(|row| row.expect("a row").iter().map(str::to_string).collect::<Vec<_>>());
     let mut rows: Vec<Vec<String>> = rows.filter(|row| row.get(1).is_none_or(|part| part != "cost")).collect();
-    if let Some(place) = rows[0].iter().position(|name| name == "run") {
+    while let Some(place) = rows[0].iter().position(|name| name == "run" || name == "profile") {
         rows.iter_mut().for_each(|row| drop(row.remove(place)));
     }
     rows

@@ -63,17 +63,17 @@ fn everything_is_there_and_nothing_is_made_again() {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     assert!(notes.contains("hills: constant columns are left out: unit"), "{notes}");
-    let out = sandbox.path("results");
+    let out = sandbox.path("results/smoke");
     for chart in ["predictions", "parameters"] {
         assert!(out.join(format!("figures/regression-{chart}.png")).exists(), "{chart} is missing");
     }
-    let readme = read(&out.join("README.md"));
+    let readme = read(&out.join("tables/regression.md"));
     assert!(readme.contains("| hills | 200 | 3 | file |") && !readme.contains("is not drawn"), "{readme}");
     assert!(!readme.contains("inside the program"), "{readme}");
 
     let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
-    insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high");
-    let run = &sandbox.runs("results", "regression/hannet", "hills-held_out-lr0.001-seed0")[0];
+    insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,profile");
+    let run = &sandbox.runs("results/smoke", "regression/hannet", "hills-held_out-lr0.001-seed0")[0];
     insta::assert_snapshot!(header(&run.join("predictions.csv")), @"row,target,prediction,run");
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");
     // 200 rows are 160 for training, 24 for testing and 16 for validation; 3 epochs of 8 steps.
@@ -105,7 +105,7 @@ fn everything_is_there_and_nothing_is_made_again() {
     fs::remove_dir_all(out.join("figures")).expect("figures to remove");
     // A report needs no table.
     fs::remove_file(sandbox.path("hills.csv")).expect("a file");
-    sandbox.stdout(&["report"]);
+    sandbox.stdout(&["report", "--out", "results/smoke"]);
     assert_eq!(before, files(&out));
 }
 
@@ -125,8 +125,8 @@ fn scores_are_those_of_the_predictions_and_validation_chooses() {
         scores[&(split.to_string(), metric.to_string())]
     };
     let mut best = Vec::new();
-    for run in sandbox.runs("results", "regression/fcnet", "hills-held_out-").into_iter().chain(sandbox.runs(
-        "results",
+    for run in sandbox.runs("results/smoke", "regression/fcnet", "hills-held_out-").into_iter().chain(sandbox.runs(
+        "results/smoke",
         "regression/extra-trees",
         "hills-",
     )) {
@@ -150,7 +150,7 @@ fn scores_are_those_of_the_predictions_and_validation_chooses() {
         }
     }
     best.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let table = rows(&sandbox.path("results/tables/regression.csv"));
+    let table = rows(&sandbox.path("results/smoke/tables/regression.csv"));
     let of_fcnet = table.iter().find(|row| {
         (&*row["arm"], &*row["recipe"], &*row["split"], &*row["metric"]) == ("fcnet", "held_out", "test", "rmse")
     });
@@ -180,14 +180,14 @@ fn jobs_and_threads_change_nothing_and_a_killed_command_goes_on() {
 fn a_run_is_made_again_from_its_configuration() {
     let sandbox = sandbox();
     sandbox.stdout(&tiny(&["--seeds", "1"]));
-    let before = files(&sandbox.path("results"));
+    let before = files(&sandbox.path("results/smoke"));
     for (arm, point) in [("hannet", "hills-released-lr0.003"), ("ridge", "hills"), ("extra-trees", "hills")] {
-        let run = sandbox.runs("results", &format!("regression/{arm}"), point)[0].clone();
+        let run = sandbox.runs("results/smoke", &format!("regression/{arm}"), point)[0].clone();
         fs::remove_file(run.join("predictions.csv")).expect("a file");
         sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--device", "cpu"]);
     }
-    assert!(before == files(&sandbox.path("results")), "a run differs");
-    let run = sandbox.runs("results", "regression/hannet", "hills-")[0].clone();
+    assert!(before == files(&sandbox.path("results/smoke")), "a run differs");
+    let run = sandbox.runs("results/smoke", "regression/hannet", "hills-")[0].clone();
     let run = run.to_str().expect("a plain path");
     fs::write(sandbox.path("hills.csv"), read(&sandbox.path("hills.csv")).replacen("7,", "8,", 1)).expect("a file");
     let told = sandbox.error(&["rerun", run, "--device", "cpu"]);
@@ -258,9 +258,9 @@ fn tables_inside_the_program_take_the_place_of_missing_ones_and_say_so() {
     let words = "small tables inside the program, not those of the paper";
     assert!(notes.contains(words) && notes.contains("--data-dir reads skillcraft"), "{notes}");
     assert!(told.contains(words) && told.contains("winequality") && told.contains("diabetes"), "{told}");
-    let readme = read(&sandbox.path("results/README.md"));
+    let readme = read(&sandbox.path("results/smoke/tables/regression.md"));
     assert_eq!(readme.matches(words).count(), 2, "{readme}");
-    let table = rows(&sandbox.path("results/tables/regression.csv"));
+    let table = rows(&sandbox.path("results/smoke/tables/regression.csv"));
     assert!(table.iter().all(|row| row["origin"] == "inside the program"), "{table:?}");
     let plan = sandbox.stdout(&[&["plan"], &command[..]].concat());
     // Two tables, two seeds: two networks with two recipes and two rates, and ridge regression.
@@ -272,13 +272,13 @@ fn seeds_that_diverge_are_rows_without_a_value() {
     let sandbox = sandbox();
     let arguments = ["--models", "hannet,fcnet", "--recipe", "held_out", "--learning-rates", "1e29", "--epochs", "20"];
     let told = sandbox.stdout(&tiny(&arguments));
-    let table = rows(&sandbox.path("results/tables/regression.csv"));
+    let table = rows(&sandbox.path("results/smoke/tables/regression.csv"));
     assert_eq!(table.len(), 2, "{table:?}");
     for row in &table {
         assert_eq!((&*row["seeds"], &*row["diverged"], &*row["mean"]), ("0", "2", ""), "{row:?}");
     }
     assert!(told.contains("diverged"), "{told}");
-    assert!(read(&sandbox.path("results/README.md")).contains("is not drawn"));
+    assert!(read(&sandbox.path("results/smoke/tables/regression.md")).contains("is not drawn"));
 }
 
 #[test]
@@ -290,6 +290,6 @@ fn sizes_are_arms_and_a_target_may_be_any_column() {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     let arms: Vec<String> =
-        rows(&sandbox.path("results/tables/regression.csv")).into_iter().map(|row| row["arm"].clone()).collect();
+        rows(&sandbox.path("results/smoke/tables/regression.csv")).into_iter().map(|row| row["arm"].clone()).collect();
     assert!(arms.contains(&"hannet-width4".to_string()) && arms.contains(&"hannet-width8".to_string()), "{arms:?}");
 }

@@ -79,14 +79,14 @@ fn the_longest_names_can_be_run_reported_and_run_again() {
     let first = (i64::MAX as u64 - 10_000).to_string();
     let own = ["--recipe", &recipe, "--first-seed", &first];
     sandbox.stdout(&[&sandbox::over(TINY, &["--models", &arm])[..], &own].concat());
-    let runs = sandbox.runs("results", &format!("{experiment}/{arm}"), &recipe);
+    let runs = sandbox.runs("results/smoke", &format!("{experiment}/{arm}"), &recipe);
     assert_eq!(runs.len(), 4);
     for run in runs {
         sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--device", "cpu"]);
     }
-    sandbox.stdout(&["report"]);
+    sandbox.stdout(&["report", "--out", "results/smoke"]);
     for file in [format!("tables/{experiment}.csv"), format!("figures/{experiment}-decision-maps.png")] {
-        assert!(sandbox.path("results").join(&file).exists(), "{file} is missing");
+        assert!(sandbox.path("results/smoke").join(&file).exists(), "{file} is missing");
     }
 }
 
@@ -96,7 +96,7 @@ fn a_bar_in_a_label_ends_no_cell() {
     let text = CHECKERBOARD.replace("label = \"HanNet\"", "label = \"Han | Net\"");
     fs::write(sandbox.path("mine.toml"), text).expect("a file");
     sandbox.stdout(&[TINY, &["--recipe", "tuned"]].concat());
-    let readme = fs::read_to_string(sandbox.path("results/README.md")).expect("a report");
+    let readme = fs::read_to_string(sandbox.path("results/smoke/tables/checkerboard.md")).expect("a report");
     let lines: Vec<&str> = readme.lines().filter(|line| line.contains("Han \\| Net")).collect();
     assert!(lines.len() >= 2 && !readme.contains("Han | Net"), "{readme}");
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();

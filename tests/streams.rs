@@ -24,7 +24,7 @@ fn closed() -> Stdio {
 }
 
 fn runs(sandbox: &Sandbox) -> usize {
-    sandbox.runs("results", "checkerboard/hannet", "tuned").len()
+    sandbox.runs("results/smoke", "checkerboard/hannet", "tuned").len()
 }
 
 fn output(sandbox: &Sandbox, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
@@ -47,14 +47,14 @@ fn runs_go_on_when_nobody_reads_their_progress() {
 fn a_closed_pipe_is_no_error_and_a_full_device_is_one() {
     let sandbox = Sandbox::new();
     assert_eq!(output(&sandbox, CHECKERBOARD, closed(), Stdio::piped()).status.code(), Some(0));
-    let weights = sandbox.runs("results", "checkerboard/hannet", "tuned")[0].join("weights.safetensors");
+    let weights = sandbox.runs("results/smoke", "checkerboard/hannet", "tuned")[0].join("weights.safetensors");
     let weights = weights.to_str().expect("a path in UTF-8");
     let evaluate =
         ["evaluate", "checkerboard", "--model", "hannet", "--width", "8", "--depth", "4", "--weights", weights];
     let commands: [&[&str]; 7] = [
         CHECKERBOARD,
         &["plan", "checkerboard"],
-        &["report"],
+        &["report", "--out", "results/smoke"],
         &evaluate,
         &["data", "status", "--dataset", "mnist"],
         &["--help"],
@@ -88,7 +88,7 @@ fn paths_that_are_not_utf_8_are_paths_or_errors() {
 #[test]
 fn a_chart_that_cannot_be_written_is_an_error_and_the_tables_are_there() {
     let sandbox = Sandbox::new();
-    let charts = sandbox.path("results/figures");
+    let charts = sandbox.path("results/smoke/figures");
     fs::create_dir_all(charts.join("checkerboard-test-accuracy.png/in-the-way")).expect("a directory");
     let names = |out: &str| fs::read_dir(sandbox.path(out).join("figures")).expect("charts").count();
     sandbox.command(CHECKERBOARD).args(["--out", "whole"]).assert().success();
@@ -96,8 +96,8 @@ fn a_chart_that_cannot_be_written_is_an_error_and_the_tables_are_there() {
     let output = ended.get_output();
     let told = text(&output.stderr);
     assert!(output.status.code() == Some(1) && told.contains("error: cannot write"), "{told}");
-    assert!(sandbox.path("results/tables/checkerboard.csv").exists());
-    assert_eq!(names("results"), names("whole"), "the other charts are missing");
+    assert!(sandbox.path("results/smoke/tables/checkerboard.csv").exists());
+    assert_eq!(names("results/smoke"), names("whole"), "the other charts are missing");
 }
 
 #[test]

@@ -575,7 +575,7 @@ fn what_is_no_regular_file_is_refused() {
 fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&[sandbox::CHECKERBOARD, &["--first-seed", "107"]].concat());
-    let runs = sandbox.runs("results", "checkerboard/hannet", "tuned");
+    let runs = sandbox.runs("results/smoke", "checkerboard/hannet", "tuned");
     let full = runs.into_iter().find(|run| run.to_string_lossy().contains("full")).expect("a full run");
     let evaluations = fs::read_to_string(full.join("evaluations.csv")).expect("a file");
     let expected = |split: &str| {

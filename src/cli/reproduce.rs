@@ -7,8 +7,8 @@ use crate::engine::settings::ProfileName;
 use crate::engine::source::Source;
 use crate::experiment::VERBS;
 use anyhow::Result;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
 use clap::builder::PossibleValuesParser;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

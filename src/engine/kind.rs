@@ -91,7 +91,7 @@ pub struct Redrawn {
 struct Remembered<F, A> {
     kind: String,
     device: String,
-    /// None in files of versions before 0.8.0.
+    /// None where a version before this note wrote the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     invocation: Option<Invocation>,
     facts: A,
@@ -387,7 +387,8 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
     let root = store.root().display();
     let smoke = Path::new(SMOKE_RESULTS);
-    let elsewhere = if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
+    let elsewhere =
+        if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
 }
@@ -398,7 +399,7 @@ pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
 }
 
 /// The order of experiments on pages.
-fn order<'v>(verbs: &'v [Verb]) -> Vec<&'v str> {
+fn order(verbs: &[Verb]) -> Vec<&str> {
     verbs.iter().map(|verb| verb.name).collect()
 }
 

@@ -3,7 +3,7 @@
 use super::Image;
 use super::canvas::{Align, Canvas};
 use super::text::Block;
-use super::theme::{FRAME, PAPER, PANEL_TITLE, Type, WRONG_INK};
+use super::theme::{FRAME, PANEL_TITLE, PAPER, Type, WRONG_INK};
 use anyhow::Result;
 
 /// Its height in pixels, and room beside its text.
@@ -21,5 +21,22 @@ impl Image {
         line.draw_around(&mut canvas, (width / 2.0, (HEIGHT - FRAME) / 2.0), Align::Center)?;
         let strip = canvas.finish();
         Ok(Image { height: self.height + strip.height, pixels: [strip.pixels, self.pixels].concat(), ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_covers_no_pixel_of_the_chart() -> Result<()> {
+        for width in [1, 40, 1600] {
+            let chart = Image { width, height: 7, pixels: (0..3 * 7 * width).map(|place| place as u8).collect() };
+            let stamped = chart.clone().stamped("SMOKE: a trial")?;
+            let strip = 3 * width * (stamped.height - chart.height);
+            assert!(stamped.width == width && stamped.height > chart.height);
+            assert_eq!(stamped.pixels[strip..], chart.pixels);
+        }
+        Ok(())
     }
 }

@@ -17,9 +17,9 @@ mod words;
 
 pub use claim::{Claim, Decision};
 pub use table::Table;
-pub use terminal::{terminal_width, wrapped};
+pub use terminal::terminal_width;
 pub use verdict::{Verdict, judge, percent as measured};
-pub use words::{counted, interval, interval_as, percent, spread, spread_as};
+pub use words::{counted, interval, interval_as, percent, spread, spread_as, wrapped};
 
 use super::invocation::Invocation;
 use super::rows::RunRow;
@@ -138,7 +138,12 @@ impl Page {
             failed: self.failed,
             blocks: self.blocks,
             charts: Vec::new(),
-            tables: self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, _)| format!("tables/{name}.csv")).collect(),
+            tables: self
+                .tables
+                .iter()
+                .filter(|(_, rows)| !rows.is_empty())
+                .map(|(name, _)| format!("tables/{name}.csv"))
+                .collect(),
             provenance: Provenance::of(walk),
             name: self.name,
             title: self.title,

@@ -56,7 +56,8 @@ impl Provenance {
     /// A warning where runs were not made alike: their last bits may differ for that reason alone.
     pub fn differences(&self) -> Option<String> {
         let mixed = self.made_by.iter().filter(|(_, values)| values.len() > 1);
-        let mixed: Vec<String> = mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
+        let mixed: Vec<String> =
+            mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
         (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")))
     }
 }
@@ -93,5 +94,28 @@ pub(super) fn range(seeds: &BTreeSet<u64>) -> String {
             format!("{first} to {last}")
         }
         _ => all().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_in_a_row_are_a_range_and_others_a_list() {
+        let words = |seeds: &[u64]| range(&seeds.iter().copied().collect());
+        assert_eq!((&*words(&[100, 101, 102]), &*words(&[7]), &*words(&[0, 2])), ("100 to 102", "7", "0, 2"));
+    }
+
+    #[test]
+    fn runs_of_two_programs_are_warned_of_and_all_are_named() {
+        let one = |name: &str, values: &[&str]| (name.to_string(), values.iter().map(|v| v.to_string()).collect());
+        let made_by = vec![one("Version", &["0.6.0", "0.7.0"]), one("Processor", &["a", "b"]), one("Device", &["Cpu"])];
+        let mixed = Provenance { runs: 2, made_by, ..Provenance::default() };
+        let warning = mixed.differences().expect("a warning");
+        assert!(warning.ends_with("version 0.6.0 and 0.7.0; processor a and b"), "{warning}");
+        assert!(mixed.facts().contains(&("Version".into(), "0.6.0 and 0.7.0".into())));
+        let alike = Provenance { made_by: vec![one("Version", &["0.7.0"])], ..Provenance::default() };
+        assert_eq!(alike.differences(), None);
     }
 }

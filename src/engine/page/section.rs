@@ -62,8 +62,11 @@ impl Section {
 
     /// Expectations that were missed, then checks that failed.
     pub fn wrong(&self) -> impl Iterator<Item = &str> {
-        let missed = self.verdicts.iter().filter(|verdict| !verdict.met).map(|verdict| &*verdict.text);
-        missed.chain(self.failed.iter().map(String::as_str))
+        self.missed().chain(self.failed.iter().map(String::as_str))
+    }
+
+    pub fn missed(&self) -> impl Iterator<Item = &str> {
+        self.verdicts.iter().filter(|verdict| !verdict.met).map(|verdict| &*verdict.text)
     }
 
     /// Profile, changes, seeds, runs, program, machine, command.
@@ -97,10 +100,9 @@ pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
         let read = files::read(&path).map_err(anyhow::Error::from);
         match read.and_then(|bytes| Ok(serde_json::from_slice::<Section>(&bytes)?)) {
             Ok(section) => sections.push(section),
-            Err(error) => note(&format!(
-                "warning: {} is left out: {error:#}; `han-exp report` writes it anew",
-                path.display()
-            )),
+            Err(error) => {
+                note(&format!("warning: {} is left out: {error:#}; `han-exp report` writes it anew", path.display()))
+            }
         }
     }
     sections.sort_by_key(|section: &Section| {

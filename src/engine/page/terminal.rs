@@ -1,6 +1,7 @@
 //! A page for a terminal: the closing table, what was missed, and where the rest is.
 
 use super::section::Section;
+use super::words::wrapped;
 use super::{Block, drawn};
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -31,22 +32,3 @@ pub fn terminal_width() -> Option<usize> {
     }
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
-
-/// Lines of at most so many characters, broken between words.
-pub fn wrapped(text: &str, width: Option<usize>) -> String {
-    let Some(width) = width else { return format!("{text}\n") };
-    let mut lines = String::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        let fits = line.chars().count() + word.chars().count() < width;
-        if !line.is_empty() && !fits {
-            lines += &format!("{line}\n");
-            line = format!("  {word}");
-        } else {
-            line += if line.is_empty() { "" } else { " " };
-            line += word;
-        }
-    }
-    lines + &line + "\n"
-}
-

@@ -42,7 +42,12 @@ pub(super) fn section(rows: usize) -> Section {
             Block::Table(table("**Main.** Of the last iterate.").main()),
             Block::Table(table("**Long.** Of every seed.")),
         ],
-        charts: vec![Drawn { title: "Maps".into(), file: "none.png".into(), size: (0, 0), missing: Some("lost".into()) }],
+        charts: vec![Drawn {
+            title: "Maps".into(),
+            file: "none.png".into(),
+            size: (0, 0),
+            missing: Some("lost".into()),
+        }],
         tables: vec!["tables/board.csv".into()],
         provenance: Provenance::default(),
     }

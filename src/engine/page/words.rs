@@ -1,4 +1,4 @@
-//! Numbers in the words of tables and sentences.
+//! Numbers in the words of tables and sentences, and sentences in lines.
 
 use crate::engine::rows::Sample;
 
@@ -36,4 +36,22 @@ pub fn spread_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
 pub fn interval_as(sample: Option<Sample>, show: fn(f64) -> String) -> String {
     let interval = sample.and_then(|sample| sample.confidence_interval());
     interval.map_or("-".into(), |(low, high)| format!("{} to {}", show(low), show(high)))
+}
+
+/// Lines of at most so many characters, broken between words.
+pub fn wrapped(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return format!("{text}\n") };
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let fits = line.chars().count() + word.chars().count() < width;
+        if !line.is_empty() && !fits {
+            lines += &format!("{line}\n");
+            line = format!("  {word}");
+        } else {
+            line += if line.is_empty() { "" } else { " " };
+            line += word;
+        }
+    }
+    lines + &line + "\n"
 }

@@ -73,7 +73,8 @@ impl Record {
     pub(super) fn write(&self, directory: &Path, run: &str) -> Result<()> {
         for (file, bytes) in &self.tables {
             let path = directory.join(file);
-            fs::write(&path, with_column(bytes, "run", run)?).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(&path, with_column(bytes, "run", run)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         for (file, tensors) in &self.tensors {
             let path = directory.join(file);

@@ -17,7 +17,9 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     page.csv("", &rows)?;
     page.closing.push(Block::Table(closing(experiment, &summaries)));
     for protocol in [Protocol::HeldOut, Protocol::BestOnTest, Protocol::LastIterate] {
-        page.table(explanation(protocol), table(experiment, &summaries, protocol));
+        let table = table(experiment, &summaries, protocol);
+        let is_main = protocol != Protocol::LastIterate;
+        page.table(explanation(protocol), if is_main { table.main() } else { table });
     }
     page.text(chosen_rates(&summaries));
     page.verdicts = experiment.file.expect.iter().map(|expect| judge(expect, &summaries)).collect();

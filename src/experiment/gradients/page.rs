@@ -47,7 +47,7 @@ pub(super) fn of(claims: &Claims, findings: &Findings) -> Result<Page> {
         page.table(heading, table(claims, of_part));
     }
     let results = Results { claims, findings, accuracies, costs };
-    page.table(explanation(claims), depth(&results));
+    page.table(explanation(claims), depth(&results).main());
     page.verdicts = claims.file.expect.iter().map(|limit| judge(claims, &rows, limit)).collect();
     figures::draw(&mut page, &results);
     Ok(page)

@@ -50,12 +50,13 @@ pub(super) fn of(
             &results,
             "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, paper, \
              s / epoch",
-        ),
+        )
+        .main(),
     );
     page.table(
         "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean and \
          standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).",
-        difference_table(&differences),
+        difference_table(&differences).main(),
     );
     // Expectations are for the whole data set.
     if !results.set.sample {

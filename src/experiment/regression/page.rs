@@ -46,7 +46,7 @@ pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<Reg
          reports is column validation. beats: methods with a larger mean error on the same rows.",
     );
     let columns = "data, arm, recipe, parameters, n, diverged, RMSE, interval, in units, R^2, validation, rates, beats";
-    page.table(explanation, errors(&arms, columns));
+    page.table(explanation, errors(&arms, columns).main());
     page.text(sentences.iter().map(|sentence| format!("- {sentence}\n")).collect::<String>());
     figures::draw(&mut page, experiment, facts, &arms);
     Ok(page)

@@ -27,6 +27,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
     page.text(format!("data = {}{}", measured.data, if facts.images.sample { sample } else { "" }));
     page.table(
+        format!("**Robustness.** Accuracy in percent, mean +- standard deviation over seeds. {COLUMNS}"),
+        closing(measured).main(),
+    );
+    page.table(
         format!(
             "**Networks.** Accuracy in percent, mean +- standard deviation over seeds; validation and test on all their \
              images. Matched networks keep the iterate whose validation accuracy is nearest to {} %. Lipschitz: product of \
@@ -65,6 +69,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         "**Checklist for hidden gradients**, first seed. A row passes if what was measured is at most the threshold.",
         checklist(measured),
     );
+    page.failed = failed(measured);
     // Expectations are for the whole data set and for networks that were trained here.
     if !facts.images.sample && facts.given.is_empty() {
         page.verdicts = experiment.file.expect.iter().map(|expect| verdict(measured, expect)).collect();
@@ -72,6 +77,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     figures::draw(&mut page, measured, findings);
     Ok(page)
 }
+
+/// What the columns of the closing table are of.
+const COLUMNS: &str =
+    "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
 
 /// The radii of the closing table: the pair that the literature has for MNIST.
 const PROVED: [f64; 2] = [0.3, 1.58];
@@ -103,9 +112,7 @@ fn closing(measured: &Measurements<'_>) -> Table {
 
 /// What the closing table has no room for: networks in pairs, and whether gradients are hidden.
 fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
-    let proved =
-        "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
-    let mut lines = vec![proved.to_string()];
+    let mut lines = vec![COLUMNS.to_string()];
     let same_pair = |a: &ComparisonRow, b: &ComparisonRow| {
         (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
     };
@@ -122,17 +129,23 @@ fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
             probability(seeds.iter().map(|row| row.p_value).fold(0.0, f64::max))
         ));
     }
-    let checks = || measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (arm, check)));
-    let failed: Vec<_> = checks().filter(|(_, check)| !check.passed).collect();
-    if let all @ 1.. = checks().count() {
+    let failed = failed(measured);
+    if let all @ 1.. = measured.arms.iter().map(|arm| arm.checks.len()).sum::<usize>() {
         lines.push(format!("checklist for hidden gradients: {} of {all} rows pass", all - failed.len()));
     }
-    lines.extend(failed.iter().map(|(arm, check)| {
+    lines.extend(failed.iter().map(|check| format!("  {check}")));
+    lines
+}
+
+/// The rows of the checklist that do not pass.
+fn failed(measured: &Measurements<'_>) -> Vec<String> {
+    let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (arm, check)));
+    let failed = checks.filter(|(_, check)| !check.passed).map(|(arm, check)| {
         let (norm, epsilon, name) = (&check.norm, check.epsilon, &check.check);
         let (measured, threshold) = (check.measured, check.threshold);
-        format!("  FAIL {}, {norm} {epsilon}: {name}: {measured:.3e}, at most {threshold:.1e}", arm.label)
-    }));
-    lines
+        format!("FAIL {}, {norm} {epsilon}: {name}: {measured:.3e}, at most {threshold:.1e}", arm.label)
+    });
+    failed.collect()
 }
 
 /// What was trained, and the scale of logits that would explain robustness if it differed.

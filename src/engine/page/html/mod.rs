@@ -10,7 +10,7 @@ use crate::files;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::path::Path;
-use text::{escaped, inline, list, paragraphs};
+use text::{command, escaped, inline, list, paragraphs};
 
 const STYLE: &str = include_str!("report.css");
 const TITLE: &str = "Results of han-exp";
@@ -19,7 +19,7 @@ const TITLE: &str = "Results of han-exp";
 pub(super) fn report(sections: &[Section], root: &Path) -> String {
     let stamp = section::stamp_of_all(sections);
     let smoke = if sections.iter().any(Section::is_smoke) { SMOKE } else { "" };
-    let contents: String = sections.iter().map(|section| contents(section)).collect();
+    let contents: String = sections.iter().map(contents).collect();
     let claims = claims(sections);
     let first = if claims.is_empty() { "" } else { "<li><a href=\"#claims\">The paper's claims</a></li>\n" };
     let body: String = sections.iter().map(|section| experiment(section, root)).collect();
@@ -36,12 +36,13 @@ pub(super) fn report(sections: &[Section], root: &Path) -> String {
     )
 }
 
-const SMOKE: &str = "<p class=\"smoke\"><strong>SMOKE</strong> These are smoke runs, a look at everything in seconds. \
-                     Their figures mean nothing.</p>\n";
+const SMOKE: &str = "<p class=\"smoke\"><strong>SMOKE</strong> A smoke run is a look at everything in seconds. Its figures mean \
+                     nothing.</p>\n";
 
 fn contents(section: &Section) -> String {
     let wrong = section.wrong().count();
-    let wrong = if wrong == 0 { String::new() } else { format!(" <span class=\"soft\">({wrong} missed or failed)</span>") };
+    let wrong =
+        if wrong == 0 { String::new() } else { format!(" <span class=\"soft\">({wrong} missed or failed)</span>") };
     format!("<li><a href=\"#{}\">{}</a>{wrong}</li>\n", section.name, escaped(&section.heading()))
 }
 
@@ -70,8 +71,9 @@ fn experiment(section: &Section, root: &Path) -> String {
         html += &format!("<p class=\"claim\">{}</p>\n", inline(&section.claim));
     }
     if let Some(called) = &section.invocation {
-        html += &format!("<pre><code>{}</code></pre>\n", escaped(&called.command()));
+        html += &format!("<pre><code>{}</code></pre>\n", command(&called.command()));
     }
+    html += &in_short(section);
     let missing = section.missing.iter().map(|missing| format!("{missing}; figures are over those."));
     let notices = missing.chain(section.provenance.differences().map(|warning| format!("Warning: {warning}.")));
     html += &notices.map(|notice| format!("<p class=\"notice\">{}</p>\n", escaped(&notice))).collect::<String>();
@@ -82,12 +84,20 @@ fn experiment(section: &Section, root: &Path) -> String {
     html + "</section>\n"
 }
 
+/// What a reader wants to know of the runs at once; everything is below.
+fn in_short(section: &Section) -> String {
+    let wanted = ["Profile", "Changed by flags", "Seeds", "Version"];
+    let facts = section.facts().into_iter().filter(|(name, _)| wanted.contains(&name.as_str()));
+    let facts = facts.map(|(name, value)| format!("{}: {}", name.to_lowercase(), escaped(&value)));
+    format!("<p class=\"soft\">{}</p>\n", facts.collect::<Vec<_>>().join(" · "))
+}
+
 /// What was missed or failed, and then what was met.
 fn expectations(section: &Section) -> String {
-    let item = |class: &str, sign: &str, text: &str| {
-        format!("<span class=\"verdict {class}\">{sign}</span> {}", inline(text))
-    };
-    let wrong: Vec<String> = section.wrong().map(|line| item("bad", "✗ missed", line)).collect();
+    let item =
+        |class: &str, sign: &str, text: &str| format!("<span class=\"verdict {class}\">{sign}</span> {}", inline(text));
+    let missed = section.missed().map(|line| item("bad", "✗ missed", line));
+    let wrong: Vec<String> = missed.chain(section.failed.iter().map(|line| item("bad", "✗ failed", line))).collect();
     let met = section.verdicts.iter().filter(|verdict| verdict.met);
     let met: Vec<String> = met.map(|verdict| item("good", "✓ met", &verdict.text)).collect();
     if wrong.is_empty() && met.is_empty() {
@@ -134,7 +144,7 @@ fn picture(chart: &Drawn, stamp: &str, root: &Path) -> String {
 }
 
 fn provenance(section: &Section, root: &Path) -> String {
-    let facts = section.facts().into_iter();
+    let facts = section.facts().into_iter().filter(|(name, _)| name != "Command");
     let facts: String =
         facts.map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), inline(&value))).collect();
     let files = section.tables.iter().map(|name| format!("<a href=\"{name}\">{name}</a>"));
@@ -168,7 +178,7 @@ mod tests {
             "? not at this budget",
             "99.89 % (99.68 to 100.00)",
             "HanNet &lt;b&gt;generalizes",
-            "<code>han-exp board --profile smoke --seeds 2</code>",
+            "<code>han-exp board <span class=\"flag\">--profile</span> smoke",
             "<details><summary>SMOKE: Long <span class=\"soft\">30 rows</span>",
             "Maps is not drawn: lost",
             "A board &amp; more",

@@ -34,7 +34,7 @@ pub(super) fn inline(text: &str) -> String {
     let mut html = String::new();
     for (place, code) in text.split('`').enumerate() {
         if place % 2 == 1 {
-            let _ = write!(html, "<code>{}</code>", escaped(code));
+            let _ = write!(html, "<code>{}</code>", command(code));
             continue;
         }
         for (place, part) in code.split("**").enumerate() {
@@ -43,6 +43,15 @@ pub(super) fn inline(text: &str) -> String {
         }
     }
     html
+}
+
+/// A command, whose flags are not broken after their hyphens.
+pub(super) fn command(text: &str) -> String {
+    let word = |word: &str| match word.starts_with('-') {
+        true => format!("<span class=\"flag\">{}</span>", escaped(word)),
+        false => escaped(word),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
