@@ -87,13 +87,14 @@ def own(name, threads):
     full_name = NETWORKS[name][3]
     bench = ["cargo", "bench", "--locked", "--quiet", "--bench", "mixer_step" if "mixer" in name else "training_step"]
     subprocess.run([*bench, "--no-run"], cwd=ROOT, check=True)
-    timing = ["--noplot", "--warm-up-time", "1", "--measurement-time", f"{SECONDS}", full_name]
+    timing = ["--noplot", "--warm-up-time", "1", "--measurement-time", f"{SECONDS}", "--exact", full_name]
     subprocess.run([*bench, "--", *timing], check=True, stdout=subprocess.DEVNULL, **limited(threads))
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     for about in target.glob("criterion/*/*/new/benchmark.json"):
         if json.loads(about.read_text())["full_id"] == full_name:
             estimates = json.loads((about.parent / "estimates.json").read_text())
-            yield "han-exp", version(), estimates["median"]["point_estimate"] / 1e6
+            return [("han-exp", version(), estimates["median"]["point_estimate"] / 1e6)]
+    sys.exit(f"criterion left no estimates of {full_name!r} in {target}")
 
 
 def version():
