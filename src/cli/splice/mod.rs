@@ -12,6 +12,7 @@
 //! Tables are described in `splice.toml` beside the Markdown file.
 
 mod recipe;
+mod rows;
 mod source;
 mod template;
 #[cfg(test)]
@@ -61,7 +62,7 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
         let alone = rest[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
         // Markdown reads a comment that begins a line as a block of HTML, which ends the paragraph.
         let fits = alone == matches!(marker, Marker::Table);
-        ensure!(fits, "{name}:{line}: {marker:?} here; a table's marker begins a line, a number's stands within one");
+        ensure!(fits, "{name}:{line}: a table's marker begins a line, a number's stands within one");
         made += &rest[..start];
         made += &shown;
         rest = &rest[start + length..];
@@ -69,7 +70,7 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
     Ok(made + rest)
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Marker {
     Number,
     Table,
