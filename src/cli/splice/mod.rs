@@ -59,7 +59,7 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
         let alone = rest[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
         // Markdown reads a comment that begins a line as a block of HTML, which ends the paragraph.
         let fits = alone == matches!(marker, Marker::Table);
-        ensure!(fits, "{name}:{line}: {marker:?} here; a table's marker begins a line, a number's stands within one");
+        ensure!(fits, "{name}:{line}: a table's marker begins a line, a number's stands within one");
         made += &rest[..start];
         made += &shown;
         rest = &rest[start + length..];
@@ -67,7 +67,7 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
     Ok(made + rest)
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Marker {
     Number,
     Table,

@@ -96,8 +96,8 @@ fn a_table_is_made_of_its_recipe() {
 #[test]
 fn markers_that_markdown_would_misread_are_refused() {
     for (text, told) in [
-        ("Han\n<!-- = small arm=fc: {n} -->3<!-- / -->\n", "README.md:2: Number here"),
-        ("Han <!-- table: both -->\n<!-- /table -->\n", "README.md:1: Table here"),
+        ("Han\n<!-- = small arm=fc: {n} -->3<!-- / -->\n", "README.md:2: a table's marker begins a line"),
+        ("Han <!-- table: both -->\n<!-- /table -->\n", "README.md:1: a table's marker begins a line"),
         (
             "Han <!-- = small arm=fc: {n} -->3\n",
             "README.md:1: <!-- = small arm=fc: {n} --> does not end with <!-- / -->",

@@ -14,7 +14,7 @@
 //!
 //! A `+` before it writes the sign of positive numbers as well. Without anything the cell is shown as it is.
 
-use super::source::Rows;
+use super::rows::Rows;
 use anyhow::{Context, Result, bail};
 
 /// `SOURCE: TEMPLATE`, cut. A source may be missing.

@@ -6,7 +6,6 @@ use crate::engine::runs::Spec;
 use crate::engine::settings::{Given as Settings, ProfileName};
 use crate::engine::testing::{PROFILES, assert_told, checked};
 use crate::evaluate::attack::Norm;
-use anyhow::Context;
 use clap::FromArgMatches;
 use file::Metric;
 use std::ffi::OsStr;
@@ -147,7 +146,8 @@ fn others_are_compared_to_the_first_of_several_sizes() -> Result<()> {
 fn given(experiment: &Robustness, weights: &OsStr) -> Result<Vec<Given>> {
     let command = Extra::augment_args(clap::Command::new("test").no_binary_name(true));
     let matches = command.try_get_matches_from([OsStr::new("--weights"), weights])?;
-    let images = images::sample::read(Dataset::Mnist).context("there is a sample")??;
+    let nowhere = images::Options { cache: None, network: images::Network::Forbidden, ..images::Options::default() };
+    let images = images::load(Dataset::Mnist, &nowhere)?;
     Given::all(experiment, &Extra::from_arg_matches(&matches)?, &images)
 }
 
