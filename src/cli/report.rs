@@ -3,7 +3,7 @@
 use super::Exit;
 use crate::console::{answer, note, one_line};
 use crate::engine::runs::Store;
-use crate::engine::{Redrawn, redraw, remembered};
+use crate::engine::{Recalled, redraw, remembered};
 use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
@@ -25,9 +25,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let mut exit = Exit::Success;
     for name in remembered(&store)? {
         match redraw(VERBS, &store, &name) {
-            Ok(Redrawn { report, absent, .. }) if absent.is_empty() => answer(&report.text),
-            Ok(Redrawn { report, planned, absent }) => {
-                answer(&report.text);
+            Ok(Recalled { made, absent, .. }) if absent.is_empty() => answer(&made.text),
+            Ok(Recalled { made, planned, absent }) => {
+                answer(&made.text);
                 let (missing, more) = (absent.len(), absent.len().saturating_sub(NAMED));
                 note(&format!("error: {name}: {missing} of {planned} runs are not there; its command makes them"));
                 absent.iter().take(NAMED).for_each(|run| note(&format!("  {run}")));

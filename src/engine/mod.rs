@@ -1,5 +1,6 @@
 //! The machine: settings, runs, rows, pages. It names no experiment.
 
+pub mod compare;
 mod evaluate;
 pub mod experiment;
 pub mod foreign;
@@ -14,4 +15,4 @@ pub mod testing;
 
 pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Of, Redrawn, Reproduce, Verb, redraw, remembered, verb};
+pub use kind::{Of, Recalled, Reproduce, Verb, redraw, remembered, verb};
