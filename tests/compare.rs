@@ -13,6 +13,11 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().map(|row| row.expect("a row")).collect()
 }
 
+/// The small checkerboard with these flags over its own.
+fn board<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    over(&[&["checkerboard", "--quiet"], &CHECKERBOARD[1..]].concat(), flags)
+}
+
 fn header(path: &Path) -> String {
     read(path).lines().next().unwrap_or_default().to_string()
 }
@@ -20,7 +25,7 @@ fn header(path: &Path) -> String {
 #[test]
 fn two_widths_of_the_checkerboard_are_compared_seed_by_seed() {
     let sandbox = Sandbox::new();
-    sandbox.stdout(&over(CHECKERBOARD, &["--width", "8,12", "--seeds", "3", "--learning-rates", "0.01,0.02"]));
+    sandbox.stdout(&board(&["--width", "8,12", "--seeds", "3", "--learning-rates", "0.01,0.02"]));
     let told = sandbox.stdout(&["compare", "checkerboard", "hannet-width8", "hannet-width12"]);
     for words in ["A = hannet-width8/tuned", "3 seeds in common", "held out", "model.hannet.width: 8 in A, 12 in B"] {
         assert!(told.contains(words), "{words} is missing in\n{told}");
@@ -94,7 +99,7 @@ fn hannet_and_fcnet_differ_as_in_the_tables_of_the_attack() {
 #[test]
 fn directories_are_compared_arm_by_arm_over_the_seeds_of_both() {
     let sandbox = Sandbox::new();
-    let run = |out: &str, flags: &[&str]| sandbox.stdout(&over(CHECKERBOARD, &[&["--out", out], flags].concat()));
+    let run = |out: &str, flags: &[&str]| sandbox.stdout(&board(&[&["--out", out], flags].concat()));
     run("a", &["--seeds", "2", "--first-seed", "5"]);
     run("b", &["--seeds", "2", "--first-seed", "6", "--iterations", "16"]);
     let told = sandbox.stdout(&["compare", "a", "b"]);

@@ -12,10 +12,11 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
+#[command(override_usage = "han-exp compare [OPTIONS] [COMMON] A B")]
 pub(super) struct Arguments {
     /// Two results directories, or two of EXPERIMENT/ARM[/SETTING], such as checkerboard/hannet/tuned; before them, if you
     /// like, what they have in common: `checkerboard hannet fcnet`, `checkerboard/hannet tuned paper`, `checkerboard DIR DIR`
-    #[arg(value_names = ["COMMON", "A", "B"], num_args = 2..=3, required = true)]
+    #[arg(value_name = "SIDE", num_args = 2..=3, required = true)]
     what: Vec<String>,
     /// Results directory: where names are looked up, and where tables and chart are written
     #[arg(long, default_value = "results", value_name = "DIR")]

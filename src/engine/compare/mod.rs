@@ -9,7 +9,7 @@ mod show;
 pub use contender::{Better, Contender, Series, Unit};
 
 use super::kind::{Recalled, Verb, contenders};
-use super::page::write;
+use super::page::{terminal_width, wrapped, write};
 use super::runs::{Store, csv};
 use crate::console::note;
 use crate::files;
@@ -64,7 +64,8 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
         directory.clone().unwrap_or_else(|| pattern.clone())
     });
     let title = format!("{experiment}: A = {one}, B = {other}");
-    let names = compared.into_iter().map(|(_, pair)| (name_of(&pair), pair)).collect::<Vec<_>>();
+    let same_data = compared.iter().all(|(_, pair)| pair.sides[0].data == compared[0].1.sides[0].data);
+    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair, same_data), pair)).collect();
     let name = slug(&format!("compare-{experiment}-{one}-{other}"));
     let _lock = out.lock_pages()?;
     for (ending, bytes) in [("", csv(&figures)?), ("-seeds", csv(&seeds)?)] {
@@ -73,14 +74,15 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     let path = made(out, "figures")?.join(format!("{name}.png"));
     let chart = show::chart(&title, &names)?;
     files::write_with(&path, |temporary| chart.save(temporary))?;
-    text += &format!("\ntables and chart are {name}*.csv and .png in {}\n", out.root().display());
+    let place = format!("tables and chart are {name}*.csv and .png in {}", out.root().display());
+    text += &format!("\n{}", wrapped(&place, terminal_width()));
     Ok(text)
 }
 
 /// What tells a pair from the others.
-fn name_of(pair: &Pair<'_>) -> String {
+fn name_of(pair: &Pair<'_>, same_data: bool) -> String {
     let [a, b] = pair.sides;
-    let data = if a.data == b.data { format!(", {}", a.data) } else { String::new() };
+    let data = if same_data { String::new() } else { format!(", {}", a.data) };
     if a.name() == b.name() { a.name() + &data } else { format!("{} - {}{data}", a.name(), b.name()) }
 }
 

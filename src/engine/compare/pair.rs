@@ -99,6 +99,8 @@ impl Comparison {
 
     /// The side that is ahead by the interval of the difference; None where that contains 0.
     pub fn ahead(&self) -> Option<usize> {
+        // Where all seeds differ alike, rounding is all that is left of the spread.
+        self.difference.deviation.filter(|deviation| *deviation > 1e-12)?;
         let (low, high) = self.difference.confidence_interval()?;
         let first = match self.better {
             Better::Higher => low > 0.0,

@@ -109,11 +109,16 @@ fn label(figure: &Comparison) -> String {
 }
 
 fn value(unit: Unit, value: f64) -> String {
-    if unit == Unit::Percent { format!("{:.2}", 100.0 * value) } else { format!("{value:.4}") }
+    if unit == Unit::Percent { format!("{:.2}", 100.0 * value) } else { format!("{value:.*}", decimals(value)) }
 }
 
 fn signed(unit: Unit, value: f64) -> String {
-    if unit == Unit::Percent { format!("{:+.2}", 100.0 * value) } else { format!("{value:+.4}") }
+    if unit == Unit::Percent { format!("{:+.2}", 100.0 * value) } else { format!("{value:+.*}", decimals(value)) }
+}
+
+/// Large numbers have units of their own, and need fewer.
+fn decimals(value: f64) -> usize {
+    if value.abs() < 10.0 { 4 } else { 2 }
 }
 
 fn interval(unit: Unit, ends: Option<(f64, f64)>) -> String {
