@@ -44,7 +44,7 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     let apart = a.store.root() != b.store.root();
     let second = if apart { Some(recall(verbs, &b.store, experiment)?) } else { None };
     let contenders = [first.as_slice(), second.as_deref().unwrap_or(&first)];
-    let asked = sides.each_ref().map(|side| side.shown(&format!("{experiment}/{}", side.pattern)));
+    let asked = sides.each_ref().map(|side| side.shown(format!("{experiment}/{}", side.pattern).trim_end_matches('/')));
     let pairs = select::pairs(contenders, [&a.pattern, &b.pattern], &asked)?;
     let mut compared = Vec::new();
     for pair in pairs {
