@@ -99,11 +99,12 @@ fn draw(canvas: &mut Canvas, row: &DifferenceRow, y: f64, across: impl Fn(f64) -
 
 fn legend() -> Vec<(Sign, String)> {
     let (points, marks) = (vec![(0.0, 0.5), (1.0, 0.5)], vec![(0.5, 0.5)]);
+    let seed = Line { mark: Mark::Dot, marks: marks.clone(), width: 0.0, ..Line::default() };
     let mean = Line { points, marks, ..Line::default() };
     let style = ArmStyle { color: INK, ..NO_ARM };
     vec![
         (Sign::Sample(Box::new(mean), style), "mean over seeds, 95 % interval (Student's t)".to_owned()),
-        (Sign::dot(NO_ARM.color), "one seed".to_owned()),
+        (Sign::sample(seed), "one seed".to_owned()),
     ]
 }
 
