@@ -1,5 +1,6 @@
 //! The command line: the verbs of experiments from their list, and one file for each other verb.
 
+mod compare;
 mod data;
 mod report;
 mod reproduce;
@@ -56,6 +57,11 @@ fn command() -> Command {
             "Redraw tables, figures and report from the CSV files of finished runs",
             report::Arguments::augment_args,
         ))
+        .subcommand(with(
+            "compare",
+            "Compare two networks, settings or results directories, paired by seed",
+            compare::Arguments::augment_args,
+        ))
         .subcommand(with("rerun", "Make one run again from its config.toml", rerun::Arguments::augment_args))
         .subcommand(with(
             "data",
@@ -106,6 +112,7 @@ impl Cli {
             }
             "reproduce" => reproduce::run(matches),
             "report" => report::run(&report::Arguments::from_arg_matches(matches)?),
+            "compare" => compare::run(&compare::Arguments::from_arg_matches(matches)?),
             "rerun" => rerun::run(&rerun::Arguments::from_arg_matches(matches)?),
             _ => data::run(&data::Arguments::from_arg_matches(matches)?),
         }

@@ -4,7 +4,7 @@ use super::Exit;
 use super::splice::splice;
 use crate::console::{answer, note, one_line};
 use crate::engine::runs::{RESULTS, Store};
-use crate::engine::{Redrawn, overview, redraw, remembered};
+use crate::engine::{Recalled, overview, redraw, remembered};
 use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
@@ -31,9 +31,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
     for name in names {
         match redraw(VERBS, &store, &name) {
-            Ok(Redrawn { report, absent, .. }) if absent.is_empty() => answer(&report.text),
-            Ok(Redrawn { report, planned, absent }) => {
-                answer(&report.text);
+            Ok(Recalled { made, absent, .. }) if absent.is_empty() => answer(&made.text),
+            Ok(Recalled { made, planned, absent }) => {
+                answer(&made.text);
                 let (missing, more) = (absent.len(), absent.len().saturating_sub(NAMED));
                 note(&format!("error: {name}: {missing} of {planned} runs are not there; its command makes them"));
                 absent.iter().take(NAMED).for_each(|run| note(&format!("  {run}")));

@@ -1,5 +1,6 @@
 //! What a kind of experiment says about itself.
 
+use super::compare::Contender;
 use super::page::Page;
 use super::runs::{Exit, Rerun, Walk};
 use super::settings::{File, Flag};
@@ -51,6 +52,9 @@ pub trait Experiment: Sized + Sync + 'static {
 
     /// What is shown of the findings; none where there is nothing to show.
     fn page(&self, facts: &Self::Facts, findings: &Self::Findings, walk: &Walk<'_>) -> Result<Page>;
+
+    /// What every seed scored, by arm and setting and as the tables choose it, for `han-exp compare`.
+    fn contenders(&self, facts: &Self::Facts, findings: &Self::Findings) -> Result<Vec<Contender>>;
 
     /// What is left to do when all runs are made and told.
     fn finish(&self, _data: &Self::Data) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Verbs: an experiment file under the name of a command. What a kind of experiments says of itself is turned into a command
 //! line, a plan, runs and a report here, once for all kinds.
 
+use super::compare::Contender;
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed};
@@ -10,7 +11,7 @@ use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use crate::console::{answer, note};
 use crate::files;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,12 @@ pub trait Kind: Sync {
     ///
     /// # Errors
     /// When it has no finished run, or a file is damaged.
-    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn>;
+    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>>;
+    /// What can be compared of an experiment that was run before.
+    ///
+    /// # Errors
+    /// As [`Kind::redraw`].
+    fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>>;
     /// Makes a run again, if it is one of this kind.
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
 }
@@ -77,9 +83,9 @@ pub struct Reproduce<'r> {
     pub only_check: bool,
 }
 
-/// What a report made.
-pub struct Redrawn {
-    pub report: Report,
+/// What was made of the runs of an earlier command.
+pub struct Recalled<T> {
+    pub made: T,
     /// Runs that the experiment asks for.
     pub planned: usize,
     /// Those of them that are not there, by directory, with what is wrong of one that is damaged.
@@ -155,6 +161,28 @@ impl<E: Experiment> Of<E> {
         let experiment = E::check(given.resolve(verb.name, &text)?)?;
         experiment.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
         Ok(experiment)
+    }
+
+    /// Looks for the runs of the last command, and makes something of what they found.
+    fn recall<T>(
+        store: &Store,
+        remembered: toml::Table,
+        make: impl FnOnce(&E, (&E::Facts, &E::Findings), &Walk<'_>, Option<&Invocation>) -> Result<T>,
+    ) -> Result<Recalled<T>> {
+        let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
+            remembered.try_into()?;
+        let experiment = E::check(experiment)?;
+        let mut walk = Walk::looking(store, &device);
+        let findings = experiment.stages(&facts, None, &mut walk)?;
+        let (root, name) = (store.root().display(), &experiment.file().heading().name);
+        ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last");
+        let made = make(&experiment, (&facts, &findings), &walk, invocation.as_ref())?;
+        let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
+            Look::Whole(_) => None,
+            Look::Damaged(what) => Some(what.clone()),
+            Look::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
+        });
+        Ok(Recalled { made, planned: walk.planned(), absent: absent.collect() })
     }
 
     /// The stages in order: gather, run, write, draw, tell.
@@ -282,21 +310,14 @@ impl<E: Experiment> Kind for Of<E> {
         Ok(())
     }
 
-    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Redrawn> {
-        let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
-            remembered.try_into()?;
-        let experiment = E::check(experiment)?;
-        let mut walk = Walk::looking(store, &device);
-        let findings = experiment.stages(&facts, None, &mut walk)?;
-        let (root, name) = (store.root().display(), &experiment.file().heading().name);
-        ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last; nothing is redrawn");
-        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, invocation.as_ref())?;
-        let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
-            Look::Whole(_) => None,
-            Look::Damaged(what) => Some(what.clone()),
-            Look::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
-        });
-        Ok(Redrawn { report, planned: walk.planned(), absent: absent.collect() })
+    fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>> {
+        Self::recall(store, remembered, |experiment, (facts, findings), walk, invocation| {
+            experiment.page(facts, findings, walk)?.publish(walk, invocation)
+        })
+    }
+
+    fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>> {
+        Self::recall(store, remembered, |experiment, (facts, findings), _, _| experiment.contenders(facts, findings))
     }
 
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>> {
@@ -407,7 +428,24 @@ fn order(verbs: &[Verb]) -> Vec<&str> {
 ///
 /// # Errors
 /// When it has no finished run, or a file is damaged.
-pub fn redraw(verbs: &[Verb], store: &Store, name: &str) -> Result<Redrawn> {
+pub fn redraw(verbs: &[Verb], store: &Store, name: &str) -> Result<Recalled<Report>> {
+    let (kind, remembered) = memory(verbs, store, name)?;
+    // What a kill has left is settled first.
+    store.clean(name)?;
+    kind.redraw(store, remembered)
+}
+
+/// What can be compared of an experiment as it was run last.
+///
+/// # Errors
+/// As [`redraw`].
+pub fn contenders(verbs: &[Verb], store: &Store, name: &str) -> Result<Recalled<Vec<Contender>>> {
+    let (kind, remembered) = memory(verbs, store, name)?;
+    kind.contenders(store, remembered)
+}
+
+/// What the last command of an experiment noted down.
+fn memory<'v>(verbs: &'v [Verb], store: &Store, name: &str) -> Result<(&'v dyn Kind, toml::Table)> {
     let path = store.remembers(name);
     let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let shown = path.display();
@@ -415,7 +453,5 @@ pub fn redraw(verbs: &[Verb], store: &Store, name: &str) -> Result<Redrawn> {
         toml::from_str(&text).with_context(|| format!("{shown} is of another version; run the command"))?;
     let verb = verbs.iter().find(|verb| verb.kind.name() == kind);
     let verb = verb.with_context(|| format!("{shown}: there is no kind {kind:?}"))?;
-    // What a kill has left is settled first.
-    store.clean(name)?;
-    verb.kind.redraw(store, toml::from_str(&text)?).map_err(|error: anyhow::Error| anyhow!(error))
+    Ok((verb.kind, toml::from_str(&text)?))
 }

@@ -1,6 +1,7 @@
 //! The machine: settings, runs, rows, pages. It names no experiment.
 
 pub mod cite;
+pub mod compare;
 mod evaluate;
 pub mod experiment;
 pub mod foreign;
@@ -16,4 +17,4 @@ pub mod testing;
 
 pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Of, Redrawn, Reproduce, Verb, overview, redraw, remembered, verb};
+pub use kind::{Of, Recalled, Reproduce, Verb, overview, redraw, remembered, verb};

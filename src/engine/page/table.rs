@@ -64,7 +64,7 @@ impl Table {
     }
 
     /// For a terminal that has so many columns. Where the table is wider, columns go from its middle, and are named below.
-    pub(super) fn terminal(&self, width: Option<usize>) -> String {
+    pub fn terminal(&self, width: Option<usize>) -> String {
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
         let mut dropped: Vec<&str> = Vec::new();
         let most = width.unwrap_or(usize::MAX);

@@ -1,5 +1,6 @@
 //! Rows of CSV files, and figures over them.
 
+mod paired;
 mod proportion;
 #[expect(clippy::module_inception, reason = "rows of runs beside what is made of them")]
 mod rows;
@@ -9,6 +10,7 @@ mod selection;
 mod statistics;
 mod summary;
 
+pub use paired::{Differences, Items, differences, on_common};
 pub use proportion::{Confidence, Paired, Proportion};
 pub use rows::{EpochRow, EvaluationRow};
 pub use runs::RunRow;

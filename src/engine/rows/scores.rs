@@ -1,5 +1,6 @@
 //! Scores of the seeds of an arm, by what they are of.
 
+use super::paired::differences;
 use super::rows::EvaluationRow;
 use super::statistics::Sample;
 use crate::engine::runs::{FinishedRun, Spec};
@@ -125,9 +126,12 @@ impl Scored {
 
     /// A figure less that of another network, seed by seed, over the seeds that both have.
     pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
-        let of_seed = |score: &Score| other.of(figure).iter().find(|other| other.seed == score.seed);
-        let pairs = self.of(figure).iter().filter_map(|score| Some(score.value - of_seed(score)?.value));
-        Sample::of(&pairs.collect::<Vec<_>>())
+        differences(self.values(figure), other.values(figure))
+    }
+
+    /// The same as seeds with their values.
+    pub fn values(&self, figure: &Figure) -> impl Iterator<Item = (u64, f64)> {
+        self.of(figure).iter().map(|score| (score.seed, score.value))
     }
 
     /// What there are scores of.

@@ -22,6 +22,25 @@ pub struct Group<'r, S> {
 /// A figure over the seeds.
 pub type SummaryRow = (GroupColumns, Statistics);
 
+/// `tables/<experiment>-seeds.csv`: what one seed scored.
+#[derive(Serialize)]
+pub struct SeedRow {
+    experiment: String,
+    /// The data set.
+    data: String,
+    /// Which network or method.
+    arm: String,
+    /// How trained, where there are several ways.
+    recipe: Option<String>,
+    seed: u64,
+    /// train, validation or test.
+    split: &'static str,
+    /// What is measured.
+    metric: String,
+    /// None if training diverged.
+    value: Option<f64>,
+}
+
 /// What a figure is of.
 #[derive(Serialize)]
 pub struct GroupColumns {
@@ -117,6 +136,26 @@ impl<'r, S: Spec> Group<'r, S> {
             (columns, self.scored.statistics(figure))
         };
         self.scored.figures([Figure::of("test", metric)]).iter().map(row).collect()
+    }
+
+    /// Every figure of every seed. Where every seed diverged there is one without values, of `metric` on the test points.
+    pub fn seed_rows(&self, data: &str, metric: &str) -> Vec<SeedRow> {
+        let of_figure = |figure: &Figure| -> Vec<SeedRow> {
+            let lost = self.scored.diverged.iter().map(|seed| (*seed, None));
+            let values = self.scored.values(figure).map(|(seed, value)| (seed, Some(value)));
+            let row = |(seed, value)| SeedRow {
+                experiment: self.spec.experiment().into(),
+                data: data.into(),
+                arm: self.spec.arm().into(),
+                recipe: self.spec.details().recipe,
+                seed,
+                split: figure.split,
+                metric: figure.metric.clone(),
+                value,
+            };
+            values.chain(lost).map(row).collect()
+        };
+        self.scored.figures([Figure::of("test", metric)]).iter().flat_map(of_figure).collect()
     }
 }
 

@@ -25,6 +25,7 @@ pub use limits::{
 pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
 pub use text::{Heading, check_labels};
+pub(crate) use tree::{get, keys, nearest};
 
 #[cfg(test)]
 pub use flags::every_flag_sets_a_key;

@@ -122,7 +122,6 @@ pub fn every_key_can_be_set<F: Serialize + DeserializeOwned + PartialEq>(file: &
 }
 
 /// The value at a key, as `--set` names it.
-#[cfg(test)]
 pub(crate) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     let mut parts = key.split('.');
     let mut value = table.get(parts.next()?)?;
@@ -173,7 +172,7 @@ fn parse(text: &str) -> Value {
 }
 
 /// The keys that are most like another: those that end alike first.
-fn nearest(key: &str, known: &[String]) -> Vec<String> {
+pub(crate) fn nearest(key: &str, known: &[String]) -> Vec<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_string();
     let likeness = |other: &String| {
         strsim::jaro_winkler(&last(key), &last(other)) + strsim::normalized_damerau_levenshtein(key, other)

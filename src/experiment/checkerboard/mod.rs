@@ -2,6 +2,7 @@
 //! over them.
 
 mod check;
+mod compare;
 mod evaluate;
 mod figures;
 mod file;
@@ -20,6 +21,7 @@ pub use run::{INPUTS, OUTPUTS, Trainer, data_hash};
 pub use spec::{Phase, TrainingSpec};
 
 use crate::engine::Experiment;
+use crate::engine::compare::Contender;
 use crate::engine::experiment::{NoFacts, NoFlags};
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
@@ -59,6 +61,10 @@ impl Experiment for Checkerboard {
 
     fn page(&self, _facts: &NoFacts, runs: &Self::Findings, _walk: &Walk<'_>) -> Result<Page> {
         page::of(self, runs)
+    }
+
+    fn contenders(&self, _facts: &NoFacts, runs: &Self::Findings) -> Result<Vec<Contender>> {
+        compare::contenders(self, runs)
     }
 
     fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>> {

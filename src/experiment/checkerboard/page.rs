@@ -1,6 +1,7 @@
 //! What is shown of a checkerboard.
 
 use super::check::Checkerboard;
+use super::compare::paired;
 use super::figures;
 use super::file::Expectation;
 use super::spec::TrainingSpec;
@@ -15,6 +16,7 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     let rows: Vec<TableRow> = summaries.iter().map(|summary| TableRow::of(experiment, summary)).collect();
     let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
     page.csv("", &rows)?;
+    page.csv("-paired", &paired(experiment, &summaries))?;
     page.closing.push(Block::Table(closing(experiment, &summaries)));
     for protocol in [Protocol::HeldOut, Protocol::BestOnTest, Protocol::LastIterate] {
         let table = table(experiment, &summaries, protocol);

@@ -89,7 +89,7 @@ pub(super) fn accuracies(claims: &Claims, findings: &Findings) -> Result<Vec<Acc
     Ok(all.into_values().collect())
 }
 
-fn test_accuracy(run: &FinishedRun<TrainingSpec>) -> Result<Option<f64>> {
+pub(super) fn test_accuracy(run: &FinishedRun<TrainingSpec>) -> Result<Option<f64>> {
     let rows: Vec<EvaluationRow> = run.rows("evaluations.csv")?;
     Ok(rows.iter().find(|row| row.split == "test" && row.metric == "accuracy").map(|row| row.value))
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod claim;
+mod compare;
 mod depth;
 mod figures;
 mod file;
@@ -18,6 +19,7 @@ pub use plan::Claims;
 
 use super::checkerboard::{Trainer, TrainingSpec};
 use crate::engine::Experiment;
+use crate::engine::compare::Contender;
 use crate::engine::experiment::{NoFacts, NoFlags};
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
@@ -86,6 +88,10 @@ impl Experiment for Claims {
 
     fn page(&self, _facts: &NoFacts, findings: &Findings, _walk: &Walk<'_>) -> Result<Page> {
         page::of(self, findings)
+    }
+
+    fn contenders(&self, _facts: &NoFacts, findings: &Self::Findings) -> Result<Vec<Contender>> {
+        compare::contenders(findings)
     }
 
     fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>> {

@@ -2,6 +2,7 @@
 //! seeds and compared seed by seed.
 
 mod check;
+mod compare;
 mod contact;
 mod evaluate;
 mod figures;
@@ -20,6 +21,7 @@ pub use evaluate::Arguments;
 
 use crate::data::images::{self, ImageData};
 use crate::engine::Experiment;
+use crate::engine::compare::Contender;
 use crate::engine::experiment::NoFlags;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
@@ -29,6 +31,7 @@ use anyhow::Result;
 use contact::{contact_file, write_contact};
 use file::ImagesFile;
 use spec::{ImageFacts, ImageSpec};
+use summary::Results;
 use train::Trainer;
 
 /// The experiment file.
@@ -69,6 +72,10 @@ impl Experiment for Comparison {
 
     fn page(&self, facts: &ImageFacts, runs: &Self::Findings, walk: &Walk<'_>) -> Result<Page> {
         page::of(self, facts, runs, walk.store)
+    }
+
+    fn contenders(&self, facts: &ImageFacts, runs: &Self::Findings) -> Result<Vec<Contender>> {
+        compare::contenders(&Results::of(self, facts, runs)?)
     }
 
     fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>> {

@@ -3,7 +3,7 @@
 use super::check::Comparison;
 use super::file::ArmFile;
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::rows::{Figure, Sample, Scored, Statistics};
+use crate::engine::rows::{Differences, Figure, Sample, Scored, Statistics};
 use crate::engine::runs::FinishedRun;
 use anyhow::Result;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub struct ArmResults<'r> {
 }
 
 /// `tables/<experiment>.csv`: a figure over the seeds, and its difference to that of another network.
-pub type TableRow = (FigureColumns, Statistics, DifferenceColumns);
+pub type TableRow = (FigureColumns, Statistics, Compared, Differences, Paper);
 
 #[derive(Serialize)]
 pub struct FigureColumns {
@@ -43,17 +43,13 @@ pub struct FigureColumns {
 }
 
 #[derive(Serialize)]
-pub struct DifferenceColumns {
+pub struct Compared {
     /// The network that it is compared to.
     compared_to: Option<String>,
-    /// Seeds that both have.
-    pairs: usize,
-    /// Mean over those seeds of its value less the other's.
-    difference: Option<f64>,
-    difference_std: Option<f64>,
-    /// 95 % interval of the mean difference, Student's t.
-    difference_low: Option<f64>,
-    difference_high: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub struct Paper {
     paper: Option<f64>,
 }
 
@@ -77,7 +73,7 @@ pub struct SeedRow {
 
 impl ArmResults<'_> {
     /// What it has scores of, or would have had.
-    fn figures(&self, set: &ImageSet) -> BTreeSet<Figure> {
+    pub fn figures(&self, set: &ImageSet) -> BTreeSet<Figure> {
         let validation = (set.validation_images > 0).then_some("validation");
         let splits = ["train", "test"].into_iter().chain(validation);
         let of_split = |split| ["accuracy", "top5", "cross_entropy"].map(|metric| Figure::of(split, metric));
@@ -141,8 +137,7 @@ impl<'r> Results<'r> {
 
     fn row(&self, result: &ArmResults<'_>, figure: &Figure) -> TableRow {
         let other = self.other(result);
-        let difference = other.and_then(|other| result.scored.less(&other.scored, figure));
-        let interval = difference.and_then(|sample| sample.confidence_interval());
+        let differences = other.and_then(|other| result.scored.less(&other.scored, figure)).into();
         let columns = FigureColumns {
             experiment: self.experiment.file.experiment.name.clone(),
             data: self.set.name().into(),
@@ -151,16 +146,9 @@ impl<'r> Results<'r> {
             split: figure.split.into(),
             metric: figure.metric.clone(),
         };
-        let differences = DifferenceColumns {
-            compared_to: other.map(|other| other.arm.name.clone()),
-            pairs: difference.map_or(0, |sample| sample.n),
-            difference: difference.map(|sample| sample.mean),
-            difference_std: difference.and_then(|sample| sample.deviation),
-            difference_low: interval.map(|(low, _)| low),
-            difference_high: interval.map(|(_, high)| high),
-            paper: self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy")),
-        };
-        (columns, result.scored.statistics(figure), differences)
+        let compared = Compared { compared_to: other.map(|other| other.arm.name.clone()) };
+        let paper = self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy"));
+        (columns, result.scored.statistics(figure), compared, differences, Paper { paper })
     }
 
     /// Every score of every seed, without a value where its training diverged.

@@ -1,6 +1,7 @@
 //! Regression on tables of numbers: HanNet and a dense network, trained alike, beside ridge regression and trees.
 
 mod check;
+mod compare;
 mod figures;
 mod file;
 mod page;
@@ -13,6 +14,7 @@ pub use check::Regression;
 
 use crate::data::table::Table;
 use crate::engine::Experiment;
+use crate::engine::compare::Contender;
 use crate::engine::experiment::NoFlags;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
@@ -55,6 +57,10 @@ impl Experiment for Regression {
 
     fn page(&self, facts: &Facts, runs: &Self::Findings, _walk: &Walk<'_>) -> Result<Page> {
         page::of(self, facts, runs)
+    }
+
+    fn contenders(&self, _facts: &Facts, runs: &Self::Findings) -> Result<Vec<Contender>> {
+        compare::contenders(self, runs)
     }
 
     fn rerun(call: &Rerun<'_>) -> Result<Option<Exit>> {

@@ -1,28 +1,26 @@
 //! What is shown of a regression.
 
 use super::check::{Facts, INSIDE, Regression};
+use super::compare::{arms, is_hannet, less, paired};
 use super::figures;
 use super::file::Recipe;
-use super::spec::{Arm, Method, RegressionSpec};
+use super::spec::{Arm, RegressionSpec};
 use crate::engine::page::{Block, Page, Table, interval_as, spread_as};
-use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::engine::settings::word;
 use crate::figure::significant;
-use crate::model::ModelConfig;
 use anyhow::Result;
 
 pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<RegressionSpec>]) -> Result<Page> {
     let train = &experiment.file.train;
-    let same =
-        |a: &RegressionSpec, b: &RegressionSpec| a.table == b.table && a.arm == b.arm && a.recipe() == b.recipe();
-    let wanted = |spec: &RegressionSpec| spec.recipe().map_or(1, |_| train.learning_rates.len());
-    let arms = Arm::all(runs, same, wanted, "rmse")?;
+    let arms = arms(experiment, runs)?;
     let note = if facts.stand_ins { format!(", {INSIDE}") } else { String::new() };
     let subtitle = format!("{note}: RMSE on test rows in standard deviations of the target, mean +- std over seeds");
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     let rows = arms.iter().map(|arm| arm.rows(&arm.spec.table.name, arm.spec.table.origin.words(), "rmse"));
     page.csv("", &rows.flatten().collect::<Vec<_>>())?;
+    page.csv("-seeds", &arms.iter().flat_map(|arm| arm.seed_rows(&arm.spec.table.name, "rmse")).collect::<Vec<_>>())?;
+    page.csv("-paired", &paired(&arms))?;
     let sentences = sentences(&arms);
     let columns = "data, arm, recipe, parameters, rates, in units, R^2, diverged, n, RMSE";
     page.closing.push(Block::Table(errors(&arms, columns)));
@@ -81,13 +79,6 @@ fn decimals(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// The test error of an arm less that of another on the same table; None where they are in other units.
-fn less(one: &Arm<'_>, other: &Arm<'_>) -> Option<Sample> {
-    let released = |arm: &Arm<'_>| arm.spec.recipe() == Some(Recipe::Released);
-    let comparable = one.spec.table == other.spec.table && released(one) == released(other);
-    one.scored.less(&other.scored, &Figure::of("test", "rmse")).filter(|_| comparable)
-}
-
 fn beaten(arm: &Arm<'_>, arms: &[Arm<'_>]) -> String {
     let methods = arms.iter().filter(|other| arm.spec.recipe().is_some() && other.spec.recipe().is_none());
     let (better, worse): (Vec<_>, Vec<_>) =
@@ -101,7 +92,6 @@ fn beaten(arm: &Arm<'_>, arms: &[Arm<'_>]) -> String {
 
 /// What the paper's claim comes to, every HanNet beside every other network; and where a network is worse than a plain method.
 fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
-    let is_hannet = |arm: &Arm<'_>| matches!(arm.spec.method, Method::Network { model: ModelConfig::Hannet(_), .. });
     let (mut claims, mut losses) = (Vec::new(), Vec::new());
     let mut counts = [("smaller", 0), ("larger", 0), ("undecided", 0)];
     for (one, other) in arms.iter().flat_map(|one| arms.iter().map(move |other| (one, other))) {

@@ -3,9 +3,8 @@
 use super::rows::ExampleRow;
 use super::summary::Measurements;
 use super::tables::ComparisonRow;
-use crate::engine::rows::{Confidence, Paired};
+use crate::engine::rows::{Confidence, Items, on_common};
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
 
 /// Every network against the one that it is compared to, seed by seed.
 pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>> {
@@ -19,10 +18,9 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
             let threat = file.threat.iter().find(|threat| threat.norm.name() == *norm);
             let sizes: Vec<f64> = std::iter::once(0.0).chain(threat.iter().flat_map(|t| t.eps.clone())).collect();
             for eps in sizes {
-                let (a, b) = paired(examples, against, eps);
-                let pair = Paired::of(&a, &b).context("two networks were attacked on no common image")?;
+                let paired = on_common(&resisting(examples, eps), &resisting(against, eps));
+                let (pair, [a, b]) = paired.context("two networks were attacked on no common image")?;
                 let (difference_low, difference_high) = pair.difference(Confidence::P95);
-                let part = |right: &[bool]| right.iter().filter(|right| **right).count() as f64 / right.len() as f64;
                 let row = ComparisonRow {
                     experiment: file.experiment.name.clone(),
                     data: measured.data.into(),
@@ -31,8 +29,8 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
                     seed: *seed,
                     norm: if eps == 0.0 { String::new() } else { (*norm).into() },
                     epsilon: eps,
-                    first_accuracy: part(&a),
-                    second_accuracy: part(&b),
+                    first_accuracy: a,
+                    second_accuracy: b,
                     first_only: pair.first_only,
                     second_only: pair.second_only,
                     n: pair.images,
@@ -54,10 +52,7 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
     Ok(rows)
 }
 
-/// Which of the images that both were attacked on each network gets right.
-fn paired(first: &[ExampleRow], second: &[ExampleRow], eps: f64) -> (Vec<bool>, Vec<bool>) {
-    let others: BTreeMap<usize, &ExampleRow> = second.iter().map(|row| (row.index, row)).collect();
-    let both =
-        first.iter().filter_map(|row| others.get(&row.index).map(|other| (row.resists(eps), other.resists(eps))));
-    both.unzip()
+/// Which images a network gets right everywhere in a ball; with 0, as they are.
+pub(super) fn resisting(examples: &[ExampleRow], eps: f64) -> Items {
+    examples.iter().map(|row| (row.index, row.resists(eps))).collect()
 }

@@ -3,6 +3,7 @@
 mod attack;
 mod check;
 mod checklist;
+mod compare;
 mod comparison;
 mod export;
 mod figures;
@@ -26,6 +27,7 @@ pub use check::Robustness;
 
 use crate::data::images::{self, ImageData};
 use crate::engine::Experiment;
+use crate::engine::compare::Contender;
 use crate::engine::foreign::Foreign;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
@@ -41,6 +43,7 @@ use plan::Facts;
 use spec::{AttackSpec, ImageSet, TrainingSpec};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use summary::measure;
 use train::Trainer;
 use weights::Given;
 
@@ -143,6 +146,10 @@ impl Experiment for Robustness {
 
     fn page(&self, facts: &Facts, findings: &Findings, _walk: &Walk<'_>) -> Result<Page> {
         page::of(self, facts, findings)
+    }
+
+    fn contenders(&self, facts: &Facts, findings: &Self::Findings) -> Result<Vec<Contender>> {
+        compare::contenders(&measure(self, facts, findings)?, findings)
     }
 
     fn finish(&self, data: &Data) -> Result<()> {

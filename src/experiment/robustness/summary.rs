@@ -137,7 +137,7 @@ impl Measurements<'_> {
 const OF_SOME: [&str; 4] = ["lipschitz", "head_norm", "ties", "not_finite"];
 
 /// The figures of single seeds, and what they are called there.
-fn table_figures(experiment: &Robustness) -> Vec<(&'static str, Figure)> {
+pub(super) fn table_figures(experiment: &Robustness) -> Vec<(&'static str, Figure)> {
     let mut figures = vec![("clean_accuracy", Figure::of("test", "accuracy"))];
     figures.push(("clean_accuracy_of_attacked", Figure::of("attacked", "accuracy")));
     for threat in &experiment.file.threat {

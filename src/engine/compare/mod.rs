@@ -1,0 +1,108 @@
+//! `han-exp compare`: two arms, settings or results directories, paired by seed, and by image where images are known.
+
+mod contender;
+mod pair;
+mod rows;
+mod select;
+mod show;
+
+pub use contender::{Better, Contender, Series, Unit};
+
+use super::kind::{Recalled, Verb, contenders};
+use super::page::{terminal_width, wrapped, write};
+use super::runs::{Store, csv};
+use crate::console::note;
+use crate::files;
+use anyhow::{Context, Result};
+use pair::Pair;
+use std::fs;
+
+/// One side of a comparison.
+pub struct Side {
+    pub store: Store,
+    /// What of the experiment: an arm, an arm and a setting, or nothing for all.
+    pub pattern: String,
+    /// The directory, where the sides are two.
+    pub directory: Option<String>,
+}
+
+impl Side {
+    /// What a contender is called.
+    fn shown(&self, name: &str) -> String {
+        self.directory.as_ref().map_or_else(|| name.to_string(), |directory| format!("{directory}:{name}"))
+    }
+}
+
+/// Compares two sides of an experiment as it was run last, writes tables and a chart into a results directory, and returns
+/// what is to be said.
+///
+/// # Errors
+/// When a side has nothing of that name, or they cannot be compared.
+pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2]) -> Result<String> {
+    let [a, b] = sides;
+    let first = recall(verbs, &a.store, experiment)?;
+    let apart = a.store.root() != b.store.root();
+    let second = if apart { Some(recall(verbs, &b.store, experiment)?) } else { None };
+    let contenders = [first.as_slice(), second.as_deref().unwrap_or(&first)];
+    let asked = sides.each_ref().map(|side| side.shown(format!("{experiment}/{}", side.pattern).trim_end_matches('/')));
+    let pairs = select::pairs(contenders, [&a.pattern, &b.pattern], &asked)?;
+    let mut compared = Vec::new();
+    for pair in pairs {
+        let shown = [0, 1].map(|side| sides[side].shown(&pair[side].name()));
+        compared.push((shown.clone(), Pair::of(pair, &shown)?));
+    }
+    let mut text = format!("{experiment}: A - B by seed, means over common seeds, 95 % interval (Student's t)\n");
+    let (mut figures, mut seeds) = (Vec::new(), Vec::new());
+    for (shown, pair) in &compared {
+        text += &show::text(pair, shown);
+        let (of_pair, of_seeds) = rows::of(experiment, pair, shown);
+        figures.extend(of_pair);
+        seeds.extend(of_seeds);
+    }
+    let [one, other] = [0, 1].map(|side| {
+        let Side { pattern, directory, .. } = &sides[side];
+        directory.clone().unwrap_or_else(|| pattern.clone())
+    });
+    let title = format!("{experiment}: A = {one}, B = {other}");
+    let same_data = compared.iter().all(|(_, pair)| pair.sides[0].data == compared[0].1.sides[0].data);
+    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair, same_data), pair)).collect();
+    let name = slug(&format!("compare-{experiment}-{one}-{other}"));
+    let _lock = out.lock_pages()?;
+    for (ending, bytes) in [("", csv(&figures)?), ("-seeds", csv(&seeds)?)] {
+        write(&made(out, "tables")?.join(format!("{name}{ending}.csv")), &bytes)?;
+    }
+    let path = made(out, "figures")?.join(format!("{name}.png"));
+    let chart = show::chart(&title, &names)?;
+    files::write_with(&path, |temporary| chart.save(temporary))?;
+    let place = format!("tables and chart are {name}*.csv and .png in {}", out.root().display());
+    text += &format!("\n{}", wrapped(&place, terminal_width()));
+    Ok(text)
+}
+
+/// What tells a pair from the others.
+fn name_of(pair: &Pair<'_>, same_data: bool) -> String {
+    let [a, b] = pair.sides;
+    let data = if same_data { String::new() } else { format!(", {}", a.data) };
+    if a.name() == b.name() { a.name() + &data } else { format!("{} - {}{data}", a.name(), b.name()) }
+}
+
+fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contender>> {
+    let Recalled { made, planned, absent } = contenders(verbs, store, experiment)?;
+    if !absent.is_empty() {
+        let (missing, root) = (absent.len(), store.root().display());
+        note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are not there"));
+    }
+    Ok(made)
+}
+
+fn made(out: &Store, directory: &str) -> Result<std::path::PathBuf> {
+    let directory = out.root().join(directory);
+    fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// A text as part of a path.
+fn slug(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._".contains(c) { c } else { '-' };
+    text.chars().map(plain).take(180).collect()
+}
