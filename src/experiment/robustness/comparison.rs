@@ -3,8 +3,9 @@
 use super::rows::ExampleRow;
 use super::summary::Measurements;
 use super::tables::ComparisonRow;
-use crate::engine::rows::{Confidence, Items, on_common};
+use crate::engine::rows::{Confidence, Differences, Items, differences, on_common};
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 /// Every network against the one that it is compared to, seed by seed.
 pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>> {
@@ -50,6 +51,41 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
         key(a).cmp(&key(b)).then(a.epsilon.total_cmp(&b.epsilon)).then(a.seed.cmp(&b.seed))
     });
     Ok(rows)
+}
+
+/// `tables/<experiment>-differences.csv`: the accuracy of a network under all attacks less that of another, over the seeds of both.
+pub(super) type DifferenceRow = (DifferenceColumns, Differences);
+
+#[derive(Serialize)]
+pub(super) struct DifferenceColumns {
+    experiment: String,
+    data: String,
+    arm: String,
+    against: String,
+    /// linf, l2, or nothing for the images as they are.
+    norm: String,
+    epsilon: f64,
+}
+
+/// Pairs of networks over seeds, from those of each seed.
+pub(super) fn over_seeds(pairs: &[ComparisonRow]) -> Vec<DifferenceRow> {
+    let same = |a: &ComparisonRow, b: &ComparisonRow| {
+        (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
+    };
+    let row = |pairs: &[ComparisonRow]| {
+        let ComparisonRow { experiment, data, first, second, norm, epsilon, .. } = &pairs[0];
+        let columns = DifferenceColumns {
+            experiment: experiment.clone(),
+            data: data.clone(),
+            arm: first.clone(),
+            against: second.clone(),
+            norm: norm.clone(),
+            epsilon: *epsilon,
+        };
+        let of = |value: fn(&ComparisonRow) -> f64| pairs.iter().map(move |pair| (pair.seed, value(pair)));
+        (columns, differences(of(|pair| pair.first_accuracy), of(|pair| pair.second_accuracy)).into())
+    };
+    pairs.chunk_by(same).map(row).collect()
 }
 
 /// Which images a network gets right everywhere in a ball; with 0, as they are.

@@ -1,6 +1,6 @@
 //! What is shown of a robustness experiment.
 
-use super::comparison::compare;
+use super::comparison::{compare, over_seeds};
 use super::file::{Metric, Requirement};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
@@ -20,6 +20,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     page.csv("-seeds", &measured.seed_rows())?;
     let pairs = &compare(measured)?;
     page.csv("-paired", pairs)?;
+    page.csv("-differences", &over_seeds(pairs))?;
     page.closing.push(Block::Table(closing(measured)));
     for line in lines(measured, pairs) {
         page.closing.push(Block::Text(line));
