@@ -88,6 +88,44 @@ impl Claim {
     }
 }
 
+/// A row of `tables/claims.csv`.
+#[derive(Serialize)]
+pub(super) struct ClaimRow<'c> {
+    experiment: &'c str,
+    /// Its place among those of the experiment, from 1.
+    number: usize,
+    claim: &'c str,
+    verdict: &'static str,
+    measured: &'c str,
+    paper: &'c str,
+    profile: String,
+    seeds: &'c str,
+    n: Option<usize>,
+    command: String,
+}
+
+/// The claims of an experiment as rows.
+pub(super) fn rows<'c>(
+    experiment: &'c str,
+    claims: &'c [Claim],
+    invocation: Option<&Invocation>,
+) -> impl Iterator<Item = ClaimRow<'c>> {
+    let profile = invocation.map_or(String::new(), |called| called.profile.to_string());
+    let command = invocation.map_or(String::new(), Invocation::command);
+    claims.iter().enumerate().map(move |(place, claim)| ClaimRow {
+        experiment,
+        number: place + 1,
+        claim: &claim.claim,
+        verdict: claim.decision.words(),
+        measured: &claim.figure,
+        paper: &claim.paper,
+        profile: profile.clone(),
+        seeds: &claim.seeds,
+        n: claim.n,
+        command: command.clone(),
+    })
+}
+
 /// The claims of all sections.
 pub(super) fn table<'c>(claims: impl Iterator<Item = (&'c Claim, Option<&'c Invocation>)>) -> Table {
     let mut table = Table::with(COLUMNS);

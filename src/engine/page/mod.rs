@@ -155,11 +155,14 @@ impl Page {
     }
 }
 
-/// Writes `README.md` and `report.html` of a results directory from the sections of all experiments in it; those that `order`
-/// names come first.
+/// Writes `tables/claims.csv`, `README.md` and `report.html` of a results directory from the sections of all experiments in it;
+/// those that `order` names come first.
 pub fn write_pages(store: &Store, order: &[&str]) -> Result<()> {
     let _lock = store.lock_pages()?;
     let sections = section::all(store, order)?;
+    let claims = sections.iter().flat_map(|of| claim::rows(&of.name, &of.claims, of.invocation.as_ref()));
+    let claims: Vec<_> = claims.collect();
+    write_table(store, "claims", &if claims.is_empty() { Vec::new() } else { csv(&claims)? })?;
     write(&store.root().join("README.md"), markdown::short(&sections).as_bytes())?;
     write(&store.root().join("report.html"), html::report(&sections, store.root()).as_bytes())
 }

@@ -11,6 +11,7 @@ use crate::engine::rows::Figure;
 use crate::engine::settings::{File, bound};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
+use serde::Serialize;
 
 pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) -> Result<Page> {
     let measured = &measure(experiment, facts, findings)?;
@@ -21,6 +22,8 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let pairs = &compare(measured)?;
     page.csv("-paired", pairs)?;
     page.csv("-differences", &over_seeds(pairs))?;
+    let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(|check| (Checked { arm: &arm.arm }, check)));
+    page.csv("-checklist", &checks.collect::<Vec<_>>())?;
     page.closing.push(Block::Table(closing(measured)));
     for line in lines(measured, pairs) {
         page.closing.push(Block::Text(line));
@@ -136,6 +139,12 @@ fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
     }
     lines.extend(failed.iter().map(|check| format!("  {check}")));
     lines
+}
+
+/// The network of a row of `tables/<experiment>-checklist.csv`; the rest of the row is that of the run's file.
+#[derive(Serialize)]
+struct Checked<'c> {
+    arm: &'c str,
 }
 
 /// The rows of the checklist that do not pass.
