@@ -65,7 +65,8 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     });
     let title = format!("{experiment}: A = {one}, B = {other}");
     let same_data = compared.iter().all(|(_, pair)| pair.sides[0].data == compared[0].1.sides[0].data);
-    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair, same_data), pair)).collect();
+    let data = |pair: &Pair<'_>| if same_data { String::new() } else { format!(", {}", pair.sides[0].data) };
+    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair) + &data(&pair), pair)).collect();
     let name = slug(&format!("compare-{experiment}-{one}-{other}"));
     let _lock = out.lock_pages()?;
     for (ending, bytes) in [("", csv(&figures)?), ("-seeds", csv(&seeds)?)] {
@@ -80,10 +81,9 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
 }
 
 /// What tells a pair from the others.
-fn name_of(pair: &Pair<'_>, same_data: bool) -> String {
-    let [a, b] = pair.sides;
-    let data = if same_data { String::new() } else { format!(", {}", a.data) };
-    if a.name() == b.name() { a.name() + &data } else { format!("{} - {}{data}", a.name(), b.name()) }
+fn name_of(pair: &Pair<'_>) -> String {
+    let [a, b] = pair.sides.map(Contender::name);
+    if a == b { a } else { format!("{a} - {b}") }
 }
 
 fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contender>> {
