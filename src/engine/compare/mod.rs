@@ -12,6 +12,7 @@ use super::kind::{Recalled, Verb, contenders};
 use super::page::{terminal_width, wrapped, write};
 use super::runs::{Store, csv};
 use crate::console::note;
+use crate::figure::Image;
 use crate::files;
 use anyhow::{Context, Result};
 use pair::Pair;
@@ -65,25 +66,28 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     });
     let title = format!("{experiment}: A = {one}, B = {other}");
     let same_data = compared.iter().all(|(_, pair)| pair.sides[0].data == compared[0].1.sides[0].data);
-    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair, same_data), pair)).collect();
+    let data = |pair: &Pair<'_>| if same_data { String::new() } else { format!(", {}", pair.sides[0].data) };
+    let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair) + &data(&pair), pair)).collect();
     let name = slug(&format!("compare-{experiment}-{one}-{other}"));
-    let _lock = out.lock_pages()?;
-    for (ending, bytes) in [("", csv(&figures)?), ("-seeds", csv(&seeds)?)] {
-        write(&made(out, "tables")?.join(format!("{name}{ending}.csv")), &bytes)?;
-    }
-    let path = made(out, "figures")?.join(format!("{name}.png"));
-    let chart = show::chart(&title, &names)?;
-    files::write_with(&path, |temporary| chart.save(temporary))?;
+    save(out, &name, [csv(&figures)?, csv(&seeds)?], &show::chart(&title, &names)?)?;
     let place = format!("tables and chart are {name}*.csv and .png in {}", out.root().display());
     text += &format!("\n{}", wrapped(&place, terminal_width()));
     Ok(text)
 }
 
+/// Writes both tables and the chart.
+fn save(out: &Store, name: &str, [figures, seeds]: [Vec<u8>; 2], chart: &Image) -> Result<()> {
+    let _lock = out.lock_pages()?;
+    for (ending, bytes) in [("", figures), ("-seeds", seeds)] {
+        write(&made(out, "tables")?.join(format!("{name}{ending}.csv")), &bytes)?;
+    }
+    files::write_with(&made(out, "figures")?.join(format!("{name}.png")), |temporary| chart.save(temporary))
+}
+
 /// What tells a pair from the others.
-fn name_of(pair: &Pair<'_>, same_data: bool) -> String {
-    let [a, b] = pair.sides;
-    let data = if same_data { String::new() } else { format!(", {}", a.data) };
-    if a.name() == b.name() { a.name() + &data } else { format!("{} - {}{data}", a.name(), b.name()) }
+fn name_of(pair: &Pair<'_>) -> String {
+    let [a, b] = pair.sides.map(Contender::name);
+    if a == b { a } else { format!("{a} - {b}") }
 }
 
 fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contender>> {
