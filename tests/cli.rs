@@ -157,6 +157,14 @@ fn finished_runs_are_skipped_unless_forced_and_a_report_redraws_the_same() {
     fs::remove_dir_all(sandbox.path("results/figures")).expect("figures to remove");
     sandbox.run(&["report"]).success();
     assert!(before == timeless_files(&sandbox.path("results")), "the report changed a file");
+    let charts = |end: &str| {
+        let files = fs::read_dir(sandbox.path("results/figures")).expect("charts").flatten();
+        files.filter(|file| file.path().extension().is_some_and(|e| e == end)).count()
+    };
+    sandbox.run(&["report", "--svg"]).success();
+    assert!(charts("png") > 0 && charts("svg") == charts("png"));
+    sandbox.run(&["report"]).success();
+    assert_eq!(charts("svg"), 0, "an SVG of an earlier report is left");
 }
 
 #[test]

@@ -17,11 +17,14 @@ pub(super) struct Arguments {
     /// Results directory
     #[arg(long, default_value = "results", value_name = "DIR")]
     out: PathBuf,
+    /// An SVG beside every PNG
+    #[arg(long)]
+    svg: bool,
 }
 
 /// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
-    let store = Store::new(&arguments.out);
+    let store = Store::new(&arguments.out).with_svg(arguments.svg);
     let mut exit = Exit::Success;
     for name in remembered(&store)? {
         match redraw(VERBS, &store, &name) {

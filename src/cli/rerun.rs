@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let name = path.display().to_string();
     let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
     let table = toml::from_str(&text).with_context(|| name.clone())?;
-    let running = Running { device: *device, jobs: Some(1), out: out.clone(), force: true, quiet: false };
+    let running = Running { device: *device, jobs: Some(1), out: out.clone(), force: true, svg: false, quiet: false };
     let stop = stop_on_interrupt()?;
     let call = Rerun { name, text, table, source, running: &running, stop: &stop };
     for verb in VERBS {

@@ -1,4 +1,4 @@
-//! Charts of the experiments as PNG images: data in, pixels out.
+//! Charts of the experiments as PNG images and as SVG: data in, pixels and shapes out.
 //!
 //! The functions read no file and depend on no other module; equal data gives equal bytes. All sizes are for an image
 //! shown at about half its width.
@@ -6,12 +6,14 @@
 mod adversarial;
 mod axes;
 mod canvas;
+mod categories;
 mod confusion;
 mod contact_sheet;
 mod curves;
 mod decision_map;
 mod distance;
 mod effort;
+mod frame;
 mod glyphs;
 mod grid;
 mod labels;
@@ -24,6 +26,7 @@ mod parameters;
 mod plot;
 mod quantity;
 mod robust_accuracy;
+mod svg;
 mod text;
 mod theme;
 
@@ -34,7 +37,8 @@ use plotters::prelude::{BitMapBackend, DrawingBackend};
 
 pub use adversarial::{Answer, Attempt, GridRow, Outcome, adversarial_grid};
 pub use axes::significant;
-pub use confusion::confusion_matrix;
+pub use categories::{Body, CategoryPanel, Entry, Key, category_panels};
+pub use confusion::confusion_difference;
 pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
@@ -45,6 +49,7 @@ pub use lines::{Drawing, LinePanel, LineSeries, ScatterPanel, line_panels, scatt
 pub use parameters::{Mark, MarkPanel, ValuePanel, accuracy_against_parameters, against_parameters};
 pub use quantity::{AxisScale, Quantity as LineQuantity};
 pub use robust_accuracy::{RobustnessPanel, Role, Series, SizePoint, robust_accuracy};
+pub use theme::MOMENT;
 
 /// What axes of accuracies are called.
 const ACCURACY: &str = "accuracy (%)";
@@ -59,6 +64,8 @@ pub struct Image {
     pub height: usize,
     /// Red, green and blue of every pixel, row by row from the top.
     pub pixels: Vec<u8>,
+    /// The same as an SVG file.
+    pub svg: String,
 }
 
 impl Image {

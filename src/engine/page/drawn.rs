@@ -31,13 +31,18 @@ pub(super) fn save(store: &Store, experiment: &str, charts: Vec<Chart>) -> Resul
     let drawn = charts.into_iter().map(|Chart { title, name, image }| {
         let file = format!("{experiment}-{name}.png");
         let path = directory.join(&file);
+        let vectors = path.with_extension("svg");
+        // A chart of an earlier command would be taken for one of this.
+        let _ = fs::remove_file(&vectors);
         let written = image.map(|image| {
-            files::write_with(&path, |temporary| image.save(temporary)).inspect_err(|reason| {
+            let written = files::write_with(&path, |temporary| image.save(temporary)).and_then(|()| {
+                if store.svg() { files::write(&vectors, image.svg.as_bytes()).map_err(Into::into) } else { Ok(()) }
+            });
+            written.inspect_err(|reason| {
                 console::lost(&format!("cannot write {}: {reason:#}", path.display()));
             })
         });
         let result = written.and_then(|written| written).map_err(|reason| {
-            // A chart of an earlier command would be taken for one of this.
             let _ = fs::remove_file(&path);
             format!("{reason:#}")
         });

@@ -26,6 +26,9 @@ pub struct Running {
     /// Make finished runs again
     #[arg(long)]
     pub force: bool,
+    /// An SVG beside every PNG
+    #[arg(long)]
+    pub svg: bool,
     /// No progress, only the closing table
     #[arg(long)]
     pub quiet: bool,
@@ -88,7 +91,7 @@ pub struct Workplace<'r> {
 impl<'r> Workplace<'r> {
     /// Opens the results directory for an experiment, and removes what a killed process left half-written.
     pub fn open(running: &'r Running, device: ChosenDevice, experiment: &str, stop: &'r AtomicBool) -> Result<Self> {
-        let store = Store::new(&running.out);
+        let store = Store::new(&running.out).with_svg(running.svg);
         store.clean(experiment)?;
         let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
         Ok(Self { running, store, device, environment, stop })
