@@ -197,9 +197,19 @@ fn finished_runs_are_skipped_unless_forced_and_a_report_redraws_the_same() {
     let told = |assert: assert_cmd::assert::Assert| String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
     assert!(told(sandbox.run(TINY).success()).contains("16 of 16 runs are finished already"));
     assert!(!told(sandbox.run(&[TINY, &["--force"]].concat()).success()).contains("finished already"));
-    fs::remove_dir_all(sandbox.path("results/smoke/figures")).expect("figures to remove");
-    sandbox.run(&["report", "--out", "results/smoke"]).success();
+    let figures = sandbox.path("results/smoke/figures");
+    fs::remove_dir_all(&figures).expect("figures to remove");
+    let report = ["report", "--out", "results/smoke"];
+    sandbox.run(&report).success();
     assert!(before == timeless_files(&sandbox.path("results/smoke")), "the report changed a file");
+    let charts = |end: &str| {
+        let files = fs::read_dir(&figures).expect("charts").flatten();
+        files.filter(|file| file.path().extension().is_some_and(|e| e == end)).count()
+    };
+    sandbox.run(&[&report[..], &["--svg"]].concat()).success();
+    assert!(charts("png") > 0 && charts("svg") == charts("png"));
+    sandbox.run(&report).success();
+    assert_eq!(charts("svg"), 0, "an SVG of an earlier report is left");
 }
 
 #[test]

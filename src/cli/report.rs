@@ -22,11 +22,14 @@ pub(super) struct Arguments {
     /// are from the CSV files that are there
     #[arg(long, value_delimiter = ',', value_name = "FILE,..")]
     splice: Vec<PathBuf>,
+    /// An SVG beside every PNG
+    #[arg(long)]
+    svg: bool,
 }
 
 /// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
-    let store = Store::new(&arguments.out);
+    let store = Store::new(&arguments.out).with_svg(arguments.svg);
     let mut exit = Exit::Success;
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
     for name in names {

@@ -80,19 +80,20 @@ const BELOW: f64 = 124.0;
 /// Colours in the legend of what was changed.
 const SHADES: usize = 64;
 
-/// Draws a row for each test image: the image, then for every network what was changed, enlarged to the full range of
-/// colours, and the image that it takes for something else. Below each change stand its L2 and its Linf norm, below
+/// Draws a row for each test image: the image, then for every network what was changed, in colours that are full at a
+/// change of `eps`, and the image that it takes for something else. Below each change stand its L2 and its Linf norm, below
 /// each result what the network answers to it and to the test image.
 ///
-/// Fails if there is no row or network, if the rows differ in their side or their networks, if pixels do not fit the
+/// Fails if there is no row or network, if `eps` is not above 0, if the rows differ in their side or their networks, if pixels do not fit the
 /// side or are not in 0..1, or if a confidence is no fraction.
-pub fn adversarial_grid(title: &str, rows: &[GridRow]) -> Result<Image> {
+pub fn adversarial_grid(title: &str, eps: f64, rows: &[GridRow]) -> Result<Image> {
     let Some(first) = rows.first() else { bail!("adversarial images {title:?}: no row to draw") };
     ensure!(first.side > 0, "adversarial images, row {:?}: side is 0, there is no pixel to draw", first.heading);
     rows.iter().try_for_each(|row| check(row, first))?;
-    let mut grid = page(title, rows)?;
+    ensure!(eps > 0.0 && eps.is_finite(), "adversarial images {title:?}: a colour scale up to {eps}; it ends above 0");
+    let mut grid = page(title, eps, rows)?;
     draw_heads(&mut grid, first)?;
-    rows.iter().enumerate().try_for_each(|(index, row)| draw_row(&mut grid, row, index))?;
+    rows.iter().enumerate().try_for_each(|(index, row)| draw_row(&mut grid, row, index, eps))?;
     Ok(grid.canvas.finish())
 }
 
@@ -122,14 +123,14 @@ fn check(row: &GridRow, first: &GridRow) -> Result<()> {
 }
 
 /// The empty page for these rows.
-fn page(title: &str, rows: &[GridRow]) -> Result<Grid> {
+fn page(title: &str, eps: f64, rows: &[GridRow]) -> Result<Grid> {
     let (networks, size) = (rows[0].attempts.len(), whole_size(rows[0].side, SIDE));
     let before = [HEADING].into_iter().chain((0..networks).flat_map(|_| [APART, GAP])).collect();
     let above = (0..rows.len()).map(|row| if row == 0 { HEAD } else { 0.0 }).collect();
     let shade = |index: usize| diverging(2.0 * index as f64 / (SHADES - 1) as f64 - 1.0);
     let shades = Sign::Cells((0..SHADES).map(shade).collect(), 64.0);
     let legend = vec![
-        (shades, "darker to brighter; full colour: the largest change, Linf".to_owned()),
+        (shades, format!("change of a pixel, −{0} (darker) to +{0} (brighter); white: none", significant(eps))),
         (Sign::Frame(WRONG_INK, FRAME), "misclassified; answers with confidence in brackets".to_owned()),
     ];
     Grid::new(Layout { title, size: (size, size), before, above, below: BELOW, legend, ..Layout::default() })
@@ -152,7 +153,7 @@ fn draw_heads(grid: &mut Grid, row: &GridRow) -> Result<()> {
     Ok(())
 }
 
-fn draw_row(grid: &mut Grid, row: &GridRow, index: usize) -> Result<()> {
+fn draw_row(grid: &mut Grid, row: &GridRow, index: usize, eps: f64) -> Result<()> {
     grid.name_row(index, &row.heading)?;
     let size = grid.size.0;
     let at = grid.at(index, 0);
@@ -160,7 +161,7 @@ fn draw_row(grid: &mut Grid, row: &GridRow, index: usize) -> Result<()> {
     caption(&mut grid.canvas, at, (size, size), &[(format!("true class {}", row.class), INK)])?;
     for (network, attempt) in row.attempts.iter().enumerate() {
         let at = [grid.at(index, 2 * network + 1), grid.at(index, 2 * network + 2)];
-        draw_attempt(&mut grid.canvas, row, attempt, at, size)?;
+        draw_attempt(&mut grid.canvas, row, attempt, at, (size, eps))?;
     }
     Ok(())
 }
@@ -171,7 +172,7 @@ fn draw_attempt(
     row: &GridRow,
     attempt: &Attempt,
     [change, result]: [(f64, f64); 2],
-    size: f64,
+    (size, eps): (f64, f64),
 ) -> Result<()> {
     let said = |when: &str, Answer { class, confidence }: &Answer| {
         let color = if *class == row.class { SOFT_INK } else { WRONG_INK };
@@ -180,7 +181,7 @@ fn draw_attempt(
     match &attempt.outcome {
         Outcome::Found { pixels, answer } => {
             let changes = Changes::between(&row.pixels, pixels);
-            changes.picture(row.side).draw(canvas, change, size);
+            changes.picture(row.side, eps).draw(canvas, change, size);
             let norms = [("L2", changes.l2), ("Linf", changes.linf)];
             let norms = norms.map(|(name, value)| (format!("{name} {}", significant(value)), INK));
             caption(canvas, change, (size, size), &norms)?;
@@ -239,9 +240,8 @@ impl Changes {
         Changes { values, l2, linf }
     }
 
-    /// The changes in colours whose range is the largest of them.
-    fn picture(&self, side: usize) -> Picture {
-        let range = if self.linf > 0.0 { self.linf } else { 1.0 };
+    /// The changes in colours that are full at `range`.
+    fn picture(&self, side: usize, range: f64) -> Picture {
         Picture { side, colors: self.values.iter().map(|value| diverging(value / range)).collect() }
     }
 }
@@ -252,11 +252,11 @@ mod tests {
     use crate::figure::theme::PAPER;
 
     #[test]
-    fn a_change_is_measured_and_fills_the_range_of_colours() {
+    fn a_change_is_measured_and_has_the_colours_of_one_scale() {
         let changes = Changes::between(&[0.0, 0.5, 0.5, 1.0], &[0.25, 0.25, 0.5, 1.0]);
         assert_eq!((changes.l2, changes.linf), (0.125f64.sqrt(), 0.25));
-        assert_eq!(changes.picture(2).colors, [diverging(1.0), diverging(-1.0), PAPER, PAPER]);
+        assert_eq!(changes.picture(2, 0.5).colors, [diverging(0.5), diverging(-0.5), PAPER, PAPER]);
         let none = Changes::between(&[0.3], &[0.3]);
-        assert_eq!((none.linf, none.picture(1).colors), (0.0, vec![PAPER]));
+        assert_eq!((none.linf, none.picture(1, 0.5).colors), (0.0, vec![PAPER]));
     }
 }

@@ -1,17 +1,7 @@
-//! Axes of the line and scatter charts: ranges, ticks, and the frame they are drawn in.
+//! Axes of the charts: ranges, scales and ticks.
 
-use anyhow::Result;
-
-use super::canvas::{Align, Area, Canvas};
-use super::glyphs::text_width;
-use super::text::Block;
-use super::theme::{AXIS, AXIS_LABEL, GRID, TICK};
-
-/// What the label of an upright axis may be longer than it: there is room above and below.
-const BELOW: f64 = 200.0;
-/// Least room between two tick labels of a horizontal axis.
-const APART: f64 = 14.0;
-
+/// Least room between two ticks of a scale that is not even, as a part of the axis.
+const TICKS_APART: f64 = 0.055;
 /// More ticks than any axis has.
 const MOST_TICKS: usize = 1000;
 
@@ -22,6 +12,11 @@ pub(super) enum Scale {
     /// Widens the part near 0 as a logarithm does, but can show 0 itself.
     SquareRoot,
     Logarithmic,
+    /// The values are decimal exponents, of which the root is shown on both sides of 0: ratios near 1 stay apart beside
+    /// those of hundreds of powers of ten.
+    Exponent,
+    /// Names beside each other, at 0, 1, 2 and so on.
+    Names,
 }
 
 /// One axis: its range, the values with a label on it, and its scale.
@@ -37,11 +32,24 @@ impl Axis {
     /// Where a value lies on the axis, 0 at its start and 1 at its end.
     pub fn place(&self, value: f64) -> f64 {
         let turn = |value: f64| match self.scale {
-            Scale::Linear => value,
+            Scale::Linear | Scale::Names => value,
+            Scale::Exponent => value.signum() * value.abs().sqrt(),
             Scale::SquareRoot => value.sqrt(),
             Scale::Logarithmic => value.log10(),
         };
         (turn(value) - turn(self.low)) / (turn(self.high) - turn(self.low))
+    }
+
+    /// With ticks at those values inside that are apart from all before them; the first count most.
+    fn with_ticks(mut self, values: impl Iterator<Item = f64>, label: impl Fn(f64) -> String) -> Axis {
+        let mut ticks: Vec<f64> = Vec::new();
+        for value in values.filter(|value| (self.low..=self.high).contains(value)) {
+            let apart = |other: &f64| (self.place(*other) - self.place(value)).abs() >= TICKS_APART;
+            ticks.extend(ticks.iter().all(apart).then_some(value));
+        }
+        ticks.sort_by(f64::total_cmp);
+        self.ticks = ticks.into_iter().map(|value| (value, label(value))).collect();
+        self
     }
 }
 
@@ -111,6 +119,36 @@ pub(super) fn size_axis(sizes: &[f64], scale: Scale) -> Axis {
     Axis { low: 0.0, high, ticks, scale }
 }
 
+/// An axis of decimal exponents.
+pub(super) fn exponent_axis(values: impl Iterator<Item = f64>) -> Axis {
+    let root = |value: f64| value.signum() * value.abs().sqrt();
+    let (low, high) = values.map(root).fold((-0.5, 0.5), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+    let pad = 0.04 * (high - low);
+    let square = |root: f64| root * root.abs();
+    let axis = Axis { low: square(low - pad), high: square(high + pad), ticks: Vec::new(), scale: Scale::Exponent };
+    let sizes = [0.0, 1000.0, 100.0, 10.0, 1.0, 500.0, 50.0, 5.0, 200.0, 20.0, 2.0];
+    axis.with_ticks(sizes.into_iter().flat_map(|size| [size, -size]), scientific_power)
+}
+
+/// An axis from 0 to the largest value that widens what is near 0.
+pub(super) fn root_axis(most: f64) -> Axis {
+    let high = if most > 0.0 { 1.04 * most } else { 1.0 };
+    let axis = Axis { low: 0.0, high, ticks: Vec::new(), scale: Scale::SquareRoot };
+    let sizes = [0.0, 100.0, 50.0, 10.0, 1.0, 20.0, 5.0, 2.0, 0.1, 0.5, 0.2, 30.0, 0.01, 0.05, 0.02];
+    axis.with_ticks(sizes.into_iter(), significant)
+}
+
+/// An axis of names in their order.
+pub(super) fn names_axis(names: &[String]) -> Axis {
+    let ticks = names.iter().enumerate().map(|(place, name)| (place as f64, name.clone())).collect();
+    Axis { low: -0.5, high: names.len() as f64 - 0.5, ticks, scale: Scale::Names }
+}
+
+/// A power of ten by its exponent: 1e5, 1e-8; 1 as it is.
+fn scientific_power(power: f64) -> String {
+    if power == 0.0 { "1".to_owned() } else { format!("1e{power}").replace('-', "\u{2212}") }
+}
+
 /// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1.
 pub fn significant(value: f64) -> String {
     let power = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
@@ -147,79 +185,6 @@ fn scientific(value: f64) -> String {
     if power == 0.0 { mantissa.to_string() } else { format!("{mantissa}e{power}").replace('-', "\u{2212}") }
 }
 
-/// The rectangle in which data is drawn, and the meaning of its two sides.
-#[derive(Debug, Clone)]
-pub(super) struct Frame {
-    pub area: Area,
-    pub x: Axis,
-    pub y: Axis,
-}
-
-impl Frame {
-    pub fn at(&self, x: f64, y: f64) -> (f64, f64) {
-        let (left, top, right, bottom) = self.area;
-        let (across, up) = (self.x.place(x), self.y.place(y));
-        (left + across * (right - left), bottom - up * (bottom - top))
-    }
-
-    /// Draws grid, axis lines and labels; without a label for y, because the panel to the left has the same axis, the
-    /// numbers on it are left out too.
-    pub fn draw(&self, canvas: &mut Canvas, x_label: &str, y_label: Option<&str>) -> Result<()> {
-        let (left, top, right, bottom) = self.area;
-        for (value, _) in &self.y.ticks {
-            let (_, y) = self.at(self.x.low, *value);
-            canvas.line((left, y), (right, y), 1.5, GRID, 1.0);
-        }
-        for (x, label) in self.apart()? {
-            canvas.line((x, top), (x, bottom), 1.5, GRID, 1.0);
-            canvas.line((x, bottom), (x, bottom + 10.0), 2.0, AXIS, 1.0);
-            canvas.text(label, (x, bottom + 32.0), Align::Center, TICK)?;
-        }
-        canvas.path(&[(left, top), (left, bottom), (right, bottom)], 2.0, AXIS);
-        let x_label = Block::fit(x_label, right - left, 1, AXIS_LABEL)?;
-        x_label.draw_around(canvas, ((left + right) / 2.0, bottom + 82.0), Align::Center)?;
-        if let Some(y_label) = y_label {
-            for (value, label) in &self.y.ticks {
-                let (_, y) = self.at(self.x.low, *value);
-                canvas.line((left - 10.0, y), (left, y), 2.0, AXIS, 1.0);
-                canvas.text(label, (left - 18.0, y), Align::Right, TICK)?;
-            }
-            let x = left - 18.0 - tick_width(&self.y)? - 34.0;
-            let y_label = Block::fit(y_label, bottom - top + BELOW, 1, AXIS_LABEL)?;
-            y_label.draw_around(canvas, (x, (top + bottom) / 2.0), Align::Upwards)?;
-        }
-        Ok(())
-    }
-
-    /// Places and labels of the horizontal axis, less those whose labels would touch; the ends are always there.
-    fn apart(&self) -> Result<Vec<(f64, &str)>> {
-        let mut shown: Vec<(f64, &str)> = Vec::new();
-        let mut free = f64::NEG_INFINITY;
-        for (index, (value, label)) in self.x.ticks.iter().enumerate() {
-            let (x, half) = (self.at(*value, self.y.low).0, (text_width(label, TICK.size)? + APART) / 2.0);
-            while x - half < free && index + 1 == self.x.ticks.len() && shown.len() > 1 {
-                shown.pop();
-                let (before, label) = shown[shown.len() - 1];
-                free = before + (text_width(label, TICK.size)? + APART) / 2.0;
-            }
-            if x - half >= free {
-                shown.push((x, label));
-                free = x + half;
-            }
-        }
-        Ok(shown)
-    }
-}
-
-fn tick_width(axis: &Axis) -> Result<f64> {
-    axis.ticks.iter().try_fold(0.0, |widest: f64, (_, label)| Ok(widest.max(text_width(label, TICK.size)?)))
-}
-
-/// Room to the left of a frame for its tick labels and axis label.
-pub(super) fn beside(axis: &Axis) -> Result<f64> {
-    Ok(tick_width(axis)? + 76.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,23 +201,6 @@ mod tests {
         let signed: Vec<String> =
             close_axis([-0.4, 0.2].into_iter(), 0.0).ticks.into_iter().map(|tick| tick.1).collect();
         assert_eq!(signed, ["\u{2212}0.4", "\u{2212}0.3", "\u{2212}0.2", "\u{2212}0.1", "0.0", "0.1", "0.2"]);
-    }
-
-    #[test]
-    fn sizes_are_ticks_unless_their_labels_touch() -> Result<()> {
-        let sizes = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.96, 0.98, 1.0];
-        let labels = |scale, width| -> Result<Vec<String>> {
-            let (x, y) = (size_axis(&sizes, scale), percent_axis([0.0, 1.0].into_iter()));
-            let frame = Frame { area: (0.0, 0.0, width, 100.0), x, y };
-            Ok(frame.apart()?.into_iter().map(|(_, label)| label.to_owned()).collect())
-        };
-        assert_eq!(labels(Scale::SquareRoot, 9000.0)?.len(), sizes.len());
-        let few = labels(Scale::Linear, 400.0)?;
-        assert_eq!((few[0].as_str(), few[few.len() - 1].as_str()), ("0", "1"));
-        assert!(few.len() > 3 && !few.contains(&"0.98".to_owned()), "{few:?}");
-        let root = size_axis(&sizes, Scale::SquareRoot);
-        assert!(root.place(0.0) == 0.0 && root.place(1.0) == 1.0 && (root.place(0.25) - 0.5).abs() < 1e-12);
-        Ok(())
     }
 
     #[test]
@@ -279,6 +227,15 @@ mod tests {
         }
         let fifths: Vec<String> = zero_axis(1.0).ticks.into_iter().map(|(_, label)| label).collect();
         assert_eq!(fifths, ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+    }
+
+    #[test]
+    fn an_axis_of_exponents_shows_hundreds_of_powers_and_what_is_near_one() {
+        let axis = exponent_axis([-156.0, 0.001, 4.0, 441.0].into_iter());
+        assert!(axis.place(4.0) - axis.place(0.0) > 0.05 && axis.place(441.0) < 1.0 && axis.place(-156.0) > 0.0);
+        let labels: Vec<&str> = axis.ticks.iter().map(|tick| tick.1.as_str()).collect();
+        assert!(labels.contains(&"1") && labels.contains(&"1e100") && labels.contains(&"1e\u{2212}100"), "{labels:?}");
+        assert!(exponent_axis([0.0].into_iter()).ticks.len() == 1 && root_axis(30.0).ticks.len() > 4);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use anyhow::{Result, ensure};
 use plotters::style::RGBColor;
 
 use super::Image;
+pub(super) use super::glyphs::Align;
 use super::glyphs::{ink, text_width};
+use super::svg::Vectors;
 use super::theme::{PAPER, Stroke, Type};
 
 /// Pixels of the surface per pixel of the image, along each axis.
@@ -16,20 +18,11 @@ const FINE: usize = 2;
 /// A rectangle on the image: left, top, right, bottom.
 pub(super) type Area = (f64, f64, f64, f64);
 
-/// Where a text lies relative to the point it is drawn at; vertically its capitals are centred on that point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
-    Left,
-    Center,
-    Right,
-    /// Centred, and turned to read upwards.
-    Upwards,
-}
-
 pub(super) struct Canvas {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
+    vectors: Vectors,
 }
 
 impl Canvas {
@@ -37,7 +30,8 @@ impl Canvas {
     pub fn new(width: f64, height: f64) -> Result<Canvas> {
         ensure!(width >= 1.0 && height >= 1.0 && width * height < 2e8, "a figure of {width} x {height} pixels");
         let (width, height) = (width.ceil() as usize * FINE, height.ceil() as usize * FINE);
-        Ok(Canvas { width, height, pixels: [PAPER.0, PAPER.1, PAPER.2].repeat(width * height) })
+        let pixels = [PAPER.0, PAPER.1, PAPER.2].repeat(width * height);
+        Ok(Canvas { width, height, pixels, vectors: Vectors::default() })
     }
 
     /// Mixes a colour into one fine pixel; outside the surface it does nothing.
@@ -70,11 +64,17 @@ impl Canvas {
 
     /// Fills the rectangle between the left upper and the right lower corner.
     pub fn rect(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor, alpha: f64) {
-        self.band((from, to.1), ((to.0, from.1), to.1), color, alpha);
+        self.vectors.rect(from, to, color, alpha);
+        self.shade_band((from, to.1), ((to.0, from.1), to.1), color, alpha);
     }
 
     /// Draws a straight line with round ends; a line from a point to itself is a dot.
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: RGBColor, alpha: f64) {
+        self.vectors.line(&[from, to], width, color, alpha, None);
+        self.shade_line(from, to, width, color, alpha);
+    }
+
+    fn shade_line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, color: RGBColor, alpha: f64) {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let squared = dx * dx + dy * dy;
         let reach = width / 2.0 + 1.0;
@@ -89,8 +89,9 @@ impl Canvas {
 
     /// Draws an opaque line through all points.
     pub fn path(&mut self, points: &[(f64, f64)], width: f64, color: RGBColor) {
+        self.vectors.line(points, width, color, 1.0, None);
         for pair in points.windows(2) {
-            self.line(pair[0], pair[1], width, color, 1.0);
+            self.shade_line(pair[0], pair[1], width, color, 1.0);
         }
     }
 
@@ -101,6 +102,7 @@ impl Canvas {
             Stroke::Dashed => (3.5 * width, 3.5 * width),
             Stroke::Dotted => (0.1 * width, 2.4 * width),
         };
+        self.vectors.line(points, width, color, 1.0, Some((dash, gap)));
         let mut since = 0.0;
         for pair in points.windows(2) {
             let (dx, dy) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
@@ -111,7 +113,7 @@ impl Canvas {
                 let rest = if since < dash { dash - since } else { dash + gap - since };
                 let end = (along + rest).min(length);
                 if since < dash {
-                    self.line(at(along), at(end), width, color, 1.0);
+                    self.shade_line(at(along), at(end), width, color, 1.0);
                 }
                 // What is left to the next change is never so short that adding it changes nothing.
                 let next = since + end - along;
@@ -125,6 +127,11 @@ impl Canvas {
     /// Fills the area between two upright edges, each given by its upper end and the height of its lower end; the right
     /// edge is left out, so that bands in a row do not overlap.
     pub fn band(&mut self, from: ((f64, f64), f64), to: ((f64, f64), f64), color: RGBColor, alpha: f64) {
+        self.vectors.area(&[from.0, to.0, (to.0.0, to.1), (from.0.0, from.1)], color, alpha);
+        self.shade_band(from, to, color, alpha);
+    }
+
+    fn shade_band(&mut self, from: ((f64, f64), f64), to: ((f64, f64), f64), color: RGBColor, alpha: f64) {
         let ((left, right), fine) = ((from.0.0, to.0.0), FINE as f64);
         let tall = (from.0.1.min(to.0.1) - 1.0, from.1.max(to.1) + 1.0);
         self.shade((left, right), tall, color, |x, y| {
@@ -141,6 +148,7 @@ impl Canvas {
 
     /// Fills a convex shape whose corners run clockwise on the screen.
     pub fn fill(&mut self, corners: &[(f64, f64)], color: RGBColor, alpha: f64) {
+        self.vectors.area(corners, color, alpha);
         let around = |pick: fn(&(f64, f64)) -> f64| {
             let values = corners.iter().map(pick);
             (values.clone().fold(f64::INFINITY, f64::min) - 1.0, values.fold(f64::NEG_INFINITY, f64::max) + 1.0)
@@ -158,6 +166,7 @@ impl Canvas {
 
     /// Writes one line of text at a point.
     pub fn text(&mut self, text: &str, at: (f64, f64), align: Align, kind: Type) -> Result<()> {
+        self.vectors.text(text, at, align, kind)?;
         let fine = FINE as f64;
         let back = match align {
             Align::Left => 0.0,
@@ -196,6 +205,7 @@ impl Canvas {
                 }
             }
         }
-        Image { width, height, pixels }
+        let svg = self.vectors.finish(width, height);
+        Image { width, height, pixels, svg }
     }
 }

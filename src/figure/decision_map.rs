@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 use plotters::style::RGBColor;
 
 use super::Image;
-use super::axes::{Axis, Frame, Scale};
+use super::axes::{Axis, Scale};
 use super::canvas::{Align, Canvas};
+use super::frame::Frame;
 use super::grid::{Grid, Layout, Picture, whole_size};
 use super::legend::Sign;
 use super::text::{Block, tallest};
@@ -100,8 +101,10 @@ fn entries(rows: &[Vec<DecisionPanel>]) -> Vec<(Sign, String)> {
         entries.push((Sign::dot(INK), "training point".to_owned()));
     }
     if panels().any(|panel| panel.wrong.is_some()) {
-        // Half on each class, because the tint leaves the class below it visible.
-        entries.push((Sign::Cells(CLASSES.map(tinted).to_vec(), 36.0), "misclassified".to_owned()));
+        for (class, color) in CLASSES.into_iter().enumerate() {
+            let text = format!("wrong: predicts class {class}, truth is {}", 1 - class);
+            entries.push((Sign::Cells(vec![tinted(color)], 36.0), text));
+        }
     }
     entries
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::axes::percent_axis;
 use super::legend::Sign;
 use super::page::{Page, Plot, Range};
-use super::plot::Line;
+use super::plot::{Line, some};
 use super::quantity::{AxisScale, Quantity, once};
 use super::{ACCURACY, Image};
 
@@ -31,22 +31,22 @@ pub struct EffortPanel {
     pub curves: Vec<EffortCurve>,
 }
 
-/// Draws the panels side by side with effort on a logarithmic axis. Every panel has its own accuracy axis close to its
-/// data, and says how many points it spans; beside every line are its last value and its change from the first.
+/// Most marks on a line.
+const MARKS: usize = 8;
+
+/// Draws the panels side by side with effort on a logarithmic axis and accuracy from 0 to 100 %; beside every line are its
+/// last value and its change from the first.
 ///
 /// Fails if there is no panel, curve or point, if a panel has an arm twice, if an accuracy is no fraction, or if efforts
 /// are not above 0 or do not grow.
 pub fn attack_effort(title: &str, panels: &[EffortPanel]) -> Result<Image> {
     let plot = |panel: &EffortPanel| {
         once(&panel.title, panel.curves.iter().map(|curve| &curve.arm))?;
-        let accuracies = panel.curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
-        let axis = percent_axis(accuracies);
-        let span = 100.0 * (axis.high.min(1.0) - axis.low.max(0.0));
-        let span = format!("{ACCURACY}; the axis spans {span:.1} points");
+        let whole = Range::Known(percent_axis([0.0, 1.0].into_iter()));
         Ok(Plot {
             title: panel.title.clone(),
             x: (Quantity::new(format!("{} (log scale)", panel.x_label), AxisScale::Log), Range::Own),
-            y: (Quantity::new(span, AxisScale::Percent), Range::Known(axis)),
+            y: (Quantity::new(ACCURACY, AxisScale::Percent), whole),
             lines: panel.curves.iter().map(line).collect(),
             level: None,
         })
@@ -54,12 +54,12 @@ pub fn attack_effort(title: &str, panels: &[EffortPanel]) -> Result<Image> {
     let plots = panels.iter().map(plot).collect::<Result<Vec<Plot>>>()?;
     let text = "numbers: accuracy at the last point, and its change from the first, in percentage points";
     let notes = vec![(Sign::Text, text.to_owned())];
-    Page { title, plots, notes, aligned: false, square: false }.draw()
+    Page { title, plots, notes, aligned: true, square: false }.draw()
 }
 
 fn line(curve: &EffortCurve) -> Line {
     let points = curve.points.clone();
-    Line { marks: points.clone(), ending: ending(&points), ..Line::of(&curve.arm, &curve.label, points) }
+    Line { marks: some(&points, MARKS), ending: ending(&points), ..Line::of(&curve.arm, &curve.label, points) }
 }
 
 /// The last accuracy, and how far it lies from the first.

@@ -6,6 +6,16 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, anyhow, ensure};
 use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 
+/// Where a text lies relative to the point it is drawn at; vertically its capitals are centred on that point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Center,
+    Right,
+    /// Centred, and turned to read upwards.
+    Upwards,
+}
+
 /// Name under which plotters knows the font.
 const FONT: &str = "figure";
 /// Size at which text is measured: widths come back as whole pixels, and scale with the size.

@@ -29,10 +29,14 @@ impl Picture {
     /// Draws the picture with its left upper corner at a whole pixel, without blur, and a thin frame around it.
     pub fn draw(&self, canvas: &mut Canvas, (left, top): (f64, f64), size: f64) {
         let edge = |index: usize| size * index as f64 / self.side as f64;
-        for (index, color) in self.colors.iter().enumerate() {
-            let (column, row) = (index % self.side, index / self.side);
-            let to = (left + edge(column + 1), top + edge(row + 1));
-            canvas.rect((left + edge(column), top + edge(row)), to, *color, 1.0);
+        for (row, colors) in self.colors.chunks(self.side).enumerate() {
+            let mut column = 0;
+            // Neighbours of one colour are one shape: a map has thousands of cells.
+            for run in colors.chunk_by(|a, b| a == b) {
+                let to = (left + edge(column + run.len()), top + edge(row + 1));
+                canvas.rect((left + edge(column), top + edge(row)), to, run[0], 1.0);
+                column += run.len();
+            }
         }
         frame(canvas, (left, top), size, 1.5, AXIS);
     }

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::axes::Frame;
 use super::canvas::{Align, Area, Canvas};
+use super::frame::Frame;
 use super::text::Block;
 use super::theme::{DIRECT, MARK, Type};
 

@@ -17,8 +17,6 @@ pub enum Drawing {
     Marked,
     /// A line with a few marks, for many points.
     Line,
-    /// A dashed line alone.
-    Dashed,
     /// A dotted line alone.
     Dotted,
     /// Small marks, not joined.
@@ -38,8 +36,8 @@ pub struct LineSeries {
     pub points: Vec<(f64, f64)>,
     /// Lowest and highest value at each x, as a band; empty for none.
     pub band: Vec<(f64, f64, f64)>,
-    /// What stands where the line ends.
-    pub ending: Option<String>,
+    /// What stands where the line ends, in lines.
+    pub ending: Vec<String>,
 }
 
 /// A plot.
@@ -69,7 +67,9 @@ pub struct ScatterPanel {
 }
 
 /// Most marks on a line of many points.
-const MARKS: usize = 12;
+const MARKS: usize = 8;
+/// By how much a line is wider than the one above it.
+const WIDER: f64 = 3.0;
 /// Width of the line of a level.
 const LEVEL: f64 = 2.0;
 
@@ -89,7 +89,7 @@ pub fn line_panels(title: &str, panels: &[LinePanel], notes: &[(Drawing, &str)])
         title: panel.title.clone(),
         x: (panel.x.clone(), Range::Own),
         y: (panel.y.clone(), Range::Shared),
-        lines: panel.series.iter().map(line).collect(),
+        lines: apart(&panel.series),
         level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Solid, LEVEL)),
     };
     Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: false }.draw()
@@ -121,10 +121,25 @@ pub fn scatter_panels(
     Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: true }.draw()
 }
 
+/// Lines of many points that may lie on each other: those below are wider, and each has its marks at other places.
+fn apart(series: &[LineSeries]) -> Vec<Line> {
+    let mut lines: Vec<Line> = series.iter().map(line).collect();
+    let many = |series: &LineSeries| series.drawing == Drawing::Line && series.points.len() > MARKS;
+    let count = series.iter().filter(|series| many(series)).count();
+    let of_many = lines.iter_mut().zip(series).filter(|(_, series)| many(series));
+    for (place, (line, _)) in of_many.enumerate() {
+        let (shift, last) = (place as f64 / count as f64, line.points.len() - 1);
+        let at = |mark: usize| ((mark as f64 + shift) / MARKS as f64 * last as f64).round() as usize;
+        line.width += WIDER * place as f64;
+        line.marks = (0..MARKS).map(|mark| line.points[at(mark).min(last)]).collect();
+    }
+    lines
+}
+
 fn line(series: &LineSeries) -> Line {
     let line = Line {
         band: series.band.clone(),
-        ending: series.ending.iter().cloned().collect(),
+        ending: series.ending.clone(),
         upright: true,
         ..Line::of(&series.arm, &series.label, series.points.clone())
     };
@@ -132,7 +147,6 @@ fn line(series: &LineSeries) -> Line {
     match series.drawing {
         Drawing::Marked => Line { marks: points, ..line },
         Drawing::Line => Line { marks: some(&points, MARKS), ..line },
-        Drawing::Dashed => Line { stroke: Some(Stroke::Dashed), ..line },
         Drawing::Dotted => Line { stroke: Some(Stroke::Dotted), ..line },
         Drawing::Dots => Line { width: 0.0, mark: Mark::Dot, marks: points, points: Vec::new(), ..line },
     }
@@ -145,7 +159,6 @@ fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawin
     let note = |(drawing, text): &(Drawing, &str)| {
         let sign = match drawing {
             Drawing::Marked | Drawing::Line => Sign::plain(Stroke::Solid, LINE),
-            Drawing::Dashed => Sign::plain(Stroke::Dashed, LINE),
             Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
             Drawing::Dots => Sign::Text,
         };

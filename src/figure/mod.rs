@@ -1,4 +1,4 @@
-//! Charts of the experiments as PNG images: data in, pixels out.
+//! Charts of the experiments as PNG images and as SVG: data in, pixels and shapes out.
 //!
 //! The functions read no file and depend on no other module; equal data gives equal bytes. All sizes are for an image
 //! shown at about half its width.
@@ -6,6 +6,7 @@
 mod adversarial;
 mod axes;
 mod canvas;
+mod categories;
 mod confusion;
 mod contact_sheet;
 mod curves;
@@ -13,6 +14,7 @@ mod decision_map;
 mod differences;
 mod distance;
 mod effort;
+mod frame;
 mod glyphs;
 mod grid;
 mod labels;
@@ -26,6 +28,7 @@ mod plot;
 mod quantity;
 mod robust_accuracy;
 mod stamp;
+mod svg;
 mod text;
 mod theme;
 
@@ -36,7 +39,8 @@ use plotters::prelude::{BitMapBackend, DrawingBackend};
 
 pub use adversarial::{Answer, Attempt, GridRow, Outcome, adversarial_grid};
 pub use axes::significant;
-pub use confusion::confusion_matrix;
+pub use categories::{Body, CategoryPanel, Entry, Key, category_panels};
+pub use confusion::confusion_difference;
 pub use contact_sheet::{SheetRow, contact_sheet};
 pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
@@ -48,6 +52,7 @@ pub use lines::{Drawing, LinePanel, LineSeries, ScatterPanel, line_panels, scatt
 pub use parameters::{Mark, MarkPanel, ValuePanel, accuracy_against_parameters, against_parameters};
 pub use quantity::{AxisScale, Quantity as LineQuantity};
 pub use robust_accuracy::{RobustnessPanel, Role, Series, SizePoint, robust_accuracy};
+pub use theme::MOMENT;
 
 /// What axes of accuracies are called.
 const ACCURACY: &str = "accuracy (%)";
@@ -62,6 +67,8 @@ pub struct Image {
     pub height: usize,
     /// Red, green and blue of every pixel, row by row from the top.
     pub pixels: Vec<u8>,
+    /// The same as an SVG file.
+    pub svg: String,
 }
 
 impl Image {

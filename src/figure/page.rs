@@ -3,8 +3,9 @@
 use anyhow::{Result, ensure};
 
 use super::Image;
-use super::axes::{Axis, Frame, beside};
+use super::axes::{Axis, Scale};
 use super::canvas::Align;
+use super::frame::{Frame, beside};
 use super::glyphs::text_width;
 use super::grid::{Grid, Layout};
 use super::labels::ENDING;
@@ -21,6 +22,8 @@ const HEAD: f64 = 20.0;
 const BELOW: f64 = 136.0;
 /// More plots than this continue in a second row.
 const COLUMNS: usize = 3;
+/// With more names than this on its axis a plot takes the whole width.
+const MOST_NAMES: usize = 5;
 
 /// Which values an axis has to show.
 #[derive(Debug, Clone)]
@@ -74,6 +77,17 @@ impl Plot {
     }
 }
 
+/// Plots beside each other.
+fn columns(axes: &[(Axis, Axis)]) -> usize {
+    let names = |(x, _): &(Axis, Axis)| if x.scale == Scale::Names { x.ticks.len() } else { 0 };
+    match axes.len() {
+        _ if axes.iter().any(|axes| names(axes) > MOST_NAMES) => 1,
+        // Two by two: three and a single one below would leave a third of the page empty.
+        4 => 2,
+        count => count.clamp(1, COLUMNS),
+    }
+}
+
 /// A chart.
 pub(super) struct Page<'a> {
     pub title: &'a str,
@@ -94,9 +108,9 @@ impl Page<'_> {
         ensure!(!plots.is_empty(), "{title:?}: no panel to draw");
         plots.iter().try_for_each(Plot::check)?;
         let axes: Vec<(Axis, Axis)> = plots.iter().map(|plot| plot.axes(plots)).collect();
-        // Four plots are two by two: three and a single one below would leave a third of the page empty.
-        let columns = if plots.len() == 4 { 2 } else { plots.len().clamp(1, COLUMNS) };
+        let columns = columns(&axes);
         let (wide, tall): (f64, f64) = [(1300.0, 780.0), (880.0, 740.0), (640.0, 680.0)][columns - 1];
+        let tall = if columns == 1 && plots.len() > 1 { 0.75 * tall } else { tall };
         let size = if *square { (tall.min(wide), tall.min(wide)) } else { (wide, tall) };
         let same = |index: usize| axes[index].1 == axes[index - 1].1 && plots[index].y.0 == plots[index - 1].y.0;
         let aligned = *aligned && (1..axes.len()).all(|index| index % columns == 0 || same(index));

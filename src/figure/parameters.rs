@@ -54,7 +54,7 @@ pub struct ValuePanel {
     pub level: Option<(f64, String)>,
 }
 
-/// Draws the panels side by side, each on its own accuracy axis, because tasks differ in difficulty.
+/// Draws the panels side by side on one accuracy axis.
 ///
 /// Fails as [`against_parameters`] does.
 pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<Image> {
@@ -68,8 +68,8 @@ pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<
     against_parameters(title, &panels.iter().map(panel).collect::<Vec<ValuePanel>>())
 }
 
-/// Draws the panels side by side, each on its own axis, because tasks differ in difficulty. Levels are of one thing, which has
-/// the name of the first.
+/// Draws the panels side by side; those of one quantity share its axis. Levels are of one thing, which has the name of the
+/// first.
 ///
 /// Fails if there is no panel or mark, if a number cannot be shown on its axis, or if a network has no parameters.
 pub fn against_parameters(title: &str, panels: &[ValuePanel]) -> Result<Image> {
@@ -77,7 +77,7 @@ pub fn against_parameters(title: &str, panels: &[ValuePanel]) -> Result<Image> {
     let plot = |panel: &ValuePanel| Plot {
         title: panel.title.clone(),
         x: (x.clone(), Range::Shared),
-        y: (panel.y.clone(), Range::Own),
+        y: (panel.y.clone(), Range::Shared),
         lines: panel.marks.iter().flat_map(|mark| lines(mark, label(panels, &mark.arm))).collect(),
         level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Dashed, LEVEL)),
     };
@@ -88,7 +88,7 @@ pub fn against_parameters(title: &str, panels: &[ValuePanel]) -> Result<Image> {
     if let Some((_, name)) = panels.iter().find_map(|panel| panel.level.as_ref()) {
         notes.push((Sign::plain(Stroke::Dashed, LEVEL), name.clone()));
     }
-    Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: false }.draw()
+    Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: true, square: false }.draw()
 }
 
 /// What was measured, and the ring of the paper's value.

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::axes::Frame;
 use super::canvas::{Area, Canvas};
+use super::frame::Frame;
 use super::labels::{beside_mark, end_labels};
 use super::marks::{Mark, whisker};
 use super::quantity::Quantity;
@@ -131,11 +131,11 @@ impl Line {
             }
             Layer::Lines => {}
             Layer::Marks => {
-                all(&self.marks).into_iter().for_each(|point| self.mark.draw(canvas, point, style));
                 if let [only] = self.band.as_slice() {
                     let (top, bottom) = ends(only);
                     whisker(canvas, top, bottom, style.color);
                 }
+                all(&self.marks).into_iter().for_each(|point| self.mark.draw(canvas, point, style));
             }
         }
     }
@@ -191,19 +191,22 @@ pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, Arm
     for layer in LAYERS {
         lines.iter().rev().for_each(|(line, style)| line.draw(canvas, layer, *style, at));
     }
-    let ended = lines.iter().filter(|(line, _)| !line.ending.is_empty());
-    let ending = |(line, style): &(Line, ArmStyle)| {
-        line.points.last().map(|&(x, y)| (at(x, y).1, line.ending.clone(), style.color))
-    };
-    end_labels(canvas, frame, ended.filter_map(ending).collect())?;
-    if lines.iter().all(|(line, _)| line.notes.is_empty()) {
+    // A line that ends before the others has its label there: beside the plot it would be read as a value at their end.
+    let end = |line: &Line| line.points.last().filter(|_| !line.ending.is_empty()).copied();
+    let last = lines.iter().filter_map(|(line, _)| end(line)).fold(f64::NEG_INFINITY, |last, point| last.max(point.0));
+    let ended = lines.iter().filter_map(|(line, style)| Some((end(line)?, line, style)));
+    let (at_edge, before): (Vec<_>, Vec<_>) = ended.partition(|(point, ..)| point.0 == last);
+    let label = |((x, y), line, style): ((f64, f64), &Line, &ArmStyle)| (at(x, y).1, line.ending.clone(), style.color);
+    end_labels(canvas, frame, at_edge.into_iter().map(label).collect())?;
+    if before.is_empty() && lines.iter().all(|(line, _)| line.notes.is_empty()) {
         return Ok(());
     }
     let mut taken: Vec<Area> = lines.iter().flat_map(|(line, _)| line.taken(at)).collect();
-    for (line, style) in lines {
-        for (text, (x, y)) in &line.notes {
-            taken.push(beside_mark(canvas, text, at(*x, *y), style.color, frame, &taken)?);
-        }
+    let early = before.into_iter().map(|(point, line, style)| (line.ending.join(" "), point, style));
+    let noted =
+        lines.iter().flat_map(|(line, style)| line.notes.iter().map(move |(text, at)| (text.clone(), *at, style)));
+    for (text, (x, y), style) in early.chain(noted) {
+        taken.push(beside_mark(canvas, &text, at(x, y), style.color, frame, &taken)?);
     }
     Ok(())
 }

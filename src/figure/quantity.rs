@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use anyhow::{Result, ensure};
 
-use super::axes::{Axis, close_axis, log_axis, percent_axis, zero_axis};
+use super::axes::{Axis, close_axis, exponent_axis, log_axis, percent_axis, root_axis, zero_axis};
 
 /// What an axis shows, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,10 @@ pub enum AxisScale {
     Log,
     /// Fractions, as percent, close to them.
     Percent,
+    /// From 0 on, with more room for what is small.
+    Root,
+    /// Decimal logarithms of what is shown, which may be beyond every number; those near 0 have more room.
+    Exponent,
 }
 
 impl Quantity {
@@ -46,20 +50,22 @@ impl Quantity {
             AxisScale::Close => close_axis(values(), (1e-3 * low.abs().max(high)).max(1e-9)),
             AxisScale::Log => log_axis(low, high),
             AxisScale::Percent => percent_axis(values()),
+            AxisScale::Root => root_axis(high),
+            AxisScale::Exponent => exponent_axis(values()),
         }
     }
 
-    /// A value of this quantity at the end of a line, where it has few digits.
+    /// A value of this quantity at the end of a line, with the digits of the tables.
     pub(super) fn short(&self, value: f64) -> String {
-        if self.scale == AxisScale::Percent { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") }
+        if self.scale == AxisScale::Percent { format!("{:.2} %", 100.0 * value) } else { format!("{value:.4}") }
     }
 
     /// Refuses a value before it becomes a point outside the plot, or none at all.
     pub(super) fn check(&self, value: f64, what: &str) -> Result<()> {
         let (fits, which) = match self.scale {
             AxisScale::Log => (value > 0.0, "takes numbers above 0"),
-            AxisScale::Linear | AxisScale::Count => (value >= 0.0, "takes numbers from 0 on"),
-            AxisScale::Close => (true, "takes numbers"),
+            AxisScale::Linear | AxisScale::Count | AxisScale::Root => (value >= 0.0, "takes numbers from 0 on"),
+            AxisScale::Close | AxisScale::Exponent => (true, "takes numbers"),
             AxisScale::Percent => ((-1e-9..=1.0 + 1e-9).contains(&value), "takes fractions between 0 and 1"),
         };
         ensure!(fits && value.is_finite(), "{what}: {value} cannot be shown as {:?}, which {which}", self.label);

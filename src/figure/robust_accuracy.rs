@@ -1,14 +1,14 @@
 //! Accuracy against the size of the perturbation, between what is proved and what random noise does.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::axes::{Scale, percent_axis, size_axis};
 use super::legend::Sign;
 use super::marks::Mark;
 use super::page::{Page, Plot, Range};
-use super::plot::{Line, Look};
+use super::plot::Line;
 use super::quantity::{AxisScale, Quantity, once};
-use super::theme::{AREA_ALPHA, ATTACK_STYLES, LINE, SMALL_MARK, Stroke, THICK, THIN, attack_style};
+use super::theme::{AREA_ALPHA, LINE, SMALL_MARK, Stroke, THICK};
 use super::{ACCURACY, Image};
 
 /// Accuracy of all seeds at one size of the perturbation, as fractions.
@@ -35,17 +35,14 @@ pub enum Role {
     /// The images that no attack has changed the answer for: a thick line with a band from the lowest to the highest
     /// seed.
     WorstCase,
-    /// One attack alone, by a number that is the same on every panel and fixes its colour: a thin line.
-    Attack(usize),
 }
 
 /// One line of a panel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Name of the arm, which fixes the colour of every role but [`Role::Attack`].
+    /// Name of the arm, which fixes the colour.
     pub arm: String,
-    /// Text in the legend: the name of the attack for [`Role::Attack`], the name of the arm for every other role. The
-    /// chart itself explains the roles.
+    /// Its text in the legend. The chart itself explains the roles.
     pub label: String,
     /// What the line shows.
     pub role: Role,
@@ -68,19 +65,14 @@ pub struct RobustnessPanel {
 const LINEAR: f64 = 1.0 / 16.0;
 /// Most points of a certificate that are marked: it is known at every size, and marks on each would hide the line.
 const MOST_MARKS: usize = 12;
-/// An attack marks every third of its points, another third than the next attack: where the lines of several attacks
-/// lie on top of each other, each can still be seen.
-const EVERY: usize = 3;
-
 /// Draws the panels side by side, each from size 0 to its largest size and from 0 to 100 %, with a legend below.
 ///
 /// A panel ends at the first size at which all of its lines are at 0. Where the smallest size would be lost in the
 /// corner of a linear axis, the axes of all panels are square roots, and say so.
 ///
 /// Fails if there is no panel, series or point, if an accuracy is no fraction, if sizes are negative or do not grow, if
-/// an arm has a role twice in a panel, or if the number of an attack stands for two labels or exceeds 15.
+/// an arm has a role twice in a panel.
 pub fn robust_accuracy(title: &str, panels: &[RobustnessPanel]) -> Result<Image> {
-    check_attacks(panels)?;
     let shown: Vec<Vec<f64>> = panels.iter().map(shown_sizes).collect();
     let (scale, note) = match shown.iter().any(|sizes| crowded(sizes)) {
         true => (Scale::SquareRoot, ", square-root scale"),
@@ -102,15 +94,10 @@ pub fn robust_accuracy(title: &str, panels: &[RobustnessPanel]) -> Result<Image>
     Page { title, plots, notes: roles(panels), aligned: true, square: false }.draw()
 }
 
-/// The lines of a panel, whatever the order of its roles: attacks above worst cases, certificates and noise.
+/// The lines of a panel, whatever the order of its roles: worst cases above certificates and noise.
 fn lines(series: &[Series], tinted: bool) -> Vec<Line> {
     let mut sorted: Vec<&Series> = series.iter().collect();
-    sorted.sort_by_key(|series| match series.role {
-        Role::Attack(number) => (0, number),
-        Role::WorstCase => (1, 0),
-        Role::Certificate => (2, 0),
-        Role::Noise => (3, 0),
-    });
+    sorted.sort_by_key(|series| std::cmp::Reverse(series.role));
     sorted.into_iter().map(|series| line(series, tinted)).collect()
 }
 
@@ -130,24 +117,7 @@ fn line(series: &Series, tinted: bool) -> Line {
             ..line
         },
         Role::WorstCase => Line { width: THICK, mark: Line::default().mark, marks: points, band, ..line },
-        Role::Attack(number) => {
-            let every = if points.len() > EVERY { EVERY } else { 1 };
-            let marks = points.into_iter().skip(number % every).step_by(every).collect();
-            Line { look: Look::Fixed(attack_style(number)), width: THIN, marks, ..line }
-        }
     }
-}
-
-/// Refuses a number of an attack that has no style, or stands for two attacks.
-fn check_attacks(panels: &[RobustnessPanel]) -> Result<()> {
-    let mut attacks: [Option<&str>; ATTACK_STYLES] = [None; ATTACK_STYLES];
-    for series in panels.iter().flat_map(|panel| &panel.series) {
-        let (Role::Attack(number), label) = (series.role, series.label.as_str()) else { continue };
-        ensure!(number < ATTACK_STYLES, "attack {label:?} has number {number}, above {}", ATTACK_STYLES - 1);
-        let known = *attacks[number].get_or_insert(label);
-        ensure!(known == label, "attack {number} is {known:?} and {label:?}");
-    }
-    Ok(())
 }
 
 /// The sizes that a panel shows, growing: up to the first at which every line has reached 0. A certificate is known at

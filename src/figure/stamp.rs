@@ -20,7 +20,11 @@ impl Image {
         let line = Block::fit(text, width - 2.0 * MARGIN, 1, kind)?;
         line.draw_around(&mut canvas, (width / 2.0, (HEIGHT - FRAME) / 2.0), Align::Center)?;
         let strip = canvas.finish();
-        Ok(Image { height: self.height + strip.height, pixels: [strip.pixels, self.pixels].concat(), ..self })
+        let height = self.height + strip.height;
+        let below = self.svg.replacen("<svg", &format!("<svg y=\"{}\"", strip.height), 1);
+        let head = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{height}\">", self.width);
+        let svg = format!("{head}\n{}{below}</svg>\n", strip.svg);
+        Ok(Image { height, pixels: [strip.pixels, self.pixels].concat(), svg, ..self })
     }
 }
 
@@ -31,11 +35,12 @@ mod tests {
     #[test]
     fn a_stamp_covers_no_pixel_of_the_chart() -> Result<()> {
         for width in [1, 40, 1600] {
-            let chart = Image { width, height: 7, pixels: (0..3 * 7 * width).map(|place| place as u8).collect() };
+            let chart = Image { width, height: 7, pixels: (0..3 * 7 * width).map(|place| place as u8).collect(), svg: "<svg></svg>".into() };
             let stamped = chart.clone().stamped("SMOKE: a trial")?;
             let strip = 3 * width * (stamped.height - chart.height);
             assert!(stamped.width == width && stamped.height > chart.height);
             assert_eq!(stamped.pixels[strip..], chart.pixels);
+            assert!(stamped.svg.contains(&format!("<svg y=\"{}\"></svg>", stamped.height - chart.height)));
         }
         Ok(())
     }

@@ -14,11 +14,8 @@ const fn rgb(hex: u32) -> RGBColor {
 /// reddish purple: the network that is trained for certificates.
 const ARMS: [RGBColor; 4] = [rgb(0x0072b2), rgb(0xd55e00), rgb(0x009e73), rgb(0xcc79a7)];
 
-/// Paul Tol's muted colours, less those that would be taken for an arm, darkened where a thin line would be faint.
-const ATTACKS: [u32; 8] = [0xaa4499, 0x117733, 0x332288, 0x968c14, 0x40a5a0, 0x781446, 0xe16e8c, 0x787878];
-
-/// Further arms: what is left of the palette, then brown and those colours of attacks, which hardly ever share a chart
-/// with them, that are apart from the four above; yellow is last because a yellow line is faint on white.
+/// Further arms: what is left of the palette, then brown and those of Paul Tol's muted colours that are apart from the four
+/// above, darkened where a thin line would be faint; yellow is last because a yellow line is faint on white.
 const FURTHER: [u32; 12] = [
     0xe69f00, 0x56b4e9, 0x000000, 0x781446, 0x40a5a0, 0x332288, 0x968c14, 0x8b5a2b, 0x117733, 0x787878, 0xaa4499,
     0xf0e442,
@@ -131,7 +128,7 @@ impl Marker {
     }
 }
 
-/// How one arm, or one attack beside others, is drawn.
+/// How one arm is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ArmStyle {
     pub color: RGBColor,
@@ -162,29 +159,49 @@ impl ArmStyle {
 /// What belongs to no arm.
 pub(super) const NO_ARM: ArmStyle = ArmStyle::new(SOFT_INK, Disc);
 
-/// Number of attacks that can be told apart: the colours solid, and once more dashed.
-pub(super) const ATTACK_STYLES: usize = 2 * ATTACKS.len();
-
-/// Style of an attack by its number; numbers from [`ATTACK_STYLES`] on repeat the styles.
-pub(super) fn attack_style(number: usize) -> ArmStyle {
-    ArmStyle::numbered(&ATTACKS, [Disc, Square, Triangle, Diamond, Wedge], number)
-}
-
-/// The fixed style of a known arm, `None` for any other name.
+/// The fixed style of a known arm, `None` for any other name: one colour has one meaning on all charts of an experiment, and
+/// what is like an arm of the paper in another experiment has its colour.
 fn fixed(name: &str) -> Option<ArmStyle> {
-    let (place, marker) = match name {
-        "hannet" | "mixer-4-han-12" => (0, Disc),
-        "fcnet" | "fcnet-30" | "mixer-4" => (1, Square),
-        "resnet" | "resnet-30" | "resnet32" | "extra-trees" => (2, Triangle),
-        "certified" | "hannet-passing" | "mixer-8" => (3, Wedge),
+    let (color, marker) = match name {
+        "hannet" | "mixer-4-han-12" => (ARMS[0], Disc),
+        "fcnet" | "fcnet-30" | "mixer-4" => (ARMS[1], Square),
+        "resnet" | "resnet-30" | "resnet32" => (ARMS[2], Triangle),
+        "certified" => (ARMS[3], Wedge),
+        "hannet-passing" => (rgb(0x56b4e9), Wedge),
+        "hannet-adam" => (rgb(0x332288), Disc),
+        "fcnet-adam" => (rgb(0x781446), Square),
+        "fcnet-small" => (rgb(0xe16e8c), Diamond),
+        "fcnet-bounded" => (rgb(0x8b5a2b), Triangle),
+        "fcnet-xavier" => (rgb(0x40a5a0), Diamond),
+        "fcnet-orthogonal" => (rgb(0x968c14), Wedge),
+        "fcnet-30-orthogonal-abs" => (rgb(0xaa4499), Diamond),
+        "mixer-8" => (rgb(0xe69f00), Diamond),
+        "extra-trees" => (rgb(0x117733), Triangle),
+        "f64" => (rgb(0x000000), Disc),
+        "f32" => (rgb(0x787878), Square),
         _ => return None,
     };
-    Some(ArmStyle::new(ARMS[place], marker))
+    Some(ArmStyle::new(color, marker))
 }
+
+/// Moments of a training, from light to dark: they are no arms, and their order is seen.
+const MOMENTS: [(u32, Marker); 4] = [(0xb4b4bc, Disc), (0x82828c, Square), (0x50505a, Diamond), (0x1c1c20, Wedge)];
+
+/// The style of a moment of a training among so many.
+fn moment(place: usize, of: usize) -> ArmStyle {
+    let (color, marker) = MOMENTS[(MOMENTS.len() - 1) * place / of.saturating_sub(1).max(1)];
+    ArmStyle::new(rgb(color), marker)
+}
+
+/// What the names of moments begin with.
+pub const MOMENT: &str = "moment ";
 
 /// Styles of all arms of a chart, in the order given; names without a fixed style take the further ones as they first
 /// appear.
 pub(super) fn styles(names: &[&str]) -> Vec<ArmStyle> {
+    if names.iter().all(|name| name.starts_with(MOMENT)) {
+        return (0..names.len()).map(|place| moment(place, names.len())).collect();
+    }
     let mut further: Vec<&str> = Vec::new();
     let mut style = |name| {
         fixed(name).unwrap_or_else(|| {
@@ -226,15 +243,6 @@ mod tests {
             for (other, before) in chosen[..index].iter().enumerate() {
                 assert!(apart(style, before), "{} and {}", names[index], names[other]);
             }
-        }
-    }
-
-    #[test]
-    fn attacks_differ_from_each_other_and_from_the_arms_of_the_paper() {
-        let attacks: Vec<ArmStyle> = (0..ATTACK_STYLES).map(attack_style).collect();
-        for (index, style) in attacks.iter().enumerate() {
-            assert!(!attacks[..index].contains(style), "attack {index}");
-            assert!(styles(&PAPER_ARMS).iter().all(|arm| arm.color != style.color));
         }
     }
 

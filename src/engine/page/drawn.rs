@@ -40,8 +40,14 @@ pub(super) fn save(store: &Store, experiment: &str, charts: Vec<Chart>, stamp: O
             None => Ok(image),
         });
         let size = image.as_ref().map_or((0, 0), |image| (image.width, image.height));
+        let vectors = path.with_extension("svg");
+        // A chart of an earlier command would be taken for one of this.
+        let _ = fs::remove_file(&vectors);
         let written = image.map(|image| {
-            files::write_with(&path, |temporary| image.save(temporary)).inspect_err(|reason| {
+            let written = files::write_with(&path, |temporary| image.save(temporary)).and_then(|()| {
+                if store.svg() { files::write(&vectors, image.svg.as_bytes()).map_err(Into::into) } else { Ok(()) }
+            });
+            written.inspect_err(|reason| {
                 console::lost(&format!("cannot write {}: {reason:#}", path.display()));
             })
         });

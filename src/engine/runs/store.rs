@@ -26,6 +26,7 @@ const EXPERIMENT: &str = "experiment.toml";
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    svg: bool,
 }
 
 /// What a results directory holds of a run.
@@ -61,7 +62,16 @@ impl<T> Look<T> {
 impl Store {
     /// The store at `root`; nothing is made until something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), svg: false }
+    }
+
+    /// Whether charts are wanted as SVG as well.
+    pub fn with_svg(self, svg: bool) -> Self {
+        Self { svg, ..self }
+    }
+
+    pub fn svg(&self) -> bool {
+        self.svg
     }
 
     pub fn root(&self) -> &Path {

@@ -27,6 +27,9 @@ pub struct Running {
     /// Make finished runs again
     #[arg(long)]
     pub force: bool,
+    /// An SVG beside every PNG
+    #[arg(long)]
+    pub svg: bool,
     /// No progress, only the closing table
     #[arg(long)]
     pub quiet: bool,
@@ -105,7 +108,7 @@ impl<'r> Workplace<'r> {
         experiment: &str,
         stop: &'r AtomicBool,
     ) -> Result<Self> {
-        let store = Store::new(out);
+        let store = Store::new(out).with_svg(running.svg);
         store.clean(experiment)?;
         let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
         Ok(Self { running, store, device, environment, stop })

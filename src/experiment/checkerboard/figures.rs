@@ -5,7 +5,7 @@ use super::file::RecipeFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use super::summary::{Protocol, SeedValue, Summary};
-use crate::engine::page::Page;
+use crate::engine::page::{Page, percent};
 use crate::engine::rows::Sample;
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
@@ -25,7 +25,10 @@ pub(super) fn draw(
 ) {
     page.chart("Decision maps", "decision-maps", maps(experiment, runs, summaries));
     page.chart("Test accuracy over iterations", "test-accuracy", curves(experiment, runs, summaries));
-    page.chart("Test accuracy against parameters", "parameters", against_parameters(experiment, summaries));
+    // One network alone is compared with nothing.
+    if experiment.file.arm.len() > 1 {
+        page.chart("Test accuracy against parameters", "parameters", against_parameters(experiment, summaries));
+    }
 }
 
 /// Full runs of an arm under a recipe.
@@ -39,21 +42,18 @@ fn full_runs<'a>(
 
 /// Truth and every network side by side, a row for each recipe: the run of the median seed under held_out.
 fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries: &[Summary]) -> Result<Image> {
-    let mut rows = Vec::new();
+    let (mut rows, mut seen) = (Vec::new(), String::new());
     for recipe in &experiment.file.recipe {
-        let mut panels = Vec::new();
+        let (mut panels, mut accuracies) = (Vec::new(), Vec::new());
         for arm in &experiment.file.arm {
             let Some((value, run)) = median_run(runs, summaries, &arm.name, &recipe.name) else { continue };
             let predictions: Vec<PredictionRow> = run.rows("predictions.csv")?;
             if panels.is_empty() {
                 panels.push(truth(experiment, &predictions));
             }
-            let note = format!(
-                "test {:.2} %, seed {}, rate {}",
-                100.0 * value.accuracy.unwrap_or(f64::NAN),
-                value.seed,
-                run.spec.fit.learning_rate
-            );
+            let accuracy = percent(value.accuracy);
+            let note = format!("test {accuracy} %, seed {}, rate {}", value.seed, run.spec.fit.learning_rate);
+            accuracies.push(format!("{} {accuracy} %", arm.label));
             panels.push(DecisionPanel {
                 title: format!("{}, {}", arm.label, recipe.label),
                 note,
@@ -65,11 +65,12 @@ fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries
         }
         if !panels.is_empty() {
             rows.push(panels);
+            seen = format!("{}: {}", recipe.label, accuracies.join(", "));
         }
     }
     ensure!(!rows.is_empty(), "no seed has all of its runs finished without divergence");
-    let title =
-        format!("{}: class predicted at every grid point, median seed of held_out", experiment.file.experiment.title());
+    // The last recipe is the one that is compared in the end.
+    let title = format!("{}, {seen} of test points right (median seed)", experiment.file.experiment.title());
     decision_maps(&title, &rows)
 }
 

@@ -5,7 +5,7 @@ use super::claim::{Extreme, Limit, Part};
 use super::depth::accuracies;
 use super::figures::{self, Results};
 use super::plan::Claims;
-use super::summary::{ClaimRow, claim_rows};
+use super::summary::{ClaimRow, claim_rows, number};
 use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
 use anyhow::Result;
 
@@ -170,17 +170,4 @@ fn judge(claims: &Claims, rows: &[ClaimRow], limit: &Limit) -> Verdict {
 
 fn number_or_dash(value: Option<f64>) -> String {
     value.map_or("-".into(), number)
-}
-
-/// A number of any size in a table.
-fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".into();
-    }
-    let off = (value - 1.0).abs();
-    match value.abs() {
-        _ if off > 0.0 && off < 5e-4 => format!("1 {} {off:.1e}", if value < 1.0 { "-" } else { "+" }),
-        size if (1e-2..1e4).contains(&size) => format!("{value:.4}"),
-        _ => format!("{value:.2e}"),
-    }
 }

@@ -187,6 +187,19 @@ pub(super) fn exponent(points: &[(f64, f64)]) -> Option<f64> {
     (across > 0.0 && along.is_finite()).then(|| along / across)
 }
 
+/// A number of any size in a table, and on charts.
+pub(super) fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let off = (value - 1.0).abs();
+    match value.abs() {
+        _ if off > 0.0 && off < 5e-4 => format!("1 {} {off:.1e}", if value < 1.0 { "-" } else { "+" }),
+        size if (1e-2..1e4).contains(&size) => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,10 +4,11 @@ use super::contact::contact_file;
 use super::rows::{ConfusionRow, CurveRow};
 use super::summary::{ArmResults, Results};
 use crate::engine::page::{Page, counted};
+use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::Store;
 use crate::figure::{
-    Course, CoursePanel, Image, Mark, MarkPanel, Quantity, SheetRow, accuracy_against_parameters, confusion_matrix,
-    contact_sheet, learning_curves,
+    AxisScale, Body, CategoryPanel, Course, CoursePanel, Entry, Image, Key, LineQuantity, Quantity, SheetRow,
+    category_panels, confusion_difference, contact_sheet, learning_curves,
 };
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
@@ -17,9 +18,8 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store:
     let heading = results.experiment.file.experiment.title();
     let title = |what: &str| format!("{heading}: {what}, {setting}");
     page.chart("Loss and accuracy over epochs", "curves", curves(results, &title("training")));
-    let parameters = against_parameters(results, &title("test accuracy against parameters"));
-    page.chart("Test accuracy against parameters", "parameters", parameters);
-    page.chart("Answers of the best network", "confusion", confusion(results, setting));
+    page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting));
+    page.chart("Answers of a network less those of another", "confusion", confusion(results, setting));
     page.chart("Augmented images", "images", images(results, store));
 }
 
@@ -77,39 +77,97 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
     learning_curves(title, &panels)
 }
 
-fn against_parameters(results: &Results<'_>, title: &str) -> Result<Image> {
-    let mark = |result: &ArmResults<'_>| {
-        let sample = result.accuracy()?;
-        Some(Mark {
-            arm: result.arm.name.clone(),
-            label: result.arm.label.clone(),
-            parameters: result.scored.parameters,
-            mean: sample.mean,
-            low: sample.min,
-            high: sample.max,
-            paper: results.paper(result),
-        })
-    };
-    let marks: Vec<Mark> = results.arms.iter().filter_map(mark).collect();
-    ensure!(!marks.is_empty(), "no training is finished without divergence");
-    accuracy_against_parameters(title, &[MarkPanel { title: "Last iterate".into(), marks }])
+/// The network that is compared with another, and the other: the first pair that has seeds in common.
+fn pairs<'m>(results: &'m Results<'_>) -> impl Iterator<Item = (&'m ArmResults<'m>, &'m ArmResults<'m>, Vec<f64>)> {
+    let accuracy = Figure::of("test", "accuracy");
+    results.arms.iter().filter_map(move |result| {
+        let other = results.other(result)?;
+        let scores = other.scored.of(&accuracy);
+        let of_seed = |seed: u64| scores.iter().find(|score| score.seed == seed);
+        let own = result.scored.of(&accuracy).iter();
+        let points: Vec<f64> =
+            own.filter_map(|score| Some(100.0 * (score.value - of_seed(score.seed)?.value))).collect();
+        (!points.is_empty()).then_some((result, other, points))
+    })
 }
 
-/// The network with the highest mean test accuracy, all its seeds together.
+/// Accuracies, and their paired differences with the 95 % interval of the mean.
+fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
+    let entry = |result: &ArmResults<'_>, category: usize, points: Vec<f64>, range: Option<[f64; 3]>| Entry {
+        arm: result.arm.name.clone(),
+        label: result.arm.label.clone(),
+        category,
+        range,
+        body: Body::Whisker,
+        open: false,
+        points,
+        note: None,
+    };
+    let panel = |title: &str, y: LineQuantity| CategoryPanel {
+        title: title.into(),
+        x_label: String::new(),
+        categories: Vec::new(),
+        y,
+        entries: Vec::new(),
+        level: None,
+    };
+    let mut whole = panel("Test accuracy", LineQuantity::new("test accuracy (%)", AxisScale::Percent));
+    for result in &results.arms {
+        let Some(sample) = result.accuracy() else { continue };
+        let thousands = result.scored.parameters as f64 / 1000.0;
+        let values = result.scored.of(&Figure::of("test", "accuracy")).iter().map(|score| score.value).collect();
+        let range = Some([sample.min, sample.mean, sample.max]);
+        whole.entries.push(entry(result, whole.categories.len(), values, range));
+        whole.categories.push(format!("{thousands:.0}k parameters, n = {}", sample.n));
+    }
+    ensure!(!whole.entries.is_empty(), "no training is finished without divergence");
+    let mut paired = panel("Differences, paired by seed", LineQuantity::new("percentage points", AxisScale::Close));
+    let mut seen = Vec::new();
+    for (result, other, points) in pairs(results) {
+        let Some(sample) = Sample::of(&points) else { continue };
+        let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
+        let names = format!("{} less {}", result.arm.label, other.arm.label);
+        seen.push(match sample.confidence_interval() {
+            Some(_) => format!("{names} {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
+            None => format!("{names} {:+.2} points", sample.mean),
+        });
+        let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
+        let place = paired.categories.len();
+        paired.entries.push(Entry { note, ..entry(result, place, points, Some([low, sample.mean, high])) });
+        paired.categories.push(format!("{names}, n = {}", sample.n));
+    }
+    paired.level = Some((0.0, String::new()));
+    let title = seen.first().map_or("Test accuracy of every network".into(), |first| first.replace('-', "−"));
+    let mut notes = vec![(Key::Filled, "left: mean, lowest and highest seed"), (Key::Point, "one seed")];
+    let mut panels = vec![whole];
+    if !paired.entries.is_empty() {
+        notes.insert(1, (Key::Filled, "right: mean and its 95 % interval (Student's t), from two seeds on"));
+        panels.push(paired);
+    }
+    category_panels(&format!("{title}; {setting}"), &panels, &notes)
+}
+
+/// Answers of a network less those of the network that it is compared with, over the seeds of each.
 fn confusion(results: &Results<'_>, setting: &str) -> Result<Image> {
-    let scored = results.arms.iter().filter_map(|result| Some((result.accuracy()?.mean, result)));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-    let (_, best) = best.context("no training is finished without divergence")?;
+    let pair = pairs(results).next().context("no network is finished beside the one that it is compared with")?;
+    let (result, other, _) = pair;
     let dataset = results.set.dataset;
     let names = dataset.class_names().with_context(|| format!("{} classes are too many", dataset.classes()))?;
-    let mut counts = vec![vec![0; names.len()]; names.len()];
-    for run in &best.runs {
+    let (first, second) = (counts(result, names.len())?, counts(other, names.len())?);
+    let [label, others] = [result, other].map(|of| of.arm.label.as_str());
+    let seeds = [result, other].map(|of| counted(of.runs.len(), "seed"));
+    let title = format!("{label} ({}) less {others} ({}): answers to test images, {setting}", seeds[0], seeds[1]);
+    confusion_difference(&title, &names, [&first, &second], [label, others])
+}
+
+/// Test images of each class by their answers, all seeds together.
+fn counts(result: &ArmResults<'_>, classes: usize) -> Result<Vec<Vec<usize>>> {
+    let mut counts = vec![vec![0; classes]; classes];
+    for run in &result.runs {
         for ConfusionRow { label, prediction, count } in run.rows::<ConfusionRow>("confusion.csv")? {
             let cell = counts.get_mut(label).and_then(|row| row.get_mut(prediction));
-            *cell.with_context(|| format!("confusion.csv has a class beyond the {}", names.len()))? += count;
+            *cell.with_context(|| format!("confusion.csv has a class beyond the {classes}"))? += count;
         }
     }
-    let seeds = counted(best.runs.len(), "seed");
-    let title = format!("Answers of {} to test images, {setting}, {seeds}", best.arm.label);
-    confusion_matrix(&title, &names, &counts)
+    Ok(counts)
 }

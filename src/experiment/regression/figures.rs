@@ -10,6 +10,7 @@ use crate::figure::{
     scatter_panels,
 };
 use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
 
 /// Points of a cloud; more would hide each other.
 const POINTS: usize = 400;
@@ -22,7 +23,12 @@ pub(super) fn draw(page: &mut Page, experiment: &Regression, facts: &Facts, arms
     // What networks do under the other recipe is in the tables.
     let arms: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.spec.recipe() != Some(Recipe::Released)).collect();
     page.chart("Predicted against true values", "predictions", predictions(experiment, &arms, &note));
-    page.chart("Test error against parameters", "parameters", errors(experiment, facts, &arms, &note));
+    let counted = |arm: &&Arm<'_>| arm.parameters().map(|_| arm.spec.arm.clone());
+    let networks: BTreeSet<String> = arms.iter().filter_map(counted).collect();
+    // One network alone is compared with nothing.
+    if networks.len() > 1 {
+        page.chart("Test error against parameters", "parameters", errors(experiment, facts, &arms, &note));
+    }
 }
 
 /// A row of panels for each table: networks, and trees beside them, on test rows of the first seed.
@@ -47,7 +53,7 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
                     drawing: Drawing::Dots,
                     points,
                     band: Vec::new(),
-                    ending: None,
+                    ending: Vec::new(),
                 }],
             });
         }

@@ -42,9 +42,11 @@ pub(super) fn draw(
         }
     }
     ensure!(!rows.is_empty(), "no network is attacked yet");
+    // In L2 a pixel may change by all that the ball allows, and up to 1.
+    let scale = eps.min(1.0);
     let (norm, most) = (label(norm), significant(eps));
     let what = format!("test images drawn at random, attacked in {norm} up to {most}, first seed");
-    adversarial_grid(&title(measured, &what), &rows)
+    adversarial_grid(&title(measured, &what), scale, &rows)
 }
 
 pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {

@@ -134,21 +134,6 @@ pub(super) fn by_role() -> Vec<RobustnessPanel> {
     vec![panel("Linf"), panel("L2")]
 }
 
-pub(super) fn by_attack() -> Vec<RobustnessPanel> {
-    let attacks = "FGSM, PGD, multi-target PGD, DeepFool, DDN, APGD-CE, APGD-DLR, APGD-T, FAB-T, Square, AutoAttack";
-    let weaker = [1.5, 1.02, 1.005, 1.2, 1.1, 1.03, 1.04, 1.01, 1.15, 2.3, 1.0];
-    let panel = |(arm, half): ((&str, &str), f64)| {
-        let attack = |(number, (label, weaker)): (usize, (&str, f64))| {
-            series((arm.0, label), Role::Attack(number), weaker * half)
-        };
-        let mut lines = vec![series(arm, Role::WorstCase, half)];
-        lines.extend(attacks.split(", ").zip(weaker).enumerate().map(attack));
-        let norm_label = "size of the perturbation, Linf".into();
-        RobustnessPanel { title: format!("{}, Linf", arm.1), norm_label, series: lines }
-    };
-    [(ARMS[0], 0.19), (ARMS[1], 0.055)].map(panel).to_vec()
-}
-
 pub(super) fn distance_panels(images: usize) -> Vec<DistancePanel> {
     let curve = |((arm, label), middle): ((&str, &str), f64)| {
         let mut seed = 11;
@@ -214,17 +199,51 @@ pub(super) fn sheet_rows() -> Vec<SheetRow> {
     [("frog", 200), ("ship", 120)].map(row).to_vec()
 }
 
+pub(super) fn diagonal() -> Vec<Vec<usize>> {
+    (0..4).map(|row| (0..4).map(|column| if row == column { 850 } else { 50 }).collect()).collect()
+}
+
 pub(super) fn answers() -> Vec<Vec<usize>> {
     vec![vec![820, 30, 100, 50], vec![12, 960, 0, 28], vec![70, 1, 640, 289], vec![40, 20, 220, 720]]
 }
 
+/// Networks side by side in two categories, in every body, with points.
+pub(super) fn categories() -> CategoryPanel {
+    let entry = |(place, (arm, label)): (usize, &(&str, &str))| {
+        let body = [Body::Whisker, Body::Bar, Body::Interval][place];
+        let (low, note) = (0.2 * (place + 1) as f64, (place == 0).then(|| "n = 3".to_owned()));
+        let (range, points) = (Some([low, low + 0.05, low + 0.2]), vec![low, low + 0.01, low + 0.2]);
+        Entry {
+            arm: (*arm).into(),
+            label: (*label).into(),
+            category: place % 2,
+            range,
+            body,
+            open: place == 1,
+            points,
+            note,
+        }
+    };
+    let y = LineQuantity::new("accuracy (%)", AxisScale::Percent);
+    let (categories, entries) =
+        (vec!["size 0.05".into(), "size 0.1".into()], ARMS.iter().enumerate().map(entry).collect());
+    CategoryPanel {
+        title: "Linf".into(),
+        x_label: String::new(),
+        categories,
+        y,
+        entries,
+        level: Some((0.1, "level".into())),
+    }
+}
+
 pub(super) fn line(arm: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
-    LineSeries { arm: arm.into(), label: arm.into(), drawing, points, band: Vec::new(), ending: None }
+    LineSeries { arm: arm.into(), label: arm.into(), drawing, points, band: Vec::new(), ending: Vec::new() }
 }
 
 /// Lines over hundreds of powers of ten, in every drawing.
 pub(super) fn lines() -> LinePanel {
-    let drawings = [Drawing::Marked, Drawing::Line, Drawing::Dashed, Drawing::Dotted, Drawing::Dots];
+    let drawings = [Drawing::Marked, Drawing::Line, Drawing::Marked, Drawing::Dotted, Drawing::Dots];
     let points = |place: usize| vec![(10.0, 1e-5), (100.0, 1e-80), (1000.0, 10f64.powi(-150 - 20 * place as i32))];
     let series =
         drawings.into_iter().enumerate().map(|(place, drawing)| line(ARMS[place % 3].0, drawing, points(place)));

@@ -30,16 +30,19 @@ fn charts() -> Vec<(&'static str, Result<Image>)> {
         ("curves-4", accuracy_curves("Close values", &four)),
         ("learning-4", learning_curves(mixer, &course_panels())),
         ("learning-2", learning_curves(mixer, &course_panels()[1..3])),
-        ("confusion", confusion_matrix("Answers of 4 mixer + 12 Han to test images, 3 seeds", &NAMES, &answers())),
+        (
+            "confusion",
+            confusion_difference("Answers", &NAMES, [&answers(), &diagonal()], ["4 mixer + 12 Han", "4 mixer"]),
+        ),
+        ("categories", category_panels("Bars and marks", &[categories(), categories()], &[(Key::Open, "open")])),
         ("sizes-2", accuracy_against_parameters("Accuracy against size", &sizes)),
         ("sizes-1", accuracy_against_parameters("Accuracy against size", &sizes[..1])),
         ("sweep", against_parameters("Error against size, a dozen arms", &[sweep()])),
         ("robust-norm", robust_accuracy("Accuracy against size", &by_role())),
-        ("robust-attack", robust_accuracy("Every attack by itself", &by_attack())),
         ("robust-distance", distance_distribution("Distances", &distance_panels(2000))),
         ("robust-effort", attack_effort("Effort", &effort_panels())),
-        ("robust-grid", adversarial_grid("Images", &attempts(3))),
-        ("lines", line_panels("Gradients", &[lines()], &[(Drawing::Dashed, "a bound")])),
+        ("robust-grid", adversarial_grid("Images", 0.3, &attempts(3))),
+        ("lines", line_panels("Gradients", &[lines()], &[(Drawing::Dotted, "a bound")])),
         ("scatter", scatter_panels("Strengths", AxisScale::Close, &[scatter("a"), scatter("b")], &[])),
     ]
 }
@@ -53,6 +56,10 @@ fn realistic_charts_are_drawn() -> Result<()> {
         let chart = chart.with_context(|| name.to_owned())?;
         assert!(again? == chart, "{name}");
         assert!(chart.width > 500 && chart.pixels.iter().any(|&value| value < 100), "{name}");
+        assert!(
+            chart.svg.ends_with("</svg>\n") && chart.svg.contains(&format!("viewBox=\"0 0 {} ", chart.width)),
+            "{name}"
+        );
         chart.save(&kept.as_deref().unwrap_or(folder.path()).join(format!("{name}.png")))?;
     }
     Ok(())
@@ -138,18 +145,24 @@ fn accuracies_and_losses_that_cannot_be_drawn_are_refused() {
 
 #[test]
 fn attacks_that_cannot_be_drawn_are_refused() {
-    let sizes = changed(by_attack, |panels: &Vec<RobustnessPanel>| robust_accuracy("t", panels));
+    let sizes = changed(by_role, |panels: &Vec<RobustnessPanel>| robust_accuracy("t", panels));
     assert!(sizes(Vec::clear).contains("no panel"));
-    assert!(sizes(|panels| panels[1].series.clear()).contains("panel \"FCNet, Linf\": nothing to draw"));
-    assert!(sizes(|panels| panels[1].series[1].points.clear()).contains("\"FGSM\": no point"));
+    assert!(sizes(|panels| panels[1].series.clear()).contains("panel \"Perturbations in L2\": nothing to draw"));
+    assert!(sizes(|panels| panels[1].series[1].points.clear()).contains("\"HanNet\": no point"));
     assert!(sizes(|panels| panels[1].series[0].points[2].mean = 98.0).contains("at 0.05: 98 cannot be shown"));
     assert!(sizes(|panels| panels[1].series[0].points[2].low = 0.99).contains("not in this order"));
     assert!(sizes(|panels| panels[1].series[0].points[2].eps = 0.5).contains("do not go on"));
     assert!(sizes(|panels| panels[1].series[0].points[1].eps = f64::NAN).contains("NaN cannot be shown"));
     assert!(sizes(|panels| panels[1].series[0].points[0].eps = -1.0).contains("-1 cannot be shown as \"size"));
-    assert!(sizes(|panels| panels[1].series[2].role = Role::Attack(16)).contains("number 16, above 15"));
-    assert!(sizes(|panels| panels[1].series[2].label = "x".into()).contains("attack 1 is \"PGD\" and \"x\""));
     assert!(sizes(|panels| panels[1].series.extend_from_within(..1)).contains("WorstCase) is there twice"));
+
+    let bars = changed(|| vec![categories()], |panels: &Vec<CategoryPanel>| category_panels("t", panels, &[]));
+    assert!(bars(|panels| panels[0].entries.clear()).contains("panel \"Linf\": nothing to draw"));
+    assert!(bars(|panels| panels[0].entries[1].category = 2).contains("panel \"Linf\", \"FCNet\": category 2 of 2"));
+    assert!(bars(|panels| panels[0].entries[0].range = Some([0.3, 0.2, 0.4])).contains("not in this order"));
+    let nothing =
+        |panels: &mut Vec<CategoryPanel>| (panels[0].entries[2].range, panels[0].entries[2].points) = (None, vec![]);
+    assert!(bars(nothing).contains("\"ResNet\": no value to draw"));
 
     let nearest = changed(|| distance_panels(60), |panels: &Vec<DistancePanel>| distance_distribution("t", panels));
     assert!(nearest(|panels| panels[1].curves.clear()).contains("panel \"L2\": nothing"));
@@ -181,8 +194,8 @@ fn attacks_that_cannot_be_drawn_are_refused() {
 
 #[test]
 fn what_covers_what_follows_from_roles_and_not_from_their_order() -> Result<()> {
-    let mut panel = by_attack().remove(0);
-    panel.series.extend(by_role()[0].series[1..3].iter().cloned());
+    let mut panel = by_role().remove(0);
+    panel.series.truncate(3);
     let chart = robust_accuracy("t", std::slice::from_ref(&panel))?;
     panel.series.reverse();
     assert!(robust_accuracy("t", &[panel])? == chart);
@@ -218,20 +231,23 @@ fn pictures_that_do_not_fit_are_refused() {
     assert!(sheet(|rows| rows[0].groups[0][0].truncate(9)).contains("has not 8 x 8 pixels"));
     assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.groups[1].clear())).contains("a group without an image"));
 
-    assert!(told(confusion_matrix("t", &NAMES[..3], &answers())).contains("not 3 x 3"));
-    assert!(told(confusion_matrix("t", &[], &[])).contains("0 classes"));
-    assert!(told(confusion_matrix("t", &["x"; 100], &vec![vec![1; 100]; 100])).contains("too many"));
-    let matrix = changed(answers, |counts: &Vec<Vec<usize>>| confusion_matrix("t", &NAMES, counts));
+    let difference =
+        |names: &[&str], counts: &[Vec<usize>]| confusion_difference("t", names, [counts, counts], ["a", "b"]);
+    assert!(told(difference(&NAMES[..3], &answers())).contains("not 3 x 3"));
+    assert!(told(difference(&[], &[])).contains("0 classes"));
+    assert!(told(difference(&["x"; 100], &vec![vec![1; 100]; 100])).contains("too many"));
+    let matrix = changed(answers, |counts: &Vec<Vec<usize>>| difference(&NAMES, counts));
     // A class without images is an empty row.
     assert_eq!(matrix(|counts| counts[2] = vec![0; 4]), "no error");
 
-    let images = changed(|| attempts(4), |rows: &Vec<GridRow>| adversarial_grid("t", rows));
+    let images = changed(|| attempts(4), |rows: &Vec<GridRow>| adversarial_grid("t", 0.1, rows));
     fn found(row: &mut GridRow, pixel: f32, confidence: f64) {
         let (mut pixels, answer) = (row.pixels.clone(), Answer { class: "1".into(), confidence });
         pixels[3] = pixel;
         row.attempts[0].outcome = Outcome::Found { pixels, answer };
     }
     assert!(images(Vec::clear).contains("no row"));
+    assert!(told(adversarial_grid("t", 0.0, &attempts(1))).contains("a colour scale up to 0"));
     assert!(images(|rows| rows[1].side = 27).contains("row \"image 2468\": side is 27, that of the first row 28"));
     assert!(images(|rows| rows[1].pixels.truncate(9)).contains("test image: 9 pixels for 28 x 28"));
     assert!(images(|rows| rows[1].pixels[0] = 255.0).contains("a pixel is 255"));

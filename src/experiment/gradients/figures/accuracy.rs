@@ -14,7 +14,7 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
         let of_arm = || results.accuracies.iter().filter(|scores| scores.arm == arm.name);
         let samples = || of_arm().filter_map(|scores| Some((scores.depth as f64, scores.sample()?)));
         let points: Vec<_> = samples().map(|(depth, sample)| (depth, sample.median)).collect();
-        let ending = points.last().map(|(_, median)| format!("{:.1} %", 100.0 * median));
+        let ending = points.last().map(|(_, median)| format!("{:.2} %", 100.0 * median)).into_iter().collect();
         let mut series = line(&arm.name, &(arm.label.clone() + &without_a_point(of_arm())), Drawing::Marked, points);
         (series.band, series.ending) = (samples().map(|(depth, s)| (depth, s.min, s.max)).collect(), ending);
         series
@@ -29,7 +29,18 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
         return line_panels("Every training diverged; how alike neighbouring gradients were before", &panels, &[]);
     }
     let notes = [(Drawing::Marked, "median seed; the learning rate is chosen on validation points")];
-    line_panels("Checkerboard accuracy against depth, and how alike neighbouring gradients are", &panels, &notes)
+    line_panels(&seen(results), &panels, &notes)
+}
+
+/// What the deepest networks that were trained reach, in a title.
+fn seen(results: &Results<'_>) -> String {
+    let trained = || results.accuracies.iter().filter_map(|scores| Some((scores, scores.sample()?.median)));
+    let deepest = trained().map(|(scores, _)| scores.depth).max();
+    let best = trained().filter(|(scores, _)| Some(scores.depth) == deepest).max_by(|a, b| a.1.total_cmp(&b.1));
+    best.map_or("Checkerboard accuracy against depth".into(), |(scores, median)| {
+        let label = results.claims.label(&scores.arm);
+        format!("Checkerboard, {} layers: {label} {:.2} % (median seed)", scores.depth, 100.0 * median)
+    })
 }
 
 /// The depths at which every seed of a network diverged, for the legend: they have no point on the line.

@@ -33,6 +33,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     });
     let y = LineQuantity::new("parameters (log scale)", AxisScale::Log);
     let mut panels: Vec<_> = panel("Parameters of one layer", width(), y, parameters.into()).into_iter().collect();
+    let mut grows = Vec::new();
     for (pass, title) in
         [("forward", "Time of one layer, forward"), ("training", "Time of one layer, forward and backward")]
     {
@@ -46,7 +47,9 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
                 series.push(line(arm, label, Drawing::Dotted, guide));
             }
             let mut measured = line(arm, label, Drawing::Marked, points);
-            measured.ending = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.2}"));
+            let power = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.4}"));
+            grows.extend(power.iter().map(|power| (pass, format!("of a {label} {power}"))));
+            measured.ending = power.into_iter().collect();
             series.insert(0, measured);
         }
         panels.extend(panel(title, width(), time(), series));
@@ -59,8 +62,17 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);
     panels.extend(panel(title, layers(), time(), deep));
     let threads = results.findings.probes.first().map_or(1, |run| run.manifest.environment.threads);
-    let title = format!("What a layer costs: {} samples a pass, {}", file.batch, counted(threads, "thread"));
+    let pass = format!("{} samples a pass, {}", file.batch, counted(threads, "thread"));
     let note =
         format!("in proportion to d (Han) and to d² (dense); exponents are fitted from d = {}", file.fitted_from);
-    line_panels(&title, &panels, &[(Drawing::Dotted, note.as_str())])
+    line_panels(&seen(&grows), &panels, &[(Drawing::Dotted, note.as_str()), (Drawing::Dots, pass.as_str())])
+}
+
+/// How the time of training grows, in a title.
+fn seen(grows: &[(&str, String)]) -> String {
+    let powers: Vec<&str> = grows.iter().filter(|grows| grows.0 == "training").map(|grows| grows.1.as_str()).collect();
+    if powers.is_empty() {
+        return "What a layer costs".into();
+    }
+    format!("Time of a layer forward and backward: {}", powers.join(", "))
 }

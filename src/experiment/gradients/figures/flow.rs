@@ -3,13 +3,11 @@
 use super::{Results, layers, line, medians, panel};
 use crate::experiment::gradients::rows::FlowRow;
 use crate::experiment::gradients::spec::layers_of;
-use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, line_panels};
+use crate::experiment::gradients::summary::number;
+use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, MOMENT, line_panels};
 use crate::model::{Activation, DenseInit, FcNetConfig, ModelConfig};
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
-
-/// Ratios beyond this and its inverse are drawn there.
-const EDGE: f64 = 1e-200;
 
 /// The activations of dense networks, in the order of their panels.
 const ACTIVATIONS: [(Activation, &str); 3] =
@@ -19,13 +17,13 @@ fn hidden_layer() -> LineQuantity {
     LineQuantity::new("hidden layer, from the input", AxisScale::Count)
 }
 
-fn ratio(words: &str) -> LineQuantity {
-    LineQuantity::new(words, AxisScale::Log)
+fn gradient() -> LineQuantity {
+    LineQuantity::new("gradient / that at the last layer (log scale)", AxisScale::Log)
 }
 
 /// A panel with a line where the gradient keeps its length.
-fn levelled(panel: Option<LinePanel>) -> Option<LinePanel> {
-    panel.map(|panel| LinePanel { level: Some((1.0, String::new())), ..panel })
+fn levelled(panel: Option<(LinePanel, f64)>) -> Option<LinePanel> {
+    panel.map(|(panel, level)| LinePanel { level: Some((level, String::new())), ..panel })
 }
 
 /// Untrained networks: layer by layer at one depth, and first layer against last over the depths, a panel for each
@@ -43,23 +41,26 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
                 if !deep {
                     return line(&key, &label, Drawing::Line, over_layers(&of_arm, shown));
                 }
-                let mut series = line(&key, &label, Drawing::Marked, over_depths(&of_arm));
-                series.ending = series.points.last().map(|(_, ratio)| power(*ratio));
-                series
+                let (band, ending) = extremes(&of_arm);
+                LineSeries { band, ending, ..line(&key, &label, Drawing::Marked, over_depths(&of_arm)) }
             });
             let series = series.collect();
             panels.extend(levelled(if deep {
                 let title = format!("FCNet with {name}: first layer, all depths");
-                panel(title, layers(), ratio("gradient at the first / at the last layer"), series)
+                let y = LineQuantity::new("first / last layer (root of the exponent)", AxisScale::Exponent);
+                panel(title, layers(), y, series).map(|panel| (panel, 0.0))
             } else {
                 let title = format!("FCNet with {name}: {shown} layers");
-                panel(title, hidden_layer(), ratio("gradient / that at the last layer"), series)
+                panel(title, hidden_layer(), gradient(), series).map(|panel| (panel, 1.0))
             }));
         }
     }
-    let title = "Length of the loss's gradient in untrained networks, against depth";
-    let notes = [(Drawing::Dots, "FCNet with its weights started by Kaiming, Xavier, or orthogonal; median seed")];
-    line_panels(title, &panels, &notes)
+    let notes = [
+        (Drawing::Dots, "FCNet with its weights started by Kaiming, Xavier, or orthogonal; lines: median seed"),
+        (Drawing::Dots, "numbers: smallest and largest ratio of all samples and seeds, deepest network"),
+        (Drawing::Dots, "lines that lie on each other are drawn in several widths"),
+    ];
+    line_panels(&seen(results, &rows), &panels, &notes)
 }
 
 /// The networks of a panel, by their names, with the colours and labels with which they are drawn: its dense ones by their
@@ -72,8 +73,8 @@ fn arms(results: &Results<'_>, of_panel: Activation) -> Vec<(String, String, Str
         // The paper's baseline keeps its colour.
         let (key, init) = match init {
             DenseInit::KaimingNormal => ("fcnet", "Kaiming"),
-            DenseInit::XavierNormal => ("Xavier", "Xavier"),
-            DenseInit::Orthogonal => ("orthogonal", "orthogonal"),
+            DenseInit::XavierNormal => ("fcnet-xavier", "Xavier"),
+            DenseInit::Orthogonal => ("fcnet-orthogonal", "orthogonal"),
         };
         (*activation == of_panel).then(|| (arm.name.clone(), key.to_string(), format!("FCNet, {init}")))
     });
@@ -91,25 +92,47 @@ fn over_layers(rows: &[&FlowRow], depth: usize) -> Vec<(f64, f64)> {
         let last = layers.iter().max_by_key(|(layer, _)| *layer).map_or(0.0, |(_, norm)| *norm);
         ratios.extend(layers.iter().map(|(layer, norm)| (*layer as f64, norm / last)));
     }
-    ratios.retain(|(_, ratio)| ratio.is_finite());
-    medians(ratios).into_iter().map(|(layer, ratio)| (layer, ratio.clamp(EDGE, 1.0 / EDGE))).collect()
+    // A gradient that has vanished altogether has no place on a logarithmic axis.
+    ratios.retain(|(_, ratio)| ratio.is_finite() && *ratio > 0.0);
+    medians(ratios)
 }
 
-/// Median over seeds of the first layer's norm over the last's, at every depth.
+/// Decimal logarithm of the median over seeds of the first layer's norm over the last's, at every depth.
 fn over_depths(rows: &[&FlowRow]) -> Vec<(f64, f64)> {
     let mut depths: Vec<usize> = rows.iter().map(|row| row.depth).collect();
     depths.sort_unstable();
     depths.dedup();
-    let first = |depth: usize| over_layers(rows, depth).first().map(|(_, ratio)| (depth as f64, *ratio));
+    let first = |depth: usize| over_layers(rows, depth).first().map(|(_, ratio)| (depth as f64, ratio.log10()));
     depths.into_iter().filter_map(first).collect()
 }
 
-/// A ratio at the end of a line: 1 as it is, others as a power of ten.
-fn power(ratio: f64) -> String {
-    if (0.1..10.0).contains(&ratio) {
-        return format!("{ratio:.2}");
+/// The smallest and the largest ratio of all samples and seeds, which are numbers of the table.
+fn ends<'r>(rows: impl Iterator<Item = &'r &'r FlowRow>) -> Option<(f64, f64)> {
+    let ratios = rows.filter_map(|row| Some((row.least?, row.most?)));
+    ratios.reduce(|all, (least, most)| (all.0.min(least), all.1.max(most)))
+}
+
+/// Their decimal logarithms at every depth, as an area, and what stands where the line ends.
+fn extremes(rows: &[&FlowRow]) -> (Vec<(f64, f64, f64)>, Vec<String>) {
+    let (mut band, mut ending) = (Vec::new(), Vec::new());
+    for (depth, ratio) in over_depths(rows) {
+        let at_first = rows.iter().filter(|row| row.layer == 1 && row.depth as f64 == depth);
+        let Some((least, most)) = ends(at_first).filter(|(least, _)| *least > 0.0) else { continue };
+        band.push((depth, least.log10().min(ratio), most.log10().max(ratio)));
+        ending = vec![number(least), format!("to {}", number(most))];
     }
-    format!("1e{}", ratio.log10().round()).replace('-', "\u{2212}")
+    (band, ending)
+}
+
+/// What the deepest networks of the first arm show, in a title.
+fn seen(results: &Results<'_>, rows: &[&FlowRow]) -> String {
+    let plain = "Length of the loss's gradient in untrained networks, against depth";
+    let Some(arm) = results.claims.file.arm.first() else { return plain.into() };
+    let at_first = || rows.iter().filter(|row| row.arm == arm.name && row.layer == 1);
+    let Some(depth) = at_first().map(|row| row.depth).max() else { return plain.into() };
+    let Some((least, most)) = ends(at_first().filter(|row| row.depth == depth)) else { return plain.into() };
+    let (label, least, most) = (&arm.label, number(least), number(most));
+    format!("Untrained: through {depth} layers {label} multiplies the gradient's length by {least} to {most}")
 }
 
 /// Networks that are trained, a panel each, with a line for every moment.
@@ -124,13 +147,17 @@ pub(super) fn in_training(results: &Results<'_>) -> Result<Image> {
                 row.arm == arm.name && row.point == "course" && row.moment.to_bits() == moment.to_bits()
             };
             let points = over_layers(&rows.iter().filter(of_moment).collect::<Vec<_>>(), depth);
-            let label = if *moment == 0.0 { "at the start".into() } else { format!("after {:.0} %", 100.0 * moment) };
-            line(&format!("moment {moment}"), &label, Drawing::Marked, points)
+            let label = if *moment == 0.0 {
+                "at the start".into()
+            } else {
+                format!("after {:.0} % of the steps", 100.0 * moment)
+            };
+            line(&format!("{MOMENT}{moment}"), &label, Drawing::Marked, points)
         });
-        let (title, y) = (format!("{}, {depth} layers", arm.label), ratio("gradient / that at the last layer"));
-        panels.extend(levelled(panel(title, hidden_layer(), y, series.collect())));
+        let series = panel(format!("{}, {depth} layers", arm.label), hidden_layer(), gradient(), series.collect());
+        panels.extend(levelled(series.map(|panel| (panel, 1.0))));
     }
     ensure!(!panels.is_empty(), "no network has been followed through a training");
-    let title = "Length of the loss's gradient in the course of training on the checkerboard";
+    let title = "Length of the loss's gradient, layer by layer, while networks learn the checkerboard";
     line_panels(title, &panels, &[(Drawing::Dots, "median seed")])
 }

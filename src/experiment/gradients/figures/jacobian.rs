@@ -1,8 +1,13 @@
 //! Jacobians of single layers and of whole networks.
 
 use super::{Results, line, panel};
+use crate::engine::rows::Sample;
+use crate::experiment::gradients::file::ArmFile;
 use crate::experiment::gradients::rows::{ExtentRow, JacobianRow};
-use crate::figure::{AxisScale, Drawing, Image, LineQuantity, LineSeries, line_panels};
+use crate::experiment::gradients::summary::number;
+use crate::figure::{
+    AxisScale, Body, CategoryPanel, Drawing, Entry, Image, Key, LineQuantity, LineSeries, category_panels, line_panels,
+};
 use anyhow::{Result, ensure};
 
 /// What is exactly 0, or below, lies at this height of a logarithmic axis.
@@ -37,46 +42,58 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         (Drawing::Dots, "at z = 0 the layer has no derivative, and |.| gets slope 0: one direction is lost"),
     ];
     let panels: Vec<_> = panels.into_iter().flatten().collect();
-    line_panels("How far the Jacobian of a Han-layer is from orthogonal", &panels, &notes)
+    line_panels(&seen(&rows), &panels, &notes)
 }
-
-/// Points of a distribution that are drawn.
-const QUANTILES: usize = 60;
-/// Singular values below are drawn there.
-const SMALLEST: f64 = 1e-5;
 
 pub(super) fn singular_values(results: &Results<'_>) -> Result<Image> {
     let rows: Vec<ExtentRow> = results.findings.rows("extents.csv")?;
     ensure!(!rows.is_empty(), "no network has been followed through a training");
     let mut panels = Vec::new();
     for (to, what) in [("hidden", "to the last hidden layer"), ("outputs", "to the outputs")] {
-        for (state, when) in [("start", "at the start"), ("trained", "trained")] {
-            let mut series = Vec::new();
+        let mut entries = Vec::new();
+        for (category, state) in ["start", "trained"].into_iter().enumerate() {
             for arm in &results.claims.file.arm {
                 let of = || rows.iter().filter(|row| row.arm == arm.name && row.to == to && row.state == state);
-                let (most, least) = (of().map(|row| row.most).collect(), of().map(|row| row.least).collect());
-                series.push(line(&arm.name, &arm.label, Drawing::Line, distribution(most)));
-                series.push(line(&arm.name, &arm.label, Drawing::Dashed, distribution(least)));
+                entries.extend(interval(arm, category, false, of().map(|row| row.most)));
+                entries.extend(interval(arm, category, true, of().map(|row| row.least)));
             }
-            let x = LineQuantity::new("singular value of the Jacobian (log scale)", AxisScale::Log);
-            let y = LineQuantity::new("points with less (%)", AxisScale::Percent);
-            panels.extend(panel(format!("Input {what}, {when}"), x, y, series));
+        }
+        if !entries.is_empty() {
+            panels.push(CategoryPanel {
+                title: format!("Jacobian from the input {what}"),
+                x_label: String::new(),
+                categories: vec!["at the start".into(), "trained".into()],
+                y: LineQuantity::new("singular value (log scale)", AxisScale::Log),
+                entries,
+                level: Some((1.0, "1: a small step keeps its length".into())),
+            });
         }
     }
     let notes = [
-        (Drawing::Line, "largest singular value: the direction in which a small step grows most"),
-        (Drawing::Dashed, "smallest: the direction in which it grows least"),
+        (Key::Filled, "largest singular value: the direction in which a small step grows most"),
+        (Key::Open, "smallest: the direction in which it grows least"),
+        (Key::Text, "mark: median, bar: all points of the checkerboard and seeds that were measured"),
     ];
-    line_panels("By how much networks stretch small steps, over points of the checkerboard", &panels, &notes)
+    category_panels("By how much networks stretch small steps", &panels, &notes)
 }
 
-/// The part of the values below each of some of them.
-fn distribution(mut values: Vec<f64>) -> Vec<(f64, f64)> {
-    values.sort_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    if last == 0 {
-        return Vec::new();
+/// The largest deviations of random layers, in a title.
+fn seen(rows: &[JacobianRow]) -> String {
+    let most = |precision: &str| {
+        let of = rows.iter().filter(|row| row.z.is_none() && row.precision == precision);
+        of.map(|row| row.deviation).reduce(f64::max).map(|most| format!("{} in {precision}", number(most)))
+    };
+    let most: Vec<String> = ["f64", "f32"].into_iter().filter_map(most).collect();
+    if most.is_empty() {
+        return "How far the Jacobian of a Han-layer is from orthogonal".into();
     }
-    let point = |place: usize| (values[place].max(SMALLEST), place as f64 / last as f64);
-    (0..=QUANTILES).map(|quantile| point(last * quantile / QUANTILES)).collect()
+    format!("The Jacobian of a Han-layer is orthogonal up to {}", most.join(" and "))
+}
+
+/// Lowest, middle and highest of some values; what is 0 has no place on a logarithmic axis.
+fn interval(arm: &ArmFile, category: usize, open: bool, values: impl Iterator<Item = f64>) -> Option<Entry> {
+    let Sample { min, median, max, .. } = Sample::of(&values.filter(|value| *value > 0.0).collect::<Vec<_>>())?;
+    let (name, label) = (arm.name.clone(), arm.label.clone());
+    let (range, points) = (Some([min, median, max]), Vec::new());
+    Some(Entry { arm: name, label, category, range, body: Body::Interval, open, points, note: None })
 }

@@ -1,56 +1,94 @@
 //! Lipschitz constants, from below and from above.
 
-use super::{Results, line, medians, panel};
+use super::Results;
+use crate::engine::rows::Sample;
 use crate::experiment::gradients::rows::StretchRow;
 use crate::experiment::gradients::spec::layers_of;
-use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
+use crate::experiment::gradients::summary::number;
+use crate::figure::{AxisScale, Body, CategoryPanel, Entry, Image, Key, LineQuantity, category_panels};
 use anyhow::{Result, ensure};
-
-/// Products of norms beyond are drawn there: those of deep dense networks would leave no room for all else.
-const LARGEST: f64 = 1e15;
 
 pub(super) fn from_below(results: &Results<'_>) -> Result<Image> {
     let rows: Vec<StretchRow> = results.findings.rows("stretch.csv")?;
     ensure!(!rows.is_empty(), "no Lipschitz constant has been searched for");
     let file = &results.claims.file;
-    let y = || LineQuantity::new("|f(x) − f(y)| / |x − y| (log scale)", AxisScale::Log);
     let (trained, alone): (Vec<&StretchRow>, Vec<&StretchRow>) = rows.iter().partition(|row| row.point == "course");
-    let title = format!("Untrained, width {}", file.lipschitz.width);
-    let x = LineQuantity::new("number of hidden layers (log scale)", AxisScale::Log);
-    let untrained = panel(title, x, y(), curves(results, &alone, |row| row.depth as f64));
+    let mut depths: Vec<usize> = alone.iter().map(|row| row.depth).collect();
+    depths.sort_unstable();
+    depths.dedup();
+    let untrained = depths.iter().enumerate().flat_map(|(place, depth)| {
+        let of_depth: Vec<&StretchRow> = alone.iter().copied().filter(|row| row.depth == *depth).collect();
+        entries(results, place, &of_depth)
+    });
     let sizes = file.arm.iter().filter(|arm| arm.course).map(|arm| {
         let (layers, width) = (layers_of(&arm.model), arm.model.size().width);
-        format!("{} {layers} x {width}", arm.label)
+        format!("{} {layers} × {width}", arm.label)
     });
-    let title = format!("Trained: {}", sizes.collect::<Vec<_>>().join(", "));
-    let x = LineQuantity::new("part of the training that is done (0: the start)", AxisScale::Linear);
-    let moment = |row: &StretchRow| if row.state == "trained" { 1.0 } else { 0.0 };
-    let in_training = panel(title, x, y(), curves(results, &trained, moment));
-    let level = Some((1.0, "1: no two points move apart".to_string()));
-    let panels: Vec<LinePanel> = [untrained, in_training]
-        .into_iter()
-        .flatten()
-        .map(|panel| LinePanel { level: level.clone(), ..panel })
-        .collect();
+    let sizes = sizes.collect::<Vec<_>>().join(", ");
+    let states = [("start", "at the start"), ("trained", "trained")];
+    let in_training = states.iter().enumerate().flat_map(|(place, (state, _))| {
+        let of_state: Vec<&StretchRow> = trained.iter().copied().filter(|row| row.state == *state).collect();
+        entries(results, place, &of_state)
+    });
+    let panel = |title: String, (x, y): (&str, &str), categories: Vec<String>, entries: Vec<Entry>| CategoryPanel {
+        title,
+        x_label: x.into(),
+        categories,
+        y: LineQuantity::new(format!("{y} (root of exponent)"), AxisScale::Exponent),
+        entries,
+        level: Some((0.0, "1: no two points move apart".into())),
+    };
+    let layers = depths.iter().map(usize::to_string).collect();
+    let states = states.map(|(_, words)| words.to_string()).to_vec();
+    let mut panels = vec![
+        panel(
+            format!("Untrained, width {}", file.lipschitz.width),
+            ("number of hidden layers", "|f(x) − f(y)| / |x − y|"),
+            layers,
+            untrained.collect(),
+        ),
+        panel(format!("On the checkerboard: {sizes}"), ("", "ratio on the board"), states, in_training.collect()),
+    ];
+    panels.retain(|panel| !panel.entries.is_empty());
     ensure!(!panels.is_empty(), "no network with a Lipschitz constant");
     let notes = [
-        (Drawing::Marked, "largest ratio that gradient ascent found, median seed"),
-        (Drawing::Dashed, "product of the layers' spectral norms, which it cannot pass; drawn up to 1e15"),
+        (Key::Filled, "largest ratio that gradient ascent found: lowest, median and highest seed"),
+        (Key::Open, "product of the layers' spectral norms, which no ratio can pass"),
     ];
-    line_panels("How far apart the hidden layers can move two points", &panels, &notes)
+    category_panels(&seen(results, &alone), &panels, &notes)
 }
 
-/// Found ratios and products of norms of every network, medians over seeds.
-fn curves(results: &Results<'_>, rows: &[&StretchRow], x: impl Fn(&StretchRow) -> f64) -> Vec<LineSeries> {
-    let mut series = Vec::new();
+/// Found ratios and products of norms of every network, as decimal logarithms.
+fn entries(results: &Results<'_>, category: usize, rows: &[&StretchRow]) -> Vec<Entry> {
+    let mut entries = Vec::new();
     for arm in &results.claims.file.arm {
-        let median = |value: &dyn Fn(&StretchRow) -> Option<f64>| {
+        let mut add = |open: bool, value: &dyn Fn(&StretchRow) -> Option<f64>| {
             let of_arm = rows.iter().filter(|row| row.arm == arm.name);
-            medians(of_arm.filter_map(|row| Some((x(row), value(row).filter(|value| *value > 0.0)?))))
+            let sample = Sample::of(&of_arm.filter_map(|row| value(row)).collect::<Vec<_>>());
+            entries.extend(sample.map(|Sample { min, median, max, .. }| Entry {
+                arm: arm.name.clone(),
+                label: arm.label.clone(),
+                category,
+                range: Some([min, median, max]),
+                body: Body::Whisker,
+                open,
+                points: Vec::new(),
+                note: None,
+            }));
         };
-        let product = |row: &StretchRow| row.log10_of_norms.map(|log10| 10f64.powf(log10).min(LARGEST));
-        series.push(line(&arm.name, &arm.label, Drawing::Marked, median(&|row| row.found)));
-        series.push(line(&arm.name, &arm.label, Drawing::Dashed, median(&product)));
+        add(false, &|row| row.found.filter(|found| *found > 0.0).map(f64::log10));
+        add(true, &|row| row.log10_of_norms);
     }
-    series
+    entries
+}
+
+/// What was found in the deepest untrained networks of the first arm, in a title.
+fn seen(results: &Results<'_>, rows: &[&StretchRow]) -> String {
+    let plain = "How far apart the hidden layers can move two points";
+    let Some(arm) = results.claims.file.arm.first() else { return plain.into() };
+    let found = rows.iter().filter(|row| row.arm == arm.name).filter_map(|row| Some((row.depth, row.found?)));
+    let Some((depth, most)) = found.reduce(|a, b| if b.0 > a.0 || (b.0 == a.0 && b.1 > a.1) { b } else { a }) else {
+        return plain.into();
+    };
+    format!("Untrained {} of {depth} layers: the largest ratio found is {}", arm.label, number(most))
 }

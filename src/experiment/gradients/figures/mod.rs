@@ -46,7 +46,7 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>) {
 
 /// A series without band and ending.
 fn line(arm: &str, label: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
-    LineSeries { arm: arm.into(), label: label.into(), drawing, points, band: Vec::new(), ending: None }
+    LineSeries { arm: arm.into(), label: label.into(), drawing, points, band: Vec::new(), ending: Vec::new() }
 }
 
 /// A panel of the series that have a point; none without any.
