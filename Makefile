@@ -8,6 +8,7 @@ BINARY := target/release/han-exp
 OUT ?=
 # The results that README.md and METHODOLOGY.md show.
 PUBLISHED ?= results/published
+ATTACKED := hannet,fcnet,fcnet-small,fcnet-bounded,fcnet-small-bounded,hannet-adam,fcnet-adam,certified
 PYTHON ?= python3
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
@@ -58,6 +59,15 @@ reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper: 
 demo: build ## Train one HanNet against one FCNet on the checkerboard, 20 s: results/demo/figures/demo-decision-maps.png
 	$(BINARY) checkerboard --experiment experiments/demo.toml --recipe tuned --out results/demo
 	@echo "look at results/demo/figures/demo-decision-maps.png"
+
+publish: build ## Run what the repository shows, from a clean commit, into results/published (TABLES=DIR: the five regression tables)
+	@test -z "$$(git status --porcelain)" || { echo "publish: commit or stash your changes first"; exit 1; }
+	$(BINARY) checkerboard --out $(PUBLISHED)
+	$(BINARY) gradients --out $(PUBLISHED)
+	$(BINARY) regression $(if $(TABLES),--data-dir $(TABLES)) --out $(PUBLISHED)
+	$(BINARY) mnist-attack --models $(ATTACKED) --out $(PUBLISHED)
+	$(BINARY) mixer --out $(PUBLISHED)
+	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
 
 readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The results that the documents show.
-const RESULTS: &str = "results";
+const RESULTS: &str = "results/published";
 const DOCUMENTS: [&str; 2] = ["README.md", "METHODOLOGY.md"];
 
 fn path(name: &str) -> PathBuf {
