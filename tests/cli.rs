@@ -27,8 +27,15 @@ const TINY: &[&str] = &[
 ];
 
 /// Files that hold times or command lines.
-const TIMED: [&str; 6] =
-    ["manifest.json", "README.md", "checkerboard.md", "checkerboard-runs.csv", "page.json", "report.html"];
+const TIMED: [&str; 7] = [
+    "manifest.json",
+    "README.md",
+    "checkerboard.md",
+    "checkerboard-runs.csv",
+    "page.json",
+    "report.html",
+    "provenance.json",
+];
 
 /// A directory of its own, and the program in it.
 struct Sandbox(TempDir);

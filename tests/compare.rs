@@ -15,7 +15,7 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
 
 /// The small checkerboard with these flags over its own.
 fn board<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    over(&[&["checkerboard", "--quiet"], &CHECKERBOARD[1..]].concat(), flags)
+    over(&[&["checkerboard", "--quiet", "--out", "results"], &CHECKERBOARD[1..]].concat(), flags)
 }
 
 fn header(path: &Path) -> String {

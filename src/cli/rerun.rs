@@ -32,7 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
     let table = toml::from_str(&text).with_context(|| name.clone())?;
     let out = out.clone().or_else(|| home(&path)).unwrap_or_else(|| RESULTS.into());
-    let running = Running { device: *device, jobs: Some(1), out: Some(out.clone()), force: true, svg: false, quiet: false };
+    let running =
+        Running { device: *device, jobs: Some(1), out: Some(out.clone()), force: true, svg: false, quiet: false };
     let stop = stop_on_interrupt()?;
     let call = Rerun { name, text, table, source, running: &running, out: &out, stop: &stop };
     for verb in VERBS {

@@ -35,7 +35,12 @@ mod tests {
     #[test]
     fn a_stamp_covers_no_pixel_of_the_chart() -> Result<()> {
         for width in [1, 40, 1600] {
-            let chart = Image { width, height: 7, pixels: (0..3 * 7 * width).map(|place| place as u8).collect(), svg: "<svg></svg>".into() };
+            let chart = Image {
+                width,
+                height: 7,
+                pixels: (0..3 * 7 * width).map(|place| place as u8).collect(),
+                svg: "<svg></svg>".into(),
+            };
             let stamped = chart.clone().stamped("SMOKE: a trial")?;
             let strip = 3 * width * (stamped.height - chart.height);
             assert!(stamped.width == width && stamped.height > chart.height);

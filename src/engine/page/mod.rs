@@ -155,14 +155,32 @@ impl Page {
     }
 }
 
-/// Writes `tables/claims.csv`, `README.md` and `report.html` of a results directory from the sections of all experiments in it;
-/// those that `order` names come first.
+/// An entry of `provenance.json`: what made the results of an experiment.
+#[derive(Serialize)]
+struct Made<'s> {
+    experiment: &'s str,
+    command: Option<String>,
+    #[serde(flatten)]
+    provenance: &'s Provenance,
+}
+
+impl<'s> Made<'s> {
+    fn of(section: &'s Section) -> Self {
+        let command = section.invocation.as_ref().map(Invocation::command);
+        Self { experiment: &section.name, command, provenance: &section.provenance }
+    }
+}
+
+/// Writes `tables/claims.csv`, `provenance.json`, `README.md` and `report.html` of a results directory from the sections of all
+/// experiments in it; those that `order` names come first.
 pub fn write_pages(store: &Store, order: &[&str]) -> Result<()> {
     let _lock = store.lock_pages()?;
     let sections = section::all(store, order)?;
     let claims = sections.iter().flat_map(|of| claim::rows(&of.name, &of.claims, of.invocation.as_ref()));
     let claims: Vec<_> = claims.collect();
     write_table(store, "claims", &if claims.is_empty() { Vec::new() } else { csv(&claims)? })?;
+    let made: Vec<_> = sections.iter().map(Made::of).collect();
+    write(&store.root().join("provenance.json"), (serde_json::to_string_pretty(&made)? + "\n").as_bytes())?;
     write(&store.root().join("README.md"), markdown::short(&sections).as_bytes())?;
     write(&store.root().join("report.html"), html::report(&sections, store.root()).as_bytes())
 }
