@@ -57,7 +57,7 @@ fn two_widths_of_the_checkerboard_are_compared_seed_by_seed() {
 fn hannet_and_fcnet_differ_as_in_the_tables_of_the_attack() {
     let sandbox = Sandbox::new();
     let command = [
-        "mnist-attack --offline --profile smoke --width 24,fcnet=24 --depth 6,fcnet=2 --n 30 --steps 5 --queries 20",
+        "mnist-attack --out results --offline --profile smoke --width 24,fcnet=24 --depth 6,fcnet=2 --n 30 --steps 5 --queries 20",
         "--sweep off --eps 0.05,0.1 --attacks fgsm,pgd,ddn --checklist 0 --device cpu",
     ]
     .join(" ");
@@ -127,7 +127,7 @@ fn directories_are_compared_arm_by_arm_over_the_seeds_of_both() {
 #[test]
 fn wrong_names_are_refused_with_the_nearest_ones() {
     let sandbox = Sandbox::new();
-    sandbox.stdout(CHECKERBOARD);
+    sandbox.stdout(&board(&[]));
     let told = sandbox.error(&["compare", "checkerboard/hanet", "checkerboard/fcnet"]);
     assert!(told.contains("there is no checkerboard/hanet; the nearest names are checkerboard/hannet/tuned"), "{told}");
     let told = sandbox.error(&["compare", "hannet", "fcnet"]);

@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn what_is_better_lower_is_ahead_below() {
-        let values = |level: f64| [1, 2, 3].map(|seed| (seed, Some(level + 1e-3 * seed as f64)));
-        let (mut a, mut b) = (contender("a", &values(0.2)), contender("b", &values(0.5)));
+        let values = |level: f64, step: f64| [1, 2, 3].map(|seed| (seed, Some(level + step * seed as f64)));
+        let (mut a, mut b) = (contender("a", &values(0.2, 1e-3)), contender("b", &values(0.5, 2e-3)));
         for (better, ahead) in [(Better::Higher, 1), (Better::Lower, 0)] {
             [&mut a, &mut b].into_iter().for_each(|side| side.series[0].better = better);
             assert_eq!(Pair::of([&a, &b], &["a".into(), "b".into()]).expect("a pair").figures[0].ahead(), Some(ahead));

@@ -1,6 +1,6 @@
 //! The paper's claims, and which rows of the tables decide them.
 
-use super::file::ProfileName;
+use super::profile::ProfileName;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! What every experiment file has.
 
 use super::names::{Named, check_names, check_seeds, labelled};
+use super::profile::ProfileName;
 use super::text::{Heading, check_labels};
 use crate::model::ModelConfig;
 use anyhow::Result;
@@ -177,24 +178,6 @@ pub enum Statistic {
 }
 
 impl std::fmt::Display for Statistic {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
-}
-
-/// How much of an experiment to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum ProfileName {
-    /// A look at everything in seconds; the figures mean nothing.
-    Smoke,
-    /// What two CPU cores do in minutes.
-    Quick,
-    /// The paper's full protocol.
-    Paper,
-}
-
-impl std::fmt::Display for ProfileName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.serialize(f)
     }

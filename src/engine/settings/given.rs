@@ -1,8 +1,9 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
-use super::file::{Arm, Change, File, ProfileName, Sweep};
+use super::file::{Arm, Change, File, Sweep};
 use super::flags::{Flag, Sets, Sized, Takes, number, switch};
 use super::names::{self, Named, known};
+use super::profile::ProfileName;
 use super::{overlay, text, tree};
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail, ensure};

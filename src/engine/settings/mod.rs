@@ -8,13 +8,14 @@ mod given;
 mod limits;
 mod names;
 mod overlay;
+mod profile;
 mod text;
 mod tree;
 
 pub use bound::Bound;
 pub(crate) use bound::bound;
 pub use claims::{ClaimFile, Evidence};
-pub use file::{Arm, Change, File, ProfileName, Statistic, Sweep};
+pub use file::{Arm, Change, File, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Sized, Takes, choices, number, word};
 pub use given::Given;
@@ -24,6 +25,7 @@ pub use limits::{
 };
 pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
+pub use profile::ProfileName;
 pub use text::{Heading, check_labels};
 pub(crate) use tree::{get, keys, nearest};
 
