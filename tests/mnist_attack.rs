@@ -154,7 +154,7 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     for arm in ["hannet", "fcnet"] {
         for (norm, eps) in [("linf", 0.05), ("linf", 0.1), ("l2", 1.0)] {
             for name in [format!("fgsm/eps{eps}/last"), format!("pgd/eps{eps}/last"), format!("worst/eps{eps}")] {
-                let moved = (tensor(&format!("{arm}/seed0/{norm}/{name}"))? - &images)?;
+                let moved = (tensor(&format!("{arm}/seed100/{norm}/{name}"))? - &images)?;
                 let size = match norm {
                     "linf" => moved.abs()?.max(1)?,
                     _ => moved.sqr()?.sum(1)?.sqrt()?,
@@ -162,17 +162,17 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
                 let largest = size.max(0)?.to_scalar::<f32>()?;
                 assert!(f64::from(largest) <= eps + 1e-6 && largest > 0.0, "{arm} {norm} {name}: {largest}");
             }
-            assert_eq!(tensor(&format!("{arm}/seed0/{norm}/nearest"))?.dims(), [30, 784]);
+            assert_eq!(tensor(&format!("{arm}/seed100/{norm}/nearest"))?.dims(), [30, 784]);
         }
-        assert_eq!(tensor(&format!("{arm}/seed0/weights/0.weight"))?.dims(), [24, 784]);
-        assert_eq!(tensor(&format!("{arm}/seed0/logits"))?.dims(), [30, 10]);
-        assert_eq!(tensor(&format!("{arm}/seed0/radii/rounded"))?.dims(), [30]);
+        assert_eq!(tensor(&format!("{arm}/seed100/weights/0.weight"))?.dims(), [24, 784]);
+        assert_eq!(tensor(&format!("{arm}/seed100/logits"))?.dims(), [30, 10]);
+        assert_eq!(tensor(&format!("{arm}/seed100/radii/rounded"))?.dims(), [30]);
     }
     // The same tensors in the other format; a training is not made again for it.
     sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--export-adversarial", "adversarial.safetensors"]));
     let other = candle_core::safetensors::load(sandbox.path("adversarial.safetensors"), &Device::Cpu)?;
     assert_eq!(other.len(), npz.names().len());
-    let name = "hannet/seed0/l2/worst/eps1";
+    let name = "hannet/seed100/l2/worst/eps1";
     assert_eq!(other[name].to_vec2::<f32>()?, tensor(name)?.to_vec2::<f32>()?);
     // In f64: other points by their last bits, so the same images but for a few pixels.
     sandbox.stdout(&tiny(&[
@@ -186,16 +186,16 @@ fn an_export_holds_what_other_programs_need() -> candle_core::Result<()> {
     let double = candle_core::safetensors::load(sandbox.path("double.safetensors"), &Device::Cpu)?;
     assert_eq!(double["settings/bits"].to_vec1::<i64>()?, [64]);
     assert_eq!(other["settings/bits"].to_vec1::<i64>()?, [32]);
-    let name = "fcnet/seed0/linf/fgsm/eps0.1/last";
+    let name = "fcnet/seed100/linf/fgsm/eps0.1/last";
     let moved = (&double[name] - &other[name].to_dtype(DType::F64)?)?.abs()?;
     let apart = moved.gt(1e-6)?.to_dtype(DType::F64)?.mean_all()?.to_scalar::<f64>()?;
     assert!(apart < 0.01, "{apart}");
-    for name in ["images", "hannet/seed0/logits", "hannet/seed0/l2/pgd/eps1/last", "hannet/seed0/l2/nearest"] {
+    for name in ["images", "hannet/seed100/logits", "hannet/seed100/l2/pgd/eps1/last", "hannet/seed100/l2/nearest"] {
         let rounded = double[name].to_dtype(DType::F32)?.to_dtype(DType::F64)?;
         let finer = double[name].ne(&rounded)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()? > 0.0;
         assert_eq!(finer, name != "images", "{name}");
     }
-    distances_are_those_of(&sandbox, &double["images"], &double["hannet/seed0/l2/nearest"])?;
+    distances_are_those_of(&sandbox, &double["images"], &double["hannet/seed100/l2/nearest"])?;
     // Runs of two precisions do not take each other's place.
     assert_eq!(sandbox.runs("results/smoke", "mnist-attack/hannet", "attack-linf").len(), 2);
     Ok(())

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
-const SILENT: [&str; 8] = ["profile", "out", "jobs", "force", "quiet", "strict", "resolved", "only"];
+const SILENT: [&str; 10] = ["profile", "out", "jobs", "batch", "svg", "force", "quiet", "strict", "resolved", "only"];
 
 /// A verb, its profile, and what was changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ impl<F: File> Given<F> {
         let own = file.clone();
         let mut file = self.apply(file)?;
         file.void(&own, Change::Flags);
-        if without_repetitions(&own)? != without_repetitions(&file)? {
+        if !selects(&without_repetitions(&own)?, &without_repetitions(&file)?) {
             file.heading_mut().claims.iter_mut().for_each(|claim| claim.decided_in.clear());
         }
         Ok(file)
@@ -258,6 +258,14 @@ fn replace<F: File>(
 }
 
 /// The networks that a file or a profile names.
+/// Whether a file differs from its own in nothing but that it leaves out networks, recipes or parts.
+fn selects(own: &toml::Table, file: &toml::Table) -> bool {
+    file.iter().all(|(key, value)| match (own.get(key), value) {
+        (Some(toml::Value::Array(all)), toml::Value::Array(some)) => some.iter().all(|item| all.contains(item)),
+        (own, value) => own == Some(value),
+    })
+}
+
 /// What a file says but for how often it is repeated, and its heading.
 fn without_repetitions(file: &impl File) -> Result<toml::Table> {
     let mut table = toml::Table::try_from(file)?;

@@ -105,6 +105,24 @@ fn every_key_can_be_set_and_mistakes_name_the_nearest() {
 }
 
 #[test]
+fn claims_are_decided_for_the_files_own_networks_and_training() -> Result<()> {
+    let decided = |flags: &[(&str, &str)]| -> Result<bool> {
+        let claims = with(flags)?.file.experiment.claims;
+        assert_eq!(claims.len(), 2);
+        Ok(claims.iter().all(|claim| claim.decided_in.contains(&ProfileName::Quick)))
+    };
+    for flags in [&[][..], &[("seeds", "2"), ("first-seed", "7")], &[("recipe", "tuned")]] {
+        assert!(decided(flags)?, "{flags:?}");
+    }
+    for flag in
+        [("width", "64"), ("iterations", "100"), ("learning-rates", "0.01"), ("set", "data.checkerboard.cells=6")]
+    {
+        assert!(!decided(&[flag])?, "{flag:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
     let resolved = |text: &str| {
         let mut given = Given::<CheckerboardFile>::of(ProfileName::Quick);
