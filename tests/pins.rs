@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that hold times.
-const TIMES: [&str; 3] = ["cost.csv", "-cost.csv", "-runs.csv"];
+const TIMES: [&str; 4] = ["cost.csv", "-cost.csv", "-runs.csv", "claims.csv"];
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
