@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store::new(&arguments.out).with_svg(arguments.svg);
     let mut exit = Exit::Success;
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
+    let redrawn = !names.is_empty();
     for name in names {
         match redraw(VERBS, &store, &name) {
             Ok(Recalled { made, absent, .. }) if absent.is_empty() => answer(&made.text),
@@ -51,7 +52,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             }
         }
     }
-    overview(VERBS, &store)?;
+    // A directory of tables alone, as a repository shows them, keeps its pages.
+    if redrawn {
+        overview(VERBS, &store)?;
+    }
     if exit == Exit::Success {
         splice(&arguments.out, &arguments.splice)?;
     }

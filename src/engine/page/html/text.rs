@@ -49,7 +49,8 @@ pub(super) fn inline(text: &str) -> String {
 pub(super) fn command(text: &str) -> String {
     let word = |word: &str| match word.starts_with('-') {
         true => format!("<span class=\"flag\">{}</span>", escaped(word)),
-        false => escaped(word),
+        // A list of names may go on in the next line after a comma.
+        false => escaped(word).replace(',', ",<wbr>"),
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
