@@ -56,7 +56,7 @@ $(CUDA_VENV)/ready:
 reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
 	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
 
-demo: build ## Train one HanNet against one FCNet on the checkerboard, 20 s: results/demo/figures/demo-decision-maps.png
+demo: build ## Train one HanNet against one FCNet on the checkerboard, in seconds: results/demo/figures/demo-decision-maps.png
 	$(BINARY) checkerboard --experiment experiments/demo.toml --recipe tuned --out results/demo
 	@echo "look at results/demo/figures/demo-decision-maps.png"
 
