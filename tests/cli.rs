@@ -472,3 +472,16 @@ fn a_missed_expectation_is_shown_and_strict_makes_it_an_exit_code() {
     assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains("MISSED"));
     sandbox.run(&[&setting[..], &["--strict"]].concat()).code(3);
 }
+
+#[test]
+fn figures_of_tables_without_runs_are_written_and_their_pages_stay() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("shown/tables")).expect("a directory");
+    fs::write(sandbox.path("shown/tables/claims.csv"), "claim,n\na,5\n").expect("a table");
+    fs::write(sandbox.path("shown/README.md"), "as published\n").expect("a page");
+    fs::write(sandbox.path("text.md"), "n is <!-- = claims claim=a: {n} -->?<!-- / -->.\n").expect("a text");
+    sandbox.run(&["report", "--out", "shown", "--splice", "text.md"]).success();
+    let read = |name: &str| fs::read_to_string(sandbox.path(name)).expect("a file");
+    assert!(read("text.md").contains("-->5<!--") && sandbox.path("shown/tables/claims.csv").exists());
+    assert_eq!(read("shown/README.md"), "as published\n");
+}
