@@ -35,6 +35,17 @@ impl Seed {
 pub struct Stream(ChaCha12Rng);
 
 impl Stream {
+    /// How many words of 32 bits were drawn.
+    pub fn position(&self) -> u64 {
+        // The counter of ChaCha's blocks has 64 bits and each block 16 words; no run draws so many.
+        self.0.get_word_pos() as u64
+    }
+
+    /// Goes to where another stream of the same seed and name stood; see [`Stream::position`].
+    pub fn seek(&mut self, position: u64) {
+        self.0.set_word_pos(position.into());
+    }
+
     /// A uniform number in [0, 1) with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
         self.0.random()
@@ -81,6 +92,17 @@ mod tests {
         let mut stream = Seed(2106).stream("init/0.weight");
         let drawn: Vec<f64> = (0..3).map(|_| (stream.uniform() * 1e6).round()).collect();
         assert_eq!(drawn, [872_482.0, 74_009.0, 315_352.0]);
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_a_position() {
+        let mut stream = Seed(5).stream("noise");
+        for drawn in 0..40 {
+            let mut again = Seed(5).stream("noise");
+            again.seek(stream.position());
+            assert_eq!(again.clone().normal(), stream.clone().normal(), "after {drawn}");
+            assert_eq!(again.permutation(5), stream.permutation(5), "after {drawn}");
+        }
     }
 
     #[test]

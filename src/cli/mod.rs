@@ -6,13 +6,14 @@ mod report;
 mod reproduce;
 mod rerun;
 mod splice;
+mod status;
 
 #[doc(hidden)]
 pub use splice::spliced;
 
 pub use crate::engine::runs::Exit;
 
-use crate::engine::runs::{Look, Running, Store, cores, stop_on_interrupt};
+use crate::engine::runs::{Look, Running, Store, cores, stop_on_signals};
 use crate::engine::{Verb, verb};
 use crate::experiment::VERBS;
 use anyhow::{Context, Result};
@@ -52,6 +53,11 @@ fn command() -> Command {
         ))
         .subcommand(plan)
         .subcommand(evaluate)
+        .subcommand(with(
+            "status",
+            "How the runs in a results directory stand: finished, running, begun, failed, missing",
+            status::Arguments::augment_args,
+        ))
         .subcommand(with(
             "report",
             "Redraw tables, figures and report from the CSV files of finished runs",
@@ -99,7 +105,7 @@ impl Cli {
     pub fn run(&self) -> Result<Exit> {
         let (name, matches) = self.verb();
         if let Some(verb) = verb(VERBS, name) {
-            return verb.kind.run(VERBS, verb, matches, &*stop_on_interrupt()?);
+            return verb.kind.run(VERBS, verb, matches, &stop_on_signals()?);
         }
         match name {
             "plan" => {
@@ -111,6 +117,7 @@ impl Cli {
                 (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)
             }
             "reproduce" => reproduce::run(matches),
+            "status" => status::run(&status::Arguments::from_arg_matches(matches)?),
             "report" => report::run(&report::Arguments::from_arg_matches(matches)?),
             "compare" => compare::run(&compare::Arguments::from_arg_matches(matches)?),
             "rerun" => rerun::run(&rerun::Arguments::from_arg_matches(matches)?),

@@ -1,6 +1,6 @@
 //! `han-exp reproduce`
 
-use super::{Exit, Running, stop_on_interrupt};
+use super::{Exit, Running, stop_on_signals};
 use crate::engine::Reproduce;
 use crate::engine::invocation::typed;
 use crate::engine::settings::ProfileName;
@@ -34,10 +34,10 @@ fn names() -> PossibleValuesParser {
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let Arguments { profile, only, running, source, strict } = &Arguments::from_arg_matches(matches)?;
     let typed = typed(&Arguments::augment_args(Command::new("reproduce")), matches);
-    let stop = stop_on_interrupt()?;
+    let stop = stop_on_signals()?;
     let on_gpu = running.device.open()?.device.is_cuda();
     let wanted = || VERBS.iter().filter(|verb| only.as_ref().is_none_or(|only| only.iter().any(|n| n == verb.name)));
-    let mut missed = false;
+    let (mut missed, mut failed) = (false, false);
     for only_check in [true, false] {
         for verb in wanted() {
             let usual = verb.on_gpu.filter(|_| on_gpu).unwrap_or(ProfileName::Quick);
@@ -47,9 +47,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
                 Exit::Success => {}
                 // The other experiments are still wanted.
                 Exit::Missed => missed = true,
-                exit @ (Exit::Failure | Exit::Interrupted) => return Ok(exit),
+                Exit::Failure => failed = true,
+                exit @ Exit::Stopped(_) => return Ok(exit),
             }
         }
     }
-    Ok(if missed { Exit::Missed } else { Exit::Success })
+    Ok(match (failed, missed) {
+        (true, _) => Exit::Failure,
+        (false, true) => Exit::Missed,
+        (false, false) => Exit::Success,
+    })
 }

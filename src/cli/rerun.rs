@@ -1,6 +1,6 @@
 //! `han-exp rerun`
 
-use super::{Exit, Running, stop_on_interrupt};
+use super::{Exit, Running, stop_on_signals};
 use crate::device::DeviceChoice;
 use crate::engine::runs::{RESULTS, Rerun};
 use crate::engine::source::Source;
@@ -32,9 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
     let table = toml::from_str(&text).with_context(|| name.clone())?;
     let out = out.clone().or_else(|| home(&path)).unwrap_or_else(|| RESULTS.into());
-    let running =
-        Running { device: *device, jobs: Some(1), out: Some(out.clone()), force: true, svg: false, quiet: false };
-    let stop = stop_on_interrupt()?;
+    let running = Running { device: *device, out: Some(out.clone()), ..Running::alone() };
+    let stop = stop_on_signals()?;
     let call = Rerun { name, text, table, source, running: &running, out: &out, stop: &stop };
     for verb in VERBS {
         if let Some(exit) = verb.kind.rerun(&call)? {

@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
-const SILENT: [&str; 10] = ["profile", "out", "jobs", "batch", "svg", "force", "quiet", "strict", "resolved", "only"];
+const SILENT: [&str; 11] =
+    ["profile", "out", "jobs", "batch", "svg", "force", "checkpoint_every", "quiet", "strict", "resolved", "only"];
 
 /// A verb, its profile, and what was changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

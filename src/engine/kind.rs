@@ -6,18 +6,17 @@ use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed};
 use super::page::{Report, counted, terminal_width, wrapped, write_pages};
-use super::runs::{Exit, Look, Rerun, Running, SMOKE_RESULTS, Store, Walk, Workplace, duration};
+use super::recall::{Recalled, Remembered, ensure_finished, recall};
+use super::runs::{Exit, Look, Rerun, Running, Stop, Store, Walk, Workplace, duration};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
+use super::standing;
 use crate::console::{answer, note};
-use crate::files;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
 
 /// A command that runs an experiment.
 pub struct Verb {
@@ -50,7 +49,7 @@ pub trait Kind: Sync {
     ///
     /// # Errors
     /// Before any work, with what is wrong; later with the first error of a run.
-    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit>;
+    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &Stop) -> Result<Exit>;
     /// The same with the defaults of its own flags, for `reproduce`.
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
     /// Prints what a command would run.
@@ -65,6 +64,11 @@ pub trait Kind: Sync {
     /// # Errors
     /// As [`Kind::redraw`].
     fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>>;
+    /// How the runs of an experiment stand.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    fn standing(&self, store: &Store, remembered: toml::Table) -> Result<String>;
     /// Makes a run again, if it is one of this kind.
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
 }
@@ -78,36 +82,9 @@ pub struct Reproduce<'r> {
     pub typed: &'r [(String, Vec<String>)],
     /// Whether a missed expectation is exit code 3.
     pub strict: bool,
-    pub stop: &'r AtomicBool,
+    pub stop: &'r Stop,
     /// Whether to look for settings and data alone.
     pub only_check: bool,
-}
-
-/// What was made of the runs of an earlier command.
-pub struct Recalled<T> {
-    pub made: T,
-    /// Runs that the experiment asks for.
-    pub planned: usize,
-    /// Those of them that are not there, by directory, with what is wrong of one that is damaged.
-    pub absent: Vec<String>,
-}
-
-/// What `han-exp report` needs to know of the last command of an experiment.
-#[derive(Serialize, Deserialize)]
-struct Remembered<F, A> {
-    kind: String,
-    device: String,
-    /// None where a version before this note wrote the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    invocation: Option<Invocation>,
-    facts: A,
-    experiment: F,
-}
-
-/// The name of the kind, before anything else is known.
-#[derive(Deserialize)]
-struct KindOf {
-    kind: String,
 }
 
 /// [`Kind`] of an [`Experiment`].
@@ -163,30 +140,8 @@ impl<E: Experiment> Of<E> {
         Ok(experiment)
     }
 
-    /// Looks for the runs of the last command, and makes something of what they found.
-    fn recall<T>(
-        store: &Store,
-        remembered: toml::Table,
-        make: impl FnOnce(&E, (&E::Facts, &E::Findings), &Walk<'_>, Option<&Invocation>) -> Result<T>,
-    ) -> Result<Recalled<T>> {
-        let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
-            remembered.try_into()?;
-        let experiment = E::check(experiment)?;
-        let mut walk = Walk::looking(store, &device);
-        let findings = experiment.stages(&facts, None, &mut walk)?;
-        let (root, name) = (store.root().display(), &experiment.file().heading().name);
-        ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last");
-        let made = make(&experiment, (&facts, &findings), &walk, invocation.as_ref())?;
-        let absent = walk.entries.iter().filter_map(|entry| match &entry.state {
-            Look::Whole(_) => None,
-            Look::Damaged(what) => Some(what.clone()),
-            Look::Missing => Some(format!("{} is missing", store.root().join(&entry.directory).display())),
-        });
-        Ok(Recalled { made, planned: walk.planned(), absent: absent.collect() })
-    }
-
     /// The stages in order: gather, run, write, draw, tell.
-    fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &AtomicBool)) -> Result<Exit> {
+    fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &Stop)) -> Result<Exit> {
         let (running, stop) = how;
         let out = running.out(call.given.profile);
         let device = running.open_device()?;
@@ -206,16 +161,22 @@ impl<E: Experiment> Of<E> {
         let mut walk = Walk::making(&workplace);
         walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, toml::to_string(&remembered)?)?))?;
         let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
+        if stop.is_wanted() && !stop.is_interrupt() {
+            return Ok(stop.exit());
+        }
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
         overview(verbs, walk.store)?;
         answer(&report.text);
-        if walk.finished() < walk.planned() {
+        let (finished, planned, failed) = (walk.finished(), walk.planned(), walk.failed());
+        if stop.is_wanted() && finished < planned {
             note(&format!(
-                "interrupted: {} of {} runs are finished and kept; the same command goes on from there",
-                walk.finished(),
-                walk.planned()
+                "interrupted: {finished} of {planned} runs are finished and kept; the same command goes on from there"
             ));
-            return Ok(Exit::Interrupted);
+            return Ok(stop.exit());
+        }
+        if failed > 0 || finished < planned {
+            note(&format!("error: {failed} of {planned} runs could not be made; the same command tries again"));
+            return Ok(Exit::Failure);
         }
         experiment.finish(&data)?;
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
@@ -271,7 +232,7 @@ impl<E: Experiment> Kind for Of<E> {
         command.arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).help(help))
     }
 
-    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &AtomicBool) -> Result<Exit> {
+    fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &Stop) -> Result<Exit> {
         let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
         self.execute(verbs, &call, &self.resolve(verbs, verb, &call.given)?, (&running, stop))
@@ -311,13 +272,24 @@ impl<E: Experiment> Kind for Of<E> {
     }
 
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>> {
-        Self::recall(store, remembered, |experiment, (facts, findings), walk, invocation| {
+        recall(store, remembered, |experiment: &E, (facts, findings), walk, invocation| {
+            ensure_finished(walk, &experiment.file().heading().name)?;
             experiment.page(facts, findings, walk)?.publish(walk, invocation)
         })
     }
 
     fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>> {
-        Self::recall(store, remembered, |experiment, (facts, findings), _, _| experiment.contenders(facts, findings))
+        recall(store, remembered, |experiment: &E, (facts, findings), walk, _| {
+            ensure_finished(walk, &experiment.file().heading().name)?;
+            experiment.contenders(facts, findings)
+        })
+    }
+
+    fn standing(&self, store: &Store, remembered: toml::Table) -> Result<String> {
+        let of = |experiment: &E, _: (&E::Facts, &E::Findings), walk: &Walk<'_>, _: Option<&Invocation>| {
+            standing::text(&experiment.file().heading().name, walk)
+        };
+        recall(store, remembered, of).map(|recalled| recalled.made)
     }
 
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>> {
@@ -403,17 +375,6 @@ fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: Profi
     text
 }
 
-/// Names of the experiments that a results directory holds.
-pub fn remembered(store: &Store) -> Result<Vec<String>> {
-    let names = store.experiments()?;
-    let root = store.root().display();
-    let smoke = Path::new(SMOKE_RESULTS);
-    let elsewhere =
-        if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
-    ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
-    Ok(names)
-}
-
 /// Writes the pages of all experiments in a results directory.
 pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
     write_pages(store, &order(verbs))
@@ -422,36 +383,4 @@ pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
 /// The order of experiments on pages.
 fn order(verbs: &[Verb]) -> Vec<&str> {
     verbs.iter().map(|verb| verb.name).collect()
-}
-
-/// Writes tables, figures and report of an experiment as it was run last anew.
-///
-/// # Errors
-/// When it has no finished run, or a file is damaged.
-pub fn redraw(verbs: &[Verb], store: &Store, name: &str) -> Result<Recalled<Report>> {
-    let (kind, remembered) = memory(verbs, store, name)?;
-    // What a kill has left is settled first.
-    store.clean(name)?;
-    kind.redraw(store, remembered)
-}
-
-/// What can be compared of an experiment as it was run last.
-///
-/// # Errors
-/// As [`redraw`].
-pub fn contenders(verbs: &[Verb], store: &Store, name: &str) -> Result<Recalled<Vec<Contender>>> {
-    let (kind, remembered) = memory(verbs, store, name)?;
-    kind.contenders(store, remembered)
-}
-
-/// What the last command of an experiment noted down.
-fn memory<'v>(verbs: &'v [Verb], store: &Store, name: &str) -> Result<(&'v dyn Kind, toml::Table)> {
-    let path = store.remembers(name);
-    let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let shown = path.display();
-    let KindOf { kind } =
-        toml::from_str(&text).with_context(|| format!("{shown} is of another version; run the command"))?;
-    let verb = verbs.iter().find(|verb| verb.kind.name() == kind);
-    let verb = verb.with_context(|| format!("{shown}: there is no kind {kind:?}"))?;
-    Ok((verb.kind, toml::from_str(&text)?))
 }

@@ -8,13 +8,16 @@ pub mod foreign;
 pub mod invocation;
 mod kind;
 pub mod page;
+mod recall;
 pub mod rows;
 pub mod runs;
 pub mod settings;
 pub mod source;
+mod standing;
 #[cfg(test)]
 pub mod testing;
 
 pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Of, Recalled, Reproduce, Verb, overview, redraw, remembered, verb};
+pub use kind::{Of, Reproduce, Verb, overview, verb};
+pub use recall::{Recalled, redraw, remembered, standing};

@@ -18,12 +18,17 @@ impl<'a> Halt<'a> {
         Self { wanted, obeyed: AtomicBool::new(false) }
     }
 
+    /// Whether the run has to stop.
+    pub fn is_wanted(&self) -> bool {
+        (self.wanted)()
+    }
+
     /// Goes on, or not.
     ///
     /// # Errors
     /// When the run has to stop. Its error is then no failure: see [`Halt::obeyed`].
     pub fn check(&self) -> Result<()> {
-        if (self.wanted)() {
+        if self.is_wanted() {
             self.obeyed.store(true, Ordering::Relaxed);
             bail!("the run was stopped");
         }

@@ -155,6 +155,19 @@ impl Parameters {
     /// When a name is missing, a tensor has another shape or whole numbers for entries, a direction is zero or not finite,
     /// or a matrix that has to be orthonormal is not. Nothing is changed then.
     pub fn assign(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        self.set(tensors, true)
+    }
+
+    /// Sets every parameter to what [`Parameters::to_stored`] gave, whatever that is: a training that goes on may just have
+    /// made a value that is not finite.
+    ///
+    /// # Errors
+    /// When a name is missing, or a tensor has another shape or whole numbers for entries. Nothing is changed then.
+    pub fn restore(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        self.set(tensors, false)
+    }
+
+    fn set(&self, tensors: &HashMap<String, Tensor>, checked: bool) -> Result<()> {
         let mut values = Vec::with_capacity(self.0.len());
         for Parameter { var, stored, role, .. } in self.iter() {
             let mut pieces = Vec::with_capacity(stored.len());
@@ -167,7 +180,8 @@ impl Parameters {
                     bail!("{}: expected floating-point numbers, found type {}", part.name, tensor.dtype().as_str());
                 }
                 let piece = tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?;
-                if *role == Role::Direction
+                if checked
+                    && *role == Role::Direction
                     && let Some(problem) = problem_of_direction(&piece.to_dtype(DType::F64)?.to_vec1()?)
                 {
                     bail!("the direction {} {problem}", part.name);
@@ -176,9 +190,9 @@ impl Parameters {
             }
             let whole = Tensor::cat(&pieces, 0)?.reshape(var.shape())?;
             match role {
-                Role::Orthonormal => stiefel::check(&whole)?,
+                Role::Orthonormal if checked => stiefel::check(&whole)?,
                 // A wider norm in a foreign file is what it is; certificates measure it.
-                Role::Trained | Role::Direction | Role::Bounded { .. } | Role::Buffer => {}
+                Role::Orthonormal | Role::Trained | Role::Direction | Role::Bounded { .. } | Role::Buffer => {}
             }
             values.push(whole);
         }

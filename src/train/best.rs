@@ -1,12 +1,16 @@
-//! The parameters of the epoch that scored best, kept while training goes on.
+//! The parameters of the moment that scored best, kept while training goes on.
 
+use super::Report;
 use crate::model::Model;
 use candle_core::{Result, Tensor};
 
 /// Where the error was least so far.
 #[derive(Debug, Clone, Default)]
 pub struct Best {
-    kept: Option<Kept>,
+    /// Whether of equal errors the last one is taken rather than the first.
+    pub latest: bool,
+    /// None as long as no error was a finite number.
+    pub kept: Option<Kept>,
 }
 
 /// A moment of a training.
@@ -15,6 +19,8 @@ pub struct Kept {
     /// On the points that choose the moment; never those that are tested on.
     pub error: f64,
     /// When it was.
+    pub step: usize,
+    /// The same in epochs.
     pub epoch: f64,
     /// As in a weights file.
     pub parameters: Vec<(String, Tensor)>,
@@ -25,9 +31,10 @@ impl Best {
     ///
     /// # Errors
     /// When the device has no memory for it.
-    pub fn offer(&mut self, error: f64, epoch: f64, model: &Model) -> Result<()> {
-        if error.is_finite() && self.kept.as_ref().is_none_or(|kept| error < kept.error) {
-            self.kept = Some(Kept { error, epoch, parameters: model.parameters.to_stored()? });
+    pub fn offer(&mut self, error: f64, &Report { step, epoch, .. }: &Report, model: &Model) -> Result<()> {
+        let is_better = |kept: &Kept| error < kept.error || (self.latest && error == kept.error);
+        if error.is_finite() && self.kept.as_ref().is_none_or(is_better) {
+            self.kept = Some(Kept { error, step, epoch, parameters: model.parameters.to_stored()? });
         }
         Ok(())
     }
@@ -51,17 +58,21 @@ mod tests {
     use candle_core::Device;
 
     #[test]
-    fn the_first_of_the_least_errors_is_kept() -> Result<()> {
+    fn the_first_or_the_last_of_the_least_errors_is_kept() -> Result<()> {
         let model = |seed| ModelConfig::Fcnet(FcNetConfig::new(3, 2)).build(2, 1, Seed(seed), &Device::Cpu);
         let sum = |model: &Model| model.parameters.to_stored()?[0].1.sum_all()?.to_scalar::<f32>();
-        let mut best = Best::default();
-        for (epoch, error) in [(1u32, f64::NAN), (2, 0.5), (3, 0.4), (4, 0.4), (5, f64::INFINITY), (6, 0.6)] {
-            best.offer(error, f64::from(epoch), &model(epoch.into())?)?;
+        for (latest, expected) in [(false, 3), (true, 4)] {
+            let mut best = Best { latest, kept: None };
+            for (step, error) in [(1, f64::NAN), (2, 0.5), (3, 0.4), (4, 0.4), (5, f64::INFINITY), (6, 0.6)] {
+                let report =
+                    Report { step, epoch: step as f64, learning_rate: 0.1, train_loss: 1.0, train_accuracy: None };
+                best.offer(error, &report, &model(step as u64)?)?;
+            }
+            let trained = model(6)?;
+            let kept = best.restore(&trained)?.expect("a finite error");
+            assert_eq!((kept.error, kept.step, sum(&trained)?), (0.4, expected, sum(&model(expected as u64)?)?));
         }
-        let trained = model(6)?;
-        let kept = best.restore(&trained)?.expect("a finite error");
-        assert_eq!((kept.error, kept.epoch, sum(&trained)?), (0.4, 3.0, sum(&model(3)?)?));
-        assert!(Best::default().restore(&trained)?.is_none());
+        assert!(Best::default().restore(&model(1)?)?.is_none());
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use crate::data::TrainingSet;
 use crate::model::Model;
 use crate::nn::Mode;
 use crate::rng::Stream;
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// Everything that shapes a training run but data, model and seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,12 @@ pub trait Observer {
         Control::Continue
     }
 
+    /// After every step as well, and once more where a report has failed: a place from which the run can go on, should
+    /// the observer want to keep it.
+    fn keep(&mut self, _now: &Snapshot<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Every `report_every` steps and at the end, with the model as it is now.
     fn report(&mut self, report: Report, model: &Model) -> Result<()>;
 }
@@ -140,6 +147,32 @@ pub fn fit(
     streams: Streams<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    go(model, data, config, streams, None, observer)
+}
+
+/// [`fit`] from a state of the same training on: what follows is what would have followed, bit for bit.
+///
+/// # Errors
+/// As [`fit`], and when the state is that of another network.
+pub fn resume(
+    model: &Model,
+    data: &dyn TrainingSet,
+    config: &FitConfig,
+    streams: Streams<'_>,
+    state: &State,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    go(model, data, config, streams, Some(state), observer)
+}
+
+fn go(
+    model: &Model,
+    data: &dyn TrainingSet,
+    config: &FitConfig,
+    streams: Streams<'_>,
+    state: Option<&State>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
     if let Some(problem) = config.problem() {
         bail!("{problem}");
     }
@@ -147,9 +180,19 @@ pub fn fit(
         bail!("{} points are no training set; use 1 to {}", data.len(), u32::MAX);
     }
     let mut batches = Batches::new(config.sampling, data.len(), config.batch_size);
+    let mut optimizer = Optimizer::of(config.optimizer.clone(), &model.parameters)?;
+    let mut now = Position::default();
+    if let Some(state) = state {
+        now = state.position;
+        model.parameters.restore(&state.tensors)?;
+        optimizer.restore(i32::try_from(now.step).unwrap_or(i32::MAX), &state.tensors)?;
+        streams.noise.seek(now.noise);
+    }
     let run = Run { model, config, points: data.len(), batch: batches.size() };
-    let draws = (0..config.iterations).map(|_| batches.next(streams.batches));
-    prefetch::ahead(data, draws, |next| run.steps(next, streams.noise, observer))
+    // Those of the steps made are drawn again: the order of the points is a function of the seed, and costs nothing
+    // beside the steps.
+    let draws = (0..config.iterations).map(|_| batches.next(streams.batches)).skip(now.step);
+    prefetch::ahead(data, draws, |next| run.steps(next, streams.noise, (now, optimizer), observer))
 }
 
 /// What stays the same in all steps.
@@ -167,44 +210,134 @@ impl Run<'_> {
         &self,
         next: &mut dyn FnMut() -> Result<prefetch::Batch>,
         noise: &mut Stream,
+        (mut now, mut optimizer): (Position, Optimizer),
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         let &Self { model, config, .. } = self;
-        let mut optimizer = Optimizer::of(config.optimizer.clone(), &model.parameters)?;
-        let mut tally = Tally::default();
-        for iteration in 0..config.iterations {
-            let learning_rate = config.learning_rate * config.schedule.factor(iteration, config.iterations);
+        loop {
+            let is_last = now.step == config.iterations;
+            // First, since a run may go on from a place where a report was due.
+            if now.step > 0 && (now.step.is_multiple_of(config.report_every) || is_last) {
+                if !model.parameters.all_finite()? {
+                    return Ok(Outcome::Diverged { step: now.step });
+                }
+                let reported = observer.report(self.report(now), model);
+                if reported.is_err() {
+                    observer.keep(&Snapshot { model, optimizer: &optimizer, position: now })?;
+                }
+                reported?;
+                now.tally = Tally::default();
+            }
+            if is_last {
+                return Ok(Outcome::Finished);
+            }
+            let learning_rate = self.rate(now.step);
             let (xs, ys) = next()?;
             let xs = with_noise(xs, config.input_noise, noise)?;
             let outputs = model.network.forward(&xs, Mode::Train)?;
             let loss = config.loss.of(model, &outputs, &ys)?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-            let step = iteration + 1;
             if !value.is_finite() {
-                return Ok(Outcome::Diverged { step: iteration });
+                return Ok(Outcome::Diverged { step: now.step });
             }
             optimizer.step(&loss.backward()?, learning_rate)?;
             model.parameters.retract()?;
-            tally.add(value, config.loss.right(&outputs, &ys)?);
+            now.tally.add(value, config.loss.right(&outputs, &ys)?);
             drop::<(Tensor, Tensor)>((loss, outputs)); // and with them the graph, before the observer evaluates
-            if observer.step(StepReport { step, loss: value, learning_rate }) == Control::Stop {
+            now.step += 1;
+            now.noise = noise.position();
+            let control = observer.step(StepReport { step: now.step, loss: value, learning_rate });
+            observer.keep(&Snapshot { model, optimizer: &optimizer, position: now })?;
+            if control == Control::Stop {
                 return Ok(Outcome::Stopped);
             }
-            if step.is_multiple_of(config.report_every) || step == config.iterations {
-                if !model.parameters.all_finite()? {
-                    return Ok(Outcome::Diverged { step });
-                }
-                let epoch = (step * self.batch) as f64 / self.points as f64;
-                let (train_loss, train_accuracy) = std::mem::take(&mut tally).means(self.batch);
-                observer.report(Report { step, epoch, learning_rate, train_loss, train_accuracy }, model)?;
-            }
         }
-        Ok(Outcome::Finished)
+    }
+
+    /// The learning rate of the step after so many.
+    fn rate(&self, step: usize) -> f64 {
+        self.config.learning_rate * self.config.schedule.factor(step, self.config.iterations)
+    }
+
+    fn report(&self, Position { step, tally, .. }: Position) -> Report {
+        let epoch = (step * self.batch) as f64 / self.points as f64;
+        let (train_loss, train_accuracy) = tally.means(self.batch);
+        Report { step, epoch, learning_rate: self.rate(step - 1), train_loss, train_accuracy }
+    }
+}
+
+/// Where a training is.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Position {
+    /// Steps made.
+    step: usize,
+    /// Of the stream of noise.
+    noise: u64,
+    tally: Tally,
+}
+
+/// A training between two steps.
+pub struct Snapshot<'s> {
+    model: &'s Model,
+    optimizer: &'s Optimizer,
+    position: Position,
+}
+
+impl Snapshot<'_> {
+    /// Copies what [`resume`] needs.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn state(&self) -> Result<State> {
+        let mut state = State { position: self.position, ..State::over(self.model)? };
+        state.tensors.extend(self.optimizer.state()?);
+        Ok(state)
+    }
+}
+
+/// All that a training has changed so far: parameters, running statistics, moments, and how far it is.
+#[derive(Debug, Clone)]
+pub struct State {
+    position: Position,
+    /// By name: parameters as in a weights file, and the moments of the optimizer.
+    pub tensors: HashMap<String, Tensor>,
+}
+
+impl State {
+    /// Of a training that is over: the parameters are all that is left of it.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn over(model: &Model) -> Result<Self> {
+        let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.to_device(&Device::Cpu)?));
+        let tensors = model.parameters.to_stored()?.into_iter().map(on_cpu).collect::<Result<_>>()?;
+        Ok(Self { position: Position::default(), tensors })
+    }
+
+    /// Steps made.
+    pub fn step(&self) -> usize {
+        self.position.step
+    }
+
+    /// Its numbers beside the tensors, to be written somewhere; [`State::from_parts`] takes them.
+    ///
+    /// # Errors
+    /// When one of them is not finite: such a training has diverged.
+    pub fn numbers(&self) -> Result<String> {
+        serde_json::to_string(&self.position).map_err(candle_core::Error::wrap)
+    }
+
+    /// The state of which [`State::numbers`] and the tensors were written.
+    ///
+    /// # Errors
+    /// When the numbers are not what was written.
+    pub fn from_parts(numbers: &str, tensors: HashMap<String, Tensor>) -> Result<Self> {
+        Ok(Self { position: serde_json::from_str(numbers).map_err(candle_core::Error::wrap)?, tensors })
     }
 }
 
 /// What the steps since the last report have added up to.
-#[derive(Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Tally {
     loss: f64,
     /// Points that a classifier got right.

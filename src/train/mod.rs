@@ -10,7 +10,7 @@ mod schedule;
 mod update_rule;
 
 pub use best::{Best, Kept};
-pub use fit::{Control, FitConfig, Observer, Outcome, Report, StepReport, Streams, fit};
+pub use fit::{Control, FitConfig, Observer, Outcome, Report, Snapshot, State, StepReport, Streams, fit, resume};
 pub use loss::LossConfig;
 pub use optimizer::Optimizer;
 pub use sampling::Sampling;

@@ -6,8 +6,9 @@ use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::optimizer as kernel;
 use crate::nn::{Parameters, Role};
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, Var, bail};
-use std::sync::Mutex;
+use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Result, Tensor, Var, WithDType, bail};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// An update rule with its state for a fixed list of variables.
 pub struct Optimizer {
@@ -61,6 +62,35 @@ impl Optimizer {
         Ok(Self { config, slots, steps: 0 })
     }
 
+    /// Copies of the moments by name, for [`Optimizer::restore`].
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = Vec::new();
+        for (place, slot) in self.slots.iter().enumerate() {
+            let moments = slot.moments()?;
+            tensors.extend(NAMES.into_iter().zip(moments).map(|(name, moment)| (format!("{name}/{place}"), moment)));
+        }
+        Ok(tensors)
+    }
+
+    /// Goes on after so many steps from the moments of another optimizer of the same rule over variables of the same shapes.
+    ///
+    /// # Errors
+    /// When a moment is missing, or has another size or type than its variable.
+    pub fn restore(&mut self, steps: i32, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        for (place, slot) in self.slots.iter().enumerate() {
+            let of = |name: &str| match tensors.get(&format!("{name}/{place}")) {
+                Some(tensor) => Ok(tensor),
+                None => bail!("the state of the optimizer lacks {name}/{place}"),
+            };
+            slot.set_moments([of(NAMES[0])?, of(NAMES[1])?])?;
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
     /// Updates every variable that has a gradient.
     ///
     /// # Errors
@@ -83,6 +113,9 @@ impl Optimizer {
         Ok(())
     }
 }
+
+/// What the moments are called in a state, each with the place of its variable.
+const NAMES: [&str; 2] = ["first", "second"];
 
 /// The coefficients of one step.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +161,32 @@ impl Slot {
         Ok(Self { var, paces, state })
     }
 
+    /// Copies of both moments; the second of SGD is empty on the CPU.
+    fn moments(&self) -> Result<[Tensor; 2]> {
+        match &self.state {
+            State::Cpu(moments) => match &*lock(moments) {
+                Moments::F32(first, second) => Ok([flat(first)?, flat(second)?]),
+                Moments::F64(first, second) => Ok([flat(first)?, flat(second)?]),
+            },
+            State::Device { first, second } => {
+                let copied = |var: &Var| var.as_detached_tensor().to_device(&Device::Cpu)?.copy();
+                Ok([copied(first)?, copied(second)?])
+            }
+        }
+    }
+
+    fn set_moments(&self, [first, second]: [&Tensor; 2]) -> Result<()> {
+        match &self.state {
+            State::Cpu(moments) => match &mut *lock(moments) {
+                Moments::F32(m, v) => fill(m, first).and_then(|()| fill(v, second)),
+                Moments::F64(m, v) => fill(m, first).and_then(|()| fill(v, second)),
+            },
+            State::Device { first: m, second: v } => {
+                m.set(&first.to_device(m.device())?).and_then(|()| v.set(&second.to_device(v.device())?))
+            }
+        }
+    }
+
     /// One step by a rule for each piece of the variable.
     fn step(&self, rules: &[Rule], gradient: &Tensor) -> Result<()> {
         match &self.state {
@@ -137,6 +196,24 @@ impl Slot {
             State::Device { first, second } => step_composed(rules, &self.var, gradient, first, second),
         }
     }
+}
+
+/// A thread that panicked here has already ended the run.
+fn lock(moments: &Mutex<Moments>) -> MutexGuard<'_, Moments> {
+    moments.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn flat<T: WithDType>(entries: &[T]) -> Result<Tensor> {
+    Tensor::from_slice(entries, entries.len(), &Device::Cpu)
+}
+
+fn fill<T: WithDType>(entries: &mut Vec<T>, from: &Tensor) -> Result<()> {
+    let values = from.to_vec1::<T>()?;
+    if values.len() != entries.len() {
+        bail!("a moment of {} entries stands for one of {}", values.len(), entries.len());
+    }
+    *entries = values;
+    Ok(())
 }
 
 /// The update on the CPU: writes through the variable, so that every layer that shares it sees the new value.
@@ -156,8 +233,7 @@ impl InplaceOp2 for Update<'_> {
         else {
             bail!("an optimizer updates contiguous variables alone");
         };
-        // A thread that panicked here has already ended the run.
-        let mut moments = self.moments.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut moments = lock(self.moments);
         match (var, gradient, &mut *moments) {
             (CpuStorage::F32(w), CpuStorage::F32(g), Moments::F32(m, v)) => {
                 self.apply(&mut w[start..end], &g[g_start..g_end], m, v);
@@ -239,7 +315,6 @@ fn pieces_composed(rules: &[Rule], var: &Var, gradient: &Tensor, first: &Var, se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     #[test]
     fn the_composed_update_equals_the_fused_one() -> Result<()> {

@@ -8,8 +8,9 @@ mod show;
 
 pub use contender::{Better, Contender, Series, Unit};
 
-use super::kind::{Recalled, Verb, contenders};
+use super::kind::Verb;
 use super::page::{terminal_width, wrapped, write};
+use super::recall::{Recalled, contenders};
 use super::runs::{Store, csv};
 use crate::console::note;
 use crate::figure::Image;

@@ -4,6 +4,7 @@
 use crate::files;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A lock that this process holds.
@@ -37,7 +38,29 @@ pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
         // Some network file systems have no locks; then the user has to take care.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(RunLock(file))),
+        Ok(()) | Err(TryLockError::Error(_)) => {
+            // Only for whoever wants to know, so nothing depends on it.
+            let _ = file.set_len(0).and_then(|()| (&file).write_all(here().as_bytes()));
+            Ok(Some(RunLock(file)))
+        }
+    }
+}
+
+/// This process, in words.
+fn here() -> String {
+    let machine = files::read_text(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
+    match machine.trim() {
+        "" => format!("process {}", std::process::id()),
+        machine => format!("process {} on {machine}", std::process::id()),
+    }
+}
+
+/// Who holds a lock, if anybody does.
+pub(super) fn holder(path: &Path) -> Option<String> {
+    let file = File::open(path).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(files::read_text(path).unwrap_or_default()),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
     }
 }
 

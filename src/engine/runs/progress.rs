@@ -108,6 +108,19 @@ impl Progress {
         self.count(&name(spec), "made by another han-exp");
     }
 
+    /// A run that cannot be made: told whether or not anybody wants to see progress.
+    pub(super) fn failed(&self, spec: &impl Spec, why: &str) {
+        let line = format!("error: {} cannot be made: {why}", name(spec));
+        match &self.style {
+            Style::Quiet => note(&line),
+            Style::Bars { .. } | Style::Lines => self.say(&line),
+        }
+        self.done.fetch_add(1, Ordering::Relaxed);
+        if let Style::Bars { overall, .. } = &self.style {
+            overall.inc(1);
+        }
+    }
+
     fn count(&self, name: &str, what: &str) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let total = self.total.load(Ordering::Relaxed);

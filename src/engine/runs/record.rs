@@ -9,20 +9,16 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// What every run produced, whatever it computed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Ending {
     /// Step at which divergence was seen; None if all steps were made.
     pub diverged_at_step: Option<usize>,
     /// Trained scalars of the network.
     pub parameters: usize,
-    pub data_hash: String,
     /// Mean wall-clock seconds of training for an epoch, scores not counted; None where nobody asks.
     pub epoch_seconds: Option<f64>,
-    /// When it began: wall clock and stopwatch.
-    pub started: (jiff::Timestamp, Instant),
 }
 
 impl Ending {
@@ -88,11 +84,16 @@ impl Record {
 
 /// A CSV file with a last column that is the same in all rows.
 pub fn with_column(bytes: &[u8], name: &str, value: &str) -> Result<Vec<u8>> {
+    with_field(bytes, |place| if place == 0 { name } else { value })
+}
+
+/// Lines of a CSV file, each with one more field at its end.
+pub(super) fn with_field<'v>(bytes: &[u8], field: impl Fn(usize) -> &'v str) -> Result<Vec<u8>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
     let mut writer = csv::Writer::from_writer(Vec::with_capacity(bytes.len()));
     for (place, row) in reader.byte_records().enumerate() {
         let mut row = row?;
-        row.push_field(if place == 0 { name.as_bytes() } else { value.as_bytes() });
+        row.push_field(field(place).as_bytes());
         writer.write_byte_record(&row)?;
     }
     Ok(writer.into_inner()?)

@@ -1,16 +1,22 @@
 //! Several runs at a time, on threads of their own and in other processes. Who makes a run changes nothing about it.
 
+use super::Unwritable;
+use super::desk;
+use super::job::Job;
 use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::store::Look;
 use super::workplace::Workplace;
-use crate::console::note;
+use crate::console::{note, one_line};
 use crate::model::Halt;
 use crate::train::Control;
-use anyhow::{Context, Result};
-use candle_core::Device;
+use anyhow::{Context, Result, anyhow};
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,15 +27,24 @@ const STACK_BYTES: usize = 64 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
-pub type Tick<'a> = dyn FnMut(usize, &dyn Fn() -> String) -> Control + 'a;
+pub(super) type Tick<'a> = dyn Fn(usize, &dyn Fn() -> String) -> Control + 'a;
 
 /// How the runs of an experiment are made.
 pub trait Runner: Sync {
     /// What determines a run.
     type Spec: Spec;
 
-    /// Makes one run; None if `tick` asked to stop. What comes out after `halt` has stopped something is not used.
-    fn run(&self, spec: &Self::Spec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>>;
+    /// SHA-256 of the data that a run reads; empty for none.
+    ///
+    /// # Errors
+    /// When the data cannot be made or read.
+    fn data_hash(&self, spec: &Self::Spec) -> Result<String>;
+
+    /// Makes one run; None if it has to stop. What comes out after [`Job::halt`] has stopped something is not used.
+    ///
+    /// # Errors
+    /// Its own: the other runs are made all the same.
+    fn run(&self, spec: &Self::Spec, job: &Job<'_>) -> Result<Option<Record>>;
 }
 
 /// How the runs of a stage are made.
@@ -47,14 +62,16 @@ enum Tried<S> {
     Stopped,
     /// Another process is making it.
     Elsewhere,
+    /// It cannot be made; why is noted beside its place.
+    Failed(String),
 }
 
 impl Workplace<'_> {
-    /// Makes every run that is not on disk yet; None in the place of one that was not made because of a stop. What another
-    /// process is making is waited for.
+    /// Makes every run that is not on disk yet; None in the place of one that was not made because of a stop, or because it
+    /// failed. What another process is making is waited for.
     ///
     /// # Errors
-    /// The first error of any run; the others then stop.
+    /// When the results directory cannot be read or written; all runs then stop.
     pub(super) fn make<R: Runner>(
         &self,
         way: Way,
@@ -86,6 +103,10 @@ impl Workplace<'_> {
                         lock(&made).push((index, *run));
                     }
                     Ok(Tried::Stopped) => return,
+                    Ok(Tried::Failed(why)) => {
+                        elsewhere = 0;
+                        progress.failed(spec, &why);
+                    }
                     Ok(Tried::Elsewhere) => {
                         // All others first; when only such runs are left, there is nothing to do but to wait.
                         lock(&queue).push_back(index);
@@ -132,8 +153,10 @@ impl Workplace<'_> {
             return Ok(None);
         }
         let found = self.store.find(spec)?;
-        if let Look::Damaged(what) = &found {
-            note(&format!("warning: {what}; the run is made again"));
+        match &found {
+            Look::Whole(_) => self.store.forget_attempt(spec)?,
+            Look::Damaged(what) => note(&format!("warning: {what}; the run is made again")),
+            Look::Missing => {}
         }
         Ok(found.finished())
     }
@@ -152,20 +175,59 @@ impl Workplace<'_> {
             progress.found(spec);
             return Ok(Tried::Finished(run));
         }
-        let mut shown = progress.start(spec);
-        let mut tick = |step: usize, words: &dyn Fn() -> String| {
-            shown.step(step, words);
+        let place = self.store.root().join(spec.directory()?);
+        let begin = || -> Result<_> {
+            self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, force)
+        };
+        let (desk, identity, found) = match begin() {
+            Ok(begun) => begun,
+            Err(error) => return failed(&place, error),
+        };
+        let shown = RefCell::new(progress.start(spec));
+        let tick = |step: usize, words: &dyn Fn() -> String| {
+            shown.borrow_mut().step(step, words);
             if halt() { Control::Stop } else { Control::Continue }
         };
         let checked = Halt::new(halt);
-        let Some(record) = checked.whole(runner.run(spec, &self.device.device, &mut tick, &checked))? else {
-            shown.abandon();
-            return Ok(Tried::Stopped);
-        };
-        let run = self.store.save(spec, &record, &self.environment)?;
-        shown.finish(&record.headline, run.manifest.seconds);
-        Ok(Tried::Finished(Box::new(run)))
+        let with = (&self.device.device, &checked, &tick as &Tick<'_>);
+        let job = Job::new(with, (desk, identity, found), self.running.checkpoint_every)?;
+        let run = || checked.whole(runner.run(spec, &job));
+        let made = catch_unwind(AssertUnwindSafe(run));
+        match made.unwrap_or_else(|panic| Err(anyhow!("it panicked: {}", words(&*panic)))) {
+            Ok(Some(record)) => {
+                let run = self.store.save((spec, &record), job.into_whole(), &self.environment)?;
+                shown.into_inner().finish(&record.headline, run.manifest.seconds);
+                Ok(Tried::Finished(Box::new(run)))
+            }
+            Ok(None) => {
+                job.save_rest()?;
+                drop(job);
+                shown.into_inner().abandon();
+                Ok(Tried::Stopped)
+            }
+            Err(error) => {
+                drop(job);
+                shown.into_inner().abandon();
+                failed(&place, error)
+            }
+        }
     }
+}
+
+/// Notes why a run cannot be made. What has to do with the disk is no failure of a run.
+fn failed<S>(place: &Path, error: anyhow::Error) -> Result<Tried<S>> {
+    if error.downcast_ref::<Unwritable>().is_some() {
+        return Err(error);
+    }
+    let why = one_line(&error);
+    desk::fail(place, &why)?;
+    Ok(Tried::Failed(why))
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// A thread that panicked while it held the lock has left a whole value: each critical section is one assignment.

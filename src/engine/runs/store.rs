@@ -1,9 +1,12 @@
 //! A results directory: finished runs are found, new ones saved, whole or not at all.
 //!
-//! A run is written to `.partial-*` beside its place, synced, and renamed. One that is there already steps aside to
+//! A run is made in `.running-<name>` beside its place, synced, and renamed. One that is there already steps aside to
 //! `.replaced-<name>` first and is removed last, so that at every moment the old or the new run is whole on the disk;
 //! [`Store::clean`] settles what a kill has left in between.
 
+use super::Unwritable;
+use super::checkpoint::{self, Checkpoint, Identity};
+use super::desk::{self, Desk};
 use super::inventory::{self, damage};
 use super::lock::{self, RunLock};
 use super::manifest::{Environment, Manifest, Reading};
@@ -27,6 +30,17 @@ const EXPERIMENT: &str = "experiment.toml";
 pub struct Store {
     root: PathBuf,
     svg: bool,
+}
+
+/// A run that somebody has begun.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Who is making it now.
+    pub holder: Option<String>,
+    /// How far it is; of one that nobody is making, how far its newest checkpoint.
+    pub step: Option<usize>,
+    /// How long that took.
+    pub seconds: Option<f64>,
 }
 
 /// What a results directory holds of a run.
@@ -134,52 +148,93 @@ impl Store {
         Ok(Some(inputs))
     }
 
-    /// Writes a run, whole or not at all. Call with its lock held.
+    /// Opens the place where a run is made, and finds what there is of it. Call with its lock held.
+    ///
+    /// # Errors
+    /// When what is there is of another run, or something cannot be read or written.
+    pub(super) fn desk<S: Spec>(
+        &self,
+        spec: &S,
+        data_hash: String,
+        simd: &str,
+        force: bool,
+    ) -> Result<(Desk, Identity, Option<Checkpoint>)> {
+        let directory = self.root.join(spec.directory()?);
+        let inputs = self.inputs(&spec.inputs()?)?.context("the run that it builds on has gone")?;
+        let identity = Identity::of(spec, data_hash, inputs, simd)?;
+        let (desk, found) = Desk::open(&directory, spec.key()?, &spec.to_toml()?, &identity, force)?;
+        Ok((desk, identity, found))
+    }
+
+    /// Puts a run that is made into its place, whole or not at all. Call with its lock held.
     ///
     /// # Errors
     /// When it cannot be written; what was there before is still there then.
-    pub fn save<S: Spec>(&self, spec: &S, record: &Record, environment: &Environment) -> Result<FinishedRun<S>> {
-        let directory = self.root.join(spec.directory()?);
-        let parent = files::parent(&directory);
-        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        let partial = partial(&directory).with_context(|| format!("cannot write to {}", parent.display()))?;
-        let manifest = self
-            .fill(partial.path(), spec, record, environment)
-            .with_context(|| format!("cannot write the run to {}", partial.path().display()))?;
-        replace(partial, &directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    pub(super) fn save<S: Spec>(
+        &self,
+        (spec, record): (&S, &Record),
+        (mut desk, start, seconds, identity): (Desk, String, f64, Identity),
+        environment: &Environment,
+    ) -> Result<FinishedRun<S>> {
+        desk.close()?;
+        let (directory, made) = (self.root.join(spec.directory()?), &desk.directory);
+        let fill = || -> Result<Manifest> {
+            record.write(made, &spec.key()?)?;
+            let ending = &record.ending;
+            let manifest = Manifest {
+                schema_version: S::SCHEMA,
+                config_hash: spec.hash()?,
+                data_hash: identity.data,
+                inputs: identity.inputs,
+                parameters: ending.parameters,
+                outcome: ending.outcome(),
+                diverged_at_step: ending.diverged_at_step,
+                start,
+                end: jiff::Timestamp::now().to_string(),
+                epoch_seconds: ending.epoch_seconds,
+                seconds,
+                environment: environment.clone(),
+                files: inventory::take(made)?,
+                seal: String::new(),
+            };
+            // Last: a directory with a manifest is complete.
+            manifest.write(made)?;
+            files::sync_directory(made)?;
+            Ok(manifest)
+        };
+        let manifest = fill().with_context(|| Unwritable(made.clone()))?;
+        replace(made, &directory).with_context(|| Unwritable(directory.clone()))?;
+        desk.checkpoints.remove()?;
         Ok(FinishedRun { spec: spec.clone(), directory, manifest })
     }
 
-    fn fill<S: Spec>(
-        &self,
-        directory: &Path,
-        spec: &S,
-        record: &Record,
-        environment: &Environment,
-    ) -> Result<Manifest> {
-        fs::write(directory.join("config.toml"), spec.to_toml()?)?;
-        record.write(directory, &spec.key()?)?;
-        let ending = &record.ending;
-        let manifest = Manifest {
-            schema_version: S::SCHEMA,
-            config_hash: spec.hash()?,
-            data_hash: ending.data_hash.clone(),
-            inputs: self.inputs(&spec.inputs()?)?.context("the run that it builds on has gone")?,
-            parameters: ending.parameters,
-            outcome: ending.outcome(),
-            diverged_at_step: ending.diverged_at_step,
-            start: ending.started.0.to_string(),
-            end: jiff::Timestamp::now().to_string(),
-            epoch_seconds: ending.epoch_seconds,
-            seconds: ending.started.1.elapsed().as_secs_f64(),
-            environment: environment.clone(),
-            files: inventory::take(directory)?,
-            seal: String::new(),
-        };
-        // Last: a directory with a manifest is complete.
-        manifest.write(directory)?;
-        files::sync_directory(directory)?;
-        Ok(manifest)
+    /// What there is of a run that is not finished, by its directory below this one; None of one that nobody has begun.
+    ///
+    /// # Errors
+    /// When something is there that cannot be read.
+    pub fn attempt(&self, directory: &Path) -> Result<Option<Attempt>> {
+        let run = self.root.join(directory);
+        if !desk::running(&run).exists() {
+            return Ok(None);
+        }
+        let holder = lock::holder(&lock::place(&self.root, directory));
+        let progress = if holder.is_some() { desk::progress(&run) } else { checkpoint::progress(&desk::checkpoints(&run)) };
+        let (step, seconds) = progress.unzip();
+        Ok(Some(Attempt { holder, step, seconds }))
+    }
+
+    /// Removes what an interrupted attempt to make a finished run again has left, unless somebody is at it.
+    pub(super) fn forget_attempt<S: Spec>(&self, spec: &S) -> Result<()> {
+        let run = self.root.join(spec.directory()?);
+        let left = [desk::running(&run), desk::checkpoints(&run)];
+        if left.iter().any(|left| left.exists())
+            && let Some(_lock) = self.lock(spec)?
+        {
+            for left in left.iter().filter(|left| left.exists()) {
+                remove(left).with_context(|| Unwritable(left.clone()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Settles what a killed process left of an experiment: half-written runs, tables and charts go, and a run that was being
@@ -227,7 +282,7 @@ impl Store {
 }
 
 /// What is in a directory; nothing where there is none.
-fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let listed = match fs::read_dir(directory) {
         Ok(listed) => listed,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -254,7 +309,7 @@ fn settle(left: &Path, run: &Path) -> io::Result<()> {
     if was_replaced && !run.exists() { fs::rename(left, run) } else { remove(left) }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
@@ -262,19 +317,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A new directory for a run that is being written; it goes if it is dropped.
-fn partial(run: &Path) -> io::Result<tempfile::TempDir> {
-    let prefix = format!("{PARTIAL}{}-", name_of(run));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    if let Some(rights) = files::rights(0o777) {
-        builder.permissions(rights);
-    }
-    builder.tempdir_in(files::parent(run))
-}
-
 /// Puts a finished directory in its place.
-fn replace(partial: tempfile::TempDir, directory: &Path) -> io::Result<()> {
+fn replace(made: &Path, directory: &Path) -> io::Result<()> {
     let parent = files::parent(directory);
     let aside = directory.with_file_name(format!("{REPLACED}{}", name_of(directory)));
     let replaces = directory.exists();
@@ -284,15 +328,13 @@ fn replace(partial: tempfile::TempDir, directory: &Path) -> io::Result<()> {
         }
         fs::rename(directory, &aside)?;
     }
-    if let Err(error) = fs::rename(partial.path(), directory) {
+    if let Err(error) = fs::rename(made, directory) {
         if replaces {
             // The first error is the one to report.
             let _ = fs::rename(&aside, directory);
         }
         return Err(error);
     }
-    // Under its new name it stays.
-    let _ = partial.keep();
     files::sync_directory(parent)?;
     if replaces {
         fs::remove_dir_all(&aside)?;

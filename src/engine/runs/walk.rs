@@ -4,7 +4,9 @@
 use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
+use super::desk;
 use super::spec::{Details, Spec};
+use super::stop::Stop;
 use super::store::{Look, Store};
 use super::workplace::{Exit, Running, Workplace};
 use crate::console::answer;
@@ -14,7 +16,6 @@ use crate::files;
 use anyhow::{Context, Result, ensure};
 use std::any::type_name;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// See the top of this file.
 pub struct Walk<'w> {
@@ -34,6 +35,8 @@ pub struct Entry {
     pub point: String,
     pub seed: u64,
     pub details: Details,
+    /// Until it is done, in the unit in which it tells how far it is.
+    pub steps: usize,
     /// Below the results directory.
     pub directory: PathBuf,
     /// The column `run` of its CSV files.
@@ -41,6 +44,8 @@ pub struct Entry {
     /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
     pub(super) cost: (&'static str, f64, f64),
     pub state: Look,
+    /// Why it could not be made, if it was tried.
+    pub failure: Option<String>,
 }
 
 impl Entry {
@@ -92,15 +97,22 @@ impl<'w> Walk<'w> {
                 Some(run) => Look::Whole(Box::new(run)),
                 None => self.store.find(spec)?,
             };
+            let directory = spec.directory()?;
+            let failure = match look {
+                Look::Whole(_) => None,
+                Look::Missing | Look::Damaged(_) => desk::failure(&self.store.root().join(&directory)),
+            };
             self.entries.push(Entry {
                 arm: spec.arm().into(),
                 point: spec.point(),
                 seed: spec.seed().0,
                 details: spec.details(),
-                directory: spec.directory()?,
+                steps: spec.steps(),
+                directory,
                 key: spec.key()?,
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
                 state: look.clone().map(|run| run.manifest),
+                failure,
             });
             found.extend(look.finished());
         }
@@ -115,6 +127,11 @@ impl<'w> Walk<'w> {
     /// How many of them are finished.
     pub fn finished(&self) -> usize {
         self.manifests().count()
+    }
+
+    /// How many could not be made.
+    pub fn failed(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.failure.is_some()).count()
     }
 
     /// The manifests of all that are finished.
@@ -147,7 +164,7 @@ pub struct Rerun<'r> {
     pub running: &'r Running,
     /// Results directory.
     pub out: &'r Path,
-    pub stop: &'r AtomicBool,
+    pub stop: &'r Stop,
 }
 
 impl Rerun<'_> {
@@ -173,7 +190,10 @@ impl Rerun<'_> {
         let workplace = Workplace::open(self.running, self.out, device, spec.experiment(), self.stop)?;
         let way = Way { alone: true, force: true };
         let made = workplace.make(way, &runner(&workplace.store), std::slice::from_ref(spec))?;
-        let Some(run) = made.into_iter().flatten().next() else { return Ok(Exit::Interrupted) };
+        let Some(run) = made.into_iter().flatten().next() else {
+            ensure!(self.stop.is_wanted(), "the run was not made");
+            return Ok(self.stop.exit());
+        };
         answer(&format!("{}\n", run.directory.display()));
         Ok(Exit::Success)
     }

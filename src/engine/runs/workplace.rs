@@ -1,16 +1,16 @@
 //! What the runs of a command are made with: flags, the results directory, the device, Ctrl-C.
 
 use super::manifest::Environment;
+use super::stop::Stop;
 use super::store::Store;
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::engine::settings::ProfileName;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// How to run, whatever is run.
 #[derive(Debug, Clone, Args)]
@@ -24,9 +24,12 @@ pub struct Running {
     /// Results directory [default: results; results/smoke for the profile smoke]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Make finished runs again
+    /// Make finished runs again, and begun ones from their beginning
     #[arg(long)]
     pub force: bool,
+    /// Seconds between two checkpoints of a run, from which the same command goes on after a kill
+    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    pub checkpoint_every: Duration,
     /// An SVG beside every PNG
     #[arg(long)]
     pub svg: bool,
@@ -35,22 +38,35 @@ pub struct Running {
     pub quiet: bool,
 }
 
+/// Between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "use a number of seconds".into())
+}
+
 /// How a command ended, as an exit code. clap itself answers wrong usage with 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// All done.
-    Success = 0,
+    Success,
     /// An error, told on standard error.
-    Failure = 1,
+    Failure,
     /// `--strict`, and an expectation was missed.
-    Missed = 3,
-    /// Ctrl-C.
-    Interrupted = 130,
+    Missed,
+    /// A signal: 128 and its number.
+    Stopped(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Missed => 3,
+            Exit::Stopped(code) => code,
+        })
     }
 }
 
@@ -64,6 +80,19 @@ pub const RESULTS: &str = "results";
 pub const SMOKE_RESULTS: &str = "results/smoke";
 
 impl Running {
+    /// How a run is made again by itself.
+    pub fn alone() -> Self {
+        Self {
+            device: DeviceChoice::Auto,
+            jobs: Some(1),
+            out: None,
+            force: true,
+            checkpoint_every: CHECKPOINT_EVERY,
+            svg: false,
+            quiet: false,
+        }
+    }
+
     /// The results directory for runs of a profile.
     pub fn out(&self, profile: ProfileName) -> PathBuf {
         let usual = if profile == ProfileName::Smoke { SMOKE_RESULTS } else { RESULTS };
@@ -96,7 +125,7 @@ pub struct Workplace<'r> {
     pub store: Store,
     pub(super) device: ChosenDevice,
     pub(super) environment: Environment,
-    stop: &'r AtomicBool,
+    pub(super) stop: &'r Stop,
 }
 
 impl<'r> Workplace<'r> {
@@ -106,7 +135,7 @@ impl<'r> Workplace<'r> {
         out: &Path,
         device: ChosenDevice,
         experiment: &str,
-        stop: &'r AtomicBool,
+        stop: &'r Stop,
     ) -> Result<Self> {
         let store = Store::new(out).with_svg(running.svg);
         store.clean(experiment)?;
@@ -121,20 +150,6 @@ impl<'r> Workplace<'r> {
 
     /// Whether somebody wants the command to stop.
     pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_wanted()
     }
-}
-
-/// A flag that Ctrl-C (or a polite kill) sets; a second Ctrl-C ends the program at once.
-pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(Exit::Interrupted as u8));
-        }
-        note("stopping; finished runs are kept (Ctrl-C again to stop at once)");
-    })
-    .context("cannot start the thread that waits for Ctrl-C; allow more processes or memory")?;
-    Ok(stop)
 }

@@ -135,6 +135,23 @@ impl<T: FloatDType> Examples<T> {
         kept
     }
 
+    /// The examples in slices of at most so many, one after the other.
+    ///
+    /// # Panics
+    /// When a slice would have none.
+    pub fn slices(&self, most: usize) -> impl Iterator<Item = Self> {
+        let (inputs, classes) = (self.images.len() / self.len().max(1), self.logits.len() / self.len().max(1));
+        (0..self.len()).step_by(most).map(move |start| {
+            let end = (start + most).min(self.len());
+            Self {
+                images: self.images[start * inputs..end * inputs].to_vec(),
+                labels: self.labels[start..end].to_vec(),
+                indices: self.indices[start..end].to_vec(),
+                logits: self.logits[start * classes..end * classes].to_vec(),
+            }
+        })
+    }
+
     /// Part of the images that the network classifies right, 0 to 1; 0 for no images.
     pub fn accuracy(&self) -> f64 {
         self.iter().filter(Example::is_correct).count() as f64 / self.len().max(1) as f64

@@ -31,7 +31,7 @@ impl Break {
 }
 
 /// An image on which the classification is broken.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Adversarial<T = f32> {
     /// Its pixels, as the network saw them.
     pub image: Vec<T>,
@@ -57,7 +57,7 @@ pub struct Passes {
 }
 
 /// What an attack did to one example. Images are in the numbers in which the network computes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome<T = f32> {
     /// The example's place in the data set.
     pub index: usize,

@@ -7,6 +7,7 @@ use crate::model::{Layer, Network};
 use crate::nn::{Dense, Mode};
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::Module;
+use serde::{Deserialize, Serialize};
 
 /// Images in one forward pass: few enough for their activations to stay in cache.
 const CHUNK: usize = 512;
@@ -16,7 +17,7 @@ const DOWN: f64 = 1.0 - 1e-12;
 const UP: f64 = 1.0 + 1e-12;
 
 /// Radii in L2, in the inputs' unit, within which an image stays classified right; 0 where it is not, or by a tie.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Radii {
     /// In real arithmetic, from the distances between rows of the head.
     pub pair: f64,
@@ -31,7 +32,7 @@ pub struct Radii {
 }
 
 /// What is known of one image.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The class whose logit is above all others; None if there is none, for a tie or NaN.
     pub predicted: Option<u32>,
@@ -42,7 +43,7 @@ pub struct Certificate {
 }
 
 /// The certificates of some images.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Certificates {
     /// One for each image, in order.
     pub images: Vec<Certificate>,

@@ -5,10 +5,11 @@ use super::spec::{Phase, TrainingSpec};
 use crate::data::Points;
 use crate::data::checkerboard::{Board, Split};
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Halt, Record, RunOutcome, Runner, Spec, Tick, start, train};
+use crate::engine::runs::{Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::files;
 use crate::model::Model;
+use crate::train::Best;
 use anyhow::Result;
 use candle_core::Device;
 
@@ -23,48 +24,43 @@ pub struct Trainer;
 impl Runner for Trainer {
     type Spec = TrainingSpec;
 
-    fn run(
-        &self,
-        spec: &TrainingSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<Record>> {
-        let started = start();
-        let parts = Parts::of(spec, device)?;
-        let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, device)?;
-        let mut test_curve = Vec::new();
-        let run = (data_hash(&spec.board, &parts.split), started);
-        let trained = train(spec, (&model, &parts.train, &spec.fit), run, tick, |report, model| {
-            let network = &halt.network(model.frozen.as_ref());
+    fn data_hash(&self, spec: &TrainingSpec) -> Result<String> {
+        Ok(data_hash(&spec.board, &Split::of(&spec.split, &spec.board, spec.seed)?))
+    }
+
+    fn run(&self, spec: &TrainingSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let parts = Parts::of(spec, job.device)?;
+        let model = spec.model.build(INPUTS, OUTPUTS, spec.seed, job.device)?;
+        let trained = train(spec, (&model, &parts.train, &spec.fit), Best::default(), job, |report, model| {
+            let network = &job.halt.network(model.frozen.as_ref());
             if let Some(points) = &parts.test {
-                test_curve.push(TestCurveRow {
+                let test_accuracy = score(network, points)?.accuracy;
+                let row = TestCurveRow {
                     experiment: spec.experiment.clone(),
                     arm: spec.arm.clone(),
                     point: spec.point(),
                     seed: spec.seed.0,
                     step: report.step,
-                    test_accuracy: score(network, points)?.accuracy,
-                });
+                    test_accuracy,
+                };
+                job.log("test_curve.csv", &row)?;
             }
             let validation = parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
-            Ok(validation.map(|score| (score.loss, score.accuracy)))
+            Ok(Seen { validation: validation.map(|score| (score.loss, score.accuracy)), error: None })
         })?;
-        let Some((ending, epochs)) = trained else { return Ok(None) };
+        let Some(Trained { ending, .. }) = trained else { return Ok(None) };
         let (mut scores, mut answers) = (Vec::new(), Vec::new());
         if ending.outcome() == RunOutcome::Finished {
             scores = evaluations(spec, &parts, &model)?;
             if spec.phase == Phase::Full {
-                answers = predictions(spec, &parts.split, &model, device)?;
+                answers = predictions(spec, &parts.split, &model, job.device)?;
             }
         }
         // Validation accuracy of a selection run, test accuracy of a full run.
         let last = scores.iter().rev().find(|row| row.metric == "accuracy");
         let headline = last.map(|row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value));
         let record = Record::new(ending, headline.unwrap_or_default())
-            .rows("epochs.csv", &epochs)?
             .rows("evaluations.csv", &scores)?
-            .rows("test_curve.csv", &test_curve)?
             .rows("predictions.csv", &answers)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }

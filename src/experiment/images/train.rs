@@ -6,14 +6,12 @@ use super::spec::ImageSpec;
 use crate::data::TrainingSet;
 use crate::data::images::{ImageData, Shape};
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Spec, Tick, start, train};
+use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
 use crate::evaluate::classification::{answers, score};
 use crate::model::Network;
-use crate::train::Report;
+use crate::train::{Best, Report};
 use anyhow::Result;
-use candle_core::Device;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 /// Trains networks on a data set.
 pub struct Trainer<'a> {
@@ -25,33 +23,29 @@ pub struct Trainer<'a> {
 impl Runner for Trainer<'_> {
     type Spec = ImageSpec;
 
-    fn run(&self, spec: &ImageSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
-        let started = start();
-        let parts = Parts::of(spec, self.data, device);
+    fn data_hash(&self, _spec: &ImageSpec) -> Result<String> {
+        Ok(self.data_hash.into())
+    }
+
+    fn run(&self, spec: &ImageSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let parts = Parts::of(spec, self.data, job.device);
         let Shape { height, width, channels } = self.data.train.shape;
         let image = [height, width, channels];
-        let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, device)?;
-        // When the epoch began, and the time of all, scores not counted.
-        let (mut since, mut training, mut curves) = (Instant::now(), Duration::ZERO, Vec::new());
-        let run = (self.data_hash.to_string(), started);
-        let trained = train(spec, (&model, &parts.train, &spec.fit), run, tick, |report, model| {
-            training += since.elapsed();
-            let validation = look(spec, &parts, &halt.network(model.frozen.as_ref()), report, &mut curves)?;
-            since = Instant::now();
-            Ok(validation)
+        let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, job.device)?;
+        let trained = train(spec, (&model, &parts.train, &spec.fit), Best::default(), job, |report, model| {
+            let validation = look(spec, &parts, &job.halt.network(model.frozen.as_ref()), report, job)?;
+            Ok(Seen { validation, error: None })
         })?;
-        let Some((ending, epochs)) = trained else { return Ok(None) };
+        let Some(Trained { ending, report_seconds, .. }) = trained else { return Ok(None) };
         let (evaluations, confusion) = match ending.outcome() {
-            RunOutcome::Finished => scores(spec, &parts, &halt.network(model.frozen.as_ref()))?,
+            RunOutcome::Finished => scores(spec, &parts, &job.halt.network(model.frozen.as_ref()))?,
             RunOutcome::Diverged => (Vec::new(), Vec::new()),
         };
-        let seconds = training.as_secs_f64() / epochs.len() as f64;
         let of_test = |row: &&EvaluationRow| row.split == "test" && row.metric == "accuracy";
         let accuracy = 100.0 * evaluations.iter().find(of_test).map_or(f64::NAN, |row| row.value);
-        let ending = Ending { epoch_seconds: (!epochs.is_empty()).then_some(seconds), ..ending };
+        let seconds = report_seconds.unwrap_or(f64::NAN);
+        let ending = Ending { epoch_seconds: report_seconds, ..ending };
         let record = Record::new(ending, format!("test accuracy {accuracy:.2} %, {seconds:.1} s an epoch"))
-            .rows("epochs.csv", &epochs)?
-            .rows("curves.csv", &curves)?
             .rows("evaluations.csv", &evaluations)?
             .rows("confusion.csv", &confusion)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
@@ -64,7 +58,7 @@ fn look(
     parts: &Parts<'_>,
     network: &dyn Network,
     report: &Report,
-    curves: &mut Vec<CurveRow>,
+    job: &Job<'_>,
 ) -> Result<Option<(f64, f64)>> {
     let row = |split: &str, loss: f64, accuracy: f64, top5: Option<f64>| CurveRow {
         experiment: spec.experiment.clone(),
@@ -78,10 +72,11 @@ fn look(
         accuracy,
         top5,
     };
-    curves.extend(report.train_accuracy.map(|accuracy| row("train", report.train_loss, accuracy, None)));
-    let mut of_part = |split: &str, images: &dyn TrainingSet| -> candle_core::Result<(f64, f64)> {
+    let log = |row: CurveRow| job.log("curves.csv", &row);
+    report.train_accuracy.map(|accuracy| log(row("train", report.train_loss, accuracy, None))).transpose()?;
+    let of_part = |split: &str, images: &dyn TrainingSet| -> Result<(f64, f64)> {
         let score = score(network, images)?;
-        curves.push(row(split, score.cross_entropy, score.accuracy, Some(score.top5)));
+        log(row(split, score.cross_entropy, score.accuracy, Some(score.top5)))?;
         Ok((score.cross_entropy, score.accuracy))
     };
     let validation = parts.validation.as_ref().map(|images| of_part("validation", images)).transpose()?;

@@ -5,12 +5,11 @@ use super::spec::{Method, PredictionRow, RegressionSpec};
 use crate::baseline::Baseline;
 use crate::data::table::{Part, Parts, Split, Statistics, Table};
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Ending, Halt, Record, RunOutcome, Runner, Spec, Tick, start, train};
+use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
 use crate::evaluate::regression::{Score, predictions};
 use crate::model::ModelConfig;
 use crate::train::{Best, Control, FitConfig};
 use anyhow::{Context, Result};
-use candle_core::Device;
 
 /// Fits networks and baselines to tables.
 pub struct Trainer<'a> {
@@ -20,24 +19,28 @@ pub struct Trainer<'a> {
 impl Runner for Trainer<'_> {
     type Spec = RegressionSpec;
 
-    fn run(
-        &self,
-        spec: &RegressionSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<Record>> {
-        let table = self.tables.iter().find(|table| table.key() == spec.table.name);
-        let table = table.with_context(|| format!("the table {} was not read", spec.table.name))?;
+    fn data_hash(&self, spec: &RegressionSpec) -> Result<String> {
+        Ok(self.table(spec)?.sha256.clone())
+    }
+
+    fn run(&self, spec: &RegressionSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let table = self.table(spec)?;
         let statistics = match spec.recipe() {
             Some(Recipe::Released) => Statistics::Whole,
             Some(Recipe::HeldOut) | None => Statistics::Training,
         };
         let run = Run { spec, table, parts: Parts::of(table, spec.seed, statistics)? };
         match &spec.method {
-            Method::Baseline(baseline) => run.baseline(*baseline, tick),
-            Method::Network { model, fit, .. } => run.network(model, fit, device, tick, halt),
+            Method::Baseline(baseline) => run.baseline(*baseline, job),
+            Method::Network { model, fit, .. } => run.network(model, fit, job),
         }
+    }
+}
+
+impl Trainer<'_> {
+    fn table(&self, spec: &RegressionSpec) -> Result<&Table> {
+        let table = self.tables.iter().find(|table| table.key() == spec.table.name);
+        table.with_context(|| format!("the table {} was not read", spec.table.name))
     }
 }
 
@@ -48,43 +51,31 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn baseline(&self, baseline: Baseline, tick: &mut Tick<'_>) -> Result<Option<Record>> {
-        let started = start();
+    fn baseline(&self, baseline: Baseline, job: &Job<'_>) -> Result<Option<Record>> {
         let fitted = baseline.fit(&self.parts.train, &self.parts.validation, self.spec.seed)?;
-        if tick(1, &|| fitted.choice.to_string()) == Control::Stop {
+        if job.tick(1, &|| fitted.choice.to_string()) == Control::Stop {
             return Ok(None);
         }
         // Trees have none to count.
         let parameters = baseline.parameters(self.parts.train.columns).unwrap_or(0);
-        let data_hash = self.table.sha256.clone();
-        let ending = Ending { diverged_at_step: None, parameters, data_hash, epoch_seconds: None, started };
+        let ending = Ending { diverged_at_step: None, parameters, epoch_seconds: None };
         self.record(ending, &fitted.choice.to_string(), &|part| fitted.predict(part)).map(Some)
     }
 
     /// Trains a network, and keeps the parameters of the epoch with the least validation error.
-    fn network(
-        &self,
-        model: &ModelConfig,
-        fit: &FitConfig,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<Record>> {
-        let started = start();
-        let model = model.build(self.parts.train.columns, 1, self.spec.seed, device)?;
-        let (rows, validation) = (self.parts.train.points(device)?, self.parts.validation.points(device)?);
-        let (mut best, network) = (Best::default(), halt.network(model.frozen.as_ref()));
-        let run = (self.table.sha256.clone(), started);
-        let trained = train(self.spec, (&model, &rows, fit), run, tick, |report, model| {
+    fn network(&self, model: &ModelConfig, fit: &FitConfig, job: &Job<'_>) -> Result<Option<Record>> {
+        let model = model.build(self.parts.train.columns, 1, self.spec.seed, job.device)?;
+        let (rows, validation) = (self.parts.train.points(job.device)?, self.parts.validation.points(job.device)?);
+        let network = job.halt.network(model.frozen.as_ref());
+        let trained = train(self.spec, (&model, &rows, fit), Best::default(), job, |_, _| {
             // The numbers that the kept parameters are scored by: targets in f64.
             let error = Score::of(&predictions(&network, &validation)?, &self.parts.validation.targets, 1.0)?.rmse;
-            best.offer(error, report.epoch, model)?;
-            Ok(Some((error * error, error)))
+            Ok(Seen { validation: Some((error * error, error)), error: Some(error) })
         })?;
-        let Some((ending, epochs)) = trained else { return Ok(None) };
+        let Some(Trained { ending, best, .. }) = trained else { return Ok(None) };
         let kept = best.restore(&model)?.map_or(0.0, |kept| kept.epoch);
-        let predict = |part: &Part| Ok(predictions(&network, &part.points(device)?)?);
-        let record = self.record(ending, &format!("epoch {kept:.0}"), &predict)?.rows("epochs.csv", &epochs)?;
+        let predict = |part: &Part| Ok(predictions(&network, &part.points(job.device)?)?);
+        let record = self.record(ending, &format!("epoch {kept:.0}"), &predict)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 

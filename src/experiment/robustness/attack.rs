@@ -2,10 +2,10 @@
 
 use super::checklist::{self, Findings};
 use super::spec::{AttackSpec, Precision, TrainingSpec, WeightsSource};
-use super::stages::{Run, attacked};
+use super::stages::{Number, Run, attacked};
 use super::{CLASSES, Data};
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Ending, Halt, Record, Runner, Store, Tick, start};
+use crate::engine::runs::{Ending, Halt, Job, Record, Runner, Store};
 use crate::evaluate::attack::{Classifier, Examples};
 use crate::files;
 use crate::model::Model;
@@ -29,26 +29,25 @@ pub struct Attacker<'a> {
 impl Runner for Attacker<'_> {
     type Spec = AttackSpec;
 
-    fn run(&self, spec: &AttackSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
-        let started = start();
+    fn data_hash(&self, _spec: &AttackSpec) -> Result<String> {
+        Ok(self.data.hash.clone())
+    }
+
+    fn run(&self, spec: &AttackSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let device = job.device;
         let (model, diverged_at_step) = match &spec.weights {
             WeightsSource::Trained(training) => self.trained(training, DType::F32, device)?,
             WeightsSource::File { path, sha256, hints } => (self.given(spec, path, sha256, hints, device)?, None),
         };
-        let (parameters, data_hash) = (model.parameters.count(), self.data.hash.clone());
-        let ending = Ending { diverged_at_step, parameters, data_hash, epoch_seconds: None, started };
+        let ending = Ending { diverged_at_step, parameters: model.parameters.count(), epoch_seconds: None };
         if diverged_at_step.is_some() {
             return Ok(Some(Record::new(ending, "")));
         }
         match spec.precision {
-            Precision::F32 => {
-                let subject = Subject { model: &model, attacked: &model, halt };
-                self.attack::<f32>(spec, &subject, ending, device, tick)
-            }
+            Precision::F32 => self.attack::<f32>(spec, &Subject { model: &model, attacked: &model, job }, ending),
             Precision::F64 => {
                 let precise = self.precise(spec, &model, device)?;
-                let subject = Subject { model: &model, attacked: &precise, halt };
-                self.attack::<f64>(spec, &subject, ending, device, tick)
+                self.attack::<f64>(spec, &Subject { model: &model, attacked: &precise, job }, ending)
             }
         }
     }
@@ -60,27 +59,23 @@ struct Subject<'s> {
     model: &'s Model,
     /// The same in the numbers of the attack.
     attacked: &'s Model,
-    halt: &'s Halt<'s>,
+    job: &'s Job<'s>,
 }
 
 impl Attacker<'_> {
     /// The stages of a run.
-    fn attack<T: FloatDType>(
-        &self,
-        spec: &AttackSpec,
-        subject: &Subject<'_>,
-        ending: Ending,
-        device: &Device,
-        tick: &mut Tick<'_>,
-    ) -> Result<Option<Record>> {
-        let &Subject { model, attacked, halt } = subject;
+    fn attack<T: Number>(&self, spec: &AttackSpec, subject: &Subject<'_>, ending: Ending) -> Result<Option<Record>> {
+        let &Subject { model, attacked, job } = subject;
+        let (halt, device) = (job.halt, job.device);
         let network = halt.network(attacked.frozen.as_ref());
         let classifier = Classifier::<T>::on(&network, self.data.images.test.features(), device)?;
         let classifier = classifier.with_batch(self.data.batch);
         let examples = self.examples(spec, &classifier)?;
-        let mut run = Run::new(spec, &classifier, &examples, self.data.export.as_ref());
+        let mut run = Run::new(spec, &classifier, &examples, job, self.data.export.as_ref());
         run.clean();
         if let Some(export) = &self.data.export {
+            // It wants images that a checkpoint does not have.
+            job.begin_anew();
             export.network(spec, &examples, model)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
@@ -88,7 +83,7 @@ impl Attacker<'_> {
         let mut made = 0;
         let mut begin = |what: &str| {
             made += 1;
-            tick(WHOLE * made / (stages + 1), &|| what.to_string());
+            job.tick(WHOLE * made / (stages + 1), &|| what.to_string());
             halt.check()
         };
         for attack in &spec.attacks {
@@ -107,7 +102,7 @@ impl Attacker<'_> {
             None
         };
         begin("checklist")?;
-        let Findings { checks, effort } = self.checklist(spec, model, &run, device, halt)?;
+        let Findings { checks, effort } = job.part(|| self.checklist(spec, model, &run, device, halt))?;
         let images = run.shown(self.data.images.test.len())?;
         if let Some(export) = &self.data.export {
             export.results(spec, &examples, &run.ledger, certificates.as_ref())?;
@@ -160,7 +155,7 @@ impl Attacker<'_> {
         Ok(Examples::of_indices(classifier, images, labels, rows)?)
     }
 
-    fn checklist<T: FloatDType>(
+    fn checklist<T: Number>(
         &self,
         spec: &AttackSpec,
         model: &Model,

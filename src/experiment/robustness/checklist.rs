@@ -7,9 +7,10 @@ use crate::evaluate::masking::{self, Check, Checklist};
 use crate::model::{Model, Network};
 use anyhow::Result;
 use candle_core::{Device, FloatDType};
+use serde::{Deserialize, Serialize};
 
 /// What the checklist found.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Findings {
     pub checks: Vec<CheckRow>,
     pub effort: Vec<EffortRow>,

@@ -83,6 +83,11 @@ impl<T: FloatDType> Ledger<T> {
         &self.entries
     }
 
+    /// Of the nearest misclassified image found so far; infinite for none.
+    pub fn distance(&self, index: usize) -> f64 {
+        self.places.get(&index).map_or(f64::INFINITY, |place| self.entries[*place].distance)
+    }
+
     /// The distances found so far, by the images' places in the test set.
     pub fn known(&self) -> BTreeMap<usize, f64> {
         self.entries.iter().map(|entry| (entry.index, entry.distance)).collect()

@@ -6,6 +6,7 @@ use super::rows::RADII;
 use super::spec::{AttackSpec, Effort};
 use crate::data::images::{Images, SIDE};
 use crate::engine::rows::EvaluationRow;
+use crate::engine::runs::Job;
 use crate::evaluate::attack::{
     Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, Setting, Stop,
     Threat, worst_case,
@@ -15,6 +16,8 @@ use crate::model::Network;
 use crate::rng::Seed;
 use anyhow::{Context, Result};
 use candle_core::{Device, FloatDType, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// One of the radii of an image.
 type Column = fn(&Radii) -> f64;
@@ -23,6 +26,16 @@ type Column = fn(&Radii) -> f64;
 const DRAWS: usize = 30;
 /// Images that are kept for the figure.
 const SHOWN: usize = 6;
+/// Images that an attack has done before a checkpoint may keep what it found: enough that its passes stay full nearly
+/// always.
+const SLICE: usize = 1000;
+
+/// The numbers of an attack, which a checkpoint keeps.
+pub(super) trait Number: FloatDType + Serialize + DeserializeOwned {}
+
+impl Number for f32 {}
+
+impl Number for f64 {}
 
 /// Random test images; fewer of them are always the first of more, so that networks have images in common.
 pub(super) fn attacked(of: usize, count: usize) -> Vec<usize> {
@@ -38,19 +51,51 @@ pub(super) struct Run<'r, T> {
     pub(super) examples: &'r Examples<T>,
     pub(super) ledger: Ledger<T>,
     pub(super) evaluations: Vec<EvaluationRow>,
+    job: &'r Job<'r>,
     export: Option<&'r Export>,
 }
 
-impl<'r, T: FloatDType> Run<'r, T> {
+impl<'r, T: Number> Run<'r, T> {
     /// Before any stage.
     pub(super) fn new(
         spec: &'r AttackSpec,
         classifier: &'r Classifier<'r, T>,
         examples: &'r Examples<T>,
+        job: &'r Job<'r>,
         export: Option<&'r Export>,
     ) -> Self {
         let ledger = Ledger::new(examples, spec.norm);
-        Self { spec, classifier, examples, ledger, evaluations: Vec::new(), export }
+        Self { spec, classifier, examples, ledger, evaluations: Vec::new(), job, export }
+    }
+
+    /// Attacks the images slice by slice. What happens to an image does not depend on the others, so the slices change
+    /// nothing but how much is lost with a kill.
+    fn outcomes(
+        &self,
+        attack: impl Fn(&Examples<T>) -> candle_core::Result<Vec<Outcome<T>>>,
+    ) -> Result<Vec<Outcome<T>>> {
+        let mut all = Vec::with_capacity(self.examples.len());
+        for slice in self.examples.slices(SLICE) {
+            all.extend(self.job.part(|| {
+                let mut made = attack(&slice)?;
+                if self.export.is_none() {
+                    made.iter_mut().for_each(|outcome| self.shorten(outcome));
+                }
+                Ok(made)
+            })?);
+        }
+        Ok(all)
+    }
+
+    /// Leaves out images that nobody will look at: they are nearly all of what a checkpoint would have to keep.
+    fn shorten(&self, outcome: &mut Outcome<T>) {
+        outcome.last = Vec::new();
+        let norm = self.spec.norm;
+        if let Some(found) = &mut outcome.adversarial
+            && found.distance.in_norm(norm) >= self.ledger.distance(outcome.index)
+        {
+            found.image = Vec::new();
+        }
     }
 
     fn threat(&self, eps: f64) -> Threat {
@@ -100,7 +145,8 @@ impl<'r, T: FloatDType> Run<'r, T> {
         if attack.is_minimum_norm() {
             let sizes = self.spec.sizes();
             let eps = sizes.last().copied().unwrap_or(1.0);
-            let outcomes = attack.run(self.classifier, self.examples, &self.setting(eps))?;
+            let setting = self.setting(eps);
+            let outcomes = self.outcomes(|examples| attack.run(self.classifier, examples, &setting))?;
             self.ledger.absorb(finder, &outcomes)?;
             for eps in sizes {
                 let left = self.ledger.robust_against(finder, eps)?;
@@ -116,7 +162,8 @@ impl<'r, T: FloatDType> Run<'r, T> {
     }
 
     fn attack_at(&mut self, attack: Attack, eps: f64) -> Result<()> {
-        let outcomes = attack.run(self.classifier, self.examples, &self.setting(eps))?;
+        let setting = self.setting(eps);
+        let outcomes = self.outcomes(|examples| attack.run(self.classifier, examples, &setting))?;
         self.ledger.absorb(Finder::Attack(attack), &outcomes)?;
         let counts = Counts::of(&outcomes, self.threat(eps));
         self.row("accuracy", attack.name(), Some(eps), counts.robust_accuracy());
@@ -165,9 +212,12 @@ impl<'r, T: FloatDType> Run<'r, T> {
                     self.spec.seed,
                 )
             };
-            let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
-            let worst = worst_case(threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            self.row("accuracy", "noise", Some(eps), Counts::of(&worst, threat).robust_accuracy());
+            let counts = self.job.part(|| {
+                let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
+                let worst = worst_case(threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                Ok(Counts::of(&worst, threat))
+            })?;
+            self.row("accuracy", "noise", Some(eps), counts.robust_accuracy());
         }
         Ok(())
     }
@@ -180,7 +230,8 @@ impl<'r, T: FloatDType> Run<'r, T> {
             Norm::L2 => (self.classifier.inputs() as f64).sqrt(),
         };
         let known = self.ledger.known();
-        let outcomes = Bisection::new(self.threat(eps)).run(self.classifier, self.examples, &known, self.spec.seed)?;
+        let bisection = Bisection::new(self.threat(eps));
+        let outcomes = self.outcomes(|examples| bisection.run(self.classifier, examples, &known, self.spec.seed))?;
         self.ledger.absorb(Finder::Bisection, &outcomes)?;
         self.passes("bisection", None, &outcomes);
         Ok(())
@@ -198,7 +249,7 @@ impl<'r, T: FloatDType> Run<'r, T> {
         let certifier = Certifier::new(network)?;
         let rows: Vec<usize> = (0..test.len()).collect();
         let labels: Vec<u32> = test.labels.iter().map(|label| u32::from(*label)).collect();
-        let all = certifier.certify(&test.inputs(&rows, device)?, &labels)?;
+        let all = self.job.part(|| Ok(certifier.certify(&test.inputs(&rows, device)?, &labels)?))?;
         let attacked = self.ledger.entries().iter().map(|entry| all.images[entry.index]).collect();
         let attacked = Certificates { images: attacked, ..all.clone() };
         let rounded = attacked.radii(|radii| radii.rounded);

@@ -4,12 +4,13 @@ use super::spec::{Stopping, TrainingSpec};
 use super::{CLASSES, Data, validation_images};
 use crate::data::images::Subset;
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Halt, Record, RunOutcome, Runner, Tick, start, train};
+use crate::engine::runs::{Job, Record, RunOutcome, Runner, Seen, Trained, train};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
 use crate::model::Network;
+use crate::train::Best;
 use anyhow::Result;
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
 /// Trains networks on a data set.
 pub struct Trainer<'a> {
@@ -19,41 +20,36 @@ pub struct Trainer<'a> {
 impl Runner for Trainer<'_> {
     type Spec = TrainingSpec;
 
-    fn run(
-        &self,
-        spec: &TrainingSpec,
-        device: &Device,
-        tick: &mut Tick<'_>,
-        halt: &Halt<'_>,
-    ) -> Result<Option<Record>> {
-        let started = start();
-        let (images, validation) = self.split(spec, device);
-        let model = spec.model.build(self.data.images.train.features(), CLASSES, spec.seed, device)?;
-        let mut kept: Option<Iterate> = None;
-        let run = (self.data.hash.clone(), started);
-        let trained = train(spec, (&model, &images, &spec.fit), run, tick, |report, model| {
-            let score = score(&halt.network(model.frozen.as_ref()), &validation)?;
+    fn data_hash(&self, _spec: &TrainingSpec) -> Result<String> {
+        Ok(self.data.hash.clone())
+    }
+
+    fn run(&self, spec: &TrainingSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let (images, validation) = self.split(spec, job.device);
+        let model = spec.model.build(self.data.images.train.features(), CLASSES, spec.seed, job.device)?;
+        let network = &job.halt.network(model.frozen.as_ref());
+        let best = Best { latest: true, kept: None };
+        let trained = train(spec, (&model, &images, &spec.fit), best, job, |_, _| {
+            let score = score(network, &validation)?;
+            // How far its validation accuracy is from the one that is wanted.
             let off = match spec.stopping {
                 Stopping::Last => 0.0,
                 Stopping::Nearest(wanted) => (score.accuracy - wanted).abs(),
             };
-            if kept.as_ref().is_none_or(|kept| off <= kept.off) {
-                kept = Some(Iterate { step: report.step, off, weights: model.parameters.to_stored()? });
-            }
-            Ok(Some((score.cross_entropy, score.accuracy)))
+            Ok(Seen { validation: Some((score.cross_entropy, score.accuracy)), error: Some(off) })
         })?;
-        let Some((ending, epochs)) = trained else { return Ok(None) };
+        let Some(Trained { ending, best, .. }) = trained else { return Ok(None) };
         let mut evaluations = Vec::new();
-        if let (RunOutcome::Finished, Some(kept)) = (ending.outcome(), kept) {
-            model.parameters.assign(&kept.weights.into_iter().collect())?;
-            let test = self.test(device);
-            let network = &halt.network(model.frozen.as_ref());
+        if ending.outcome() == RunOutcome::Finished
+            && let Some(kept) = best.restore(&model)?
+        {
+            let test = self.test(job.device);
             for (split, part) in [("train", &images), ("validation", &validation), ("test", &test)] {
                 evaluations.extend(scores(spec, split, network, part)?);
             }
             evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, images.rows.len()));
             let certifier = Certifier::new(network);
-            halt.check()?;
+            job.halt.check()?;
             if let Ok(certifier) = certifier {
                 let n = images.rows.len();
                 evaluations.push(EvaluationRow::of(spec, "train", "lipschitz", certifier.lipschitz(), n));
@@ -65,8 +61,7 @@ impl Runner for Trainer<'_> {
             100.0 * row.map_or(f64::NAN, |row| row.value)
         };
         let headline = format!("validation accuracy {:.2} %, test {:.2} %", accuracy("validation"), accuracy("test"));
-        let record =
-            Record::new(ending, headline).rows("epochs.csv", &epochs)?.rows("evaluations.csv", &evaluations)?;
+        let record = Record::new(ending, headline).rows("evaluations.csv", &evaluations)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 }
@@ -86,14 +81,6 @@ impl<'a> Trainer<'a> {
         let images = &self.data.images.test;
         Subset { images, rows: (0..images.len()).collect(), device: device.clone() }
     }
-}
-
-/// An iterate that may be kept.
-struct Iterate {
-    step: usize,
-    /// How far its validation accuracy is from the one that is wanted.
-    off: f64,
-    weights: Vec<(String, Tensor)>,
 }
 
 fn scores(spec: &TrainingSpec, split: &str, network: &dyn Network, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {

@@ -3,7 +3,7 @@
 use super::rows::CostRow;
 use super::{Bench, Cost};
 use crate::engine::rows::Sample;
-use crate::engine::runs::{Record, Tick};
+use crate::engine::runs::Record;
 use crate::nn::{Activation, Dense, DenseStack, HanStack};
 use crate::rng::{Seed, Stream};
 use crate::train::Control;
@@ -18,7 +18,7 @@ const SHORTEST: Duration = Duration::from_millis(4);
 
 /// Takes all times, one after the other in every round, so that a slow moment of the machine is shared by all; None if it
 /// was stopped.
-pub(super) fn measure(bench: &Bench<'_>, plan: &Cost, tick: &mut Tick<'_>) -> Result<Option<Record>> {
+pub(super) fn measure(bench: &Bench<'_>, plan: &Cost) -> Result<Option<Record>> {
     let device = bench.device;
     let mut subjects = Vec::new();
     let singles = plan.widths.iter().map(|width| (*width, 1));
@@ -34,9 +34,9 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Cost, tick: &mut Tick<'_>) -> Re
     for round in 1..=plan.rounds {
         for (subject, times) in subjects.iter().zip(&mut times) {
             for (pass, times) in passes.into_iter().zip(times) {
-                times.push(subject.seconds(pass, device)?);
+                times.push(bench.job.part(|| subject.seconds(pass, device))?);
             }
-            if tick(round, &|| format!("round {round} of {}", plan.rounds)) == Control::Stop {
+            if bench.job.tick(round, &|| format!("round {round} of {}", plan.rounds)) == Control::Stop {
                 return Ok(None);
             }
         }

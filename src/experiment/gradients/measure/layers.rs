@@ -2,7 +2,7 @@
 
 use super::rows::JacobianRow;
 use super::{Bench, Layers};
-use crate::engine::runs::{Record, Tick};
+use crate::engine::runs::Record;
 use crate::evaluate::gradient::{KinkedLayer, RandomLayer};
 use crate::train::Control;
 use anyhow::Result;
@@ -15,7 +15,7 @@ const NEAREST: i32 = -36;
 const NEAREST_SINGLE: i32 = -9;
 
 /// Measures; None if it was stopped.
-pub(super) fn measure(bench: &Bench<'_>, plan: &Layers, tick: &mut Tick<'_>) -> Result<Option<Record>> {
+pub(super) fn measure(bench: &Bench<'_>, plan: &Layers) -> Result<Option<Record>> {
     let (seed, device) = (bench.spec.seed, bench.device);
     let precisions = [DType::F64, DType::F32];
     let headline = |[double, single]: [f64; 2]| format!("largest deviation {double:.1e} in f64, {single:.1e} in f32");
@@ -25,12 +25,12 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Layers, tick: &mut Tick<'_>) -> 
     for place in 0..plan.layers {
         let layer = RandomLayer::draw(plan.narrowest, plan.widest, &mut stream);
         for (dtype, worst) in precisions.into_iter().zip(&mut worst) {
-            let deviation = layer.deviation(dtype, device)?;
+            let deviation = bench.job.part(|| Ok(layer.deviation(dtype, device)?))?;
             *worst = f64::max(*worst, deviation);
             let (width, precision) = (layer.width(), dtype.as_str().to_string());
             rows.push(JacobianRow { layer: place, width, precision, z: None, deviation, row_length: None });
         }
-        if tick(place + 1, &|| headline(worst)) == Control::Stop {
+        if bench.job.tick(place + 1, &|| headline(worst)) == Control::Stop {
             return Ok(None);
         }
     }
@@ -45,7 +45,7 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Layers, tick: &mut Tick<'_>) -> 
                 if dtype == DType::F32 && value != 0.0 && value.abs() < 2f64.powi(NEAREST_SINGLE) {
                     continue;
                 }
-                let (deviation, row_length) = layer.measure(dtype, device)?;
+                let (deviation, row_length) = bench.job.part(|| Ok(layer.measure(dtype, device)?))?;
                 let (width, precision) = (KinkedLayer::WIDTH, dtype.as_str().to_string());
                 let (z, row_length) = (Some(value), Some(row_length));
                 rows.push(JacobianRow { layer: place, width, precision, z, deviation, row_length });

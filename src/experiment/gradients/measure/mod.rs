@@ -8,10 +8,10 @@ mod start;
 use super::rows;
 use super::spec::{Cost, Course, Layers, Probe, ProbeSpec};
 use crate::data::Points;
-use crate::data::checkerboard::Board;
-use crate::engine::runs::{Ending, Halt, Record, Runner, Started, Tick, start};
+use crate::data::checkerboard::{Board, Split};
+use crate::engine::runs::{Ending, Halt, Job, Record, Runner};
 use crate::evaluate::gradient::Ascent;
-use crate::experiment::checkerboard::{INPUTS, OUTPUTS};
+use crate::experiment::checkerboard::{INPUTS, OUTPUTS, data_hash};
 use crate::model::{Model, ModelConfig, Network, Part};
 use crate::nn::Mode;
 use crate::rng::Seed;
@@ -24,21 +24,30 @@ pub(super) struct Prober;
 impl Runner for Prober {
     type Spec = ProbeSpec;
 
-    fn run(&self, spec: &ProbeSpec, device: &Device, tick: &mut Tick<'_>, halt: &Halt<'_>) -> Result<Option<Record>> {
-        let bench = Bench { spec, device, halt, started: start() };
+    fn data_hash(&self, spec: &ProbeSpec) -> Result<String> {
         match &spec.probe {
-            Probe::Layers(layers) => layers::measure(&bench, layers, tick),
+            Probe::Course(course) => {
+                Ok(data_hash(&course.board, &Split::of(&course.split, &course.board, spec.seed)?))
+            }
+            _ => Ok(String::new()),
+        }
+    }
+
+    fn run(&self, spec: &ProbeSpec, job: &Job<'_>) -> Result<Option<Record>> {
+        let bench = Bench { spec, job, device: job.device, halt: job.halt };
+        match &spec.probe {
+            Probe::Layers(layers) => layers::measure(&bench, layers),
             Probe::Start { board, model, depth, samples } => {
                 start::flow(&bench, board, model, *depth, *samples).map(Some)
             }
             Probe::Neighbours { board, model, depth, pairs } => {
                 start::neighbours(&bench, board, model, *depth, *pairs).map(Some)
             }
-            Probe::Course(course) => course::run(&bench, course, tick),
+            Probe::Course(course) => course::run(&bench, course),
             &Probe::Stretch { ref model, depth, pairs, steps } => {
                 start::stretch(&bench, model, depth, Ascent { pairs, steps }).map(Some)
             }
-            Probe::Cost(cost) => cost::measure(&bench, cost, tick),
+            Probe::Cost(cost) => cost::measure(&bench, cost),
         }
     }
 }
@@ -46,16 +55,15 @@ impl Runner for Prober {
 /// What every measurement is made with.
 struct Bench<'b> {
     spec: &'b ProbeSpec,
+    job: &'b Job<'b>,
     device: &'b Device,
     halt: &'b Halt<'b>,
-    started: Started,
 }
 
 impl Bench<'_> {
     /// The record of a measurement without a training.
     fn record(&self, parameters: usize, headline: String) -> Record {
-        let (data_hash, started) = (String::new(), self.started);
-        Record::new(Ending { diverged_at_step: None, parameters, data_hash, epoch_seconds: None, started }, headline)
+        Record::new(Ending { diverged_at_step: None, parameters, epoch_seconds: None }, headline)
     }
 
     /// Some points of the board in the order of a stream of the seed's, with their targets.

@@ -1,0 +1,232 @@
+//! One run that is being made: what its runner works with, and what of it survives a kill.
+//!
+//! A runner does nothing to be resumable but to use three things. Rows that come one by one go to [`Job::log`]. A training
+//! is [`super::train`]. Everything else that takes time is cut into parts, each made by [`Job::part`]: when the run is
+//! made again after a kill, those that were finished are given back instead.
+
+use super::checkpoint::{Checkpoint, Header, Identity, Training};
+use super::desk::{Desk, Marks};
+use super::scheduler::Tick;
+use crate::model::Halt;
+use crate::train::{Best, Control, Kept, State};
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// See the top of this file.
+pub struct Job<'j> {
+    pub device: &'j Device,
+    pub halt: &'j Halt<'j>,
+    tick: &'j Tick<'j>,
+    desk: RefCell<Desk>,
+    header: RefCell<Header>,
+    /// The training as it was kept last.
+    trained: RefCell<Option<Trained>>,
+    /// The finished parts.
+    parts: RefCell<Vec<Vec<u8>>>,
+    /// How many of them were given back or made.
+    given: Cell<usize>,
+    /// Whether there is something to keep that no checkpoint has.
+    unsaved: Cell<bool>,
+    /// Of the last checkpoint, or the beginning of this process's work.
+    saved: Cell<Instant>,
+    every: Duration,
+    began: Instant,
+    /// How far the run is.
+    step: Cell<usize>,
+    /// When that was last noted for others.
+    told: Cell<Instant>,
+}
+
+/// Between two notes of how far a run is.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// A training that is kept: how far it is, and the tensors of it and of the best moment so far.
+pub(super) struct Trained {
+    pub training: Training,
+    pub tensors: Vec<(String, Tensor)>,
+}
+
+/// What the names of the best moment's tensors begin with in a checkpoint; those of the state have another beginning.
+const BEST: &str = "best/";
+const STATE: &str = "state/";
+const PARTS: &str = "parts";
+
+impl<'j> Job<'j> {
+    pub(super) fn new(
+        (device, halt, tick): (&'j Device, &'j Halt<'j>, &'j Tick<'j>),
+        (desk, identity, found): (Desk, Identity, Option<Checkpoint>),
+        every: Duration,
+    ) -> Result<Self> {
+        let (mut header, mut tensors) = match found {
+            Some(Checkpoint { header, tensors }) => (header, tensors),
+            None => (Header { start: jiff::Timestamp::now().to_string(), ..Header::default() }, HashMap::new()),
+        };
+        header.identity = identity;
+        let mut bytes = match tensors.remove(PARTS) {
+            Some(parts) => parts.to_vec1::<u8>()?,
+            None => Vec::new(),
+        };
+        let mut parts = Vec::with_capacity(header.parts.len());
+        for len in &header.parts {
+            let rest = bytes.split_off((*len).min(bytes.len()));
+            parts.push(std::mem::replace(&mut bytes, rest));
+        }
+        let trained = header.training.clone().map(|training| Trained { training, tensors: tensors.into_iter().collect() });
+        let (saved, began) = (Cell::new(Instant::now()), Instant::now());
+        Ok(Self {
+            device,
+            halt,
+            tick,
+            desk: RefCell::new(desk),
+            header: RefCell::new(header),
+            trained: RefCell::new(trained),
+            parts: RefCell::new(parts),
+            given: Cell::new(0),
+            unsaved: Cell::new(false),
+            saved,
+            every,
+            began,
+            step: Cell::new(0),
+            told: Cell::new(Instant::now()),
+        })
+    }
+
+    /// Tells how far the run is; whether to go on.
+    pub fn tick(&self, step: usize, words: &dyn Fn() -> String) -> Control {
+        self.step.set(step);
+        if self.told.get().elapsed() >= TELL_EVERY {
+            self.told.set(Instant::now());
+            self.desk.borrow().tell(step, self.seconds());
+        }
+        (self.tick)(step, words)
+    }
+
+    /// Adds a row to a CSV file of the run, which everybody can read from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn log(&self, file: &'static str, row: &impl Serialize) -> Result<()> {
+        self.desk.borrow_mut().log(file, row)
+    }
+
+    /// Makes a part of the run, or gives back what it came to before a kill. Parts must be asked for in the same order
+    /// in every process. Rows that it logs are taken back where it fails or is stopped.
+    ///
+    /// # Errors
+    /// Those of the part.
+    pub fn part<T: Serialize + DeserializeOwned>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let place = self.given.replace(self.given.get() + 1);
+        if let Some(bytes) = self.parts.borrow().get(place) {
+            return postcard::from_bytes(bytes).context("a checkpoint of another version; --force begins anew");
+        }
+        let marks = self.marks();
+        let made = match make() {
+            Ok(made) => made,
+            Err(error) => {
+                self.cut_back(&marks)?;
+                return Err(error);
+            }
+        };
+        let bytes = postcard::to_stdvec(&made).context("a part of a run cannot be kept")?;
+        self.parts.borrow_mut().push(bytes);
+        self.unsaved.set(true);
+        if self.is_due() {
+            self.save()?;
+        }
+        Ok(made)
+    }
+
+    /// Gives up what there was to go on from.
+    pub fn begin_anew(&self) {
+        self.parts.borrow_mut().clear();
+    }
+
+    /// Whether it is time for a checkpoint.
+    fn is_due(&self) -> bool {
+        self.saved.get().elapsed() >= self.every
+    }
+
+    /// Whether a training should be kept now.
+    pub(super) fn wants_keeping(&self) -> bool {
+        self.is_due() || self.halt.is_wanted()
+    }
+
+    /// The training that was under way, with the best moment so far; `latest` is what [`Best`] has.
+    pub(super) fn training(&self, latest: bool) -> Result<Option<(Training, State, Best)>> {
+        let trained = self.trained.borrow();
+        let Some(Trained { training, tensors }) = &*trained else { return Ok(None) };
+        let of = |beginning: &str| {
+            let named = |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
+            tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
+        };
+        let state = State::from_parts(&training.position, of(STATE))?;
+        let mut parameters: Vec<(String, Tensor)> = of(BEST).into_iter().collect();
+        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let kept = training.best.map(|(error, step, epoch)| Kept { error, step, epoch, parameters });
+        Ok(Some((training.clone(), state, Best { latest, kept })))
+    }
+
+    /// Keeps a training as it is now, without writing it yet.
+    pub(super) fn keep(&self, training: Training, state: State, best: &Best) {
+        let mut tensors = Vec::new();
+        tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{STATE}{name}"), tensor)));
+        let kept = best.kept.iter().flat_map(|kept| &kept.parameters);
+        tensors.extend(kept.map(|(name, tensor)| (format!("{BEST}{name}"), tensor.clone())));
+        *self.trained.borrow_mut() = Some(Trained { training, tensors });
+        self.unsaved.set(true);
+    }
+
+    /// Where every file ends now.
+    pub(super) fn marks(&self) -> Marks {
+        self.desk.borrow().marks()
+    }
+
+    /// Takes back the rows since then.
+    pub(super) fn cut_back(&self, marks: &Marks) -> Result<()> {
+        self.desk.borrow_mut().cut_back(marks)
+    }
+
+    /// Writes a checkpoint.
+    pub(super) fn save(&self) -> Result<()> {
+        let (mut header, desk) = (self.header.borrow().clone(), self.desk.borrow());
+        header.logs = desk.contents()?;
+        (header.seconds, header.step) = (self.seconds(), self.step.get());
+        let mut tensors = Vec::new();
+        if let Some(Trained { training, tensors: kept }) = &*self.trained.borrow() {
+            header.training = Some(training.clone());
+            tensors.extend(kept.iter().cloned());
+        }
+        let parts = self.parts.borrow();
+        if !parts.is_empty() {
+            header.parts = parts.iter().map(Vec::len).collect();
+            let bytes = parts.concat();
+            tensors.push((PARTS.to_string(), Tensor::from_slice(&bytes, bytes.len(), &Device::Cpu)?));
+        }
+        desk.checkpoints.write(&header, &tensors)?;
+        self.saved.set(Instant::now());
+        self.unsaved.set(false);
+        Ok(())
+    }
+
+    /// Writes a checkpoint of what no other has, before the process ends.
+    pub(super) fn save_rest(&self) -> Result<()> {
+        if self.unsaved.get() { self.save() } else { Ok(()) }
+    }
+
+    /// Of work on the run, over all processes.
+    pub(super) fn seconds(&self) -> f64 {
+        self.header.borrow().seconds + self.began.elapsed().as_secs_f64()
+    }
+
+    /// What becomes the finished run: its place, when it began, how long it took, what it was made of.
+    pub(super) fn into_whole(self) -> (Desk, String, f64, Identity) {
+        let seconds = self.seconds();
+        let Header { start, identity, .. } = self.header.into_inner();
+        (self.desk.into_inner(), start, seconds, identity)
+    }
+}
