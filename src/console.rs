@@ -1,6 +1,6 @@
 //! What the program says. A reader that went away does not stop work; output that is lost does not pass for success.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether something that the user asked for could not be written.
@@ -16,7 +16,7 @@ pub fn note(line: &str) {
 pub fn answer(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => lost(&format!("cannot write the answer: {error}")),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => lost(&format!("cannot write the answer: {error}")),
         _ => {}
     }
 }
@@ -42,5 +42,19 @@ pub fn one_line(error: &anyhow::Error) -> String {
             causes.push(text);
         }
     }
-    causes.join(": ")
+    let remedy = error.chain().find_map(|cause| remedy(cause.downcast_ref::<io::Error>()?.kind()));
+    causes.join(": ") + remedy.unwrap_or_default()
+}
+
+/// What can be done about a disk that takes nothing.
+fn remedy(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("; make room there and run the command again, which goes on from here, or see --out")
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("; see --out for another directory, or allow writing there")
+        }
+        _ => None,
+    }
 }

@@ -1,6 +1,8 @@
-/* Loaded before libc: kills the process at the KILL_AT-th operation that changes files, a write after half of its bytes. */
+/* Loaded before libc: kills the process at the KILL_AT-th operation that changes files, a write after half of its bytes; or
+   lets every one from the FAIL_AT-th on fail with FAIL_ERRNO, as on a disk that is full or has become read-only. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,37 +13,55 @@
 
 static atomic_long operations;
 
-static int is_last(void) {
-    const char *at = getenv("KILL_AT");
-    return at != NULL && atomic_fetch_add(&operations, 1) + 1 == atol(at);
+enum fate { PASSES, FAILS, ENDS };
+
+static enum fate fate(void) {
+    long now = atomic_fetch_add(&operations, 1) + 1;
+    const char *kill_at = getenv("KILL_AT"), *fail_at = getenv("FAIL_AT"), *with = getenv("FAIL_ERRNO");
+    if (kill_at != NULL && now == atol(kill_at)) return ENDS;
+    if (fail_at == NULL || with == NULL || now < atol(fail_at)) return PASSES;
+    errno = atoi(with);
+    return FAILS;
 }
 
-static void step(void) {
-    if (is_last()) kill(getpid(), SIGKILL);
+/* Whether an operation fails. */
+static int fails(void) {
+    enum fate now = fate();
+    if (now == ENDS) kill(getpid(), SIGKILL);
+    return now == FAILS;
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int file, const void *bytes, size_t count) {
     struct stat status;
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && is_last()) {
-        NEXT(write)(file, bytes, count / 2);
-        kill(getpid(), SIGKILL);
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+        switch (fate()) {
+        case PASSES: break;
+        case FAILS: return -1;
+        case ENDS:
+            NEXT(write)(file, bytes, count / 2);
+            kill(getpid(), SIGKILL);
+        }
     }
     return NEXT(write)(file, bytes, count);
 }
 
-int rename(const char *from, const char *to) { step(); return NEXT(rename)(from, to); }
-int renameat(int a, const char *from, int b, const char *to) { step(); return NEXT(renameat)(a, from, b, to); }
-int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
-    step();
-    return NEXT(renameat2)(a, from, b, to, flags);
+int rename(const char *from, const char *to) { return fails() ? -1 : NEXT(rename)(from, to); }
+int renameat(int a, const char *from, int b, const char *to) {
+    return fails() ? -1 : NEXT(renameat)(a, from, b, to);
 }
-int unlink(const char *path) { step(); return NEXT(unlink)(path); }
-int unlinkat(int directory, const char *path, int flags) { step(); return NEXT(unlinkat)(directory, path, flags); }
-int rmdir(const char *path) { step(); return NEXT(rmdir)(path); }
-int mkdir(const char *path, mode_t mode) { step(); return NEXT(mkdir)(path, mode); }
-int fsync(int file) { step(); return NEXT(fsync)(file); }
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
+    return fails() ? -1 : NEXT(renameat2)(a, from, b, to, flags);
+}
+int unlink(const char *path) { return fails() ? -1 : NEXT(unlink)(path); }
+int unlinkat(int directory, const char *path, int flags) {
+    return fails() ? -1 : NEXT(unlinkat)(directory, path, flags);
+}
+int rmdir(const char *path) { return fails() ? -1 : NEXT(rmdir)(path); }
+int mkdir(const char *path, mode_t mode) { return fails() ? -1 : NEXT(mkdir)(path, mode); }
+int fsync(int file) { return fails() ? -1 : NEXT(fsync)(file); }
+int ftruncate64(int file, off64_t length) { return fails() ? -1 : NEXT(ftruncate64)(file, length); }
 
 #define OPEN(name)                                                     \
     int name(const char *path, int flags, ...) {                       \
@@ -49,7 +69,7 @@ int fsync(int file) { step(); return NEXT(fsync)(file); }
         va_start(more, flags);                                         \
         mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;      \
         va_end(more);                                                  \
-        if (flags & O_CREAT) step();                                   \
+        if ((flags & O_CREAT) && fails()) return -1;                   \
         return NEXT(name)(path, flags, mode);                          \
     }
 OPEN(open)

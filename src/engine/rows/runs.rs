@@ -1,4 +1,5 @@
-//! `tables/<experiment>-runs.csv`: every run that is on disk, to be joined with its rows by `run`.
+//! `tables/<experiment>-runs.csv`: every run that is on disk, to be joined with its rows by `run`, and every one that could
+//! not be made.
 
 use crate::engine::runs::{Entry, RunOutcome};
 use serde::{Deserialize, Serialize};
@@ -24,9 +25,11 @@ pub struct RunRow {
     pub depth: Option<usize>,
     /// Trained scalars.
     pub parameters: Option<usize>,
-    /// finished or diverged.
-    pub outcome: RunOutcome,
-    pub seconds: f64,
+    /// finished, diverged or failed.
+    pub outcome: String,
+    /// Why it could not be made.
+    pub error: Option<String>,
+    pub seconds: Option<f64>,
     pub version: String,
     /// The processor in its maker's words.
     pub processor: String,
@@ -35,10 +38,14 @@ pub struct RunRow {
 }
 
 impl RunRow {
-    /// The row of a run, if it is finished.
+    /// The row of a run, if it is finished or has failed.
     pub fn of(experiment: &str, entry: &Entry) -> Option<Self> {
-        let manifest = entry.manifest()?;
-        let details = &entry.details;
+        let (manifest, details) = (entry.manifest(), &entry.details);
+        let outcome = match manifest.map(|manifest| manifest.outcome) {
+            Some(RunOutcome::Finished) => "finished",
+            Some(RunOutcome::Diverged) => "diverged",
+            None => entry.failure.as_ref().map(|_| "failed")?,
+        };
         Some(Self {
             experiment: experiment.into(),
             run: entry.key.clone(),
@@ -50,11 +57,12 @@ impl RunRow {
             learning_rate: details.learning_rate,
             width: details.width,
             depth: details.depth,
-            parameters: Some(manifest.parameters).filter(|count| *count > 0),
-            outcome: manifest.outcome,
-            seconds: manifest.seconds,
-            version: manifest.environment.version.clone(),
-            processor: manifest.environment.processor.clone(),
+            parameters: manifest.map(|manifest| manifest.parameters).filter(|count| *count > 0),
+            outcome: outcome.into(),
+            error: entry.failure.clone(),
+            seconds: manifest.map(|manifest| manifest.seconds),
+            version: manifest.map(|manifest| manifest.environment.version.clone()).unwrap_or_default(),
+            processor: manifest.map(|manifest| manifest.environment.processor.clone()).unwrap_or_default(),
             directory: entry.directory.display().to_string(),
         })
     }

@@ -1,0 +1,268 @@
+//! Runs that are killed, stopped, or lose their disk: what was done is kept, and the same command goes on from there.
+
+#![cfg(target_os = "linux")]
+
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use han_exp::rng::Seed;
+use sandbox::{CHECKERBOARD, Sandbox, files, over, read, text};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// The smallest run of every sort, with a checkpoint wherever there can be one.
+const REGRESSION: &[&str] =
+    &["regression", "--offline", "--profile", "smoke", "--dataset", "hills.csv", "--width", "8", "--epochs", "3"];
+const MIXER: &[&str] = &["mixer", "--offline", "--profile", "smoke", "--channels", "8", "--train-limit", "60"];
+const MNIST_ATTACK: &[&str] = &["mnist-attack", "--offline", "--profile", "smoke", "--width", "16,fcnet=16"];
+const GRADIENTS: &[&str] = &["gradients", "--device", "cpu", "--profile", "smoke", "--iterations", "20"];
+
+fn commands() -> [Vec<&'static str>; 5] {
+    let cpu = ["--device", "cpu", "--jobs", "1"];
+    let attack = ["--depth", "4,fcnet=2", "--n", "10", "--steps", "3", "--queries", "10", "--sweep", "0.05"];
+    let attack = [&attack[..], &["--eps", "0.1", "--attacks", "pgd,fmn", "--checklist", "5", "--seeds", "1"]].concat();
+    [
+        over(CHECKERBOARD, &["--iterations", "30", "--batch-size", "30"]),
+        [REGRESSION, &["--seeds", "1", "--batch-size", "50"], &cpu].concat(),
+        [MIXER, &["--batch-size", "20", "--seeds", "1", "--epochs", "2"], &cpu].concat(),
+        [MNIST_ATTACK, &attack, &cpu].concat(),
+        [GRADIENTS, &["--part", "jacobian,norms,lipschitz", "--jobs", "1"]].concat(),
+    ]
+}
+
+/// A home with a table, and the library that kills and fails.
+fn sandbox() -> (Sandbox, PathBuf) {
+    let sandbox = Sandbox::new();
+    let mut stream = Seed(1).stream("hills");
+    let rows: String = (0..200).map(|_| format!("{:.4},{:.4},{:.4}\n", stream.uniform(), stream.normal(), stream.normal())).collect();
+    fs::write(sandbox.path("hills.csv"), format!("east,north,height\n{rows}")).expect("a file");
+    let library = sandbox.path("kill_at.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kill/kill_at.c");
+    let mut compiler = Command::new("cc");
+    let compiled = compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    assert!(compiled.expect("a C compiler").success());
+    (sandbox, library)
+}
+
+/// A long training alone: the choice of the rate, and the full one after it.
+fn long() -> Vec<&'static str> {
+    over(CHECKERBOARD, &["--iterations", "400000", "--checkpoint-every", "0.05"])
+}
+
+fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
+    let mut process = sandbox.process(arguments);
+    process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program")
+}
+
+fn arm(sandbox: &Sandbox) -> PathBuf {
+    sandbox.path("results/smoke/runs/checkerboard/hannet")
+}
+
+/// What lies in an arm's directory and is called so.
+fn beginning(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let all = fs::read_dir(directory).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
+    let named = |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
+    let mut found: Vec<PathBuf> = all.unwrap_or_default().into_iter().filter(named).collect();
+    found.sort();
+    found
+}
+
+/// The checkpoints of the run that is under way.
+fn checkpoints(sandbox: &Sandbox) -> Vec<PathBuf> {
+    beginning(&arm(sandbox), ".checkpoints-").first().map(|run| beginning(run, "0")).unwrap_or_default()
+}
+
+/// Waits until something is so; the program must not end before.
+fn wait_until(child: &mut Child, what: &str, is_so: impl Fn() -> bool) {
+    while !is_so() {
+        std::thread::sleep(Duration::from_millis(10));
+        assert!(child.try_wait().expect("a child").is_none(), "it ended before {what}");
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().expect("kill").success());
+}
+
+/// What the program told.
+fn told(output: &Output) -> String {
+    let told = text(&output.stderr);
+    assert!(!told.contains("panicked"), "{told}");
+    told
+}
+
+#[test]
+fn every_sort_of_run_goes_on_from_where_it_was_killed() {
+    for command in commands() {
+        let (sandbox, library) = sandbox();
+        sandbox.command(&command).args(["--out", "whole"]).assert().success();
+        let every = [&command[..], &["--out", "cut", "--checkpoint-every", "0"]].concat();
+        let mut kills = 0;
+        loop {
+            let at = 150 + 37 * kills % 200;
+            let ended = sandbox.command(&every).env("LD_PRELOAD", &library).env("KILL_AT", at.to_string()).output();
+            let ended = ended.expect("the program");
+            if ended.status.code().is_some() {
+                assert!(ended.status.success(), "{command:?}: {}", told(&ended));
+                break;
+            }
+            kills += 1;
+            assert!(kills < 500, "{command:?} begins anew every time");
+        }
+        assert!(kills >= 3, "{command:?} was killed {kills} times alone");
+        let [whole, cut] = ["whole", "cut"].map(|out| files(&sandbox.path(out)));
+        let names = |files: &std::collections::BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&whole), names(&cut), "{command:?}");
+        let differs = whole.keys().find(|path| whole[*path] != cut[*path]);
+        assert!(differs.is_none(), "{command:?}: {differs:?} differs after {kills} kills");
+        println!("{}: {kills} kills", command[0]);
+    }
+}
+
+#[test]
+fn a_polite_kill_saves_the_state_and_status_tells_it() {
+    let sandbox = Sandbox::new();
+    let mut child = start(&sandbox, &long());
+    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
+    // What comes while it runs can be read.
+    let live = read(&beginning(&arm(&sandbox), ".running-")[0].join("epochs.csv"));
+    assert!(live.starts_with("experiment,arm,") && live.lines().count() > 1 && live.ends_with('\n'), "{live}");
+    let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
+    let by = format!("running hannet tuned-lr0.01-selection seed 100 by process {}", child.id());
+    assert!(status.contains("checkerboard: 0 of 2 runs finished, 1 running") && status.contains(&by), "{status}");
+    signal(&child, "-TERM");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(143), "{}", told(&ended));
+    let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
+    assert!(status.contains("1 begun") && status.contains("goes on from step "), "{status}");
+
+    let before = checkpoints(&sandbox);
+    let mut child = start(&sandbox, &long());
+    wait_until(&mut child, "another checkpoint", || checkpoints(&sandbox).last() != before.last());
+    signal(&child, "-INT");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used() {
+    let whole = Sandbox::new();
+    let few = over(&long(), &["--iterations", "3000", "--checkpoint-every", "0.01"]);
+    whole.command(&few).assert().success();
+    for damaged in [1, 2] {
+        let sandbox = Sandbox::new();
+        let mut child = start(&sandbox, &few);
+        wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
+        child.kill().expect("a child to kill");
+        child.wait().expect("it ends");
+        let mut paths: Vec<PathBuf> = checkpoints(&sandbox);
+        paths.retain(|path| path.extension().is_some_and(|end| end == "safetensors"));
+        for path in paths.iter().rev().take(damaged) {
+            let mut bytes = fs::read(path).expect("a checkpoint");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(path, bytes).expect("a checkpoint");
+        }
+        let ended = sandbox.command(&few).output().expect("the program");
+        let told = told(&ended);
+        assert_eq!(told.matches("is damaged and set aside").count(), damaged.min(paths.len()), "{told}");
+        assert!(ended.status.success(), "{told}");
+        assert!(files(&whole.path("results/smoke")) == files(&sandbox.path("results/smoke")), "a file differs");
+        assert!(beginning(&arm(&sandbox), ".").is_empty(), "something is left");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
+    let sandbox = Sandbox::new();
+    let few = ["--iterations", "3000", "--learning-rates", "0.01,0.02", "--checkpoint-every", "0.01"];
+    let few = over(&long(), &few);
+    let mut child = start(&sandbox, &few);
+    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    // The same as if the run had been begun with another instruction set, but for the name that its hash gives it.
+    for path in checkpoints(&sandbox) {
+        let bytes = fs::read(&path).expect("a checkpoint");
+        let mark: &[u8] = br#"\"simd\":\""#;
+        let place = bytes.windows(mark.len()).position(|window| window == mark).expect("an instruction set");
+        let mut changed = bytes.clone();
+        changed[place + mark.len()] = b'X';
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let hash = &han_exp::files::sha256(&changed)[..16];
+        fs::write(path.with_file_name(format!("{}-{hash}.safetensors", &name[..6])), changed).expect("a file");
+        fs::remove_file(&path).expect("a file");
+    }
+    let ended = sandbox.command(&few).args(["--quiet"]).output().expect("the program");
+    let told = told(&ended);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("is of another run: instruction set X"), "{told}");
+    assert!(told.contains("--force begins anew") && told.contains("could not be made"), "{told}");
+    let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
+    assert!(status.contains("1 failed") && status.contains("instruction set X"), "{status}");
+    let runs = read(&sandbox.path("results/smoke/tables/checkerboard-runs.csv"));
+    let outcomes = ["finished", "failed"].map(|outcome| runs.matches(&format!(",{outcome},")).count());
+    assert_eq!(outcomes, [1, 1], "{runs}");
+    sandbox.command(&few).args(["--force"]).assert().success();
+}
+
+#[test]
+fn a_disk_that_is_full_or_read_only_is_one_line_and_damages_nothing() {
+    let (sandbox, library) = sandbox();
+    let command = over(CHECKERBOARD, &["--checkpoint-every", "0"]);
+    sandbox.command(&command).args(["--out", "whole"]).assert().success();
+    for (code, words) in [("28", "No space left on device"), ("30", "Read-only file system")] {
+        let mut failures = 0;
+        for at in (1..).step_by(9) {
+            let ended = sandbox
+                .command(&command)
+                .env("LD_PRELOAD", &library)
+                .env("FAIL_AT", at.to_string())
+                .env("FAIL_ERRNO", code)
+                .args(["--quiet"])
+                .output()
+                .expect("the program");
+            if ended.status.success() {
+                break;
+            }
+            failures += 1;
+            let told = told(&ended);
+            assert_eq!(ended.status.code(), Some(1), "at {at}: {told}");
+            assert!(told.contains(words) && told.contains("--out"), "at {at}: {told}");
+            assert!(told.lines().filter(|line| line.starts_with("error:")).count() >= 1, "at {at}: {told}");
+        }
+        assert!(failures >= 5, "{failures} failures alone");
+        sandbox.command(&command).assert().success();
+        let [whole, failed] = ["whole", "results/smoke"].map(|out| files(&sandbox.path(out)));
+        assert!(whole == failed, "a file differs");
+        fs::remove_dir_all(sandbox.path("results")).expect("results");
+    }
+}
+
+#[test]
+fn a_directory_that_is_removed_during_a_run_is_an_error() {
+    let sandbox = Sandbox::new();
+    let few = over(&long(), &["--iterations", "20000"]);
+    let mut child = start(&sandbox, &few);
+    wait_until(&mut child, "its first checkpoint", || !checkpoints(&sandbox).is_empty());
+    while fs::remove_dir_all(sandbox.path("results")).is_err() {}
+    let ended = child.wait_with_output().expect("it ends");
+    let told = told(&ended);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("error: ") && told.contains("cannot write results/smoke/runs/"), "{told}");
+    sandbox.command(&few).assert().success();
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_an_error() {
+    for place in ["results", "results/smoke", "results/smoke/runs", "results/smoke/runs/checkerboard/hannet"] {
+        let sandbox = Sandbox::new();
+        fs::create_dir_all(sandbox.path(place).parent().expect("a parent")).expect("a directory");
+        fs::write(sandbox.path(place), "in the way").expect("a file");
+        let told = sandbox.error(CHECKERBOARD);
+        assert!(told.contains("error: ") && told.contains("results"), "{place}: {told}");
+        assert_eq!(read(&sandbox.path(place)), "in the way");
+    }
+}
