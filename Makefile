@@ -14,12 +14,14 @@ PYTHON ?= python3
 RUN_PROFILE ?=
 # Where test-browser keeps its runs and screenshots.
 BROWSER := target/browser
+# Where test-slurm keeps the cluster and its runs.
+SLURM := target/slurm
 # CUDA's compiler from PyPI, for machines without one.
 CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-browser test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers clean
+.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +35,13 @@ test: ## Run all tests
 test-browser: build ## Open report.html of smoke runs in headless Chromium (Debian: apt-get install chromium); needs python3
 	$(BINARY) reproduce --profile smoke --offline --quiet --out $(BROWSER)/results
 	python3 tests/browser/check.py $(BROWSER)/results/report.html $(BROWSER)
+
+test-kills: build ## Kill four sorts of runs 20 times each at random moments, and compare every file; needs python3
+	python3 tests/kill/kill.py $(BINARY)
+
+test-slurm: build ## Submit plans to a real Slurm on this machine; needs root, python3, Debian's slurmctld slurmd slurm-client munge
+	rm -rf $(SLURM)
+	python3 tests/slurm/check.py $(BINARY) $(SLURM)
 
 test-cuda: ## Hold the networks on a GPU against the CPU; needs a GPU and nvcc
 	$(CARGO) test $(PROFILE) --features cuda --test cuda -- --nocapture

@@ -7,6 +7,7 @@ mod reproduce;
 mod rerun;
 mod splice;
 mod status;
+mod submit;
 
 #[doc(hidden)]
 pub use splice::spliced;
@@ -34,10 +35,13 @@ fn command() -> Command {
         .about("Reproduces the experiments of \"A Lightweight and Gradient-Stable Neural Layer\" (Yu and Zhang, 2024)")
         .max_term_width(100);
     let mut plan = subcommands(Command::new("plan").about("List the runs that an experiment's command would make"));
+    let mut submit = subcommands(Command::new("submit").about("Hand the runs of an experiment's command to Slurm"));
     let mut evaluate = subcommands(Command::new("evaluate").about("Score saved or foreign (PyTorch) weights"));
     for verb in VERBS {
         command = command.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), true));
         plan = plan.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), false));
+        let own = verb.kind.arguments(Command::new(verb.name).about(verb.about), true);
+        submit = submit.subcommand(submit::Arguments::augment_args(own).about(verb.about));
         if let Some(evaluation) = &verb.evaluate {
             evaluate = evaluate.subcommand((evaluation.command)(verb.name));
         }
@@ -52,6 +56,7 @@ fn command() -> Command {
             reproduce::Arguments::augment_args,
         ))
         .subcommand(plan)
+        .subcommand(submit)
         .subcommand(evaluate)
         .subcommand(with(
             "status",
@@ -112,6 +117,7 @@ impl Cli {
                 let (verb, matches) = nested(matches)?;
                 verb.kind.plan(VERBS, verb, matches).map(|()| Exit::Success)
             }
+            "submit" => submit::run(matches),
             "evaluate" => {
                 let (verb, matches) = nested(matches)?;
                 (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)

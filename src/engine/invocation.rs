@@ -6,8 +6,23 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
-const SILENT: [&str; 11] =
-    ["profile", "out", "jobs", "batch", "svg", "force", "checkpoint_every", "quiet", "strict", "resolved", "only"];
+const SILENT: [&str; 15] = [
+    "profile",
+    "out",
+    "jobs",
+    "batch",
+    "svg",
+    "force",
+    "checkpoint_every",
+    "quiet",
+    "strict",
+    "resolved",
+    "only",
+    "shard",
+    "stage",
+    "run",
+    "format",
+];
 
 /// A verb, its profile, and what was changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +36,13 @@ pub struct Invocation {
 impl Invocation {
     /// The line to type.
     pub fn command(&self) -> String {
-        let head = format!("han-exp {} --profile {}", self.verb, self.profile);
-        [&[head], &self.changed[..]].concat().join(" ")
+        self.words(&[]).join(" ")
+    }
+
+    /// The words of that line, the program first, with more flags.
+    pub fn words(&self, more: &[String]) -> Vec<String> {
+        let head = ["han-exp", &self.verb, "--profile", &self.profile.to_string()].map(str::to_string);
+        [&head, &self.changed[..], more].concat()
     }
 }
 
@@ -49,7 +69,7 @@ fn occurrences(arg: &Arg, matches: &ArgMatches) -> Vec<String> {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -5,9 +5,10 @@ use super::compare::Contender;
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed};
-use super::page::{Report, counted, terminal_width, wrapped, write_pages};
+use super::outline::{Format, Outline};
+use super::page::{Report, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
-use super::runs::{Exit, Look, Rerun, Running, Stop, Store, Walk, Workplace, duration};
+use super::runs::{Exit, Rerun, Running, Stop, Store, Walk, Workplace};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use super::standing;
@@ -54,6 +55,11 @@ pub trait Kind: Sync {
     fn reproduce(&self, verbs: &[Verb], verb: &Verb, call: &Reproduce<'_>) -> Result<Exit>;
     /// Prints what a command would run.
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
+    /// What a command would run.
+    ///
+    /// # Errors
+    /// As [`Kind::run`] before any work.
+    fn outline(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<Outline>;
     /// Draws an experiment that was run before.
     ///
     /// # Errors
@@ -164,10 +170,14 @@ impl<E: Experiment> Of<E> {
         if stop.is_wanted() && !stop.is_interrupt() {
             return Ok(stop.exit());
         }
+        let (finished, planned, failed) = (walk.finished(), walk.planned(), walk.failed());
+        if !running.part.is_all() {
+            note(&format!("{finished} of {planned} runs are finished; `report` draws them"));
+            return Ok(if stop.is_wanted() { stop.exit() } else { walk.exit_of_part() });
+        }
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
         overview(verbs, walk.store)?;
         answer(&report.text);
-        let (finished, planned, failed) = (walk.finished(), walk.planned(), walk.failed());
         if stop.is_wanted() && finished < planned {
             note(&format!(
                 "interrupted: {finished} of {planned} runs are finished and kept; the same command goes on from there"
@@ -175,7 +185,9 @@ impl<E: Experiment> Of<E> {
             return Ok(stop.exit());
         }
         if failed > 0 || finished < planned {
-            note(&format!("error: {failed} of {planned} runs could not be made; the same command tries again"));
+            let waiting = planned - finished - failed;
+            let others = if waiting > 0 { format!(", nor {waiting} that build on them") } else { String::new() };
+            note(&format!("error: {failed} of {planned} runs could not be made{others}; the same command tries again"));
             return Ok(Exit::Failure);
         }
         experiment.finish(&data)?;
@@ -228,6 +240,8 @@ impl<E: Experiment> Kind for Of<E> {
             let help = "Exit with code 3 when an expectation of the experiment file is missed";
             return command.arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help));
         }
+        let format = Arg::new("format").long("format").value_parser(value_parser!(Format)).default_value("text");
+        let command = command.arg(format.help("How to tell it"));
         let help = "Print the experiment file that results, profile and flags applied";
         command.arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).help(help))
     }
@@ -256,19 +270,26 @@ impl<E: Experiment> Kind for Of<E> {
 
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()> {
         let call = self.call(verb, matches)?;
-        let running = Running::from_arg_matches(matches)?;
-        let experiment = self.resolve(verbs, verb, &call.given)?;
         if call.resolved {
+            let experiment = self.resolve(verbs, verb, &call.given)?;
             answer(&toml::to_string(experiment.file()).context("cannot write the settings as TOML")?);
             return Ok(());
         }
+        let format = matches.get_one("format").copied().unwrap_or(Format::Text);
+        answer(&self.outline(verbs, verb, matches)?.told(format)?);
+        Ok(())
+    }
+
+    fn outline(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<Outline> {
+        let call = self.call(verb, matches)?;
+        let running = Running::from_arg_matches(matches)?;
+        let experiment = self.resolve(verbs, verb, &call.given)?;
         let device = running.open_device()?;
         let (_, facts) = experiment.gather(&call.extra, &call.source)?;
         let store = Store::new(running.out(call.given.profile));
         let mut walk = Walk::looking(&store, device.kind);
         experiment.stages(&facts, None, &mut walk)?;
-        answer(&plan_text(&walk, experiment.file().heading(), call.given.profile, &running));
-        Ok(())
+        Ok(Outline::of(&walk, experiment.file().heading(), call.invocation, &running))
     }
 
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>> {
@@ -335,44 +356,6 @@ fn argument<F: File>(flag: &'static Flag<F>) -> Arg {
         arg = arg.allow_negative_numbers(true).allow_hyphen_values(matches!(flag.takes, Takes::Checked(_)));
     }
     arg.value_parser(parser)
-}
-
-/// The runs of a plan, a line each.
-fn plan_text(walk: &Walk<'_>, heading: &super::settings::Heading, profile: ProfileName, running: &Running) -> String {
-    let (planned, finished) = (walk.planned(), walk.finished());
-    let arm = walk.entries.iter().map(|entry| entry.arm.chars().count()).max().unwrap_or(0);
-    let point = walk.entries.iter().map(|entry| entry.point.chars().count()).max().unwrap_or(0);
-    let mut text = wrapped(&format!("{}: {}", heading.title(), heading.claim), terminal_width());
-    text += &format!("{}, {finished} of them finished, profile {profile}", counted(planned, "run"));
-    if finished < planned {
-        let left = duration(walk.seconds_left(running.jobs()));
-        text += &format!("; about {left} left on {} at a time", running.jobs());
-    }
-    text += "\n";
-    for entry in &walk.entries {
-        let size = match (entry.details.depth, entry.details.width) {
-            (Some(depth), Some(width)) => format!("{depth} x {width}"),
-            _ => String::new(),
-        };
-        let state = match entry.state {
-            Look::Whole(_) => "finished",
-            Look::Missing => "",
-            Look::Damaged(_) => "DAMAGED",
-        };
-        let line = format!(
-            "{:arm$} {size:>9} {:point$} seed {:<3} {:24} {state:8} {}",
-            entry.arm,
-            entry.point,
-            entry.seed,
-            entry.details.work,
-            entry.directory.display()
-        );
-        text += &format!("{line}\n");
-    }
-    if walk.pending > 0 {
-        text += &format!("and {} that follow from the results of these\n", walk.pending);
-    }
-    text
 }
 
 /// Writes the pages of all experiments in a results directory.

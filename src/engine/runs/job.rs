@@ -141,11 +141,6 @@ impl<'j> Job<'j> {
         Ok(made)
     }
 
-    /// Gives up what there was to go on from.
-    pub fn begin_anew(&self) {
-        self.parts.borrow_mut().clear();
-    }
-
     /// Whether it is time for a checkpoint.
     fn is_due(&self) -> bool {
         self.saved.get().elapsed() >= self.every

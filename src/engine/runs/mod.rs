@@ -7,6 +7,7 @@ mod inventory;
 mod job;
 mod lock;
 mod manifest;
+mod part;
 mod progress;
 mod record;
 mod scheduler;

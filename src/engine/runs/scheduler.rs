@@ -64,6 +64,8 @@ enum Tried<S> {
     Elsewhere,
     /// It cannot be made; why is noted beside its place.
     Failed(String),
+    /// What it builds on is not there.
+    Waits,
 }
 
 impl Workplace<'_> {
@@ -103,6 +105,7 @@ impl Workplace<'_> {
                         lock(&made).push((index, *run));
                     }
                     Ok(Tried::Stopped) => return,
+                    Ok(Tried::Waits) => elsewhere = 0,
                     Ok(Tried::Failed(why)) => {
                         elsewhere = 0;
                         progress.failed(spec, &why);
@@ -174,6 +177,9 @@ impl Workplace<'_> {
         if let (false, Look::Whole(run)) = (force, self.store.find(spec)?) {
             progress.found(spec);
             return Ok(Tried::Finished(run));
+        }
+        if self.store.inputs(&spec.inputs()?)?.is_none() {
+            return Ok(Tried::Waits);
         }
         let place = self.store.root().join(spec.directory()?);
         let begin = || -> Result<_> {

@@ -13,6 +13,11 @@ const LONGEST: usize = 199;
 /// Hexadecimal digits of the hash that name a run in CSV files.
 const DIGITS: usize = 16;
 
+/// The column `run` of a run with that hash.
+pub(super) fn key(hash: &str) -> &str {
+    &hash[..DIGITS]
+}
+
 /// As much of a text as fits. What was cut off still counts in the hash.
 fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
@@ -82,9 +87,14 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Where the run is kept, below the results directory. The hash keeps other widths, lengths and splits apart.
     fn directory(&self) -> Result<PathBuf> {
-        let end = format!("-seed{}-{}", self.seed().0, &self.hash()?[..8]);
+        self.hash().map(|hash| self.place(&hash))
+    }
+
+    /// The same where the hash is known.
+    fn place(&self, hash: &str) -> PathBuf {
+        let end = format!("-seed{}-{}", self.seed().0, &hash[..8]);
         let name = format!("{}{end}", cut(&self.point(), LONGEST - end.len()));
-        Ok(PathBuf::from("runs").join(cut(self.experiment(), LONGEST)).join(cut(self.arm(), LONGEST)).join(name))
+        PathBuf::from("runs").join(cut(self.experiment(), LONGEST)).join(cut(self.arm(), LONGEST)).join(name)
     }
 
     /// SHA-256 of everything that the result depends on, the revision of its kind included.
@@ -95,7 +105,7 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The beginning of the hash: the column `run` of every CSV file.
     fn key(&self) -> Result<String> {
-        Ok(self.hash()?[..DIGITS].to_string())
+        self.hash().map(|hash| key(&hash).to_string())
     }
 
     /// As text; `config.toml` in its directory.

@@ -108,7 +108,12 @@ impl Store {
     /// # Errors
     /// When something is there that cannot be read.
     pub fn find<S: Spec>(&self, spec: &S) -> Result<Look<FinishedRun<S>>> {
-        let (directory, hash) = (self.root.join(spec.directory()?), spec.hash()?);
+        self.find_as(spec, &spec.hash()?)
+    }
+
+    /// The same where its hash is known.
+    pub(super) fn find_as<S: Spec>(&self, spec: &S, hash: &str) -> Result<Look<FinishedRun<S>>> {
+        let directory = self.root.join(spec.place(hash));
         let wanted = |manifest: &Manifest| manifest.schema_version == S::SCHEMA && manifest.config_hash == hash;
         let look = self.look(&directory, wanted)?;
         Ok(look.map(|manifest| FinishedRun { spec: spec.clone(), directory, manifest }))
@@ -135,7 +140,7 @@ impl Store {
     }
 
     /// SHA-256 of files of other runs, as their manifests have them; None where one is not there.
-    fn inputs<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Option<BTreeMap<PathBuf, String>>> {
+    pub(super) fn inputs<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Option<BTreeMap<PathBuf, String>>> {
         let mut inputs = BTreeMap::new();
         for path in paths {
             let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(path)))? else {

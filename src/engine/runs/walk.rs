@@ -5,7 +5,7 @@ use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
 use super::desk;
-use super::spec::{Details, Spec};
+use super::spec::{Details, Spec, key};
 use super::stop::Stop;
 use super::store::{Look, Store};
 use super::workplace::{Exit, Running, Workplace};
@@ -26,10 +26,16 @@ pub struct Walk<'w> {
     pub entries: Vec<Entry>,
     /// Runs whose specification depends on what is missing.
     pub pending: usize,
+    /// Stages until now.
+    stages: usize,
+    /// Runs of this command's part that could not be made.
+    failed: usize,
 }
 
 /// A run that a stage has asked for.
 pub struct Entry {
+    /// From 1.
+    pub stage: usize,
     pub arm: String,
     /// What tells it from the arm's others.
     pub point: String,
@@ -62,12 +68,12 @@ impl<'w> Walk<'w> {
     /// Makes what is missing.
     pub fn making(workplace: &'w Workplace<'w>) -> Self {
         let (store, device) = (&workplace.store, workplace.device_kind());
-        Self { store, workplace: Some(workplace), device, entries: Vec::new(), pending: 0 }
+        Self { store, workplace: Some(workplace), device, entries: Vec::new(), pending: 0, stages: 0, failed: 0 }
     }
 
     /// Looks for runs that were made on a kind of device.
     pub fn looking(store: &'w Store, device: &'w str) -> Self {
-        Self { store, workplace: None, device, entries: Vec::new(), pending: 0 }
+        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, failed: 0 }
     }
 
     /// Kind of the device, cpu or cuda.
@@ -86,30 +92,41 @@ impl<'w> Walk<'w> {
         runner: Option<R>,
         way: Way,
     ) -> Result<Vec<FinishedRun<R::Spec>>> {
+        self.stages += 1;
+        let hashes = specs.iter().map(Spec::hash).collect::<Result<Vec<_>>>()?;
         let mut made: Vec<Option<FinishedRun<R::Spec>>> = vec![None; specs.len()];
         if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
             let runner = runner.context("nobody can make the runs of a stage")?;
-            made = workplace.make(way, &runner, specs)?;
+            let part = &workplace.running.part;
+            let is_own = |place: &usize| part.has(self.stages, *place, key(&hashes[*place]));
+            let own: Vec<usize> = (0..specs.len()).filter(is_own).collect();
+            let wanted: Vec<R::Spec> = own.iter().map(|place| specs[*place].clone()).collect();
+            let results = workplace.make(way, &runner, &wanted)?;
+            self.failed += results.iter().filter(|run| run.is_none()).count();
+            for (place, run) in own.into_iter().zip(results) {
+                made[place] = run;
+            }
         }
         let mut found = Vec::with_capacity(specs.len());
-        for (spec, made) in specs.iter().zip(made) {
+        for ((spec, hash), made) in specs.iter().zip(&hashes).zip(made) {
             let look = match made {
                 Some(run) => Look::Whole(Box::new(run)),
-                None => self.store.find(spec)?,
+                None => self.store.find_as(spec, hash)?,
             };
-            let directory = spec.directory()?;
+            let directory = spec.place(hash);
             let failure = match look {
                 Look::Whole(_) => None,
                 Look::Missing | Look::Damaged(_) => desk::failure(&self.store.root().join(&directory)),
             };
             self.entries.push(Entry {
+                stage: self.stages,
                 arm: spec.arm().into(),
                 point: spec.point(),
                 seed: spec.seed().0,
                 details: spec.details(),
                 steps: spec.steps(),
                 directory,
-                key: spec.key()?,
+                key: key(hash).into(),
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
                 state: look.clone().map(|run| run.manifest),
                 failure,
@@ -127,6 +144,11 @@ impl<'w> Walk<'w> {
     /// How many of them are finished.
     pub fn finished(&self) -> usize {
         self.manifests().count()
+    }
+
+    /// How a command ends that makes a part of the runs.
+    pub fn exit_of_part(&self) -> Exit {
+        if self.failed > 0 { Exit::Failure } else { Exit::Success }
     }
 
     /// How many could not be made.

@@ -1,6 +1,7 @@
 //! What the runs of a command are made with: flags, the results directory, the device, Ctrl-C.
 
 use super::manifest::Environment;
+use super::part::Part;
 use super::stop::Stop;
 use super::store::Store;
 use crate::console::note;
@@ -36,6 +37,9 @@ pub struct Running {
     /// No progress, only the closing table
     #[arg(long)]
     pub quiet: bool,
+    /// Which of the runs.
+    #[command(flatten)]
+    pub part: Part,
 }
 
 /// Between two checkpoints.
@@ -90,6 +94,7 @@ impl Running {
             checkpoint_every: CHECKPOINT_EVERY,
             svg: false,
             quiet: false,
+            part: Part::default(),
         }
     }
 

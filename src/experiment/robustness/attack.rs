@@ -74,8 +74,6 @@ impl Attacker<'_> {
         let mut run = Run::new(spec, &classifier, &examples, job, self.data.export.as_ref());
         run.clean();
         if let Some(export) = &self.data.export {
-            // It wants images that a checkpoint does not have.
-            job.begin_anew();
             export.network(spec, &examples, model)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
