@@ -275,6 +275,15 @@ fn timeless_files_or_none(root: &Path) -> usize {
     fs::read_dir(root).map_or(0, |entries| entries.flatten().filter(whole).count())
 }
 
+#[test]
+fn one_seed_has_no_interval_and_is_no_error() {
+    let sandbox = Sandbox::new();
+    let quick = over(sandbox::CHECKERBOARD, &["--profile", "quick", "--models", "hannet,fcnet"]);
+    sandbox.command(&quick).assert().success();
+    let claims = fs::read_to_string(sandbox.path("results/tables/claims.csv")).expect("a table");
+    assert!(claims.contains("HanNet less FCNet"), "{claims}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {

@@ -102,7 +102,7 @@ fn every_sort_of_run_goes_on_from_where_it_was_killed() {
         let every = [&command[..], &["--out", "cut", "--checkpoint-every", "0"]].concat();
         let mut kills = 0;
         loop {
-            let at = 150 + 37 * kills % 200;
+            let at = 45 + 17 * kills % 90;
             let ended = sandbox.command(&every).env("LD_PRELOAD", &library).env("KILL_AT", at.to_string()).output();
             let ended = ended.expect("the program");
             if ended.status.code().is_some() {
@@ -204,7 +204,7 @@ fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
     assert!(status.contains("1 failed") && status.contains("instruction set X"), "{status}");
     let runs = read(&sandbox.path("results/smoke/tables/checkerboard-runs.csv"));
     let outcomes = ["finished", "failed"].map(|outcome| runs.matches(&format!(",{outcome},")).count());
-    assert_eq!(outcomes, [1, 1], "{runs}");
+    assert_eq!(outcomes, [3, 1], "{runs}");
     sandbox.command(&few).args(["--force"]).assert().success();
 }
 

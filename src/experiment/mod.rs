@@ -52,3 +52,20 @@ pub const VERBS: &[Verb] = &[
         evaluate: Some(Evaluation::of::<images::Arguments>()),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_in_claims_may_be_missing() {
+        // One seed has none.
+        for verb in VERBS {
+            for figure in verb.text.lines().filter_map(|line| line.split_once("figure = ")) {
+                let sure = figure.1.split('[').map(|piece| piece.split_once(']').map_or(piece, |(_, rest)| rest));
+                let sure = sure.collect::<String>();
+                assert!(!sure.contains("_low") && !sure.contains("_high"), "{}: {}", verb.name, figure.1);
+            }
+        }
+    }
+}

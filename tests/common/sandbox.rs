@@ -147,9 +147,16 @@ pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// A command and its flags, each with a value, with these arguments over its own.
+/// A command and its flags with these arguments over its own.
 pub fn over<'a>(command: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
-    let (command, flags) = command.split_at(2);
-    let kept = flags.chunks_exact(2).filter(|flag| !arguments.contains(&flag[0])).flatten();
-    command.iter().chain(kept).copied().chain(arguments.iter().copied()).collect()
+    let mut all = vec![command[0]];
+    let mut rest = command[1..].iter().peekable();
+    while let Some(flag) = rest.next() {
+        let value = rest.next_if(|word| !word.starts_with("--"));
+        if !arguments.contains(flag) {
+            all.extend([flag].into_iter().chain(value));
+        }
+    }
+    all.extend(arguments);
+    all
 }

@@ -18,11 +18,11 @@ import time
 
 # Runs of some seconds each. What they are trained on is inside the program.
 COMMANDS = {
-    "checkerboard": "checkerboard --models hannet,fcnet --recipe tuned --seeds 1 --iterations 30000 --learning-rates 0.01",
-    "mnist-attack": "mnist-attack --offline --profile smoke --models hannet,fcnet --width 100 --depth 6 --seeds 1 --epochs 40"
+    "checkerboard": "checkerboard --profile smoke --models hannet,fcnet --recipe tuned --seeds 1 --iterations 30000 --learning-rates 0.01",
+    "mnist-attack": "mnist-attack --offline --profile smoke --models hannet,fcnet --width 100 --depth 6 --seeds 1 --epochs 20"
     " --n 200 --steps 50 --queries 500 --checklist 50",
-    "mixer": "mixer --offline --profile smoke --channels 64 --epochs 20 --seeds 1 --models mixer-4,mixer-4-han-12",
-    "regression": "regression --offline --profile smoke --models hannet,fcnet,ridge --epochs 400 --seeds 1",
+    "mixer": "mixer --offline --profile smoke --channels 64 --epochs 6 --seeds 1 --models mixer-4,mixer-4-han-12",
+    "regression": "regression --offline --profile smoke --models hannet,fcnet,ridge --epochs 100 --seeds 1",
 }
 # Files that hold times.
 TIMED = {"manifest.json"}
@@ -68,8 +68,8 @@ def check(name, line, options, root):
     undisturbed = time.time() - begun
     moments = random.Random(f"{options.seed} {name}")
     kills, lost = 0, 0.0
-    # So that the work is spread over all kills.
-    longest = max(1.0, 2.5 * undisturbed / options.kills)
+    # Half of the work is done when the last kill comes.
+    longest = max(0.5, undisturbed / options.kills)
     command = [*program, "--out", str(cut), "--checkpoint-every", str(options.every)]
     while kills < options.kills:
         started = time.time()

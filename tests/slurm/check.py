@@ -44,8 +44,8 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue"]
 FLAGS = ["--profile", "smoke", "--device", "cpu"]
-BOARD = ["checkerboard", *FLAGS, "--models", "hannet,fcnet", "--recipe", "tuned", "--seeds", "2", "--iterations", "60000"]
-LONG = ["checkerboard", *FLAGS, "--models", "hannet", "--recipe", "tuned", "--seeds", "1", "--iterations", "600000"]
+BOARD = ["checkerboard", *FLAGS, "--models", "hannet,fcnet", "--recipe", "tuned", "--seeds", "2", "--iterations", "20000"]
+LONG = ["checkerboard", *FLAGS, "--models", "hannet", "--recipe", "tuned", "--seeds", "1", "--iterations", "60000"]
 LONG += ["--learning-rates", "0.01"]
 ATTACK = ["mnist-attack", "--offline", *FLAGS, "--models", "hannet,fcnet", "--seeds", "1", "--n", "50", "--checklist", "20"]
 
@@ -173,7 +173,7 @@ def main():
 
         # A task that is out of time before it is done.
         out = root / "long"
-        check.submit(LONG, out, ["--tasks", "1", "--time", "1", "--warning", "45"])
+        check.submit(LONG, out, ["--tasks", "1", "--time", "1", "--warning", "40"])
         job = min(job for job, _ in queue())
         wait("the long array", lambda: not queue(), 1500)
         check.told(f"it took {restarts(job) + 1} turns", restarts(job) >= 1)

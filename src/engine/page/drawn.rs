@@ -48,7 +48,7 @@ pub(super) fn save(store: &Store, experiment: &str, charts: Vec<Chart>, stamp: O
                 if store.svg() { files::write(&vectors, image.svg.as_bytes()).map_err(Into::into) } else { Ok(()) }
             });
             written.inspect_err(|reason| {
-                console::lost(&format!("cannot write {}: {reason:#}", path.display()));
+                console::lost(&format!("cannot write {}: {}", path.display(), console::one_line(reason)));
             })
         });
         let missing = written.and_then(|written| written).err().map(|reason| {

@@ -170,8 +170,7 @@ impl<'w> Walk<'w> {
         let _lock = self.store.lock_pages()?;
         let parent = files::parent(path);
         std::fs::create_dir_all(parent).with_context(|| format!("--out: cannot make {}", parent.display()))?;
-        files::write_with(path, |temporary| write(temporary).map_err(std::io::Error::other))
-            .with_context(|| format!("cannot write {}", path.display()))
+        files::write_with(path, write).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
