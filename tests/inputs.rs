@@ -102,7 +102,7 @@ fn check(cases: Vec<Case>) {
         let crash = CRASHES.iter().find(|crash| told.contains(**crash));
         let steers = |text: &str| text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
         if crash.is_some() || steers(&told) || steers(&answered) || told.len() > 20_000 {
-            wrong.push(format!("{name}: {:?}, {} bytes: {:?}", crash, told.len(), shown(&told)));
+            wrong.push(format!("{name}: {crash:?}, {} bytes: {:?}", told.len(), shown(&told)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -178,7 +178,7 @@ fn binary_files_and_their_archives() {
             "cut",
             CIFAR,
             "3075 bytes are not rows of 3074",
-            &[("d/train.bin", &vec![0; 3075]), ("d/test.bin", &vec![0; 3074])],
+            &[("d/train.bin", &[0; 3075]), ("d/test.bin", &[0; 3074])],
         ),
         case("empty", CIFAR, "there are no images", &[("d/train.bin", b""), ("d/test.bin", b"")]),
         case(
@@ -473,8 +473,12 @@ fn experiment_files_and_flags() {
         flags("a deep key of --set", "the key has more than 80 parts", &["--set", &deep]),
         flags("not a number of --set", "use a finite number", &["--set", "train.batch_size=nan"]),
         flags("no value of --set", "use KEY=VALUE", &["--set", "train"]),
-        flags("a steering key of --set", "there is no \\u{1b}[31m", &["--set", "\u{1b}[31m=1"]),
-        flags("runs", "use at most 100000", &["--seeds", "10000", "--learning-rates", &rates.join(",")]),
+        flags("a steering key of --set", "unknown field `\\u{1b}[31m`", &["--set", "\u{1b}[31m=1"]),
+        flags(
+            "runs",
+            "use at most 100000",
+            &["--models", "hannet", "--recipe", "tuned", "--seeds", "10000", "--learning-rates", &rates.join(",")],
+        ),
         flags("sizes", "make more than 1000 networks", &["--width", &sizes.join(",")]),
         flags(
             "a network",
@@ -725,6 +729,33 @@ fn pipes_and_devices_are_not_read() {
             assert!(told.contains(place) && told.contains("it is not a regular file"), "{arguments:?}: {told}");
         }
     }
+}
+
+/// The images beside the runs are in no list of files with hashes.
+#[cfg(unix)]
+#[test]
+fn a_chart_of_images_that_are_none_is_left_out() {
+    use candle_core::{DType, Device, Tensor};
+    let sandbox = Sandbox::new();
+    let mixer =
+        ["mixer", "--offline", "--profile", "smoke", "--channels", "8", "--train-limit", "60", "--batch-size", "20"];
+    let mixer = [&mixer[..], &["--seeds", "1", "--epochs", "1", "--device", "cpu", "--out", "r"]].concat();
+    sandbox.command(&mixer).assert().success();
+    let images = sandbox.path("r/runs/mixer/augmented.safetensors");
+    let told = |says: &str| {
+        let answered = sandbox.stdout(&["report", "--out", "r"]);
+        assert!(answered.contains("not drawn: mixer-images.png: ") && answered.contains(says), "{answered}");
+    };
+    let pixels = Tensor::zeros((1, 0, 2, 2, 3), DType::U8, &Device::Cpu).expect("nothing");
+    let labels = Tensor::zeros(1, DType::U32, &Device::Cpu).expect("a label");
+    let none = [("pixels", pixels), ("labels", labels)].into_iter().collect();
+    candle_core::safetensors::save(&none, &images).expect("a file");
+    told("has no images");
+    write(&images, b"no tensors");
+    told("cannot read");
+    fs::remove_file(&images).expect("a file");
+    assert!(Command::new("mkfifo").arg(&images).status().expect("mkfifo").success());
+    told("it is not a regular file");
 }
 
 /// The same cases on every run: a failure is a change of the program, not of the dice.

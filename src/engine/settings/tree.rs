@@ -192,6 +192,13 @@ pub(crate) fn nearest(key: &str, known: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// The same cases on every run.
+    fn fixed() -> ProptestConfig {
+        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+    }
 
     const FILE: &str = "seeds = 1\n[train]\nsteps = 5\nschedule.cosine = { warmup = 0.1 }\n[[arm]]\nname = 'x'\nmodel = 'plain'\n\
                         [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[expect]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
@@ -238,6 +245,22 @@ mod tests {
         }
         let told = set_key(&file, &("a.".repeat(80) + "a=1")).expect_err("81 parts");
         assert!(told.to_string().ends_with("the key has more than 80 parts"), "{told}");
+    }
+
+    proptest! {
+        #![proptest_config(fixed())]
+
+        #[test]
+        fn any_assignment_is_a_table_or_an_error(
+            parts in prop::collection::vec("[a-z*]{0,6}|arm|train|schedule|model|[0-2]", 0..8), text in "[ -~]{0,20}|\\[{0,99}",
+        ) {
+            let mut table: Table = toml::from_str(FILE).expect("TOML");
+            let key = parts.join(".");
+            set(&mut table, &key, &parse(&text));
+            if let Err(error) = set_key(&table, &format!("{key}={text}")) {
+                prop_assert!(error.to_string().starts_with("--set "), "{error:#}");
+            }
+        }
     }
 
     #[test]

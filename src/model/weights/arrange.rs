@@ -7,6 +7,7 @@ use super::layer::Layer;
 use super::tree::Node;
 use anyhow::{Result, bail, ensure};
 use std::cell::Cell;
+use std::collections::HashMap;
 
 /// Ways to go on, and states that they lead to, before the search is given up: some seconds' work. Twenty modules in any order
 /// have as many states; a mixer with 16 blocks of each kind has a quarter.
@@ -20,8 +21,8 @@ pub struct Arrangement<'s> {
     pub places: &'s [usize],
     /// All layers of the file.
     pub found: &'s [Layer<'s>],
-    /// Names or paths of modules that run in this order.
-    pub order: &'s [String],
+    /// Names and paths of modules that run in a given order, with their places in it.
+    order: HashMap<&'s str, usize>,
     tries: Cell<usize>,
 }
 
@@ -67,8 +68,13 @@ struct Table<'n> {
 }
 
 impl<'s> Arrangement<'s> {
+    /// `order` has names or paths of modules in the order in which they run.
     pub fn new(wanted: &'s [Layer<'s>], places: &'s [usize], found: &'s [Layer<'s>], order: &'s [String]) -> Self {
-        Self { wanted, places, found, order, tries: Cell::new(0) }
+        let mut first = HashMap::new();
+        for (place, name) in order.iter().enumerate() {
+            first.entry(name.as_str()).or_insert(place);
+        }
+        Self { wanted, places, found, order: first, tries: Cell::new(0) }
     }
 
     /// The only order of the layers below these modules.
@@ -169,8 +175,8 @@ impl<'s> Arrangement<'s> {
 
     /// The place of a module in the given order; the last of all without one.
     fn rank(&self, node: &Node) -> usize {
-        let named = |name: &String| *name == node.path || *name == node.name;
-        self.order.iter().position(named).unwrap_or(usize::MAX)
+        let place = |name: &str| self.order.get(name).copied().unwrap_or(usize::MAX);
+        place(&node.path).min(place(&node.name))
     }
 
     /// The modules that may run in a state, each with the state after it.

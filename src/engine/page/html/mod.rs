@@ -194,6 +194,33 @@ mod tests {
         assert!(outside.iter().all(|part| !html.contains(part)), "{html}");
     }
 
+    /// Every text of a section in place of which a file may say anything.
+    #[test]
+    fn no_word_of_a_section_is_markup() {
+        fn evil(value: &mut serde_json::Value) {
+            match value {
+                serde_json::Value::String(text)
+                    if !["smoke", "reproduced", "not_at_this_budget"].contains(&text.as_str()) =>
+                {
+                    *text = "\"><script>**`'&".into();
+                }
+                serde_json::Value::Array(items) => items.iter_mut().for_each(evil),
+                serde_json::Value::Object(entries) => entries.values_mut().for_each(evil),
+                _ => {}
+            }
+        }
+        let mut value = serde_json::to_value(section(20)).expect("JSON");
+        evil(&mut value);
+        let html = report(&[serde_json::from_value(value).expect("a section")], Path::new("nowhere"));
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+        // No attribute ends before its end: what follows it is another one, or the end of the tag.
+        let attributes = html.split("=\"").skip(1).filter_map(|text| text.split_once('"')).map(|(_, after)| after);
+        assert!(attributes.clone().count() > 50);
+        for after in attributes {
+            assert!(after.starts_with(['>', ' ', '\n', '/']), "{after}");
+        }
+    }
+
     #[test]
     fn what_was_missed_or_failed_stands_before_tables_and_what_was_met() {
         let html = report(&[section(3)], Path::new("nowhere"));
