@@ -2,8 +2,15 @@
 
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+
+/// Bytes of the longest text that is read whole. Settings, manifests and pages have a hundredth of it; a parser makes many
+/// times as much of what it reads.
+pub const LONGEST_TEXT: u64 = 16 << 20;
+/// Bytes of the largest file of any kind that is read whole: weights of the largest network, or a quarter of it with the
+/// state of its optimizer.
+pub const LARGEST: u64 = 8 << 30;
 
 /// Opens a regular file for reading.
 ///
@@ -12,32 +19,59 @@ use std::path::Path;
 pub fn open(path: &Path) -> io::Result<File> {
     let kind = fs::metadata(path)?.file_type();
     if kind.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory"));
     }
     if !kind.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
     File::open(path)
 }
 
-/// Reads a whole regular file.
+/// Reads a whole regular file of at most [`LARGEST`] bytes.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`read_within`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_within(path, LARGEST)
 }
 
-/// Reads a whole regular file of UTF-8 text.
+/// Reads a whole regular file, or nothing of one that is larger than `limit` bytes: a hole in a file takes no space on a disk,
+/// but all of its size in memory.
 ///
 /// # Errors
-/// As [`open`], and when the bytes are not UTF-8.
+/// As [`open`], and when there are more bytes.
+pub fn read_within(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    if length > limit {
+        return Err(too_large(limit));
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(length).map_err(|_| too_large(limit))?)?;
+    // A file of the kernel's has no length, and any file may grow.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(bytes) }
+}
+
+/// Reads a whole regular file of UTF-8 text, of at most [`LONGEST_TEXT`] bytes.
+///
+/// # Errors
+/// As [`read_text_within`].
 pub fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    open(path)?.read_to_string(&mut text)?;
-    Ok(text)
+    read_text_within(path, LONGEST_TEXT)
+}
+
+/// [`read_within`] for UTF-8 text.
+///
+/// # Errors
+/// As [`read_within`], and when the bytes are not UTF-8.
+pub fn read_text_within(path: &Path, limit: u64) -> io::Result<String> {
+    let no_text = |_| io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8");
+    String::from_utf8(read_within(path, limit)?).map_err(no_text)
+}
+
+fn too_large(limit: u64) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("it holds more than {limit} bytes"))
 }
 
 /// Reads to the end of a stream, or fails once it has given more than `limit` bytes: a few compressed bytes may stand
@@ -48,10 +82,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it holds more than {limit} bytes")));
-    }
-    Ok(bytes)
+    if bytes.len() > limit { Err(too_large(limit as u64)) } else { Ok(bytes) }
 }
 
 /// Writes a file: a temporary file beside it receives the bytes, is synced and renamed, so that a kill or a full disk
@@ -118,7 +149,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
         // Some file systems cannot sync a directory; there is nothing else to do.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         result => result,
     }
 }
@@ -158,6 +189,20 @@ mod tests {
         assert_eq!(read_at_most(&[1_u8, 2, 3][..], 3).expect("three bytes"), [1, 2, 3]);
         assert!(read_at_most(&[1_u8, 2, 3, 4][..], 3).is_err());
         assert!(read_at_most(io::repeat(0), 1 << 16).is_err());
+    }
+
+    #[test]
+    fn a_file_larger_than_the_limit_is_refused_before_it_is_read() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("text");
+        fs::write(&path, "text").expect("a file");
+        assert_eq!(read_within(&path, 4).expect("four bytes"), b"text");
+        assert_eq!(read_within(&path, 3).expect_err("more").to_string(), "it holds more than 3 bytes");
+        File::create(&path).and_then(|file| file.set_len(LARGEST + 1)).expect("a file with a hole");
+        assert!(read(&path).is_err() && read_text(&path).is_err());
+        // The length of a file of the kernel's says nothing.
+        #[cfg(target_os = "linux")]
+        assert!(read_within(Path::new("/proc/cpuinfo"), 10).is_err());
     }
 
     #[test]

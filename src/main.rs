@@ -10,6 +10,9 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// More threads than any processor has.
+const MOST_THREADS: usize = 1 << 12;
+
 fn main() -> ExitCode {
     let cli = match Cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
@@ -37,10 +40,14 @@ fn print(usage: &clap::Error) -> ExitCode {
 }
 
 /// candle reads the number of threads from the environment, and where it is not set it parses /proc/cpuinfo at every
-/// matrix product. What the user has set stays.
+/// matrix product. What the user has set stays, if it is a number of threads.
 fn set_threads(threads: usize) {
     for (name, value) in [("RAYON_NUM_THREADS", threads.to_string()), ("CANDLE_NUM_THREADS", "1".to_string())] {
-        if std::env::var_os(name).is_none() {
+        // rayon panics where there can be no such number of threads.
+        let usable = |set: &std::ffi::OsStr| {
+            set.to_str()?.parse::<usize>().ok().filter(|threads| (1..=MOST_THREADS).contains(threads))
+        };
+        if std::env::var_os(name).as_deref().and_then(usable).is_none() {
             // SAFETY: this is the start of main, and no other thread is running that could read the environment.
             unsafe { std::env::set_var(name, value) };
         }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 use std::io::{Read, Seek};
+use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 /// An open archive.
@@ -16,7 +17,9 @@ impl<R: Read + Seek> Zipped<R> {
     /// # Errors
     /// When it is missing or broken.
     pub fn open(reader: R) -> Result<Self> {
-        Ok(Self(ZipArchive::new(reader).context("it is not a zip archive, or a damaged one")?))
+        // It begins where the file does. The crate would look for another beginning through all of a file of any size.
+        let whole = Config { archive_offset: ArchiveOffset::Known(0) };
+        Ok(Self(ZipArchive::with_config(whole, reader).context("it is not a zip archive, or a damaged one")?))
     }
 
     /// The contents of a file; None if there is none of that name.

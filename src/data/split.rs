@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 const AUTHORS: [&str; 2] = ["trainset.txt", "testset.txt"];
 /// Of the CSV file, in any order.
 const COLUMNS: [&str; 4] = ["split", "row", "column", "label"];
+/// Bytes of the longest file: the authors' lines have a hundred, and the largest board has a million points.
+const LONGEST: u64 = 256 << 20;
 /// How far a coordinate may lie from the board's: they were written from single precision.
 const ROUNDING: f64 = 1e-6;
 
@@ -204,7 +206,7 @@ fn whole(text: &str) -> Result<usize, String> {
 }
 
 fn contents(path: &Path) -> Result<String> {
-    files::read_text(path).with_context(|| format!("cannot read the split file {}", path.display()))
+    files::read_text_within(path, LONGEST).with_context(|| format!("cannot read the split file {}", path.display()))
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ use candle_nn::Module;
 use hannet::Hidden;
 use serde::{Deserialize, Serialize};
 
+/// Most weights of the dense layers of a network, 8 GB of them: in training they are there several times.
+const MOST_WEIGHTS: usize = 1 << 31;
+
 /// A piece of a network, from one hidden state to the next.
 ///
 /// # Shapes
@@ -145,11 +148,18 @@ impl ModelConfig {
         if depth == 0 || depth > 10_000 {
             return Some(format!("depth is {depth}; use 1 to 10000"));
         }
-        match self {
-            Self::Hannet(config) | Self::Certified(config) => config.problem(),
-            Self::BoundedFcnet(config) => config.problem(),
-            Self::Fcnet(_) | Self::Resnet(_) => None,
-        }
+        let (problem, dense) = match self {
+            Self::Hannet(config) | Self::Certified(config) => (config.problem(), config.dense_at.len()),
+            Self::BoundedFcnet(config) => (config.problem(), depth),
+            Self::Fcnet(_) => (None, depth),
+            Self::Resnet(_) => (None, 2 * depth),
+        };
+        problem.or_else(|| {
+            let weights = dense.saturating_mul(width * width);
+            (weights > MOST_WEIGHTS).then(|| {
+                format!("width {width} and depth {depth} make {weights} weights; use a smaller width or fewer layers")
+            })
+        })
     }
 
     /// Builds the network with f32 parameters.

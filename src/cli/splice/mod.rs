@@ -51,9 +51,9 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
     let recipe = Recipe::beside(document)?;
     let results = Results { root: results, names: &recipe.from };
     let mut made = String::new();
-    let mut rest = text.as_str();
+    let (mut rest, mut line) = (text.as_str(), 1);
     while let Some((start, marker)) = next(rest) {
-        let line = 1 + text[..text.len() - rest.len() + start].matches('\n').count();
+        line += rest[..start].matches('\n').count();
         let end = marker.replace(&rest[start..], &recipe, &results).with_context(|| format!("{name}:{line}"));
         let (shown, length) = end?;
         let alone = rest[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
@@ -62,6 +62,7 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
         ensure!(fits, "{name}:{line}: a table's marker begins a line, a number's stands within one");
         made += &rest[..start];
         made += &shown;
+        line += rest[start..start + length].matches('\n').count();
         rest = &rest[start + length..];
     }
     Ok(made + rest)

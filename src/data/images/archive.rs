@@ -52,13 +52,33 @@ pub(super) fn read(paths: &[PathBuf], limit: usize) -> Result<Vec<Vec<u8>>> {
     taken.collect()
 }
 
+/// A stream that fails where it should have ended.
+struct Limited<R> {
+    left: u64,
+    stream: R,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(bytes)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidData, format!("it unpacks to more than {LARGEST} bytes"))
+        })?;
+        Ok(read)
+    }
+}
+
 /// The wanted files of an archive, which is read to its end: its checksum comes last.
 ///
 /// # Errors
 /// When the archive is damaged, a wanted file is larger than `limit`, or two of one name differ.
 pub(super) fn members<'n>(archive: &Path, names: &[&'n OsStr], limit: usize) -> Result<BTreeMap<&'n OsStr, Vec<u8>>> {
-    let unpacked = GzDecoder::new(BufReader::new(files::open(archive)?)).take(LARGEST);
-    let mut archive = Archive::new(unpacked);
+    let mut unpacked = GzDecoder::new(BufReader::new(files::open(archive)?));
+    // A file that is none, or is cut, is told apart from one whose contents are wrong.
+    let mut start = [0_u8];
+    unpacked.read_exact(&mut start).context("it is no .tar.gz, or a damaged one; use the published archive")?;
+    let whole = Limited { left: LARGEST, stream: start.as_slice().chain(unpacked) };
+    let mut archive = Archive::new(whole);
     let mut found = BTreeMap::new();
     // Raw: descriptions of other entries, which may be of any length, are not kept.
     for entry in archive.entries()?.raw(true) {

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The code of unsigned bytes, the only kind of number read here.
 const UNSIGNED_BYTES: u8 = 0x08;
+/// Members of a gzip file, which may be empty; the originals have one.
+const MOST_MEMBERS: usize = 1 << 16;
 /// Bytes of a header with as many axes as there can be.
 const LONGEST_HEADER: usize = 4 + 4 * 255;
 
@@ -68,8 +70,10 @@ impl Array {
 
 /// One gzip member after the other. Zeros may follow the last: tapes and block devices fill up with them.
 fn decompress(mut file: &[u8], most: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut members) = (Vec::new(), 0);
     while file.iter().any(|byte| *byte != 0) {
+        members += 1;
+        ensure!(members <= MOST_MEMBERS, "has more than {MOST_MEMBERS} gzip members; use the original file");
         let member = files::read_at_most(GzDecoder::new(&mut file), most.saturating_sub(bytes.len()));
         bytes.extend(member.context("cannot be decompressed; use the original file")?);
     }

@@ -29,6 +29,7 @@ mod parquet;
 mod png;
 pub mod sample;
 mod survey;
+mod thrift;
 
 pub use crate::data::source::{Dataset, Part, Proof, SIDE, Shape};
 pub use cache::default_directory as default_cache;

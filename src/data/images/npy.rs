@@ -91,6 +91,13 @@ fn extents(tuple: &str) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// The same cases on every run.
+    fn fixed() -> ProptestConfig {
+        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+    }
 
     fn file(kind: &str, order: &str, shape: &str, entries: &[u8]) -> Vec<u8> {
         let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
@@ -109,6 +116,25 @@ mod tests {
         assert_eq!(read(">u2", &[0, 1, 3, 232]), [1, 1000]);
         assert_eq!(read("<i4", &[255, 255, 255, 255, 7, 0, 0, 0]), [-1, 7]);
         assert_eq!(read(">i8", &[0, 0, 0, 0, 0, 0, 3, 232, 0, 0, 0, 0, 0, 0, 0, 2]), [1000, 2]);
+    }
+
+    proptest! {
+        #![proptest_config(fixed())]
+
+        #[test]
+        fn any_header_is_an_array_or_an_error(
+            kind in "[<>|=]?[uif][1248]", order in "True|False|", shape in "[(), 0-9]{0,12}|\\(2, ?\\)",
+            entries in prop::collection::vec(any::<u8>(), 0..20), version in 0_u8..5, cut in any::<prop::sample::Index>(),
+        ) {
+            let mut file = file(&kind, &order, &shape, &entries);
+            file[6] = version;
+            for file in [&file[..], &file[..cut.index(file.len())]] {
+                if let Ok(array) = Array::decode(file) {
+                    let numbers = array.numbers().map_or(0, |numbers| numbers.len());
+                    prop_assert!(numbers <= entries.len());
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::npy::Array;
 use super::{Dataset, Images};
 use crate::files;
 use crate::zipped::Zipped;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -29,22 +29,27 @@ pub(super) fn read(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<I
 }
 
 fn read_batch(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
-    let mut archive = Zipped::open(BufReader::new(files::open(path)?)).context("no NumPy archive (.npz)")?;
+    let file = files::open(path)?;
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
-    let mut member = |name: &str, entry: usize| -> Result<Vec<u8>> {
-        let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + most * entry)?;
+    // Deflate takes a little more than the bytes where it cannot make them fewer.
+    let (length, limit) = (file.metadata()?.len(), 2 * (LONGEST_HEADER + most * (size + size_of::<i64>())) as u64);
+    ensure!(length <= limit, "it has {length} bytes, which are more than the {most} images that were published");
+    let mut archive = Zipped::open(BufReader::new(file)).context("no NumPy archive (.npz)")?;
+    let mut member = |name: &str, entries: usize| -> Result<Vec<u8>> {
+        let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + entries)?;
         bytes.with_context(|| format!("holds no array {name}"))
     };
-    let file = member("data", size)?;
+    // Labels first: they say how many images there are, which are not unpacked beyond that.
+    let file = member("labels", most * size_of::<i64>())?;
+    let labels = Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?;
+    let file = member("data", labels.len() * size)?;
     let data = Array::decode(&file).context("data")?;
     let planes = data.bytes().filter(|_| data.shape.get(1..) == Some(&[size]));
     let planes = planes.with_context(|| format!("data is {:?}, not rows of {size} bytes", data.shape))?;
     for planes in planes.chunks_exact(size) {
         interleave(planes, images.shape, Order::Rows, &mut images.pixels);
     }
-    let file = member("labels", size_of::<i64>())?;
-    let labels = Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?;
     for (row, label) in labels.into_iter().enumerate() {
         let class = label.checked_sub(1).and_then(|class| u16::try_from(class).ok());
         images.labels.push(class.with_context(|| format!("label {row} is {label}; the first class is 1"))?);

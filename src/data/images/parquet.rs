@@ -1,16 +1,19 @@
 //! The hub's parquet files: a row for each image, with a picture in one column and a class in another.
 
 use super::caught::caught;
+use super::thrift::{BINARY, BOOL, INT, LIST, LONG, STRUCT, Thrift};
 use super::{Dataset, Images, png};
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
 use image::ColorType;
-use parquet::basic::Type as Physical;
+use parquet::basic::{ConvertedType, Repetition, Type as Physical};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
-use parquet::schema::types::Type;
+use parquet::schema::types::{Type, TypePtr};
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Names of a column of pictures.
 const IMAGE: [&str; 2] = ["img", "image"];
@@ -18,6 +21,18 @@ const IMAGE: [&str; 2] = ["img", "image"];
 const LABEL: [&str; 2] = ["fine_label", "label"];
 /// Of CIFAR-100.
 const COARSE_CLASSES: u16 = 20;
+/// Bytes of the longest description. Those with the smallest and the largest picture of every hundred rows have some MB.
+const LONGEST_DESCRIPTION: u64 = 64 << 20;
+/// Columns and groups of a file; the crate recurses by them. The hub's have up to five.
+const MOST_FIELDS: u64 = 200;
+/// Bytes of the longest header of a page. Pictures that it names have 4 KB at most.
+const LONGEST_HEADER: u64 = 1 << 16;
+/// Pages of a file; two for every image of the largest data set, with room.
+const MOST_PAGES: usize = 1 << 18;
+/// How many times its bytes a page may unpack to, which is more than Snappy can do, and what a small one may have beside.
+const UNPACKED: (i64, i64) = (64, 1 << 20);
+/// The encoding in which a value is a part of the one before and a few bytes: a page of it has no limit.
+const DELTA_BYTE_ARRAY: i64 = 7;
 
 /// Reads one file, of at most as many images as were published.
 ///
@@ -31,9 +46,12 @@ pub(super) fn read(dataset: Dataset, path: &Path, most: usize) -> Result<Images>
 fn read_rows(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     let name = path.display();
     let reader = open(path)?;
-    let columns = Columns::choose(reader.metadata().file_metadata().schema()).with_context(|| name.to_string())?;
+    let schema = reader.metadata().file_metadata().schema();
+    let columns = Columns::choose(schema).with_context(|| name.to_string())?;
+    columns.check_pages(&reader, path).with_context(|| format!("{name}: no parquet file, or a damaged one"))?;
     let mut images = Images::empty(dataset.shape());
-    for (index, row) in reader.into_iter().enumerate() {
+    // Other columns are not read: one of lists may hold anything.
+    for (index, row) in reader.get_row_iter(Some(columns.projection(schema)?))?.enumerate() {
         ensure!(index < most, "{name}: it holds more than the {most} images that were published");
         row.map_err(anyhow::Error::from)
             .and_then(|row| columns.append(dataset, &row, &mut images))
@@ -61,13 +79,139 @@ pub(super) fn label_column(path: &Path) -> Result<String> {
 
 fn open(path: &Path) -> Result<SerializedFileReader<File>> {
     let name = path.display();
-    let file = files::open(path).with_context(|| format!("cannot open {name}"))?;
-    SerializedFileReader::new(file).with_context(|| format!("{name}: no parquet file, or a damaged one"))
+    let mut file = files::open(path).with_context(|| format!("cannot open {name}"))?;
+    let damaged = || format!("{name}: no parquet file, or a damaged one");
+    check_description(&mut file).with_context(damaged)?;
+    SerializedFileReader::new(file).with_context(damaged)
+}
+
+/// Refuses a description of more columns, or of deeper ones, than the crate has a stack for.
+fn check_description(file: &mut File) -> Result<()> {
+    const FILE: [u8; 9] = [INT, LIST, LONG, LIST, LIST, BINARY, LIST, STRUCT, BINARY];
+    const SCHEMA: i16 = 2;
+    let end = file.metadata()?.len().checked_sub(8).context("it is too short")?;
+    let tail = piece(file, end, 8)?;
+    let size = tail.first_chunk().map_or(0, |size| u64::from(u32::from_le_bytes(*size)));
+    ensure!(size <= LONGEST_DESCRIPTION, "its description has {size} bytes, more than {LONGEST_DESCRIPTION}");
+    let start = end.checked_sub(size).context("its description is longer than the file")?;
+    let bytes = piece(file, start, size)?;
+    let (mut thrift, mut last) = (Thrift::new(&bytes), 0);
+    while let Some((number, kind)) = thrift.field(last, &FILE)? {
+        if number == SCHEMA {
+            check_schema(&mut thrift)?
+        } else {
+            thrift.skip(kind)?
+        }
+        last = number;
+    }
+    Ok(())
+}
+
+fn check_schema(thrift: &mut Thrift<'_>) -> Result<()> {
+    const ELEMENT: [u8; 10] = [INT, INT, INT, BINARY, INT, INT, INT, INT, INT, STRUCT];
+    const CHILDREN: i16 = 5;
+    let (kind, fields) = thrift.list()?;
+    ensure!(kind == STRUCT && fields <= MOST_FIELDS, "it has {fields} columns and groups, more than {MOST_FIELDS}");
+    for _ in 0..fields {
+        let mut last = 0;
+        while let Some((number, kind)) = thrift.field(last, &ELEMENT)? {
+            if number == CHILDREN {
+                let children = thrift.integer()?;
+                ensure!((0..=fields as i64).contains(&children), "a group has {children} columns");
+            } else {
+                thrift.skip(kind)?;
+            }
+            last = number;
+        }
+    }
+    Ok(())
+}
+
+/// A page of a column, as it says of itself.
+#[derive(Default)]
+struct Page {
+    /// Bytes.
+    unpacked: i64,
+    packed: i64,
+    /// Of a dictionary.
+    values: i64,
+    encoding: i64,
+}
+
+impl Page {
+    fn read(thrift: &mut Thrift<'_>) -> Result<Self> {
+        const HEADER: [u8; 8] = [INT, INT, INT, INT, STRUCT, STRUCT, STRUCT, STRUCT];
+        let (mut page, mut last) = (Self::default(), 0);
+        while let Some((number, kind)) = thrift.field(last, &HEADER)? {
+            match number {
+                2 => page.unpacked = thrift.integer()?,
+                3 => page.packed = thrift.integer()?,
+                5 | 7 | 8 => page.add(number, thrift)?,
+                _ => thrift.skip(kind)?,
+            }
+            last = number;
+        }
+        Ok(page)
+    }
+
+    /// What stands in the structure of data, of a dictionary, or of data of the second version.
+    fn add(&mut self, of: i16, thrift: &mut Thrift<'_>) -> Result<()> {
+        let (kinds, encoding): (&[u8], i16) = match of {
+            5 => (&[INT, INT, INT, INT, STRUCT], 2),
+            7 => (&[INT, INT, BOOL], 2),
+            _ => (&[INT, INT, INT, INT, INT, INT, BOOL, STRUCT], 4),
+        };
+        let mut last = 0;
+        while let Some((number, kind)) = thrift.field(last, kinds)? {
+            match (of, number, kind) {
+                (7, 1, _) => self.values = thrift.integer()?,
+                (_, number, _) if number == encoding => self.encoding = thrift.integer()?,
+                (5 | 8, _, STRUCT) => skip_statistics(thrift)?,
+                (_, _, kind) => thrift.skip(kind)?,
+            }
+            last = number;
+        }
+        Ok(())
+    }
+
+    /// Why the crate would allocate far more for it than it has bytes, if so.
+    fn problem(&self) -> Option<String> {
+        let &Self { unpacked, packed, values, encoding } = self;
+        let most = packed.saturating_mul(UNPACKED.0).saturating_add(UNPACKED.1);
+        if unpacked < 0 || packed < 0 || unpacked > most {
+            return Some(format!("a page of {packed} bytes says that it unpacks to {unpacked}"));
+        }
+        if !(0..=unpacked).contains(&values) {
+            return Some(format!("a dictionary of {unpacked} bytes says that it has {values} values"));
+        }
+        (encoding == DELTA_BYTE_ARRAY).then(|| "a page is encoded as DELTA_BYTE_ARRAY, which is not read here".into())
+    }
+}
+
+fn skip_statistics(thrift: &mut Thrift<'_>) -> Result<()> {
+    const STATISTICS: [u8; 8] = [BINARY, BINARY, LONG, LONG, BINARY, BINARY, BOOL, BOOL];
+    let mut last = 0;
+    while let Some((number, kind)) = thrift.field(last, &STATISTICS)? {
+        thrift.skip(kind)?;
+        last = number;
+    }
+    Ok(())
+}
+
+/// Bytes of a file from a place on.
+fn piece(file: &mut File, start: u64, length: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 == length, "it ends too soon");
+    Ok(bytes)
 }
 
 /// The columns that are read.
 struct Columns {
     image: String,
+    /// The column of the encoded pictures in that group.
+    bytes: String,
     label: String,
 }
 
@@ -91,7 +235,47 @@ impl Columns {
                 bail!("the class may be in {}; call its column {}", others.join(" or "), LABEL.join(" or "))
             }
         };
-        Ok(Self { image: image.to_string(), label: label.to_string() })
+        let group = schema.get_fields().iter().find(|field| field.name() == image);
+        let bytes = group.and_then(|group| bytes_of(group)).context("the image has no bytes")?;
+        Ok(Self { image: image.to_string(), bytes: bytes.name().to_string(), label: label.to_string() })
+    }
+
+    /// The schema with these columns alone.
+    fn projection(&self, schema: &Type) -> Result<Type> {
+        let named = |name: &str| schema.get_fields().iter().find(|field| field.name() == name).context("a column");
+        let image = named(&self.image)?;
+        let bytes = bytes_of(image).context("the image has no bytes")?;
+        let repetition = image.get_basic_info().repetition();
+        let group = Type::group_type_builder(image.name()).with_repetition(repetition);
+        let group = Arc::new(group.with_fields(vec![bytes.clone()]).build()?);
+        Ok(Type::group_type_builder(schema.name()).with_fields(vec![group, named(&self.label)?.clone()]).build()?)
+    }
+
+    /// Looks at the headers of all pages of these columns.
+    fn check_pages(&self, reader: &SerializedFileReader<File>, path: &Path) -> Result<()> {
+        let mut file = files::open(path)?;
+        let (length, mut pages) = (file.metadata()?.len(), 0);
+        let wanted: [&[&str]; 2] = [&[&self.image, &self.bytes], &[&self.label]];
+        for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+            if !wanted.iter().any(|wanted| column.column_path().parts() == *wanted) {
+                continue;
+            }
+            let (mut at, size) = column.byte_range();
+            let end = at.checked_add(size).filter(|end| *end <= length).context("a column ends behind the file")?;
+            while at < end {
+                pages += 1;
+                ensure!(pages <= MOST_PAGES, "it has more than {MOST_PAGES} pages");
+                let head = piece(&mut file, at, LONGEST_HEADER.min(end - at))?;
+                let mut thrift = Thrift::new(&head);
+                let page = Page::read(&mut thrift)?;
+                if let Some(problem) = page.problem() {
+                    bail!(problem);
+                }
+                at += thrift.at() as u64 + page.packed as u64;
+                ensure!(at <= end, "a page ends behind its column");
+            }
+        }
+        Ok(())
     }
 
     fn append(&self, dataset: Dataset, row: &Row, images: &mut Images) -> Result<()> {
@@ -121,19 +305,34 @@ impl Columns {
 
 /// Whether a column is of groups with bytes, as the hub stores pictures.
 fn holds_bytes(column: &Type) -> bool {
-    let is_bytes = |field: &Type| field.is_primitive() && field.get_physical_type() == Physical::BYTE_ARRAY;
-    column.is_group() && column.get_fields().iter().any(|field| is_bytes(field))
+    is_single(column) && bytes_of(column).is_some()
+}
+
+/// Whether a column has one value at most in a row; a list may have any number.
+fn is_single(column: &Type) -> bool {
+    column.get_basic_info().has_repetition() && column.get_basic_info().repetition() != Repetition::REPEATED
+}
+
+/// The column of encoded pictures in a group; the path beside it, if there is one, is text.
+fn bytes_of(group: &Type) -> Option<&TypePtr> {
+    let is_bytes = |field: &&TypePtr| {
+        field.is_primitive() && field.get_physical_type() == Physical::BYTE_ARRAY && is_single(field)
+    };
+    let all = || group.get_fields().iter().filter(is_bytes);
+    let named = || all().find(|field| field.name() == "bytes");
+    let plain = || all().find(|field| field.get_basic_info().converted_type() == ConvertedType::NONE);
+    if group.is_group() { named().or_else(plain).or_else(|| all().next()) } else { None }
 }
 
 fn is_whole_number(column: &Type) -> bool {
-    column.is_primitive() && matches!(column.get_physical_type(), Physical::INT32 | Physical::INT64)
+    let whole = |column: &Type| matches!(column.get_physical_type(), Physical::INT32 | Physical::INT64);
+    column.is_primitive() && whole(column) && is_single(column)
 }
 
-/// The encoded picture of a group; the path beside it, if there is one, is text.
+/// The encoded picture of a group.
 fn bytes(field: &Field) -> Option<&[u8]> {
     let Field::Group(group) = field else { return None };
-    let named = group.get_column_iter().find(|(name, _)| *name == "bytes");
-    match named.or_else(|| group.get_column_iter().find(|(_, field)| matches!(field, Field::Bytes(_))))? {
+    match group.get_column_iter().next()? {
         (_, Field::Bytes(bytes)) => Some(bytes.data()),
         _ => None,
     }

@@ -4,6 +4,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 /// Where a column of larger numbers must be rescaled: what is computed from cells has to stay finite in single precision.
 const LARGEST: f64 = 1e30;
+/// Columns of the widest table: regression needs more rows than columns. A column takes hundreds of times the bytes of its first
+/// cell.
+const MOST_COLUMNS: usize = 1 << 14;
 /// Characters of a cell in a message: an open quotation mark makes one cell of the rest of a file.
 const SHOWN: usize = 30;
 /// Text by which programs mark that a value is missing, in lower case.
@@ -52,6 +55,8 @@ impl Grid {
         // Spreadsheets begin a file with a mark of the byte order.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let delimiter = delimiter(text);
+        let cells = widest(text, delimiter);
+        ensure!(cells <= MOST_COLUMNS, "a line has {cells} columns; use at most {MOST_COLUMNS}");
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -141,6 +146,38 @@ fn delimiter(text: &str) -> u8 {
     found
 }
 
+/// Where in a cell a byte stands.
+#[derive(Clone, Copy)]
+enum Place {
+    Start,
+    Inside,
+    Quoted,
+    /// Behind a quotation mark within a quoted cell: its end, or the first of two that stand for one.
+    Closed,
+}
+
+/// Cells of the longest row. The crate that reads CSV keeps a whole row before it shows it.
+fn widest(text: &str, delimiter: u8) -> usize {
+    let (mut place, mut cells, mut most) = (Place::Start, 1, 1);
+    for byte in text.bytes() {
+        place = match (place, byte) {
+            (Place::Quoted, b'"') => Place::Closed,
+            (Place::Quoted, _) | (Place::Start | Place::Closed, b'"') => Place::Quoted,
+            (_, b'\r' | b'\n') => {
+                cells = 1;
+                Place::Start
+            }
+            (_, byte) if byte == delimiter => {
+                cells += 1;
+                most = most.max(cells);
+                Place::Start
+            }
+            _ => Place::Inside,
+        };
+    }
+    most
+}
+
 /// The line of a record that starts at a byte, behind line ends if there are any.
 fn line(text: &str, start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
@@ -148,4 +185,39 @@ fn line(text: &str, start: usize) -> usize {
     let before = text.get(..start).unwrap_or(text);
     // A line ends with \n, \r\n or, on old machines, \r.
     1 + before.matches(['\r', '\n']).count() - before.matches("\r\n").count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// The same cases on every run.
+    fn fixed() -> ProptestConfig {
+        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    fn told(text: &str) -> String {
+        format!("{:#}", Grid::parse(text).expect_err("too many columns"))
+    }
+
+    #[test]
+    fn a_line_of_delimiters_is_refused_whatever_is_quoted_in_it() {
+        assert!(told(&(",".repeat(MOST_COLUMNS) + "x\n1,2\n")).contains("16385 columns"));
+        assert!(told(&"\"\n\",".repeat(MOST_COLUMNS)).contains("columns"));
+        assert!(told(&("a\"".to_string() + &",".repeat(MOST_COLUMNS))).contains("columns"));
+        assert!(!told(&format!("\"{}\"\n", ",".repeat(2 * MOST_COLUMNS))).contains("columns;"));
+    }
+
+    proptest! {
+        #![proptest_config(fixed())]
+
+        #[test]
+        fn cells_are_counted_as_they_are_read(text in "[a\",\r\n ]{0,60}") {
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let most = reader.records().map(|row| row.map_or(0, |row| row.len())).max().unwrap_or(0);
+            prop_assert!(most <= widest(&text, b','), "{text:?}");
+        }
+    }
 }

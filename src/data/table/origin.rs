@@ -1,9 +1,12 @@
 //! Where a table is from: a published one by its name, or a file of anyone. What is noted of it suffices to read it again.
 
-use super::{Dataset, Table, Target, file};
+use super::{Dataset, Sizes, Table, Target, file};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+/// Cells of the largest table that can be read: each takes two bytes of a file at least.
+const MOST_CELLS: usize = 1 << 27;
 
 /// Enough to read a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +90,14 @@ impl Noted {
     pub fn of(table: &Table, origin: Origin) -> Self {
         let (name, sha256) = (table.key(), table.sha256.clone());
         Self { name, rows: table.rows(), features: table.columns.len(), sha256, origin }
+    }
+
+    /// Why no table is so large, if so.
+    pub fn problem(&self) -> Option<String> {
+        let Self { rows, features, .. } = *self;
+        let fits = features > 0 && rows.checked_mul(features).is_some_and(|cells| cells <= MOST_CELLS);
+        (Sizes::of(rows).train == 0 || !fits)
+            .then(|| format!("there is no table of {rows} rows with {features} features"))
     }
 
     /// Reads the same table again.

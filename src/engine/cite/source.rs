@@ -7,6 +7,11 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Words of a source, those of the names in it among them: names that lead to other names may double again and again.
+const MOST_WORDS: usize = 1000;
+/// Bytes of the largest CSV file that is cited.
+const LARGEST: u64 = 256 << 20;
+
 /// A results directory.
 pub struct Results<'r> {
     pub root: &'r Path,
@@ -39,12 +44,18 @@ impl Results<'_> {
     }
 
     fn parsed(&self, source: &str) -> Result<(String, Vec<String>)> {
+        let mut left = MOST_WORDS;
+        self.parsed_within(source, &mut left)
+    }
+
+    fn parsed_within(&self, source: &str, left: &mut usize) -> Result<(String, Vec<String>)> {
         let (mut file, mut filters) = (None, Vec::new());
         for word in source.split_whitespace() {
+            *left = left.checked_sub(1).with_context(|| format!("{word:?} leads to itself, or to too many others"))?;
             if word.contains('=') {
                 filters.push(word.to_string());
             } else if let Some(meant) = self.names.get(word) {
-                let (named, more) = self.parsed(meant)?;
+                let (named, more) = self.parsed_within(meant, left)?;
                 file = Some(named);
                 filters.extend(more);
             } else {
@@ -59,7 +70,7 @@ impl Results<'_> {
         let path = places.iter().find(|path| path.exists());
         let path = path.with_context(|| format!("{} is not there", places[0].display()))?;
         let shown = path.display().to_string();
-        let bytes = files::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let bytes = files::read_within(path, LARGEST).with_context(|| format!("cannot read {shown}"))?;
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         let header = reader.headers().with_context(|| shown.clone())?.iter().map(str::to_string).collect();
         let row = |row: csv::Result<csv::StringRecord>| Ok(row?.iter().map(str::to_string).collect());

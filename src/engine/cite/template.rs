@@ -17,6 +17,9 @@
 use super::rows::Rows;
 use anyhow::{Context, Result, bail};
 
+/// Most digits of a number: what is beyond says nothing, and far beyond it the standard library panics.
+const MOST_DIGITS: usize = 40;
+
 /// `SOURCE: TEMPLATE`, cut. A source may be missing.
 pub fn parted(said: &str) -> (&str, &str) {
     let before = &said[..said.find(['{', '[']).unwrap_or(said.len())];
@@ -25,40 +28,87 @@ pub fn parted(said: &str) -> (&str, &str) {
 
 pub struct Template<'t>(pub &'t str);
 
-impl Template<'_> {
+/// Checks what can be checked of a template without rows: brackets, factors, and how numbers are written.
+///
+/// # Errors
+/// With what is wrong.
+pub fn check_template(template: &str) -> Result<()> {
+    for (text, _) in Template(template).parts()? {
+        places(text)?;
+    }
+    Ok(())
+}
+
+impl<'t> Template<'t> {
     pub fn render(&self, rows: &Rows) -> Result<String> {
-        let (mut text, mut rest) = (String::new(), self.0);
+        let mut made = String::new();
+        for (text, optional) in self.parts()? {
+            match filled(text, rows)? {
+                Some(text) => made += &text,
+                None if optional => {}
+                None => bail!("{} is empty at {text:?}; where that may be, put it into [ ]", rows.source),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Its parts in order, each with whether it stood in brackets.
+    fn parts(&self) -> Result<Vec<(&'t str, bool)>> {
+        let (mut parts, mut rest) = (Vec::new(), self.0);
         while let Some((before, after)) = rest.split_once('[') {
             let (optional, after) = after.split_once(']').with_context(|| format!("{:?}: [ without ]", self.0))?;
-            text += &required(before, rows)?;
-            text += &filled(optional, rows)?.unwrap_or_default();
+            parts.extend([(before, false), (optional, true)]);
             rest = after;
         }
-        Ok(text + &required(rest, rows)?)
+        parts.push((rest, false));
+        Ok(parts)
     }
 }
 
-fn required(text: &str, rows: &Rows) -> Result<String> {
-    let empty = || format!("{} is empty at {text:?}; where that may be, put it into [ ]", rows.source);
-    filled(text, rows)?.with_context(empty)
+/// A column, and how it is written.
+struct Place<'t> {
+    /// With its braces.
+    whole: &'t str,
+    column: &'t str,
+    factor: f64,
+    style: &'t str,
+}
+
+/// The columns in a text, each with the text before it, and the text behind the last.
+fn places(text: &str) -> Result<(Vec<(&str, Place<'_>)>, &str)> {
+    let (mut places, mut rest) = (Vec::new(), text);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (place, after) = after.split_once('}').with_context(|| format!("{text:?}: {{ without }}"))?;
+        places.push((before, Place::of(place).with_context(|| format!("{{{place}}}"))?));
+        rest = after;
+    }
+    Ok((places, rest))
+}
+
+impl<'t> Place<'t> {
+    fn of(whole: &'t str) -> Result<Self> {
+        let (value, style) = whole.split_once(':').unwrap_or((whole, ""));
+        let (column, factor) = value.split_once('*').unwrap_or((value, "1"));
+        let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is no number"))?;
+        written(0.0, style)?;
+        Ok(Self { whole, column, factor, style })
+    }
 }
 
 /// The text with its columns; none where one of them is empty.
 fn filled(text: &str, rows: &Rows) -> Result<Option<String>> {
-    let (mut made, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once('{') {
-        let (place, after) = after.split_once('}').with_context(|| format!("{text:?}: {{ without }}"))?;
-        let Some(shown) = shown(place, rows).with_context(|| format!("{{{place}}}"))? else { return Ok(None) };
+    let mut made = String::new();
+    let (places, rest) = places(text)?;
+    for (before, place) in places {
+        let shown = shown(&place, rows).with_context(|| format!("{{{}}}", place.whole))?;
+        let Some(shown) = shown else { return Ok(None) };
         made += &format!("{before}{shown}");
-        rest = after;
     }
     Ok(Some(made + rest))
 }
 
-fn shown(place: &str, rows: &Rows) -> Result<Option<String>> {
-    let (value, style) = place.split_once(':').unwrap_or((place, ""));
-    let (column, factor) = value.split_once('*').unwrap_or((value, "1"));
-    let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is no number"))?;
+fn shown(place: &Place<'_>, rows: &Rows) -> Result<Option<String>> {
+    let &Place { column, factor, style, .. } = place;
     let number = match column.strip_suffix(')').and_then(|column| column.split_once('(')) {
         Some((function, column)) => of_many(function, column, rows)?,
         None => match rows.cell(column)? {
@@ -90,7 +140,10 @@ fn written(value: f64, style: &str) -> Result<String> {
     let (signed, style) = style.strip_prefix('+').map_or((false, style), |style| (true, style));
     let digits = |text: &str, usual: usize| match text {
         "" => Ok(usual),
-        text => text.parse::<usize>().with_context(|| format!("{text:?} is no number of digits")),
+        text => {
+            let digits = text.parse::<usize>().ok().filter(|digits| *digits <= MOST_DIGITS);
+            digits.with_context(|| format!("{text:?} is no number of digits; use at most {MOST_DIGITS}"))
+        }
     };
     let text = if style == "," || style.is_empty() {
         if style.is_empty() { format!("{value}") } else { grouped(&format!("{value:.0}")) }
@@ -142,6 +195,62 @@ fn time(seconds: f64) -> String {
     match seconds.round() as u64 {
         whole @ ..60 => format!("{whole} s"),
         whole @ ..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        whole => format!("{} h {} min", (whole + 30) / 3600, (whole + 30) / 60 % 60),
+        whole => {
+            let rounded = whole.saturating_add(30);
+            format!("{} h {} min", rounded / 3600, rounded / 60 % 60)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// The same cases on every run.
+    fn fixed() -> ProptestConfig {
+        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    fn rows(cell: &str) -> Rows {
+        Rows {
+            source: "a.csv".into(),
+            header: vec!["a".into(), "b".into()],
+            rows: vec![vec![cell.into(), String::new()]],
+        }
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_filled_from_any_row_is_known_without_rows() {
+        for template in ["{a:.70000}", "{a:e41}", "{a:%x}", "{a", "[{a}", "{a*x}", "{a:?}"] {
+            assert!(check_template(template).is_err(), "{template}");
+        }
+        for template in ["", "{a:.40}", "{a:+%1}[ +- {b:e2}]", "{max(a)*100:g2} {count()} {a:10^} {a:time} {a:,}"] {
+            assert!(check_template(template).is_ok(), "{template}");
+        }
+        let told = format!("{:#}", check_template("{a:.41}").expect_err("41 digits"));
+        assert_eq!(told, "{a:.41}: \"41\" is no number of digits; use at most 40");
+    }
+
+    proptest! {
+        #![proptest_config(fixed())]
+
+        #[test]
+        fn no_template_on_any_row_is_a_panic(template in "[\\[\\]{}ab:.%+eg10^*,()a-z ]{0,30}", cell in any::<f64>()) {
+            let rendered = Template(&template).render(&rows(&cell.to_string()));
+            if check_template(&template).is_err() {
+                prop_assert!(rendered.is_err(), "{template}");
+            }
+        }
+
+        #[test]
+        fn every_style_writes_every_number(value in any::<f64>(), digits in 0_usize..=40) {
+            for style in [",".into(), "time".into(), format!("%{digits}"), format!(".{digits}"), format!("e{digits}"),
+                format!("+g{digits}"), format!("10^{digits}")] {
+                let text = written(value, &style);
+                prop_assert!(text.is_ok_and(|text| text.len() < 800), "{value} {style}");
+            }
+        }
     }
 }

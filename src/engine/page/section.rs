@@ -4,14 +4,14 @@
 use super::drawn::Drawn;
 use super::provenance::Provenance;
 use super::{Block, Claim, Verdict, write};
-use crate::console::note;
+use crate::console::{note, shown};
 use crate::engine::invocation::Invocation;
 use crate::engine::runs::Store;
-use crate::engine::settings::ProfileName;
+use crate::engine::settings::{ProfileName, name_cure};
 use crate::files;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What every chart of a smoke run says.
 pub(super) const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
@@ -43,6 +43,21 @@ impl Section {
     /// Writes `runs/<name>/page.json`.
     pub(super) fn save(&self, store: &Store) -> Result<()> {
         write(&path(store, &self.name), (serde_json::to_string_pretty(self)? + "\n").as_bytes())
+    }
+
+    /// Reads `page.json` of the experiment of that name. What it says becomes part of paths and of pages that are read in a
+    /// browser, so it is not taken on trust.
+    fn read(path: &Path, name: &str) -> Result<Self> {
+        let section: Self = serde_json::from_slice(&files::read_within(path, files::LONGEST_TEXT)?)?;
+        ensure!(section.name == name && name_cure(name).is_none(), "it is the page of another experiment");
+        for file in section.charts.iter().map(|chart| chart.file.as_str()) {
+            ensure!(is_name(file, ".png"), "{} is no chart in figures/", shown(file));
+        }
+        for file in &section.tables {
+            let table = file.strip_prefix("tables/").is_some_and(|name| is_name(name, ".csv"));
+            ensure!(table, "{} is no file in tables/", shown(file));
+        }
+        Ok(section)
     }
 
     /// Whether its figures mean nothing.
@@ -97,8 +112,7 @@ pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
         if !path.exists() {
             continue;
         }
-        let read = files::read(&path).map_err(anyhow::Error::from);
-        match read.and_then(|bytes| Ok(serde_json::from_slice::<Section>(&bytes)?)) {
+        match Section::read(&path, &name) {
             Ok(section) => sections.push(section),
             Err(error) => {
                 note(&format!("warning: {} is left out: {error:#}; `han-exp report` writes it anew", path.display()))
@@ -110,6 +124,12 @@ pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
         (place, section.name.clone())
     });
     Ok(sections)
+}
+
+/// Whether a text is the name of a file with this end, in whatever directory it is looked for.
+fn is_name(file: &str, end: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    file.strip_suffix(end).is_some_and(|name| !name.is_empty() && name.chars().all(plain))
 }
 
 fn path(store: &Store, name: &str) -> PathBuf {

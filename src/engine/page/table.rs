@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 /// A table of words and numbers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Table {
     /// The paragraph above it.
     #[serde(default)]
@@ -13,6 +14,26 @@ pub struct Table {
     pub(super) main: bool,
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+}
+
+/// A table as it stands in a file, which may have been damaged.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    caption: String,
+    main: bool,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl TryFrom<Written> for Table {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { caption, main, columns, rows } = written;
+        let whole = !columns.is_empty() && rows.iter().all(|row| row.len() == columns.len());
+        whole.then_some(Self { caption, main, columns, rows }).ok_or_else(|| "a row of a table lacks a cell".into())
+    }
 }
 
 impl Table {
@@ -138,6 +159,21 @@ mod tests {
             table.markdown(usize::MAX),
             "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c |  |\n"
         );
+    }
+
+    #[test]
+    fn a_table_of_a_file_has_a_cell_for_every_column() {
+        let table = |rows: &str| {
+            let text = format!(r#"{{"caption": "c", "main": true, "columns": ["a", "b"], "rows": {rows}}}"#);
+            serde_json::from_str::<Table>(&text).map_err(|error| error.to_string())
+        };
+        let read = table(r#"[["1", "2"]]"#).expect("a table");
+        assert_eq!(
+            serde_json::from_str::<Table>(&serde_json::to_string(&read).expect("JSON")).expect("it").rows,
+            read.rows
+        );
+        assert!(table(r#"[["1", "2"], ["1"]]"#).expect_err("a short row").contains("lacks a cell"));
+        assert!(table(r#"[["1", "2", "3"]]"#).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The paper's claims, and which rows of the tables decide them.
 
 use super::profile::ProfileName;
-use anyhow::{Result, ensure};
+use crate::engine::cite::check_template;
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// A claim of the paper. METHODOLOGY.md says how its evidence becomes a verdict.
@@ -48,7 +49,9 @@ impl Evidence {
 pub fn check_claims(origin: &str, claims: &[ClaimFile]) -> Result<()> {
     for ClaimFile { says, evidence, .. } in claims {
         ensure!(!evidence.is_empty(), "{origin}: the claim {says:?} has no evidence");
-        for Evidence { row, above, below, .. } in evidence {
+        for Evidence { row, above, below, figure, .. } in evidence {
+            // Columns are known when all runs are made, which is late for a mistake.
+            check_template(figure).with_context(|| format!("{origin}: the figure of the evidence {row:?}"))?;
             let bounds = [above, below].into_iter().flatten();
             ensure!(above.is_some() || below.is_some(), "{origin}: the evidence {row:?} lacks above and below");
             ensure!(bounds.clone().all(|bound| bound.is_finite()), "{origin}: a bound of {row:?} is not finite");

@@ -56,10 +56,16 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
         self.arm(name).map_or_else(|| name.to_string(), |arm| labelled(arm.label(), arm))
     }
 
+    /// How often a network is trained anew.
+    fn repetitions_of(&self, arm: &Self::Arm) -> usize {
+        let (all, _) = self.repetitions();
+        arm.seeds().unwrap_or(all).min(all)
+    }
+
     /// The seeds of a network's repetitions.
     fn seeds(&self, arm: &Self::Arm) -> Range<u64> {
-        let (all, first) = self.repetitions();
-        first..first + arm.seeds().unwrap_or(all).min(all) as u64
+        let (_, first) = self.repetitions();
+        first..first + self.repetitions_of(arm) as u64
     }
 
     /// Checks what all files have: names, texts, and at most so many repetitions.

@@ -2,6 +2,7 @@
 
 use super::file::{Arm, Change, File, Sweep};
 use super::flags::{Flag, Sets, Sized, Takes, number, switch};
+use super::limits::MOST_ITEMS;
 use super::names::{self, Named, known};
 use super::profile::ProfileName;
 use super::{overlay, text, tree};
@@ -100,7 +101,7 @@ impl<F: File> Given<F> {
         origin: &str,
         compiled_in: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Result<(F, (F, Option<Vec<String>>))> {
-        text::check_finite(text, origin)?;
+        text::check_values(text, origin)?;
         let parsed = DeTable::parse(text).with_context(|| origin.to_string())?;
         let span = parsed.span();
         let mut table = parsed.into_inner();
@@ -227,6 +228,8 @@ fn replace<F: File>(
             continue;
         }
         let arm = file.arms()[place].clone();
+        let most = MOST_ITEMS.saturating_sub(file.arms().len() - 1);
+        ensure!(sizes.len() <= most, "--{flag}: {} sizes make more than {MOST_ITEMS} networks", sizes.len());
         let mut copies = Vec::new();
         for (number, &size) in sizes.iter().enumerate() {
             ensure!(!sizes[..number].contains(&size), "--{flag}: {origin} gets {size} twice; name each size once");

@@ -8,6 +8,10 @@ const RATES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 const DIGITS: usize = 24;
 /// More optimizer steps than anybody waits for; products with it stay integers.
 pub const MOST_STEPS: usize = 1_000_000_000;
+/// More networks, recipes or other items with names than anybody compares.
+pub const MOST_ITEMS: usize = 1000;
+/// More runs than anybody waits for. Every one of them is described before the first is made.
+pub const MOST_RUNS: usize = 100_000;
 /// More repetitions than anybody waits for.
 pub const MOST_SEEDS: usize = 1000;
 /// More passes over a data set than anybody waits for.
@@ -43,6 +47,15 @@ pub fn rate_problem(rate: f64) -> Option<String> {
 pub fn check_count(experiment: &str, key: &str, value: usize, most: usize) -> Result<()> {
     ensure!(value >= 1, "{experiment}: {key} is {value}; use at least 1");
     ensure!(value <= most, "{experiment}: {key} is {value}; use at most {most}");
+    Ok(())
+}
+
+/// Checks how many runs are asked for, before any of them is described.
+pub fn check_runs(experiment: &str, runs: usize) -> Result<()> {
+    ensure!(
+        runs <= MOST_RUNS,
+        "{experiment}: that is {runs} runs; use at most {MOST_RUNS}: fewer rates, seeds or sizes"
+    );
     Ok(())
 }
 

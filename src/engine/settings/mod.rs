@@ -20,11 +20,11 @@ pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Sized, Takes, choices, number, word};
 pub use given::Given;
 pub use limits::{
-    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, number as decimal, rate_cure, rate_problem,
-    refuse,
+    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, check_runs, number as decimal, rate_cure,
+    rate_problem, refuse,
 };
 pub(crate) use names::named;
-pub use names::{Named, check_names, check_other, keep, labelled, names_problem};
+pub use names::{Named, check_names, check_other, keep, labelled, name_cure, names_problem};
 pub use profile::ProfileName;
 pub use text::{Heading, check_labels};
 pub(crate) use tree::{get, keys, nearest};

@@ -1,7 +1,9 @@
 //! What the lists of arms of all experiment files have in common: names, choosing, repetitions.
 
+use super::limits::MOST_ITEMS;
 use super::text::shortened;
 use anyhow::{Result, bail, ensure};
+use std::collections::HashSet;
 
 /// What is found by its name.
 pub trait Named {
@@ -52,14 +54,17 @@ pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
             bail!("{origin}: the name {} {cure}", shortened(name));
         }
     }
-    for (place, name) in names.iter().enumerate() {
-        ensure!(!names[..place].contains(name), "{experiment}: the name {name:?} is given twice");
+    let mut seen = HashSet::new();
+    for name in &names {
+        ensure!(seen.insert(name), "{experiment}: the name {name:?} is given twice");
     }
+    let count = names.len();
+    ensure!(count <= MOST_ITEMS, "{experiment}: there are {count} networks or recipes; use at most {MOST_ITEMS}");
     Ok(())
 }
 
 /// Why a name cannot be part of a path, if so, and what can.
-fn name_cure(name: &str) -> Option<String> {
+pub fn name_cure(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
         return Some("becomes part of a path; use letters, digits, - and _".into());

@@ -1,6 +1,7 @@
 //! The text of an experiment file: parsed, with every number finite, and in words that charts and tables can show.
 
 use super::claims::{ClaimFile, check_claims};
+use super::limits::MOST_ITEMS;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +14,33 @@ const LONGEST_CLAIM: usize = 2000;
 /// Most characters of a text that a message repeats.
 const REPEATED: usize = 40;
 
-/// Checks that every number of a file is one; `origin` names it in messages. No setting here has a use for NaN or infinity,
-/// which TOML can say: a comparison with NaN is false, so that a check may pass it by.
-pub(super) fn check_finite(text: &str, origin: &str) -> Result<()> {
-    let table: toml::Table = toml::from_str(text).with_context(|| origin.to_string())?;
-    if let Some((key, number)) = not_finite("", &toml::Value::Table(table)) {
+/// Checks that every number of a file is one, and that no list of tables is longer than anybody's; `origin` names the file in
+/// messages. No setting here has a use for NaN or infinity, which TOML can say: a comparison with NaN is false, so that a
+/// check may pass it by.
+pub(super) fn check_values(text: &str, origin: &str) -> Result<()> {
+    let table = toml::Value::Table(toml::from_str(text).with_context(|| origin.to_string())?);
+    if let Some((key, number)) = not_finite("", &table) {
         bail!("{origin}: {key} is {number}; use a finite number");
     }
+    if let Some((key, items)) = too_long("", &table) {
+        bail!("{origin}: {key} has {items} items; use at most {MOST_ITEMS}");
+    }
     Ok(())
+}
+
+/// The first list with too many tables, and how many it has.
+fn too_long(key: &str, value: &toml::Value) -> Option<(String, usize)> {
+    match value {
+        toml::Value::Array(items) if items.len() > MOST_ITEMS && items.iter().any(toml::Value::is_table) => {
+            Some((key.to_string(), items.len()))
+        }
+        toml::Value::Array(items) => items.iter().find_map(|item| too_long(key, item)),
+        toml::Value::Table(table) => table.iter().find_map(|(name, item)| {
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            too_long(&key, item)
+        }),
+        _ => None,
+    }
 }
 
 /// The first number that is none, and its key.
@@ -117,10 +137,18 @@ mod tests {
             ("[[arm]]\npaper = 0.5\n[[arm]]\npaper = inf", "file: arm[1].paper is inf; use a finite number"),
             ("[a.b]\nc = [1.0, [-inf]]", "file: a.b.c[1][0] is -inf; use a finite number"),
         ] {
-            let error = check_finite(text, "file").expect_err(text);
+            let error = check_values(text, "file").expect_err(text);
             assert_eq!(error.to_string(), told);
         }
-        assert!(check_finite("a = [1.0, 2]\nb = 'nan'", "file").is_ok());
+        assert!(check_values("a = [1.0, 2]\nb = 'nan'", "file").is_ok());
+    }
+
+    #[test]
+    fn a_list_of_more_networks_than_anybody_has_is_named_with_its_key() {
+        let arms = |count: usize| check_values(&format!("p.a = [{}]", "{b = 1},".repeat(count)), "file");
+        assert!(arms(MOST_ITEMS).is_ok());
+        assert_eq!(arms(1001).expect_err("a long list").to_string(), "file: p.a has 1001 items; use at most 1000");
+        assert!(check_values(&format!("a = [{}]", "1,".repeat(2000)), "file").is_ok());
     }
 
     #[test]

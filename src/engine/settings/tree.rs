@@ -1,5 +1,6 @@
 //! Keys of a settings file: `train.iterations`, `arm.hannet.model.hannet.width`, `recipe.*.epochs`.
 
+use crate::console::shown;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +10,10 @@ use toml::{Table, Value};
 pub(super) const CHOICES: [&str; 4] = ["model", "optimizer", "schedule", "loss"];
 /// Keys by which items of a list are told apart.
 pub(super) const NAMES: [&str; 2] = ["name", "norm"];
+/// Parts of the longest key, as in TOML: what a key leads to is opened part by part.
+const DEEPEST: usize = 80;
+/// Bytes of a key that are compared with others to find those that are like it.
+const COMPARED: usize = 200;
 /// Keys that are suggested for a wrong one.
 const SUGGESTED: usize = 3;
 
@@ -143,9 +148,10 @@ pub(crate) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
 /// # Errors
 /// With the keys that come nearest to one that is not there.
 pub(super) fn set_key<F: Serialize + DeserializeOwned>(file: &F, assignment: &str) -> Result<F> {
-    let told = format!("--set {assignment}");
+    let told = format!("--set {}", shown(assignment));
     let (key, text) = assignment.split_once('=').with_context(|| format!("{told}: use KEY=VALUE"))?;
     let key = key.trim();
+    ensure!(key.split('.').count() <= DEEPEST, "{told}: the key has more than {DEEPEST} parts");
     let mut table = to_table(file)?;
     let known = keys(&table);
     let value = parse(text);
@@ -156,7 +162,7 @@ pub(super) fn set_key<F: Serialize + DeserializeOwned>(file: &F, assignment: &st
         let near = nearest(key, &known).join(", ");
         format!("{told}: {what}; the nearest keys are {near}")
     };
-    ensure!(!key.is_empty() && set(&mut table, key, &value) > 0, unknown(format!("there is no {key}")));
+    ensure!(!key.is_empty() && set(&mut table, key, &value) > 0, unknown(format!("there is no {}", shown(key))));
     match from_table(&table) {
         Ok(file) => Ok(file),
         Err(error) if error.starts_with("unknown") || error.starts_with("missing") => bail!(unknown(error)),
@@ -173,6 +179,7 @@ fn parse(text: &str) -> Value {
 
 /// The keys that are most like another: those that end alike first.
 pub(crate) fn nearest(key: &str, known: &[String]) -> Vec<String> {
+    let key = &key[..key.floor_char_boundary(COMPARED)];
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_string();
     let likeness = |other: &String| {
         strsim::jaro_winkler(&last(key), &last(other)) + strsim::normalized_damerau_levenshtein(key, other)
@@ -185,6 +192,13 @@ pub(crate) fn nearest(key: &str, known: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// The same cases on every run.
+    fn fixed() -> ProptestConfig {
+        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+    }
 
     const FILE: &str = "seeds = 1\n[train]\nsteps = 5\nschedule.cosine = { warmup = 0.1 }\n[[arm]]\nname = 'x'\nmodel = 'plain'\n\
                         [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[expect]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
@@ -218,6 +232,35 @@ mod tests {
         assert!(get(&changed, "train.schedule.step.at").is_some());
         let (_, changed) = after("arm.x.model.net.width", "4");
         assert_eq!(get(&changed, "arm.x.model.net.width").and_then(Value::as_integer), Some(4));
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_refused_in_a_message_that_can_be_read() {
+        let file: Table = toml::from_str(FILE).expect("TOML");
+        for key in ["a.".repeat(60_000) + "a", "a.".repeat(79) + "a", "a".repeat(100_000)] {
+            let told = set_key(&file, &format!("{key}=1")).map(|_| ()).map_err(|error| format!("{error:#}"));
+            if let Err(told) = told {
+                assert!(told.len() < 1000, "{told}");
+            }
+        }
+        let told = set_key(&file, &("a.".repeat(80) + "a=1")).expect_err("81 parts");
+        assert!(told.to_string().ends_with("the key has more than 80 parts"), "{told}");
+    }
+
+    proptest! {
+        #![proptest_config(fixed())]
+
+        #[test]
+        fn any_assignment_is_a_table_or_an_error(
+            parts in prop::collection::vec("[a-z*]{0,6}|arm|train|schedule|model|[0-2]", 0..8), text in "[ -~]{0,20}|\\[{0,99}",
+        ) {
+            let mut table: Table = toml::from_str(FILE).expect("TOML");
+            let key = parts.join(".");
+            set(&mut table, &key, &parse(&text));
+            if let Err(error) = set_key(&table, &format!("{key}={text}")) {
+                prop_assert!(error.to_string().starts_with("--set "), "{error:#}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::spec::{Phase, TrainingSpec};
 use crate::data::checkerboard::{Board, Split};
 use crate::data::split::{self, SplitSource};
 use crate::engine::settings::{
-    File, MOST_STEPS, check_count, check_labels, check_names, decimal, labelled, rate_cure, refuse,
+    File, MOST_STEPS, check_count, check_labels, check_names, check_runs, decimal, labelled, rate_cure, refuse,
 };
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -29,6 +29,18 @@ impl Checkerboard {
     /// The learning rates to try for an arm, ascending.
     pub fn rates<'r>(&self, recipe: &'r RecipeFile, arm: &str) -> &'r [f64] {
         recipe.learning_rates.get(arm).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many runs there are: a choice and a full training for every recipe, network, rate and seed.
+    fn count(&self) -> usize {
+        let mut count = 0_usize;
+        for recipe in &self.file.recipe {
+            for arm in &self.file.arm {
+                let of_rate = self.file.repetitions_of(arm).saturating_mul(2);
+                count = count.saturating_add(of_rate.saturating_mul(self.rates(recipe, &arm.name).len()));
+            }
+        }
+        count
     }
 
     /// Every run, in the order of recipes, arms, learning rates, phases and seeds.
@@ -134,7 +146,9 @@ impl Checkerboard {
         for recipe in &mut file.recipe {
             check_recipe(&name, recipe, &file.arm)?;
         }
-        Ok(Self { file, split })
+        let experiment = Self { file, split };
+        check_runs(&name, experiment.count())?;
+        Ok(experiment)
     }
 }
 

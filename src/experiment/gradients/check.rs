@@ -1,11 +1,11 @@
 //! From what the file says to what can run.
 
 use super::claim::Part;
-use super::file::ClaimsFile;
+use super::file::{ArmFile, ClaimsFile};
 use super::plan::Claims;
 use crate::data::checkerboard::Split;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{File, MOST, MOST_SEEDS, MOST_STEPS, check_count, rate_problem, refuse};
+use crate::engine::settings::{File, MOST, MOST_SEEDS, MOST_STEPS, check_count, check_runs, rate_problem, refuse};
 use crate::rng::Seed;
 use anyhow::{Result, bail, ensure};
 
@@ -24,6 +24,7 @@ impl Claims {
         ensure!(board.split_file.is_none(), "{name}: data.checkerboard.split_file is for the checkerboard alone");
         check_sizes(&file)?;
         check_counts(&file)?;
+        check_runs(name, runs(&file))?;
         check_arms(&file)?;
         let claims = Self { file };
         let (name, runs) = (&claims.file.experiment.name, claims.runs("cpu"));
@@ -36,6 +37,15 @@ impl Claims {
         ensure!(any, "{name}: no network takes part in {:?}", claims.file.parts);
         Ok(claims)
     }
+}
+
+/// No fewer runs than there are: those of all parts, for every seed.
+fn runs(file: &ClaimsFile) -> usize {
+    let depths = file.depth.depths.len();
+    let probes = 1 + file.norms.depths.len() + file.lipschitz.depths.len() + depths;
+    let of_arm = |arm: &ArmFile| probes.saturating_add(depths.saturating_mul(arm.learning_rates.len()));
+    let of_arms = file.arm.iter().map(of_arm).fold(2, usize::saturating_add);
+    of_arms.saturating_mul(file.seeds)
 }
 
 /// Lists of sizes, and what refers to them.

@@ -3,7 +3,7 @@
 use crate::data::checkerboard::Board;
 use crate::data::split::SplitSource;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
-use crate::engine::settings::names_problem;
+use crate::engine::settings::{MOST_STEPS, names_problem};
 use crate::model::{ModelConfig, Size};
 use crate::rng::Seed;
 use crate::train::FitConfig;
@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 
 /// The deepest stack, as of networks.
 const DEEPEST: usize = 10_000;
+/// The widest layer, likewise.
+const WIDEST: usize = 16_384;
+/// More samples, pairs, layers or rounds than anybody measures.
+const MOST: usize = 1_000_000;
+/// Numbers that a measurement may have in memory at once: the states of all its samples, or the weights of a stack. These
+/// many take 16 GB.
+const MOST_NUMBERS: usize = 1 << 32;
 
 /// The resolved configuration of a measurement; `config.toml` in its directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,23 +136,51 @@ impl Probe {
 
     /// Why it cannot be measured, whatever the network and the board, if so.
     fn problem(&self) -> Option<String> {
-        let at_least_one = |numbers: &[usize]| {
-            numbers.contains(&0).then(|| "a measurement needs at least one of everything it counts".to_string())
-        };
         match self {
-            &Self::Layers(Layers { layers, narrowest, widest, kinks }) => at_least_one(&[layers, narrowest, kinks])
-                .or_else(|| (narrowest > widest).then(|| format!("narrowest is {narrowest}, widest is {widest}"))),
-            Self::Start { samples: 1, .. } => Some("a gradient needs 2 samples or more, batch norm a spread".into()),
-            Self::Start { samples: count, .. }
-            | Self::Neighbours { pairs: count, .. }
-            | Self::Stretch { pairs: count, .. } => at_least_one(&[*count]),
-            Self::Course(course) => course.problem(),
-            Self::Cost(Cost { widths, batch, rounds, depths, depth_width }) => {
-                let deepest = depths.iter().find(|depth| **depth > DEEPEST);
-                at_least_one(&[&widths[..], depths, &[*batch, *rounds, *depth_width]].concat())
-                    .or_else(|| Some(format!("depth is {}; use 1 to {DEEPEST}", deepest?)))
+            &Self::Layers(Layers { layers, narrowest, widest, kinks }) => {
+                let counts = beyond("layers", layers, MOST).or_else(|| beyond("kinks", kinks, MOST));
+                let widths = || beyond("narrowest", narrowest, WIDEST).or_else(|| beyond("widest", widest, WIDEST));
+                let ordered = || (narrowest > widest).then(|| format!("narrowest is {narrowest}, widest is {widest}"));
+                counts.or_else(widths).or_else(ordered)
             }
+            Self::Start { samples: 1, .. } => Some("a gradient needs 2 samples or more, batch norm a spread".into()),
+            Self::Start { model, samples, .. } => too_many("samples", *samples, model),
+            Self::Neighbours { model, pairs, .. } => too_many("pairs", *pairs, model),
+            Self::Stretch { model, pairs, steps, .. } => {
+                too_many("pairs", *pairs, model).or_else(|| beyond("steps", *steps, MOST_STEPS))
+            }
+            Self::Course(course) => course.problem(),
+            Self::Cost(cost) => cost.problem(),
         }
+    }
+}
+
+/// Why nothing can be measured with a count, if so.
+fn beyond(key: &str, count: usize, most: usize) -> Option<String> {
+    (!(1..=most).contains(&count)).then(|| format!("{key} is {count}; use 1 to {most}"))
+}
+
+/// Why the states of so many samples in all layers of a network cannot be kept, if so.
+fn too_many(key: &str, samples: usize, model: &ModelConfig) -> Option<String> {
+    let Size { width, depth } = model.size();
+    let numbers = [width, depth].iter().fold(samples, |numbers, size| numbers.saturating_mul(*size));
+    let told = || format!("{key} is {samples}; use fewer with {depth} layers of width {width}");
+    beyond(key, samples, MOST).or_else(|| (numbers > MOST_NUMBERS).then(told))
+}
+
+impl Cost {
+    fn problem(&self) -> Option<String> {
+        let &Self { ref widths, batch, rounds, ref depths, depth_width } = self;
+        let of_width = |width: &usize| beyond("one of widths", *width, WIDEST);
+        let of_depth = |depth: &usize| {
+            // The states of all samples, and the weights if these layers are dense.
+            let numbers = depth.saturating_mul(depth_width).saturating_mul(batch.max(depth_width));
+            let told = || format!("depth is {depth}; use fewer with batch {batch} and depth_width {depth_width}");
+            beyond("depth", *depth, DEEPEST).or_else(|| (numbers > MOST_NUMBERS).then(told))
+        };
+        let counts = beyond("batch", batch, MOST).or_else(|| beyond("rounds", rounds, MOST));
+        let widths = || widths.iter().find_map(of_width).or_else(|| beyond("depth_width", depth_width, WIDEST));
+        counts.or_else(widths).or_else(|| depths.iter().find_map(of_depth))
     }
 }
 
@@ -164,7 +199,9 @@ impl Course {
         if self.samples < 2 || self.points == 0 || self.pairs == 0 {
             return Some("course needs at least 2 samples (batch norm needs a spread), a point and a pair".into());
         }
-        fit_problem(&self.fit)
+        let counts = [("samples", self.samples), ("points", self.points), ("pairs", self.pairs)];
+        let counts = counts.iter().find_map(|(key, count)| too_many(key, *count, &self.model));
+        counts.or_else(|| beyond("steps", self.steps, MOST_STEPS)).or_else(|| fit_problem(&self.fit))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::file::{ArmFile, ImagesFile, dataset};
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::settings::{File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, rate_problem, refuse};
+use crate::engine::settings::{File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_runs, rate_problem, refuse};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -40,6 +40,8 @@ impl Comparison {
     pub fn runs(&self, facts: &ImageFacts, device: &str) -> Result<Vec<ImageSpec>> {
         let (file, data) = (&self.file, self.image_set(facts));
         let (name, wanted) = (&file.experiment.name, data.validation_images);
+        check_count(name, "the number of training images", facts.train_images, MOST)?;
+        check_runs(name, file.arm.iter().map(|arm| file.repetitions_of(arm)).fold(0, usize::saturating_add))?;
         let (train, validation) = data.cut(facts.train_images);
         ensure!(
             train > 0 && validation == wanted,

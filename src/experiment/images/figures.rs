@@ -10,8 +10,12 @@ use crate::figure::{
     AxisScale, Body, CategoryPanel, Course, CoursePanel, Entry, Image, Key, LineQuantity, Quantity, SheetRow,
     category_panels, confusion_difference, contact_sheet, learning_curves,
 };
+use crate::files;
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
+
+/// Bytes of the largest file of images for the chart of them; those of STL-10 have a thirtieth of it.
+const LARGEST_SHEET: u64 = 64 << 20;
 
 /// Draws every chart; `setting` is what is trained and scored on, in words.
 pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store: &Store) {
@@ -28,9 +32,12 @@ fn images(results: &Results<'_>, store: &Store) -> Result<Image> {
     let file = &results.experiment.file;
     let path = contact_file(store, &file.experiment.name);
     let missing = || format!("cannot read {}", path.display());
-    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).with_context(missing)?;
+    let bytes = files::read_within(&path, LARGEST_SHEET).with_context(missing)?;
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).with_context(missing)?;
     let tensor = |name: &str| tensors.get(name).with_context(|| format!("{} lacks {name}", path.display()));
     let pixels = tensor("pixels")?;
+    let (_, versions, ..) = pixels.dims5().with_context(missing)?;
+    ensure!(versions > 1, "{} has no images", path.display());
     let labels = tensor("labels")?.to_vec1::<u32>()?;
     let names = results.set.dataset.class_names();
     let mut rows = Vec::new();

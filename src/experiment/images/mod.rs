@@ -27,7 +27,7 @@ use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
 use crate::engine::source::Source;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use contact::{contact_file, write_contact};
 use file::ImagesFile;
 use spec::{ImageFacts, ImageSpec};
@@ -82,6 +82,10 @@ impl Experiment for Comparison {
         let Some(spec) = call.spec::<ImageSpec>()? else { return Ok(None) };
         let set = &spec.data;
         let (data, data_hash) = call.source.images_of_run(set.dataset, set.name(), &set.sha256)?;
+        let (all, wanted) = (data.train.len(), set.validation_images);
+        let (train, validation) = set.cut(all);
+        let cut = format!("data.validation_images is {wanted}: {validation} of {all} images, {train} to train on");
+        ensure!(validation == wanted && train >= spec.fit.batch_size, "{}: {cut}", call.name);
         call.make(&spec, |_| Trainer { data: &data, data_hash: &data_hash }).map(Some)
     }
 }

@@ -2,9 +2,11 @@
 
 use super::file::{ArmFile, Recipe, RegressionFile};
 use super::spec::{Method, RegressionSpec};
-use crate::console::note;
+use crate::console::{note, shown};
 use crate::data::table::{Dataset, Noted, Origin, Sizes, Table, read_all};
-use crate::engine::settings::{File, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, decimal, rate_cure};
+use crate::engine::settings::{
+    File, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_runs, decimal, names_problem, rate_cure, refuse,
+};
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling, ScheduleConfig};
@@ -50,7 +52,16 @@ impl Regression {
     }
 
     /// Every run, in the order of tables, arms, recipes, learning rates and seeds.
-    pub fn runs(&self, facts: &Facts, device: &str) -> Vec<RegressionSpec> {
+    ///
+    /// # Errors
+    /// When there are too many, or the facts are about no tables that can be: a report has them from a file.
+    pub fn runs(&self, facts: &Facts, device: &str) -> Result<Vec<RegressionSpec>> {
+        let name = &self.file.experiment.name;
+        check_runs(name, count(&self.file, facts.tables.len()))?;
+        for table in &facts.tables {
+            let problem = names_problem("tables", &[&table.name]).or_else(|| table.problem());
+            refuse(&format!("{name}: table {}: ", shown(&table.name)), problem)?;
+        }
         let mut runs = Vec::new();
         for (table, arm) in facts.tables.iter().flat_map(|table| self.file.arm.iter().map(move |arm| (table, arm))) {
             let of_recipe = |model, recipe| {
@@ -70,7 +81,7 @@ impl Regression {
                 }));
             }
         }
-        runs
+        Ok(runs)
     }
 
     fn network(&self, model: &ModelConfig, recipe: Recipe, learning_rate: f64, table: &Noted) -> Method {
@@ -121,6 +132,7 @@ impl Regression {
         ] {
             ensure!(!missing, "{name}: {key} is empty; name at least one");
         }
+        check_runs(&name, count(&file, data.tables.len()))?;
         let published = Dataset::ALL.into_iter().find(|dataset| data.tables.iter().any(|name| name == dataset.name()));
         if let (Some(target), Some(dataset)) = (&data.target.0, published) {
             bail!("{name}: data.target is {target}, but {dataset} has its own; name CSV files alone");
@@ -133,4 +145,14 @@ impl Regression {
         }
         Ok(Self { file })
     }
+}
+
+/// How many runs there are on so many tables.
+fn count(file: &RegressionFile, tables: usize) -> usize {
+    let of_network = file.recipes.len().saturating_mul(file.train.learning_rates.len());
+    let of_arm = |arm: &ArmFile| {
+        let methods = if arm.model.is_some() { of_network } else { 1 };
+        methods.saturating_mul(file.repetitions_of(arm))
+    };
+    file.arm.iter().map(of_arm).fold(0, usize::saturating_add).saturating_mul(tables)
 }

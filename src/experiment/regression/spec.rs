@@ -71,8 +71,9 @@ impl Spec for RegressionSpec {
 
     fn problem(&self) -> Option<String> {
         let names = names_problem("experiment, arm and table", &[&self.experiment, &self.arm, &self.table.name]);
-        let Method::Network { model, fit, .. } = &self.method else { return names };
-        names.or_else(|| model.problem()).or_else(|| fit_problem(fit))
+        let problem = names.or_else(|| self.table.problem());
+        let Method::Network { model, fit, .. } = &self.method else { return problem };
+        problem.or_else(|| model.problem()).or_else(|| fit_problem(fit))
     }
 
     fn steps(&self) -> usize {
@@ -82,8 +83,8 @@ impl Spec for RegressionSpec {
     fn cost(&self) -> usize {
         let cells = self.table.rows.saturating_mul(self.table.features);
         match &self.method {
-            Method::Baseline(Baseline::Ridge) => 50 * cells,
-            Method::Baseline(Baseline::ExtraTrees) => 6000 * cells,
+            Method::Baseline(Baseline::Ridge) => cells.saturating_mul(50),
+            Method::Baseline(Baseline::ExtraTrees) => cells.saturating_mul(6000),
             // Steps of such small networks cost little more than their number.
             Method::Network { model, fit, .. } => model.cost().saturating_add(31_000).saturating_mul(fit.iterations),
         }

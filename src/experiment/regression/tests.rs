@@ -47,7 +47,7 @@ fn every_key_can_be_set_in_every_profile() -> Result<()> {
 #[test]
 fn networks_have_the_papers_parameter_counts() -> Result<()> {
     let runs = with(ProfileName::Paper, &[("seeds", "1"), ("recipe", "held_out"), ("learning-rates", "0.001")])?
-        .runs(&published(), "cpu");
+        .runs(&published(), "cpu")?;
     let count = |spec: &RegressionSpec| match &spec.method {
         Method::Baseline(baseline) => Ok(baseline.parameters(spec.table.features).unwrap_or(0)),
         Method::Network { model, .. } => {
@@ -66,7 +66,7 @@ fn networks_have_the_papers_parameter_counts() -> Result<()> {
 #[test]
 fn the_rate_falls_at_epochs_or_at_steps() -> Result<()> {
     let runs = with(ProfileName::Paper, &[("models", "hannet"), ("seeds", "1"), ("learning-rates", "0.001")])?
-        .runs(&published(), "cpu");
+        .runs(&published(), "cpu")?;
     let falls = |spec: &RegressionSpec| -> Vec<usize> {
         let Method::Network { fit, .. } = &spec.method else { return Vec::new() };
         assert!(matches!(fit.schedule, ScheduleConfig::MultiStep { .. }));
@@ -86,7 +86,7 @@ fn the_rate_falls_at_epochs_or_at_steps() -> Result<()> {
 
 #[test]
 fn a_run_is_known_by_table_and_target_wherever_the_file_lies() -> Result<()> {
-    let runs = |facts: &Facts| Ok(with(ProfileName::Quick, &[])?.runs(facts, "cpu"));
+    let runs = |facts: &Facts| with(ProfileName::Quick, &[])?.runs(facts, "cpu");
     let of_file = |path: &str, target: &str| -> Result<Vec<RegressionSpec>> {
         let mut facts = published();
         facts.tables[0].origin = Origin::File { path: path.into(), target: crate::data::table::Target::column(target) };
@@ -102,6 +102,20 @@ fn a_run_is_known_by_table_and_target_wherever_the_file_lies() -> Result<()> {
         assert_eq!(run.problem(), None);
         assert_eq!(toml::from_str::<RegressionSpec>(&run.to_toml()?)?, *run);
     }
+    Ok(())
+}
+
+#[test]
+fn facts_about_no_table_that_can_be_are_refused() -> Result<()> {
+    let experiment = with(ProfileName::Quick, &[])?;
+    for (rows, features) in [(0, 3), (2, 3), (1000, 0), (1 << 60, 1 << 60), (1 << 30, 1)] {
+        let mut facts = published();
+        (facts.tables[0].rows, facts.tables[0].features) = (rows, features);
+        assert!(experiment.runs(&facts, "cpu").is_err(), "{rows} x {features}");
+    }
+    let mut facts = published();
+    facts.tables[1].name = "../../x".into();
+    assert!(experiment.runs(&facts, "cpu").is_err());
     Ok(())
 }
 

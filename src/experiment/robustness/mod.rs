@@ -31,7 +31,7 @@ use crate::engine::compare::Contender;
 use crate::engine::foreign::Foreign;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
-use crate::engine::settings::Flag;
+use crate::engine::settings::{Flag, refuse};
 use crate::engine::source::Source;
 use crate::evaluate::attack::{ROWS, Stop};
 use anyhow::{Result, ensure};
@@ -55,6 +55,13 @@ const CLASSES: usize = 10;
 /// Number of training images that are kept for validation.
 fn validation_images(train_images: usize, fraction: f64) -> usize {
     (train_images as f64 * fraction).round() as usize
+}
+
+/// Why so many training images cannot be cut with a fraction for validation, if so.
+fn validation_problem(train_images: usize, fraction: f64) -> Option<String> {
+    let validation = validation_images(train_images, fraction);
+    let enough = fraction < 1.0 && validation >= 1 && train_images >= validation.saturating_add(2);
+    (!enough).then(|| format!("validation_fraction is {fraction}: {validation} of {train_images} images"))
 }
 
 /// Flags that are no settings.
@@ -163,6 +170,8 @@ impl Experiment for Robustness {
         };
         if let Some(spec) = call.spec::<TrainingSpec>()? {
             let data = data(&spec.data)?;
+            let problem = validation_problem(data.images.train.len(), spec.data.validation_fraction);
+            refuse(&format!("{}: data.", call.name), problem)?;
             return call.make(&spec, |_| Trainer { data: &data }).map(Some);
         }
         let Some(spec) = call.spec::<AttackSpec>()? else { return Ok(None) };

@@ -84,7 +84,13 @@ impl Kept {
             |name: &str| tensors.get(name).with_context(|| format!("{directory}: images.safetensors lacks {name}"));
         // Attacks in f64 keep images in f64.
         let pixels = |name: &str| -> Result<Vec<Vec<f32>>> { Ok(tensor(name)?.to_dtype(DType::F32)?.to_vec2()?) };
-        Ok(Self { numbers: tensor("numbers")?.to_vec2()?, clean: pixels("clean")?, nearest: pixels("nearest")? })
+        let kept =
+            Self { numbers: tensor("numbers")?.to_vec2()?, clean: pixels("clean")?, nearest: pixels("nearest")? };
+        let Self { numbers, clean, nearest } = &kept;
+        let whole = numbers.iter().all(|numbers| numbers.len() == 3)
+            && [clean, nearest].iter().all(|images| images.len() == numbers.len());
+        ensure!(whole, "{directory}: images.safetensors has not three numbers and two images for every image");
+        Ok(kept)
     }
 
     fn example<'e>(&self, place: usize, examples: &'e [ExampleRow]) -> Result<&'e ExampleRow> {

@@ -4,12 +4,14 @@ use super::check::Robustness;
 use super::file::{ArmFile, RecipeFile, ThreatFile};
 use super::spec::{AttackSpec, ImageSet, Stopping, TrainingSpec, WeightsSource, at_success};
 use super::weights::Given;
-use super::{CLASSES, validation_images};
-use crate::engine::settings::File;
+use super::{CLASSES, validation_images, validation_problem};
+use crate::console::shown;
+use crate::engine::runs::Spec;
+use crate::engine::settings::{File, MOST, check_count, check_runs, refuse};
 use crate::evaluate::attack::{Attack, Stop};
 use crate::rng::Seed;
 use crate::train::{FitConfig, Sampling};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 /// What only images and weights can say.
@@ -39,10 +41,22 @@ impl Robustness {
     /// # Errors
     /// When there are too few images.
     pub fn trainings(&self, facts: &Facts, device: &str) -> Result<Vec<TrainingSpec>> {
-        let (name, fraction) = (&self.file.experiment.name, self.file.data.validation_fraction);
-        let (all, validation) = (facts.train_images, validation_images(facts.train_images, fraction));
-        let enough = validation >= 1 && all >= validation + 2;
-        ensure!(enough, "{name}: data.validation_fraction is {fraction}: {validation} of {all} images");
+        let (name, all) = (&self.file.experiment.name, facts.train_images);
+        for (key, images) in [("training", all), ("test", facts.test_images)] {
+            check_count(name, &format!("the number of {key} images"), images, MOST)?;
+        }
+        // The facts of a report are from a file, and have a fraction of their own.
+        for fraction in [self.file.data.validation_fraction, facts.images.validation_fraction] {
+            refuse(&format!("{name}: data."), validation_problem(all, fraction))?;
+        }
+        for Given { arm, weights } in &facts.given {
+            if let WeightsSource::Trained(training) = weights {
+                refuse(&format!("{name}: weights of {}: ", shown(arm)), training.problem())?;
+            }
+        }
+        let trainings = self.file.arm.iter().map(|arm| self.file.repetitions_of(arm));
+        let of_training = 1 + self.file.threat.len();
+        check_runs(name, trainings.fold(0, usize::saturating_add).saturating_mul(of_training))?;
         let mut runs = Vec::new();
         for arm in self.file.arm.iter().filter(|arm| facts.given(arm).is_none()) {
             let Some(recipe) = self.file.recipe(arm) else { continue };

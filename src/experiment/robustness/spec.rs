@@ -2,7 +2,7 @@
 
 use crate::data::source::Dataset;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
-use crate::engine::settings::names_problem;
+use crate::engine::settings::{MOST, MOST_STEPS, names_problem};
 use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::model::weights::Hints;
@@ -232,8 +232,16 @@ impl Spec for AttackSpec {
 
     fn problem(&self) -> Option<String> {
         let Effort { steps, restarts, targets, queries } = self.effort;
-        if [steps, restarts, targets, queries, self.images].contains(&0) {
-            return Some("images, steps, restarts, targets and queries must be at least 1".into());
+        for (key, value, most) in [
+            ("images", self.images, MOST),
+            ("steps", steps, MOST_STEPS),
+            ("restarts", restarts, MOST),
+            ("targets", targets, MOST),
+            ("queries", queries, MOST),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Some(format!("{key} is {value}; use 1 to {most}"));
+            }
         }
         if self.eps.is_empty() || self.attacks.is_empty() {
             return Some("eps and attacks must not be empty".into());

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Convolutions of 3 x 3 pixels in the stem.
 const STEM: usize = 4;
+/// Most weights of a layer of every mixer block, 8 GB of them: in training they are there several times.
+const MOST_WEIGHTS: usize = 1 << 31;
 
 /// Sizes of a mixer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +37,12 @@ impl MixerConfig {
                 "mixer_blocks is {mixer_blocks} and han_blocks {han_blocks}; use at least 1 block, and at most 1000 of each"
             ));
         }
-        None
+        let weights = mixer_blocks * channels * channels;
+        (weights > MOST_WEIGHTS).then(|| {
+            format!(
+                "channels is {channels} and mixer_blocks {mixer_blocks}; use fewer: that is {weights} weights and more"
+            )
+        })
     }
 
     pub(super) fn cost(&self) -> usize {

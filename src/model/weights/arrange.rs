@@ -7,9 +7,11 @@ use super::layer::Layer;
 use super::tree::Node;
 use anyhow::{Result, bail, ensure};
 use std::cell::Cell;
+use std::collections::HashMap;
 
-/// Ways to go on that are looked at before the search is given up.
-const MOST_TRIES: usize = 1 << 22;
+/// Ways to go on, and states that they lead to, before the search is given up: some seconds' work. Twenty modules in any order
+/// have as many states; a mixer with 16 blocks of each kind has a quarter.
+const MOST_TRIES: usize = 1 << 20;
 
 /// Layers of the model, in order, and the layers of a file that are looked for.
 pub struct Arrangement<'s> {
@@ -19,8 +21,8 @@ pub struct Arrangement<'s> {
     pub places: &'s [usize],
     /// All layers of the file.
     pub found: &'s [Layer<'s>],
-    /// Names or paths of modules that run in this order.
-    pub order: &'s [String],
+    /// Names and paths of modules that run in a given order, with their places in it.
+    order: HashMap<&'s str, usize>,
     tries: Cell<usize>,
 }
 
@@ -66,8 +68,13 @@ struct Table<'n> {
 }
 
 impl<'s> Arrangement<'s> {
+    /// `order` has names or paths of modules in the order in which they run.
     pub fn new(wanted: &'s [Layer<'s>], places: &'s [usize], found: &'s [Layer<'s>], order: &'s [String]) -> Self {
-        Self { wanted, places, found, order, tries: Cell::new(0) }
+        let mut first = HashMap::new();
+        for (place, name) in order.iter().enumerate() {
+            first.entry(name.as_str()).or_insert(place);
+        }
+        Self { wanted, places, found, order: first, tries: Cell::new(0) }
     }
 
     /// The only order of the layers below these modules.
@@ -104,8 +111,7 @@ impl<'s> Arrangement<'s> {
 
     /// Ways to arrange what is below a module from a place on.
     fn ways(&self, node: &Node, at: usize) -> Result<Ways> {
-        self.tries.set(self.tries.get() + 1);
-        ensure!(self.tries.get() <= MOST_TRIES, "its layers can be ordered in too many ways; say --order or --map");
+        self.count(1)?;
         if let Some(layer) = node.layer {
             let wanted = self.places.get(at).map(|place| &self.wanted[*place]);
             let fits = wanted.is_some_and(|wanted| wanted.problem(&self.found[layer]).is_none());
@@ -114,11 +120,18 @@ impl<'s> Arrangement<'s> {
         Ok(self.table(&node.children.iter().collect::<Vec<_>>(), at)?.ways[0])
     }
 
+    fn count(&self, tries: usize) -> Result<()> {
+        self.tries.set(self.tries.get().saturating_add(tries));
+        ensure!(self.tries.get() <= MOST_TRIES, "its layers can be ordered in too many ways; say --order or --map");
+        Ok(())
+    }
+
     fn table<'n>(&self, siblings: &[&'n Node], at: usize) -> Result<Table<'n>> {
         let families = self.families(siblings);
         let states = families.iter().try_fold(1_usize, |states, family| states.checked_mul(family.members.len() + 1));
-        let states = states.filter(|states| *states <= MOST_TRIES);
-        let Some(states) = states else { bail!("its layers can be ordered in too many ways; say --order or --map") };
+        let states = states.unwrap_or(usize::MAX);
+        // A table of modules within others is made anew for every place that they may begin at.
+        self.count(states)?;
         let mut table = Table { families, ways: vec![Ways::None; states] };
         table.ways[states - 1] = Ways::One;
         for state in (0..states - 1).rev() {
@@ -162,8 +175,8 @@ impl<'s> Arrangement<'s> {
 
     /// The place of a module in the given order; the last of all without one.
     fn rank(&self, node: &Node) -> usize {
-        let named = |name: &String| *name == node.path || *name == node.name;
-        self.order.iter().position(named).unwrap_or(usize::MAX)
+        let place = |name: &str| self.order.get(name).copied().unwrap_or(usize::MAX);
+        place(&node.path).min(place(&node.name))
     }
 
     /// The modules that may run in a state, each with the state after it.

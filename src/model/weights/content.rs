@@ -1,6 +1,7 @@
 //! What a file holds before anybody knows which of it is wanted.
 
 use super::layer::Order;
+use crate::console::shown;
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 
@@ -49,6 +50,15 @@ impl Content {
 }
 
 impl Section {
+    /// The same; no program names a tensor in control characters, which in a message would steer the terminal.
+    pub fn named_in_words(self) -> Result<Self> {
+        let mut names = std::iter::once(&self.key).chain(self.tensors.iter().map(|(name, _)| name));
+        match names.find(|name| name.contains(char::is_control)) {
+            Some(name) => bail!("the name {} has control characters", shown(name)),
+            None => Ok(self),
+        }
+    }
+
     pub fn named(&self) -> impl Iterator<Item = (&str, &Content)> {
         self.tensors.iter().map(|(name, content)| (name.as_str(), content))
     }
@@ -91,8 +101,9 @@ pub(super) fn read_safetensors(bytes: &[u8]) -> Result<Section> {
     let file = candle_core::safetensors::SliceSafetensors::new(bytes)?;
     let mut tensors = Vec::new();
     for (name, view) in file.tensors() {
-        let content = match file.load(&name, &Device::Cpu) {
-            Ok(tensor) if is_of_weights(tensor.dtype()) => Content::Tensor(tensor),
+        let tensor = entries(view.shape()).and_then(|_| file.load(&name, &Device::Cpu).ok());
+        let content = match tensor {
+            Some(tensor) if is_of_weights(tensor.dtype()) => Content::Tensor(tensor),
             _ => {
                 let reason = format!("its numbers are of type {:?}, not those of weights", view.dtype());
                 Content::Refused { reason, dims: view.shape().to_vec() }
@@ -103,6 +114,13 @@ pub(super) fn read_safetensors(bytes: &[u8]) -> Result<Section> {
     // The file has no order; messages have one.
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(Section { key: String::new(), tensors })
+}
+
+/// Entries of a tensor; None if it has none, but would have too many for a number along its other axes: nobody can tell its
+/// strides.
+pub(super) fn entries(dims: &[usize]) -> Option<usize> {
+    let others = dims.iter().filter(|dim| **dim > 0).try_fold(1_usize, |entries, dim| entries.checked_mul(*dim))?;
+    Some(if dims.contains(&0) { 0 } else { others })
 }
 
 fn is_of_weights(dtype: DType) -> bool {

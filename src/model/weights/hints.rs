@@ -1,7 +1,9 @@
 //! What a weights file does not say about itself, and its user has to.
 
-use anyhow::{Context, Result, ensure};
+use crate::console::shown;
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// How to find the model's tensors in a file.
@@ -33,7 +35,16 @@ impl Hints {
     pub fn read_map(path: &Path) -> Result<Vec<(String, String)>> {
         let file = path.display();
         let text = crate::files::read_text(path).with_context(|| format!("--map {file}"))?;
+        Self::map_of(&text).map_err(|told| anyhow!("--map {file}, {told}"))
+    }
+
+    /// [`Hints::read_map`] of text that is in memory already.
+    ///
+    /// # Errors
+    /// With the line, when it says something else.
+    pub fn map_of(text: &str) -> Result<Vec<(String, String)>> {
         let mut map = Vec::new();
+        let (mut models, mut files) = (HashSet::new(), HashSet::new());
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.split('#').next().unwrap_or_default().trim();
             if text.is_empty() {
@@ -41,10 +52,8 @@ impl Hints {
             }
             let names = text.split_once('=').map(|(model, file)| (model.trim(), file.trim()));
             let names = names.filter(|(model, file)| !model.is_empty() && !file.is_empty());
-            let (model, name) =
-                names.with_context(|| format!("--map {file}, line {line}: use MODEL_NAME = FILE_NAME"))?;
-            let new = |(m, f): &(String, String)| m != model && f != name;
-            ensure!(map.iter().all(new), "--map {file}, line {line}: {text}: a name comes twice");
+            let (model, name) = names.with_context(|| format!("line {line}: use MODEL_NAME = FILE_NAME"))?;
+            ensure!(models.insert(model) && files.insert(name), "line {line}: {}: a name comes twice", shown(text));
             map.push((model.to_string(), name.to_string()));
         }
         Ok(map)

@@ -64,7 +64,7 @@ impl<'a> Part<'a> {
 }
 
 /// Tensors of one layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Layer<'a> {
     pub name: &'a str,
     pub parts: Vec<Part<'a>>,

@@ -5,7 +5,9 @@
 use super::arrange::Arrangement;
 use super::layer::{Layer, Order};
 use super::tree::{Node, executed};
+use crate::console::shown;
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::HashSet;
 
 /// The layers of the model and those of a file.
 pub struct Matching<'m> {
@@ -23,8 +25,10 @@ impl Matching<'_> {
     /// When layers are missing or too many, a tensor has another shape, or the order of the file's is not known.
     pub fn pairs(&self) -> Result<Vec<(usize, usize)>> {
         let (wanted, found) = (Node::of(self.wanted), Node::of(self.found));
+        let mut known = HashSet::new();
+        names(&found, &mut known);
         for name in self.given {
-            ensure!(knows(&found, name), "--order {name}: the file has no such layer or module");
+            ensure!(known.contains(name.as_str()), "--order {}: the file has no such layer or module", shown(name));
         }
         // All names may begin with what holds the network: `module.`, `model.net.`.
         let mut root = &found;
@@ -113,6 +117,10 @@ impl Matching<'_> {
     }
 }
 
-fn knows(node: &Node, name: &str) -> bool {
-    node.children.iter().any(|child| child.path == name || child.name == name || knows(child, name))
+/// Names and paths of all modules below one.
+fn names<'n>(node: &'n Node, known: &mut HashSet<&'n str>) {
+    for child in &node.children {
+        known.extend([child.path.as_str(), child.name.as_str()]);
+        names(child, known);
+    }
 }

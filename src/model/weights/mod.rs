@@ -19,12 +19,13 @@ mod zip;
 pub use content::Weights;
 pub use hints::Hints;
 
+use crate::console::shown;
 use crate::nn::Parameters;
 use crate::nn::params::Stored;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Tensor};
 use content::{Content, Section};
-use layer::{Layer, Order, is_parameter, layer_of, layers, same_shape};
+use layer::{Layer, Order, is_parameter, layers, same_shape};
 use matching::Matching;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -54,8 +55,9 @@ pub fn file_at(path: &Path) -> PathBuf {
 /// As [`read`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Weights> {
     let name = path.display();
+    ensure!(!bytes.is_empty(), "{name} is empty");
     if bytes.get(8) == Some(&b'{') {
-        let section = content::read_safetensors(bytes);
+        let section = content::read_safetensors(bytes).and_then(Section::named_in_words);
         let section = section.with_context(|| format!("{name} is not a sound safetensors file"))?;
         return Ok(Weights { sections: vec![section], order: Order::Lost });
     }
@@ -66,6 +68,8 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Weights> {
     } else {
         bail!("{name} is neither a safetensors file nor a PyTorch state dict (torch.save of model.state_dict())");
     };
+    let sections =
+        sections.and_then(|sections| sections.into_iter().map(Section::named_in_words).collect::<Result<Vec<_>>>());
     let sections = sections.with_context(|| format!("{name} cannot be read as a PyTorch state dict"))?;
     Ok(Weights { sections, order: Order::Declared })
 }
@@ -131,13 +135,14 @@ type Pairs<'p> = Vec<(&'p str, &'p str)>;
 /// What a map says, tensor by tensor.
 fn mapped<'p>(stored: &[&'p Stored], section: &'p Section, map: &[(String, String)]) -> Result<Pairs<'p>> {
     let mut pairs = Vec::new();
+    let parts: HashMap<&str, &Stored> = stored.iter().map(|part| (part.name.as_str(), *part)).collect();
+    let tensors: HashMap<&str, (&str, &Content)> = section.named().map(|named| (named.0, named)).collect();
+    let our_layers = by_name(stored.iter().map(|part| (part.name.as_str(), part.shape.as_slice())));
+    let their_layers = by_name(section.named().map(|(name, content)| (name, content.dims())));
     for (model, file) in map {
-        let part = stored.iter().find(|part| part.name == *model);
-        let tensor = section.named().find(|(name, _)| name == file);
-        let ours = stored.iter().filter(|part| layer_of(&part.name) == *model);
-        let mut ours = layers(ours.map(|part| (part.name.as_str(), part.shape.as_slice()))).pop();
-        let theirs = section.named().filter(|(name, _)| layer_of(name) == *file);
-        let theirs = layers(theirs.map(|(name, content)| (name, content.dims()))).pop();
+        let (part, tensor) = (parts.get(model.as_str()).copied(), tensors.get(file.as_str()).copied());
+        let mut ours = our_layers.get(model.as_str()).cloned();
+        let theirs = their_layers.get(file.as_str()).cloned();
         if theirs.as_ref().is_some_and(|theirs| !theirs.has_direction()) {
             ours.iter_mut().for_each(Layer::call_direction_weight);
         }
@@ -160,6 +165,11 @@ fn mapped<'p>(stored: &[&'p Stored], section: &'p Section, map: &[(String, Strin
     Ok(pairs)
 }
 
+/// Layers by their names.
+fn by_name<'a>(named: impl Iterator<Item = (&'a str, &'a [usize])>) -> HashMap<&'a str, Layer<'a>> {
+    layers(named).into_iter().map(|layer| (layer.name, layer)).collect()
+}
+
 /// The other tensors, layer by layer.
 fn matched<'p>(
     stored: &[&'p Stored],
@@ -178,7 +188,7 @@ fn matched<'p>(
         return Ok(Vec::new());
     }
     if found.is_empty() {
-        let names: Vec<&str> = section.named().map(|(name, _)| name.get(..80).unwrap_or(name)).take(SHOWN).collect();
+        let names: Vec<String> = section.named().map(|(name, _)| shown(name)).take(SHOWN).collect();
         bail!(
             "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; say --map FILE",
             names.join(", ")

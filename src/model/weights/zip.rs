@@ -1,8 +1,10 @@
 //! Zip archives as `torch.save` writes them: files that are stored as they are. Nothing is unpacked, so an entry is never
 //! larger than the archive.
 
+use crate::console::shown;
 use anyhow::{Context, Result, bail, ensure};
 use flate2::Crc;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// What an archive begins with.
@@ -22,6 +24,8 @@ const ELSEWHERE: usize = u32::MAX as usize;
 pub struct Archive<'a> {
     bytes: &'a [u8],
     entries: HashMap<&'a str, Entry>,
+    /// Bytes that files which do not lie on top of each other can still have.
+    left: Cell<usize>,
 }
 
 #[derive(Debug)]
@@ -56,9 +60,9 @@ impl<'a> Archive<'a> {
                 header: number(bytes, at + 42, 4)?,
             };
             at += ENTRY_SIZE + name.len() + skipped;
-            ensure!(entries.insert(name, entry).is_none(), "it holds {name} twice");
+            ensure!(entries.insert(name, entry).is_none(), "it holds {} twice", shown(name));
         }
-        Ok(Self { bytes, entries })
+        Ok(Self { bytes, entries, left: Cell::new(bytes.len()) })
     }
 
     /// Names of the files, in no order.
@@ -66,12 +70,15 @@ impl<'a> Archive<'a> {
         self.entries.keys().copied()
     }
 
-    /// The bytes of a file.
+    /// The bytes of a file, once.
     ///
     /// # Errors
-    /// When there is none, it is compressed or encrypted, or its checksum is another.
+    /// When there is none, it is compressed or encrypted, or its checksum is another; and when all that were read are more than
+    /// the archive: a list of files may name the same bytes again and again.
     pub fn read(&self, name: &str) -> Result<&'a [u8]> {
-        let entry = self.entries.get(name).with_context(|| format!("it lacks {name}"))?;
+        let entry = self.entries.get(name);
+        let name = shown(name);
+        let entry = entry.with_context(|| format!("it lacks {name}"))?;
         if entry.encrypted || entry.method != 0 {
             bail!("{name} is compressed or encrypted; torch.save stores files as they are");
         }
@@ -79,6 +86,7 @@ impl<'a> Archive<'a> {
         let [name_length, extra] = [26, 28].map(|place| number(self.bytes, entry.header + place, 2));
         let start = entry.header + LOCAL_SIZE + name_length? + extra?;
         let data = slice(self.bytes, start, entry.size).with_context(|| format!("{name} is cut"))?;
+        self.left.set(self.left.get().checked_sub(data.len()).context("files in it lie on top of each other")?);
         let mut crc = Crc::new();
         crc.update(data);
         ensure!(crc.sum() as usize == entry.crc, "{name} is damaged: its checksum (CRC-32) is not the stored one");

@@ -14,6 +14,8 @@ use text::{command, escaped, inline, list, paragraphs};
 
 const STYLE: &str = include_str!("report.css");
 const TITLE: &str = "Results of han-exp";
+/// Bytes of the largest chart that is put into the page. Those of the experiments here have a hundredth of it.
+const LARGEST_CHART: u64 = 64 << 20;
 
 /// The file, with the charts of the results directory inside.
 pub(super) fn report(sections: &[Section], root: &Path) -> String {
@@ -43,7 +45,7 @@ fn contents(section: &Section) -> String {
     let wrong = section.wrong().count();
     let wrong =
         if wrong == 0 { String::new() } else { format!(" <span class=\"soft\">({wrong} missed or failed)</span>") };
-    format!("<li><a href=\"#{}\">{}</a>{wrong}</li>\n", section.name, escaped(&section.heading()))
+    format!("<li><a href=\"#{}\">{}</a>{wrong}</li>\n", escaped(&section.name), escaped(&section.heading()))
 }
 
 fn claims(sections: &[Section]) -> String {
@@ -66,7 +68,8 @@ fn class(claim: &Claim) -> &'static str {
 }
 
 fn experiment(section: &Section, root: &Path) -> String {
-    let mut html = format!("<section id=\"{}\">\n<h2>{}</h2>\n", section.name, escaped(&section.heading()));
+    let (name, heading) = (escaped(&section.name), escaped(&section.heading()));
+    let mut html = format!("<section id=\"{name}\">\n<h2>{heading}</h2>\n");
     if !section.claim.is_empty() {
         html += &format!("<p class=\"claim\">{}</p>\n", inline(&section.claim));
     }
@@ -129,7 +132,8 @@ fn charts(section: &Section, root: &Path) -> String {
 /// A chart with its pixels, at half its size: it is drawn for that.
 fn picture(chart: &Drawn, stamp: &str, root: &Path) -> String {
     let title = format!("{stamp}{}", escaped(&chart.title));
-    let read = || files::read(&root.join("figures").join(&chart.file)).map_err(|error| error.to_string());
+    let path = root.join("figures").join(&chart.file);
+    let read = || files::read_within(&path, LARGEST_CHART).map_err(|error| error.to_string());
     let bytes = chart.missing.clone().map_or_else(read, Err);
     match bytes {
         Ok(bytes) => format!(
@@ -147,7 +151,7 @@ fn provenance(section: &Section, root: &Path) -> String {
     let facts = section.facts().into_iter().filter(|(name, _)| name != "Command");
     let facts: String =
         facts.map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), inline(&value))).collect();
-    let files = section.tables.iter().map(|name| format!("<a href=\"{name}\">{name}</a>"));
+    let files = section.tables.iter().map(|name| escaped(name)).map(|name| format!("<a href=\"{name}\">{name}</a>"));
     let files = files.collect::<Vec<_>>().join(", ");
     format!(
         "<h3>Where the figures come from</h3>\n<dl>\n{facts}<dt>Files</dt><dd>{files}</dd>\n<dt>Method and deviations</dt>\
@@ -188,6 +192,33 @@ mod tests {
         }
         let outside = ["<script", "<link", "src=\"http", "url(", "@import"];
         assert!(outside.iter().all(|part| !html.contains(part)), "{html}");
+    }
+
+    /// Every text of a section in place of which a file may say anything.
+    #[test]
+    fn no_word_of_a_section_is_markup() {
+        fn evil(value: &mut serde_json::Value) {
+            match value {
+                serde_json::Value::String(text)
+                    if !["smoke", "reproduced", "not_at_this_budget"].contains(&text.as_str()) =>
+                {
+                    *text = "\"><script>**`'&".into();
+                }
+                serde_json::Value::Array(items) => items.iter_mut().for_each(evil),
+                serde_json::Value::Object(entries) => entries.values_mut().for_each(evil),
+                _ => {}
+            }
+        }
+        let mut value = serde_json::to_value(section(20)).expect("JSON");
+        evil(&mut value);
+        let html = report(&[serde_json::from_value(value).expect("a section")], Path::new("nowhere"));
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+        // No attribute ends before its end: what follows it is another one, or the end of the tag.
+        let attributes = html.split("=\"").skip(1).filter_map(|text| text.split_once('"')).map(|(_, after)| after);
+        assert!(attributes.clone().count() > 50);
+        for after in attributes {
+            assert!(after.starts_with(['>', ' ', '\n', '/']), "{after}");
+        }
     }
 
     #[test]

@@ -20,9 +20,10 @@ pub(super) fn table(table: &Table, stamp: &str) -> String {
 
 /// The table of claims: on a narrow screen every row becomes a card.
 pub(super) fn cards(table: &Table, classes: &[&str]) -> String {
-    let head: String = table.columns.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
+    let names: Vec<String> = table.columns.iter().map(|name| escaped(name)).collect();
+    let head: String = names.iter().map(|name| format!("<th scope=\"col\">{name}</th>")).collect();
     let row = |(row, class): (&Vec<String>, &&str)| {
-        let cells = row.iter().zip(&table.columns).enumerate().map(|(place, (cell, name))| match place {
+        let cells = row.iter().zip(&names).enumerate().map(|(place, (cell, name))| match place {
             0 => format!("<th scope=\"row\">{}</th>", inline(cell)),
             1 => format!("<td data-label=\"{name}\"><span class=\"verdict {class}\">{}</span></td>", escaped(cell)),
             _ => format!("<td data-label=\"{name}\">{}</td>", inline(cell)),

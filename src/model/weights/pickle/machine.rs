@@ -1,7 +1,7 @@
 //! The instructions of a pickle.
 
 use super::input::Input;
-use super::{Id, Value};
+use super::{Id, MOST_INSTRUCTIONS, Value};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
 
@@ -13,12 +13,14 @@ pub(super) struct Machine<'a> {
     /// Heights of the stack.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
+    /// Entries of lists that were made dictionaries.
+    copied: usize,
 }
 
 impl<'a> Machine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let input = Input::new(bytes);
-        Self { input, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+        Self { input, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new(), copied: 0 }
     }
 
     /// Bytes that were read.
@@ -192,14 +194,16 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Python 2 gave an ordered dictionary its entries as a list of pairs.
-    fn listed(&self, arguments: Id) -> Result<Vec<(Id, Id)>> {
+    /// Python 2 gave an ordered dictionary its entries as a list of pairs. Any number of calls may name one list.
+    fn listed(&mut self, arguments: Id) -> Result<Vec<(Id, Id)>> {
         let Value::Tuple(arguments) = &self.values[arguments.0] else { bail!("a call has no arguments") };
         let Some(Value::List(items)) = arguments.first().map(|id| &self.values[id.0]) else { return Ok(Vec::new()) };
         let pair = |id: &Id| match &self.values[id.0] {
             Value::List(pair) | Value::Tuple(pair) => pairs(pair)?.first().copied().context("an entry is empty"),
             _ => bail!("an entry is no pair"),
         };
+        self.copied += items.len();
+        ensure!(self.copied <= MOST_INSTRUCTIONS, "it copies lists too often");
         items.iter().map(pair).collect()
     }
 

@@ -1,7 +1,7 @@
 //! A pickle machine that only builds data: it imports nothing and calls nothing.
 //!
-//! Values lie in one list and refer to each other by their places there. So nothing recurses and nothing is copied, and a
-//! structure that is deep, or doubled again and again by its memo, costs what its bytes cost.
+//! Values lie in one list and refer to each other by their places there. So nothing recurses and next to nothing is copied, and
+//! a structure that is deep, or doubled again and again by its memo, costs what its bytes cost.
 
 mod input;
 mod machine;
@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use machine::Machine;
 
 /// More instructions than the checkpoint of the deepest network here has, optimizer included. Each makes at most one
-/// value of 40 bytes.
-const MOST_INSTRUCTIONS: usize = 1 << 22;
+/// value of 40 bytes, and no more entries than these are copied from lists into dictionaries.
+pub const MOST_INSTRUCTIONS: usize = 1 << 22;
 
 /// The place of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,8 +60,18 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// When it is broken, has instructions that checkpoints do not need, or too many.
     pub fn read(bytes: &'a [u8]) -> Result<(Self, usize)> {
+        let mut left = MOST_INSTRUCTIONS;
+        Self::read_within(bytes, &mut left)
+    }
+
+    /// [`Pickle::read`] for one of several in a file, which have so many instructions left together.
+    ///
+    /// # Errors
+    /// As [`Pickle::read`].
+    pub fn read_within(bytes: &'a [u8], left: &mut usize) -> Result<(Self, usize)> {
         let mut machine = Machine::new(bytes);
-        for _ in 0..MOST_INSTRUCTIONS {
+        while let Some(fewer) = left.checked_sub(1) {
+            *left = fewer;
             let at = machine.at();
             let ended = machine.step().with_context(|| format!("its pickle is broken at byte {at}"))?;
             if let Some(root) = ended {
@@ -142,6 +152,16 @@ mod tests {
         {
             assert!(problem(bytes).contains("it ends too soon"), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_made_a_dictionary_again_and_again_is_refused() {
+        let pairs = 1 << 12;
+        let call = b"l\x85q\x01ccollections\nOrderedDict\nq\x02";
+        let list = [&b"\x80\x02(NN\x86q\0"[..], &b"h\0".repeat(pairs), call].concat();
+        let calls = |count: usize| [&list[..], &b"h\x02h\x01R".repeat(count), b"."].concat();
+        assert!(Pickle::read(&calls(2)).is_ok());
+        assert!(problem(&calls(MOST_INSTRUCTIONS / pairs)).contains("copies"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::super::layer::is_parameter;
 use super::super::pickle::{Id, Pickle, Value};
 use super::described::{Described, Found, Kind};
+use crate::console::shown;
 use anyhow::{Context, Result, ensure};
 use std::collections::{HashMap, HashSet};
 
@@ -10,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 const DEPTH: usize = 2;
 /// Axes that a tensor may have.
 const MOST_AXES: usize = 8;
+/// Three times the tensors of the deepest network here.
+const MOST_TENSORS: usize = 1 << 16;
 /// Keys that a message lists.
 const SHOWN: usize = 12;
 
@@ -62,7 +65,7 @@ impl<'a> Checkpoint<'_, 'a> {
             );
         }
         let entries = self.pickle.dict(self.pickle.root()).unwrap_or_default();
-        let keys: Vec<_> = entries.iter().filter_map(|(key, _)| self.pickle.text(*key)).collect();
+        let keys: Vec<_> = entries.iter().filter_map(|(key, _)| self.pickle.text(*key)).map(shown).collect();
         match keys.len() {
             0 => "it holds no weights: its content is no dictionary of tensors".into(),
             1..=SHOWN => format!("it holds no weights; its keys are {}", keys.join(", ")),
@@ -87,7 +90,7 @@ impl<'a> Checkpoint<'_, 'a> {
             _ => *by,
         };
         match self.pickle.value(class) {
-            Value::Global { module, name } => Some(format!("{module}.{name}")),
+            Value::Global { module, name } => Some(format!("{}.{}", shown(module), shown(name))),
             _ => Some("of an unknown class".into()),
         }
     }
@@ -98,8 +101,9 @@ impl<'a> Checkpoint<'_, 'a> {
         for (key, value) in self.pickle.dict(dict).unwrap_or_default() {
             let Some(name) = self.pickle.text(*key) else { continue };
             if let Some(arguments) = self.rebuilt(*value) {
+                ensure!(tensors.len() < MOST_TENSORS, "it holds more than {MOST_TENSORS} tensors");
                 let described = self.described(name, arguments);
-                tensors.push(described.with_context(|| format!("{name}: its tensor is broken"))?);
+                tensors.push(described.with_context(|| format!("{}: its tensor is broken", shown(name)))?);
             }
         }
         Ok(tensors)
@@ -155,8 +159,8 @@ impl<'a> Checkpoint<'_, 'a> {
         for value in self.pickle.values() {
             let Value::Outside(id) = value else { continue };
             if let Some((name, class)) = self.storage(*id) {
-                let kind =
-                    Kind::of(class).with_context(|| format!("storage {name} is a {class}, which is not known"))?;
+                let kind = Kind::of(class)
+                    .with_context(|| format!("storage {} is a {}, which is not known", shown(name), shown(class)))?;
                 kinds.insert(name, kind);
             }
         }

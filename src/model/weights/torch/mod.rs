@@ -7,7 +7,7 @@ mod described;
 mod tensor;
 
 use super::content::Section;
-use super::pickle::{Pickle, Value};
+use super::pickle::{MOST_INSTRUCTIONS, Pickle, Value};
 use super::zip::Archive;
 use anyhow::{Context, Result, bail, ensure};
 use checkpoint::Checkpoint;
@@ -53,9 +53,9 @@ pub fn is_legacy(bytes: &[u8]) -> bool {
 /// # Errors
 /// As [`read_zip`].
 pub fn read_legacy(bytes: &[u8]) -> Result<Vec<Section>> {
-    let mut at = 0;
+    let (mut at, mut left) = (0, MOST_INSTRUCTIONS);
     let mut next = || -> Result<Pickle> {
-        let (pickle, length) = Pickle::read(&bytes[at..])?;
+        let (pickle, length) = Pickle::read_within(&bytes[at..], &mut left)?;
         at += length;
         Ok(pickle)
     };

@@ -1,6 +1,6 @@
 //! Tensors from the bytes of storages.
 
-use super::super::content::{Content, Section};
+use super::super::content::{Content, Section, entries};
 use super::described::{Described, Found, Kind};
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
@@ -35,8 +35,7 @@ impl Described<'_> {
         };
         let data = *storages.get(self.storage).with_context(|| format!("its storage {} is missing", self.storage))?;
         let elements = data.len() / width;
-        let count = self.dims.iter().try_fold(1_usize, |count, dim| count.checked_mul(*dim));
-        let count = count.filter(|count| *count <= elements);
+        let count = entries(&self.dims).filter(|count| *count <= elements);
         let count = count.with_context(|| format!("shape {:?} is more than its storage of {elements}", self.dims))?;
         let last = self.dims.iter().zip(&self.strides).try_fold(self.offset, |last, (dim, stride)| {
             dim.saturating_sub(1).checked_mul(*stride).and_then(|step| last.checked_add(step))
@@ -44,18 +43,29 @@ impl Described<'_> {
         ensure!(count == 0 || last.is_some_and(|last| last < elements), "it reaches beyond its storage of {elements}");
         *left = left.checked_sub(count * width).context("too many tensors share a storage")?;
         let mut gathered = Vec::with_capacity(count * width);
-        for place in places(&self.dims, &self.strides, self.offset) {
+        let mut index = vec![0; self.dims.len()];
+        let mut place = self.offset;
+        for _ in 0..count {
             gathered.extend_from_slice(&data[place * width..(place + 1) * width]);
+            place = self.next(&mut index, place);
         }
         Ok(Content::Tensor(Tensor::from_raw_buffer(&gathered, dtype, &self.dims, &Device::Cpu)?))
     }
-}
 
-/// Where the elements of a strided tensor lie in its storage, in row-major order.
-fn places(dims: &[usize], strides: &[usize], offset: usize) -> Vec<usize> {
-    dims.iter().zip(strides).fold(vec![offset], |starts, (&dim, &stride)| {
-        starts.iter().flat_map(|start| (0..dim).map(move |step| start + step * stride)).collect()
-    })
+    /// Where the next element lies in the storage, in row-major order. The stride of an axis with one element is never taken
+    /// and may be any number.
+    fn next(&self, index: &mut [usize], mut place: usize) -> usize {
+        for axis in (0..index.len()).rev() {
+            let (dim, stride) = (self.dims[axis], self.strides[axis]);
+            index[axis] += 1;
+            if index[axis] < dim {
+                return place + stride;
+            }
+            index[axis] = 0;
+            place -= if dim > 1 { (dim - 1) * stride } else { 0 };
+        }
+        place
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +89,10 @@ mod tests {
         assert_eq!(content(&[3, 2], &[1, 3], 0).expect("its transpose"), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(content(&[2], &[2], 1).expect("a part"), [1.0, 3.0]);
         assert_eq!(content(&[], &[], 5).expect("a number"), [5.0]);
-        assert_eq!(content(&[0, 9], &[9, 1], 0).expect("nothing"), [0.0; 0]);
+        assert_eq!(content(&[2, 1, 2], &[1, usize::MAX, 3], 0).expect("an axis of one"), [0.0, 3.0, 1.0, 4.0]);
+        for dims in [[0, 9], [9, 0], [10_000_000_000, 0]] {
+            assert_eq!(content(&dims, &[9, 1], 0).expect("nothing"), [0.0; 0]);
+        }
     }
 
     #[test]
@@ -103,6 +116,7 @@ mod tests {
         for (dims, strides, offset) in [
             (&[1_000_000_000][..], &[0][..], 0),
             (&[usize::MAX, 2], &[0, 0], 0),
+            (&[0, usize::MAX, 2], &[0, 0, 0], 0),
             (&[6], &[1], 1),
             (&[2], &[usize::MAX], 2),
             (&[1], &[1], usize::MAX),

@@ -1,0 +1,956 @@
+//! Bad inputs of every parser, through the real program: each ends in a message that says what is wrong, at once, and without more
+//! memory than a small machine has. And whatever bytes a parser gets, it neither panics nor allocates far more than it was given.
+
+#[path = "common/by_hand.rs"]
+mod by_hand;
+#[path = "common/checkpoint.rs"]
+mod checkpoint;
+#[path = "common/counting.rs"]
+mod counting;
+#[path = "common/hub.rs"]
+mod hub;
+#[path = "common/npz.rs"]
+mod npz;
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use by_hand::{BYTES, Column, INT32, REPEATED, REQUIRED, dictionary, file, group, leaf, page};
+use checkpoint::{Protocol, Py, Stored, archive, dict, floats, legacy, pickle};
+use counting::peak;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use han_exp::cli::spliced;
+use han_exp::data::checkerboard::{Board, Split};
+use han_exp::data::images::idx;
+use han_exp::data::table::{Target, parse};
+use han_exp::model::weights::{self, Hints};
+use han_exp::model::{HanNetConfig, Model, ModelConfig};
+use han_exp::rng::Seed;
+use npz::{array, deflated};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use sandbox::{Sandbox, text};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// A command on bad files, and what it says.
+struct Case {
+    name: &'static str,
+    files: Vec<(String, Vec<u8>)>,
+    arguments: Vec<String>,
+    code: i32,
+    says: &'static str,
+}
+
+/// A failure with exit code 1.
+fn case(name: &'static str, arguments: &str, says: &'static str, files: &[(&str, &[u8])]) -> Case {
+    let files = files.iter().map(|(name, bytes)| ((*name).to_string(), bytes.to_vec())).collect();
+    Case { name, files, arguments: arguments.split_whitespace().map(str::to_string).collect(), code: 1, says }
+}
+
+impl Case {
+    /// The same with arguments that have no place in a line.
+    fn with(mut self, more: &[String]) -> Self {
+        self.arguments.extend_from_slice(more);
+        self
+    }
+}
+
+/// Words of a program that came to an end by itself.
+const CRASHES: [&str; 5] = ["panicked", "backtrace", "overflowed its stack", "memory allocation of", "RUST_BACKTRACE"];
+
+/// The program with limits: 6 GB of addresses, which its allocator and its threads ask for in part, and half a minute of a
+/// processor, of which every case needs a moment.
+fn limited(sandbox: &Sandbox, arguments: &[String]) -> Command {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let process = sandbox.process(&arguments);
+    if !cfg!(target_os = "linux") {
+        return process;
+    }
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", "ulimit -v 6291456; ulimit -t 30; exec \"$0\" \"$@\""]);
+    limited.arg(process.get_program()).args(process.get_args()).current_dir(sandbox.0.path());
+    for (name, value) in process.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
+/// Runs every case in a sandbox of its own.
+fn check(cases: Vec<Case>) {
+    let mut wrong = Vec::new();
+    for Case { name, files, arguments, code, says } in cases {
+        let sandbox = Sandbox::new();
+        for (file, bytes) in &files {
+            assert!(bytes.len() < 5_000_000, "{name}: {file} is large");
+            write(&sandbox.path(file), bytes);
+        }
+        let output = limited(&sandbox, &arguments).output().expect("the program");
+        let (told, answered) = (text(&output.stderr), text(&output.stdout));
+        let shown = |text: &str| text.chars().take(600).collect::<String>();
+        let ended = output.status.code();
+        if ended != Some(code) {
+            wrong.push(format!("{name}: {ended:?} instead of {code}: {}", shown(&told)));
+        } else if !told.contains(says) && !answered.contains(says) {
+            wrong.push(format!("{name}: {says:?} is missing in {}", shown(&told)));
+        }
+        let crash = CRASHES.iter().find(|crash| told.contains(**crash));
+        let steers = |text: &str| text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
+        if crash.is_some() || steers(&told) || steers(&answered) || told.len() > 20_000 {
+            wrong.push(format!("{name}: {crash:?}, {} bytes: {:?}", told.len(), shown(&told)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+    fs::write(path, bytes).expect("a file");
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("a write to memory");
+    encoder.finish().expect("a write to memory")
+}
+
+/// A published archive with these files.
+fn tarball(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, contents) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(contents.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, *contents).expect("an entry");
+    }
+    gzip(&archive.into_inner().expect("an archive"))
+}
+
+#[test]
+fn idx_files() {
+    const VERIFY: &str = "data verify --dataset mnist --data-dir d";
+    let idx = |name, says, bytes: &[u8]| {
+        let labels = ["train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+        let others = labels.map(|part| (format!("d/{part}"), Vec::new()));
+        let mut case = case(name, VERIFY, says, &[("d/train-images-idx3-ubyte", bytes)]);
+        case.files.extend(others);
+        case
+    };
+    let many_zeros = gzip(&vec![0; 1 << 20]).repeat(64);
+    check(vec![
+        idx("empty", "has 0 bytes, too few for an IDX header", b""),
+        idx("magic", "not with the magic number of an IDX file", b"PAR1 and more"),
+        idx("floats", "00000d03", &[&[0, 0, 0x0d, 3][..], &[0; 12]].concat()),
+        idx("255 axes", "ends inside its IDX header", &[&[0, 0, 8, 255][..], &[0; 8]].concat()),
+        idx("extents", "too few for", &[&[0, 0, 8, 3][..], &[255; 12]].concat()),
+        idx("no axes", "magic number", &[0, 0, 8, 0]),
+        idx("a bomb", "it holds more than", &many_zeros),
+        idx("members", "gzip members", &gzip(b"").repeat(100_000)),
+        idx("cut", "cannot be decompressed", &gzip(&[7; 300])[..20]),
+    ]);
+}
+
+#[test]
+fn binary_files_and_their_archives() {
+    const CIFAR: &str = "data verify --dataset cifar100 --data-dir d";
+    const STL: &str = "data verify --dataset stl10 --data-dir d";
+    let (row, image) = ([&[0, 100][..], &[0; 3072]].concat(), vec![0; 27_648]);
+    let stl = |label: u8| vec![("d/train_X.bin", image.clone()), ("d/train_y.bin", vec![label])];
+    let pair = |files: &[(&str, Vec<u8>)]| {
+        let all = [files, &[("d/test_X.bin", image.clone()), ("d/test_y.bin", vec![1])]].concat();
+        all.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect::<Vec<_>>()
+    };
+    let of_stl = |name, says, files: &[(&str, Vec<u8>)]| Case { files: pair(files), ..case(name, STL, says, &[]) };
+    let train = |contents: &[u8]| tarball(&[("c/train.bin", contents), ("c/test.bin", &row)]);
+    let mut endless = tar::Header::new_gnu();
+    endless.set_path("c/train.bin").expect("a name");
+    endless.as_old_mut().size = [0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    endless.set_cksum();
+    let endless = gzip(endless.as_bytes());
+    let two = tarball(&[("a/train.bin", &row), ("b/train.bin", &row[..3000]), ("c/test.bin", &row)]);
+    check(vec![
+        case(
+            "cut",
+            CIFAR,
+            "3075 bytes are not rows of 3074",
+            &[("d/train.bin", &[0; 3075]), ("d/test.bin", &[0; 3074])],
+        ),
+        case("empty", CIFAR, "there are no images", &[("d/train.bin", b""), ("d/test.bin", b"")]),
+        case(
+            "a label",
+            CIFAR,
+            "label 0 is 100, not a class from 0 to 99",
+            &[("d/train.bin", &row), ("d/test.bin", &row)],
+        ),
+        of_stl("label 0", "train_y.bin: label 0 is 0; the first class is 1", &stl(0)),
+        of_stl("one file", "pixels and labels are two files, and one is missing", &stl(1)[..1]),
+        case("no gzip", STL, "it is no .tar.gz, or a damaged one", &[("d/stl10_binary.tar.gz", b"no gzip")]),
+        case("an empty archive", STL, "it is no .tar.gz", &[("d/stl10_binary.tar.gz", b"")]),
+        case("a size", CIFAR, "cifar-100-binary.tar.gz", &[("d/cifar-100-binary.tar.gz", &endless)]),
+        case(
+            "other files",
+            CIFAR,
+            "the archive holds no train.bin",
+            &[("d/cifar-100-binary.tar.gz", &tarball(&[("notes.txt", b"none")]))],
+        ),
+        case("two of a name", CIFAR, "two different files called train.bin", &[("d/cifar-100-binary.tar.gz", &two)]),
+        case("cut within", CIFAR, "cifar-100-binary.tar.gz", &[("d/cifar-100-binary.tar.gz", &train(&row)[..60])]),
+    ]);
+}
+
+#[test]
+fn numpy_archives() {
+    const VERIFY: &str = "data verify --dataset imagenet32 --data-dir d";
+    let npz = |name, says, files: &[(&str, &[u8])]| {
+        let bytes = deflated(files);
+        case(name, VERIFY, says, &[("d/train_data_batch_1.npz", &bytes), ("d/val_data.npz", &bytes)])
+    };
+    let (labels, image) = (array("|u1", "(1,)", &[1]), array("|u1", "(1, 3072)", &[0; 3072]));
+    let of = |name, says, data: &[u8]| npz(name, says, &[("data.npy", data), ("labels.npy", &labels)]);
+    let fortran = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 3072), }\n";
+    let fortran = [&b"\x93NUMPY\x01\x00"[..], &(fortran.len() as u16).to_le_bytes(), fortran.as_bytes()].concat();
+    let hollow = [&vec![0; 1 << 20][..], b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x2e\0\0\0\0\0\0\0\0\0"].concat();
+    let mut flipped = deflated(&[("data.npy", &image), ("labels.npy", &labels)]);
+    let middle = flipped.iter().position(|byte| *byte == b'y').map_or(0, |name| name + 12);
+    flipped[middle] ^= 0x10;
+    check(vec![
+        case(
+            "garbage",
+            VERIFY,
+            "no NumPy archive (.npz): it is not a zip archive",
+            &[("d/train_data_batch_1.npz", b"x"), ("d/val_data.npz", b"PK\x05\x06")],
+        ),
+        case(
+            "a hollow file",
+            VERIFY,
+            "it is not a zip archive",
+            &[("d/train_data_batch_1.npz", &hollow), ("d/val_data.npz", &hollow)],
+        ),
+        npz("no data", "holds no array data", &[("labels.npy", &labels)]),
+        npz("no labels", "holds no array labels", &[("data.npy", &image)]),
+        of("a version", "format version 9", b"\x93NUMPY\x09\0"),
+        of("a header", "ends inside its header", b"\x93NUMPY\x02\0\xff\xff\xff\xff"),
+        of("a shape", "bytes follow", &array("|u1", "(18446744073709551615, 3072)", &[0; 3072])),
+        of("floats", "not whole numbers", &array("<f4", "(1, 768)", &[0; 3072])),
+        of("by column", "column by column", &[&fortran[..], &[0; 3072]].concat()),
+        of("more images than labels", "it holds more than", &array("|u1", "(100, 3072)", &vec![0; 307_200])),
+        npz(
+            "label 0",
+            "label 0 is 0; the first class is 1",
+            &[("data.npy", &image), ("labels.npy", &array("|u1", "(1,)", &[0]))],
+        ),
+        case(
+            "a flipped bit",
+            VERIFY,
+            "train_data_batch_1.npz",
+            &[("d/train_data_batch_1.npz", &flipped), ("d/val_data.npz", &flipped)],
+        ),
+    ]);
+}
+
+#[test]
+fn parquet_files() {
+    const VERIFY: &str = "data verify --dataset cifar100 --data-dir d";
+    let parquet = |name, says, bytes: &[u8]| {
+        let files = ["train", "test"].map(|part| format!("d/{part}-00000-of-00001.parquet"));
+        let files = files.map(|file| (file, bytes.to_vec())).to_vec();
+        Case { files, ..case(name, VERIFY, says, &[]) }
+    };
+    let picture = hub::png(&[7; 3072], 32, image::ExtendedColorType::Rgb8);
+    let packed = |bytes: &[u8]| [&(bytes.len() as u32).to_le_bytes()[..], bytes].concat();
+    let plain = |body: &[u8]| page(body, 1, 0, body.len() as i64);
+    let image = |pages: Vec<u8>, codec| Column { path: &["img", "bytes"], kind: BYTES, codec, values: 1, pages };
+    let label =
+        || Column { path: &["fine_label"], kind: INT32, codec: 0, values: 1, pages: plain(&50_u32.to_le_bytes()) };
+    let schema = |image: i64, label: i64| {
+        let bytes = leaf("bytes", BYTES, REQUIRED);
+        vec![group("r", None, 2), group("img", Some(image), 1), bytes, leaf("fine_label", label, REQUIRED)]
+    };
+    let of = |pages: Vec<u8>, codec| file(&schema(REQUIRED, INT32), &[image(pages, codec), label()], 1);
+    let nested = |depth: usize| {
+        let groups = std::iter::repeat_n(group("g", Some(REQUIRED), 1), depth);
+        let all: Vec<_> = [group("r", None, 1)].into_iter().chain(groups).chain([leaf("x", INT32, REQUIRED)]).collect();
+        file(&all, &[], 0)
+    };
+    // A column beside those that are read, with one row of sixty million nulls.
+    let runs = |runs: &[u8]| [&(runs.len() as u32).to_le_bytes()[..], runs].concat();
+    let nulls = [runs(&[0x02, 0, 0xfe, 0x9b, 0x9c, 0x39, 1]), runs(&[0x80, 0x9c, 0x9c, 0x39, 1])].concat();
+    let junk = page(&nulls, 60_000_000, 0, nulls.len() as i64);
+    let junk = Column { path: &["junk", "x"], kind: INT32, codec: 0, values: 60_000_000, pages: junk };
+    let with_list = [
+        vec![group("r", None, 3), group("img", Some(REQUIRED), 1), leaf("bytes", BYTES, REQUIRED)],
+        vec![leaf("fine_label", INT32, REQUIRED), group("junk", Some(REPEATED), 1), leaf("x", INT32, 1)],
+    ];
+    let with_list = file(&with_list.concat(), &[image(plain(&packed(&picture)), 0), label(), junk], 1);
+    let only_label = file(&[group("r", None, 1), leaf("fine_label", INT32, REQUIRED)], &[label()], 1);
+    let words = Column { path: &["fine_label"], kind: BYTES, codec: 0, values: 1, pages: plain(&packed(b"cat")) };
+    let words = file(&schema(REQUIRED, BYTES), &[image(plain(&packed(&picture)), 0), words], 1);
+    let endless = [group("r", None, i64::from(i32::MAX)), leaf("x", INT32, REQUIRED)];
+    check(vec![
+        Case { code: 0, ..parquet("sound", "unpinned", &of(plain(&packed(&picture)), 0)) },
+        Case { code: 0, ..parquet("a list beside them", "unpinned", &with_list) },
+        parquet("garbage", "no parquet file, or a damaged one", b"PAR1garbagePAR1"),
+        parquet("short", "no parquet file, or a damaged one", b"PAR1"),
+        parquet("deep groups", "no parquet file, or a damaged one", &nested(300_000)),
+        parquet("groups as deep as they may be", "needs a column with an image", &nested(198)),
+        parquet("children", "a group has 2147483647 columns", &file(&endless, &[], 0)),
+        parquet(
+            "a page of 2 GB",
+            "says that it unpacks to 2000000000",
+            &of(page(b"\x05\x10hello", 1, 0, 2_000_000_000), 1),
+        ),
+        parquet(
+            "a dictionary",
+            "says that it has 2000000000 values",
+            &of(dictionary(&packed(&picture), 2_000_000_000), 0),
+        ),
+        parquet("prefixes", "DELTA_BYTE_ARRAY", &of(page(&packed(&picture), 1, 7, 10), 0)),
+        parquet("a picture of 4 GB", "row 0", &of(plain(&[&[255; 4][..], &picture].concat()), 0)),
+        parquet("a cut picture", "row 0", &of(plain(&packed(&picture[..40])), 0)),
+        parquet("no image", "needs a column with an image", &only_label),
+        parquet("lists of images", "needs a column with an image", &file(&schema(REPEATED, INT32), &[], 0)),
+        parquet("words for classes", "needs a column with a class", &words),
+    ]);
+}
+
+const EVALUATE: &str = "evaluate checkerboard --model hannet --device cpu --weights";
+
+/// A .safetensors file: its list of tensors as JSON, and their bytes.
+fn safetensors(list: &str, bytes: &[u8]) -> Vec<u8> {
+    [&(list.len() as u64).to_le_bytes()[..], list.as_bytes(), bytes].concat()
+}
+
+/// One with these tensors.
+fn tensors(named: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
+    let (mut list, mut bytes) = (Vec::new(), Vec::new());
+    for (name, shape, values) in named {
+        let start = bytes.len();
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        let end = bytes.len();
+        list.push(format!(r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#));
+    }
+    safetensors(&format!("{{{}}}", list.join(",")), &bytes)
+}
+
+/// One with tensors of zeros.
+fn zeros(named: &[(String, Vec<usize>)]) -> Vec<u8> {
+    let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
+    let named = named.iter().map(|(name, shape)| (name.clone(), shape.clone(), zeros(shape)));
+    tensors(&named.collect::<Vec<_>>())
+}
+
+/// A checkpoint with this pickle alone.
+fn pickled(bytes: &[u8]) -> Vec<u8> {
+    archive(&[("archive/data.pkl".into(), bytes.to_vec())])
+}
+
+/// A checkpoint of so many tensors whose storages are the bytes of one.
+fn overlapping(tensors: usize, floats_each: usize) -> Vec<u8> {
+    let zeros = vec![0.0; floats_each];
+    let state = (0..tensors).map(|place| (Py::Text(format!("{place}.weight")), floats(&[floats_each], &zeros)));
+    let (pickle, _) = pickle(&Py::Dict(state.collect()), Protocol::Two);
+    let whole = archive(&[("archive/data.pkl".into(), pickle), ("archive/data/0".into(), vec![0; 4 * floats_each])]);
+    // The list of files, its last entry once for every further name, and the end with another count and size.
+    let start = whole.windows(4).position(|bytes| bytes == b"PK\x01\x02").expect("a list");
+    let (list, end) = (&whole[start..whole.len() - 22], &whole[whole.len() - 22..]);
+    let last = list.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("an entry");
+    let entry = |place: usize| {
+        let name = format!("archive/data/{place}");
+        let length = (name.len() as u16).to_le_bytes();
+        [&list[last..last + 28], &length, &list[last + 30..last + 46], name.as_bytes()].concat()
+    };
+    let list = [list, &(1..tensors).flat_map(entry).collect::<Vec<u8>>()].concat();
+    let (count, size) = ((tensors as u16 + 1).to_le_bytes(), (list.len() as u32).to_le_bytes());
+    [&whole[..start], &list, &end[..8], &count, &count, &size, &end[16..]].concat()
+}
+
+#[test]
+fn files_of_weights() {
+    let of = |name, says, bytes: &[u8]| case(name, &format!("{EVALUATE} w"), says, &[("w", bytes)]);
+    let one = |dtype: &str, shape: &str, end: usize| {
+        safetensors(
+            &format!(r#"{{"0.weight":{{"dtype":"{dtype}","shape":[{shape}],"data_offsets":[0,{end}]}}}}"#),
+            &[0; 4],
+        )
+    };
+    let steering = r#"{"\u001b]0;x\u0007\nerror: a.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let like: Vec<String> = (b'a'..=b'v').map(|letter| String::from_utf8_lossy(&[letter; 2]).into_owned()).collect();
+    let like = like.iter().flat_map(|name| [(format!("{name}.vector"), vec![4, 1]), (format!("{name}.bias"), vec![4])]);
+    let like = zeros(&like.collect::<Vec<_>>());
+    let state = dict([("0.weight", floats(&[2], &[1.0, 2.0]))]);
+    let tensor = |dims: Vec<usize>, strides: Vec<usize>| {
+        let stored = Stored { dims, strides, ..Stored::floats(&[1], &[1.0]) };
+        checkpoint::zip(&dict([("0.weight", Py::Tensor(stored))]), Protocol::Two)
+    };
+    let pairs =
+        [&b"\x80\x02(NN\x86q\0"[..], &b"h\0".repeat(100_000), b"l\x85q\x01ccollections\nOrderedDict\nq\x02"].concat();
+    let pairs = [&pairs[..], &b"h\x02h\x01R".repeat(2000), b"."].concat();
+    let old = legacy(&state);
+    let mut many = old.clone();
+    let count = many.len() - 8 - 8;
+    many[count..count + 8].copy_from_slice(&[255; 8]);
+    check(vec![
+        of("empty", "w is empty", b""),
+        of("something else", "is neither a safetensors file nor", b"GIF89a"),
+        case("a directory", &format!("{EVALUATE} d"), "weights.safetensors: No such file", &[("d/x", b"")]),
+        of(
+            "a header of 2^63 bytes",
+            "list of tensors has more than 16777216 bytes",
+            &[&(1_u64 << 63).to_le_bytes()[..], b"{}"].concat(),
+        ),
+        of("a cut header", "is not a sound safetensors file", &[&100_u64.to_le_bytes()[..], b"{"].concat()),
+        of("offsets", "is not a sound safetensors file", &one("F32", "1", 400)),
+        of("a shape", "is not a sound safetensors file", &one("F32", "4294967296,4294967296,4294967296", 4)),
+        of("no numbers", "0.weight: expected shape [30, 2], found [4]", &one("F8_E5M2", "4", 4)),
+        of("a name that steers a terminal", "has control characters", &safetensors(steering, &[0; 4])),
+        of("layers in any order", "can be ordered in too many ways; say --order or --map", &like)
+            .with(&["--width", "4", "--depth", "21", "--dense-at", "1"].map(String::from)),
+        of("an archive's first bytes", "its list of files is missing", b"PK\x03\x04"),
+        of("a packed archive", "compressed or encrypted", &deflated(&[("archive/data.pkl", b"\x80\x02}.")])),
+        of("another archive", "without a data.pkl", &archive(&[("a".into(), b"b".to_vec())])),
+        of("overlapping files", "lie on top of each other", &overlapping(40, 4096)),
+        of("an axis of nothing", "found [10000000000, 0]", &tensor(vec![10_000_000_000, 0], vec![0, 1])),
+        of("an element again and again", "more than its storage of 1", &tensor(vec![1_000_000_000], vec![0])),
+        of("copies of a list", "copies lists too often", &pickled(&pairs)),
+        of("endless", "instructions", &pickled(&vec![b')'; 4_300_000])),
+        of("an instruction", "its pickle is broken at byte 2", &pickled(b"\x80\x02I1\n.")),
+        of("a call of the system", "no dictionary of tensors", &pickled(b"cos\nsystem\n(X\x05\0\0\0touchtR.")),
+        of(
+            "a deep pickle",
+            "no dictionary of tensors",
+            &pickled(&[&b"\x80\x02)"[..], &[0x85; 100_000], b"."].concat()),
+        ),
+        of("a cut storage", "it ends within a storage", &old[..old.len() - 1]),
+        of("a storage of 2^64 elements", "it ends within a storage", &many),
+    ]);
+}
+
+#[test]
+fn maps_of_weights() {
+    let one = zeros(&[("0.weight".into(), vec![1])]);
+    let of = |name, says, map: &[u8]| {
+        case(name, &format!("{EVALUATE} one.safetensors --map m"), says, &[("one.safetensors", &one), ("m", map)])
+    };
+    let long: String = (0..60_000).map(|line| format!("a{line}.weight = b{line}.weight\n")).collect();
+    check(vec![
+        of("long", "the model has no tensor or layer a0.weight", long.as_bytes()),
+        of("no equals sign", "--map m, line 1: use MODEL_NAME = FILE_NAME", b"x"),
+        of("twice", "--map m, line 2: a = c: a name comes twice", b"a = b\na = c"),
+        of("no text", "valid UTF-8", &[0xff, 0xfe]),
+    ]);
+}
+
+#[test]
+fn experiment_files_and_flags() {
+    const PLAN: &str = "plan checkerboard";
+    let of = |name, says, file: &[u8]| case(name, "plan checkerboard --experiment x.toml", says, &[("x.toml", file)]);
+    let flags = |name, says, flags: &[&str]| {
+        case(name, PLAN, says, &[]).with(&flags.iter().map(|flag| (*flag).to_string()).collect::<Vec<_>>())
+    };
+    let mine = |more: &str| format!("extends = \"checkerboard\"\n{more}").into_bytes();
+    let arms: String =
+        (0..2000).map(|arm| format!("[[arm]]\nname='a{arm}'\nmodel.hannet={{width=4,depth=2}}\n")).collect();
+    let claim = "[[experiment.claims]]\nsays='x'\ndecided_in=['smoke']\nevidence=[{row='arm=hannet', value='mean', above=0.0, \
+                 figure='{mean:.70000}'}]";
+    let sizes: Vec<String> = (1..=1100).map(|size| size.to_string()).collect();
+    let rates: Vec<String> = (0..3000).map(|rate| format!("{:.6}", 0.001 + f64::from(rate) * 1e-6)).collect();
+    let deep = "a.".repeat(60_000) + "a=1";
+    check(vec![
+        of("empty", "missing field `experiment`", b""),
+        of("no text", "valid UTF-8", &[0xff, 0xfe]),
+        of("a deep key", "recursion limit", ("a.".repeat(100_000) + "a = 1").as_bytes()),
+        of("brackets", "recursion limit", ("a=".to_string() + &"[".repeat(100_000)).as_bytes()),
+        of("another experiment", "there is no such experiment of this kind", b"extends = \"nothing\""),
+        of("not a number", "use a finite number", &mine("[data.checkerboard]\ntrain_fraction=nan")),
+        of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),
+        of("networks", "arm has 2000 items; use at most 1000", &mine(&arms)),
+        of("digits of a figure", "is no number of digits; use at most 40", &mine(claim)),
+        flags("a deep key of --set", "the key has more than 80 parts", &["--set", &deep]),
+        flags("not a number of --set", "use a finite number", &["--set", "train.batch_size=nan"]),
+        flags("no value of --set", "use KEY=VALUE", &["--set", "train"]),
+        flags("a steering key of --set", "unknown field `\\u{1b}[31m`", &["--set", "\u{1b}[31m=1"]),
+        flags(
+            "runs",
+            "use at most 100000",
+            &["--models", "hannet", "--recipe", "tuned", "--seeds", "10000", "--learning-rates", &rates.join(",")],
+        ),
+        flags("sizes", "make more than 1000 networks", &["--width", &sizes.join(",")]),
+        flags(
+            "a network",
+            "use a smaller width or fewer layers",
+            &["--models", "fcnet", "--width", "16384", "--depth", "10000"],
+        ),
+    ]);
+}
+
+#[test]
+fn splits_of_the_board() {
+    let one = zeros(&[("0.weight".into(), vec![1])]);
+    let of = |name, says, split: &str, bytes: &[u8]| {
+        case(
+            name,
+            &format!("{EVALUATE} one.safetensors --split-file s"),
+            says,
+            &[("one.safetensors", &one), (split, bytes)],
+        )
+    };
+    check(vec![
+        of("empty", "needs the columns split, row, column, label", "s", b""),
+        of("an empty directory", "s/trainset.txt: No such file", "s/x", b""),
+        of("a row", "line 2: row is", "s", b"split,row,column,label\ntrain,99999999999999999999,0,0"),
+        of("a quotation mark", "s: ", "s", b"split,row,column,label\n\"train"),
+        of("no numbers", "trainset.txt, line 1: needs four numbers", "s/trainset.txt", b"nan nan\n"),
+    ]);
+}
+
+#[test]
+fn tables_of_numbers() {
+    let of =
+        |name, says, bytes: &[u8]| case(name, "plan regression --offline --dataset x.csv", says, &[("x.csv", bytes)]);
+    let wide = ",".repeat(4_000_000) + "x\n1,2\n";
+    let open = format!("\"{}", "x".repeat(1_000_000));
+    let constant: String = (0..40).map(|row| format!("{row},5\n")).collect();
+    check(vec![
+        of("no UTF-8", "line 2: it is not UTF-8", b"a,b\n1,\xff\n"),
+        of("not a number", "line 2: column 2 (b): \"nan\" is not a finite number", b"a,b\n1,nan\n2,3\n"),
+        of("a header", "it has no rows of numbers", b"a,b\n"),
+        case("a directory", "plan regression --offline --dataset d", "it is a directory", &[("d/x", b"")]),
+        of("columns", "4000001 columns; use at most 16384", wide.as_bytes()),
+        of("an open quotation mark", "x.csv: ", open.as_bytes()),
+        of("a large number", "rescale the column", b"a,b\n1e31,2\n1,2\n"),
+        of("a constant target", "choose another target", constant.as_bytes()),
+        of("a name that steers a terminal", "\\u{1b}", b"a,\"\x1b[31m\"\n1,x\n"),
+    ]);
+}
+
+#[test]
+fn configurations_of_runs() {
+    let of = |name, says, text: &str| {
+        let rerun = "rerun x/config.toml --device cpu --offline --out o";
+        case(name, rerun, says, &[("x/config.toml", text.as_bytes())])
+    };
+    let head = |arm: &str| format!("experiment = 'x'\narm = '{arm}'\nseed = 1\ndevice = 'cpu'\n");
+    let own = head("a");
+    let fit = "[fit]\niterations = 2\nbatch_size = 100\nreport_every = 1\nlearning_rate = 0.01\nloss = 'cross_entropy'\n\
+               sampling = 'epochs'\noptimizer.adam = {}\nschedule.cosine = { warmup = 0.0 }\n";
+    let mnist = |fraction: &str| {
+        let data = format!("[data]\ndataset = 'mnist'\nsample = true\nvalidation_fraction = {fraction}\n");
+        format!("stopping = 'last'\n{own}{fit}{data}[model.fcnet]\nwidth = 4\ndepth = 1\n")
+    };
+    let mixer = "[data]\ndataset = 'cifar10'\nsample = true\nvalidation_images = 9000000000000000000\n\
+                 [model.mixer]\nchannels = 8\nmixer_blocks = 1\nhan_blocks = 0\n";
+    let stretch = |pairs: &str, depth: usize| {
+        let model = format!("[probe.stretch.model.hannet]\nwidth = 16384\ndepth = {depth}\n");
+        format!("[probe.stretch]\ndepth = {depth}\npairs = {pairs}\nsteps = 1\n{model}")
+    };
+    let cost = |width: &str, batch: &str| {
+        format!("[probe.cost]\nwidths = [{width}]\nbatch = {batch}\nrounds = 1\ndepths = [1]\ndepth_width = 1\n")
+    };
+    let layers = "[probe.layers]\nlayers = 1\nnarrowest = 1\nwidest = 1000000000000000\nkinks = 1\n";
+    let table = |name: &str, rows: &str| {
+        let table = format!("[table]\nname = '{name}'\nrows = {rows}\nfeatures = 3\nsha256 = ''\n");
+        format!("{own}{table}origin = {{ published = 'diabetes' }}\n[method]\nbaseline = 'ridge'\n")
+    };
+    check(vec![
+        of("empty", "it is no run of an experiment that is known here", ""),
+        of("no TOML", "x/config.toml: TOML parse error", "a = "),
+        of("pairs", "pairs is 1000000000000000; use 1 to 1000000", &format!("{own}{}", stretch("1000000000000000", 2))),
+        of("states", "use fewer with 10000 layers", &format!("{own}{}", stretch("1000", 10_000))),
+        of("a width", "widest is 1000000000000000; use 1 to 16384", &format!("{own}{layers}")),
+        of("widths", "one of widths is 100000000", &format!("{own}{}", cost("100000000", "1"))),
+        of("a batch", "batch is 1000000000", &format!("{own}{}", cost("4", "1000000000"))),
+        of("a name", "are names of letters, digits", &format!("{}{}", head("../x"), stretch("1", 2))),
+        of("no images to score", "data.validation_fraction is", &mnist("1e-9")),
+        of("no images to train on", "data.validation_fraction is", &mnist("0.9999")),
+        of(
+            "all images",
+            "data.validation_images is 9000000000000000000",
+            &format!("augment = 'none'\n{own}{fit}{mixer}"),
+        ),
+        of("no rows", "there is no table of 0 rows with 3 features", &table("t", "0")),
+        of("rows", "there is no table of", &table("t", "1000000000000000000")),
+        of("the name of a table", "are names of letters, digits", &table("../t", "100")),
+    ]);
+}
+
+/// What a command notes for `report`: the experiment file that it ran with, and facts about its data.
+fn remembered(verb: &str, kind: &str, facts: &str) -> toml::Table {
+    let experiment = Sandbox::new().stdout(&["plan", verb, "--profile", "smoke", "--resolved"]);
+    let mut table: toml::Table = toml::from_str(&format!("kind = '{kind}'\ndevice = 'cpu'\n{facts}")).expect("TOML");
+    table.insert("experiment".into(), toml::Value::Table(toml::from_str(&experiment).expect("TOML")));
+    table
+}
+
+/// `page.json` of an experiment called evil.
+fn page_of(name: &str, rows: &str, chart: &str, table: &str) -> String {
+    format!(
+        r#"{{"name": {name:?}, "title": "<script>t</script>", "claim": "<b>", "invocation": null, "missing": "<script>", "claims": [],
+        "verdicts": [], "failed": [], "blocks": [{{"table": {{"caption": "<script>", "main": true, "columns": ["<script>", "b"],
+        "rows": {rows}}}}}], "charts": [{{"title": "<script>", "file": {chart:?}, "size": [4, 4], "missing": null}}],
+        "tables": [{table:?}], "provenance": {{"runs": 0, "diverged": 0, "minutes": 0.0, "seeds": "", "made_by": []}}}}"#
+    )
+}
+
+#[test]
+fn directories_of_results() {
+    let of = |name, says, verb: &str, table: &toml::Table| {
+        let file = format!("r/runs/{verb}/experiment.toml");
+        case(name, "report --out r", says, &[(&file, toml::to_string(table).expect("TOML").as_bytes())])
+    };
+    let of_table = |rows: &str| {
+        let table =
+            format!("name = 'x'\nrows = {rows}\nfeatures = 3\nsha256 = ''\norigin = {{ published = 'diabetes' }}");
+        remembered("regression", "Regression", &format!("[facts]\nstand_ins = false\n[[facts.tables]]\n{table}\n"))
+    };
+    let of_images = |images: &str, fraction: &str| {
+        let counts = format!("[facts]\ntrain_images = {images}\ntest_images = 1000\n");
+        let set = format!("[facts.images]\ndataset = 'mnist'\nsample = false\nvalidation_fraction = {fraction}\n");
+        remembered("mnist-attack", "Robustness", &format!("{counts}{set}"))
+    };
+    let of_colour = |images: &str| {
+        let facts = format!("[facts]\nsample = false\nsha256 = ''\ntrain_images = {images}\n");
+        remembered("mixer", "Comparison", &facts)
+    };
+    let mut of_another_type = remembered("checkerboard", "Checkerboard", "[facts]\n");
+    let train = of_another_type["experiment"]["train"].as_table_mut().expect("a table");
+    train.insert("iterations".into(), "8".into());
+    let evil = |name, says, page: &str| {
+        let memory = ("r/runs/evil/experiment.toml", &b"kind = 'Nothing'\n"[..]);
+        case(name, "report --out r", says, &[memory, ("r/runs/evil/page.json", page.as_bytes())])
+    };
+    let (whole, chart, table) = (r#"[["1", "2"]]"#, "evil-a.png", "tables/evil.csv");
+    check(vec![
+        of("no rows", "there is no table of 0 rows", "regression", &of_table("0")),
+        of("rows", "there is no table of", "regression", &of_table("1152921504606846976")),
+        of("a fraction of 1", "validation_fraction is 1", "mnist-attack", &of_images("4000", "1.0")),
+        of("a fraction of 5", "validation_fraction is 5", "mnist-attack", &of_images("4000", "5.0")),
+        of("images", "the number of training images is", "mnist-attack", &of_images("1152921504606846976", "0.1")),
+        of("no images", "the number of training images is 0", "mixer", &of_colour("0")),
+        of("images of colour", "the number of training images is", "mixer", &of_colour("1152921504606846976")),
+        of("a type", "invalid type: string", "checkerboard", &of_another_type),
+        evil("a kind", "there is no kind \"Nothing\"", "{}"),
+        evil("a short row", "is left out: a row of a table lacks a cell", &page_of("evil", r#"[["1"]]"#, chart, table)),
+        evil("a chart elsewhere", "is no chart in figures/", &page_of("evil", whole, "../../secret.png", table)),
+        evil("a table elsewhere", "is no file in tables/", &page_of("evil", whole, chart, "../secret.csv")),
+        evil("a script for a table", "is no file in tables/", &page_of("evil", whole, chart, "tables/\"><script>.csv")),
+        evil(
+            "a script for a name",
+            "it is the page of another experiment",
+            &page_of("\"><script>", whole, chart, table),
+        ),
+        evil("brackets", "is left out", &"[".repeat(100_000)),
+    ]);
+}
+
+#[test]
+fn no_page_of_a_file_puts_a_script_or_another_file_into_the_report() {
+    let sandbox = Sandbox::new();
+    write(&sandbox.path("r/runs/evil/experiment.toml"), b"kind = 'Nothing'\n");
+    write(&sandbox.path("secret.png"), b"top secret");
+    write(&sandbox.path("r/figures/evil-a.png"), b"a chart");
+    let report = |chart: &str| {
+        let page = page_of("evil", r#"[["<script>", "2"]]"#, chart, "tables/evil.csv");
+        write(&sandbox.path("r/runs/evil/page.json"), page.as_bytes());
+        sandbox.error(&["report", "--out", "r"]);
+        sandbox::read(&sandbox.path("r/report.html"))
+    };
+    let html = report("evil-a.png");
+    assert!(html.contains("YSBjaGFydA==") && html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    // The same file by its name in base64.
+    assert!(!report("../../secret.png").contains("dG9wIHNlY3JldA=="));
+}
+
+#[test]
+fn markers_of_documents() {
+    let of = |name, says, document: &str, recipe: &str| {
+        let files = [("README.md", document), ("splice.toml", recipe), ("r/tables/x.csv", "a,b\n1,2\n")];
+        let files = files.map(|(name, text)| (name, text.as_bytes()));
+        case(name, "report --out r --splice README.md", says, &files)
+    };
+    let doubling: String = (0..60).map(|name| format!("n{name} = 'n{next} n{next}'\n", next = name + 1)).collect();
+    check(vec![
+        of("a name of itself", "\"a\" leads to itself", "Text <!-- = a: {b} -->1<!-- / --> x", "[from]\na = 'a'"),
+        of(
+            "names that double",
+            "too many others",
+            "Text <!-- = n0: {b} -->1<!-- / --> x",
+            &format!("[from]\n{doubling}"),
+        ),
+        of("digits", "is no number of digits", "Text <!-- = x: {b:.70000} -->1<!-- / --> x", ""),
+        of("a brace", "README.md:1: ", "Text <!-- = x: {b -->1<!-- / --> x", ""),
+        of("no end", "does not end with", "Text <!-- = x: {b} -->1", ""),
+        of("no table", "nothing.csv is not there", "Text <!-- = nothing: {b} -->1<!-- / --> x", ""),
+        of("no column", "has no column \"c\"", "Text <!-- = x: {c} -->1<!-- / --> x", ""),
+        of("a recipe", "splice.toml is no recipe", "Text", "a = 1"),
+    ]);
+}
+
+/// A hole takes no space on a disk, but would in memory.
+#[test]
+fn texts_that_are_mostly_holes_are_not_read() {
+    let sandbox = Sandbox::new();
+    let hole = fs::File::create(sandbox.path("hole")).expect("a file");
+    hole.set_len(han_exp::files::LONGEST_TEXT + 1).expect("a file with a hole");
+    write(&sandbox.path("one.safetensors"), &zeros(&[("0.weight".into(), vec![1])]));
+    for arguments in [
+        &["plan", "checkerboard", "--experiment", "hole"][..],
+        &["rerun", "hole"],
+        &["evaluate", "checkerboard", "--model", "hannet", "--weights", "one.safetensors", "--map", "hole"],
+        &["report", "--out", "r", "--splice", "hole"],
+    ] {
+        let told = sandbox.error(arguments);
+        assert!(told.contains("hole: it holds more than 16777216 bytes"), "{arguments:?}: {told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_not_read() {
+    let sandbox = Sandbox::new();
+    let made = Command::new("mkfifo").arg(sandbox.path("pipe")).status().expect("mkfifo");
+    assert!(made.success());
+    write(&sandbox.path("one.safetensors"), &zeros(&[("0.weight".into(), vec![1])]));
+    let evaluate = ["evaluate", "checkerboard", "--model", "hannet", "--device", "cpu", "--weights"];
+    for place in ["pipe", "/dev/zero"].into_iter().take(if cfg!(target_os = "linux") { 2 } else { 1 }) {
+        for arguments in [
+            [&evaluate[..], &[place]].concat(),
+            [&evaluate[..], &["one.safetensors", "--map", place]].concat(),
+            [&evaluate[..], &["one.safetensors", "--split-file", place]].concat(),
+            vec!["plan", "checkerboard", "--experiment", place],
+            vec!["plan", "regression", "--offline", "--dataset", place],
+            vec!["rerun", place],
+        ] {
+            let told = sandbox.error(&arguments);
+            assert!(told.contains(place) && told.contains("it is not a regular file"), "{arguments:?}: {told}");
+        }
+    }
+}
+
+/// The images beside the runs are in no list of files with hashes.
+#[cfg(unix)]
+#[test]
+fn a_chart_of_images_that_are_none_is_left_out() {
+    use candle_core::{DType, Device, Tensor};
+    let sandbox = Sandbox::new();
+    let mixer =
+        ["mixer", "--offline", "--profile", "smoke", "--channels", "8", "--train-limit", "60", "--batch-size", "20"];
+    let mixer = [&mixer[..], &["--seeds", "1", "--epochs", "1", "--device", "cpu", "--out", "r"]].concat();
+    sandbox.command(&mixer).assert().success();
+    let images = sandbox.path("r/runs/mixer/augmented.safetensors");
+    let told = |says: &str| {
+        let answered = sandbox.stdout(&["report", "--out", "r"]);
+        assert!(answered.contains("not drawn: mixer-images.png: ") && answered.contains(says), "{answered}");
+    };
+    let pixels = Tensor::zeros((1, 0, 2, 2, 3), DType::U8, &Device::Cpu).expect("nothing");
+    let labels = Tensor::zeros(1, DType::U32, &Device::Cpu).expect("a label");
+    let none = [("pixels", pixels), ("labels", labels)].into_iter().collect();
+    candle_core::safetensors::save(&none, &images).expect("a file");
+    told("has no images");
+    write(&images, b"no tensors");
+    told("cannot read");
+    fs::remove_file(&images).expect("a file");
+    assert!(Command::new("mkfifo").arg(&images).status().expect("mkfifo").success());
+    told("it is not a regular file");
+}
+
+/// The same cases on every run: a failure is a change of the program, not of the dice.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// What a parser may have in memory at once for an input of some KB.
+const BOUND: usize = 64 << 20;
+
+/// Does the work on an input, and holds it against the bound.
+fn bounded<T>(work: impl FnOnce() -> T) -> Result<T, TestCaseError> {
+    let (made, peak) = peak(work);
+    prop_assert!(peak < BOUND, "{peak} bytes");
+    Ok(made)
+}
+
+/// A HanNet of 3 layers, and files of its weights in every format.
+fn small() -> (Model, Vec<Vec<u8>>) {
+    let config = ModelConfig::Hannet(HanNetConfig::new(3, 3, vec![1]));
+    let model = config.build(2, 2, Seed(1), &candle_core::Device::Cpu).expect("a model");
+    let stored = model.parameters.to_stored().expect("tensors");
+    let named = stored.iter().map(|(name, tensor)| {
+        let values: Vec<f32> = tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("floats");
+        (name.clone(), tensor.dims().to_vec(), values)
+    });
+    let named: Vec<(String, Vec<usize>, Vec<f32>)> = named.collect();
+    let entry = |(name, dims, values): &(String, Vec<usize>, Vec<f32>)| (checkpoint::text(name), floats(dims, values));
+    let state = Py::Dict(named.iter().map(entry).collect());
+    let files = vec![
+        tensors(&named),
+        checkpoint::zip(&state, Protocol::Two),
+        checkpoint::zip(&state, Protocol::Four),
+        legacy(&state),
+    ];
+    (model, files)
+}
+
+/// What may happen to bytes: a cut, other bytes, a number at its limits, a piece of them once more.
+fn damages() -> impl Strategy<Value = Vec<(u8, prop::sample::Index, prop::sample::Index, u8)>> {
+    prop::collection::vec((0..4_u8, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6)
+}
+
+fn damaged(bytes: &[u8], damages: &[(u8, prop::sample::Index, prop::sample::Index, u8)]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for (kind, place, other, byte) in damages {
+        if bytes.is_empty() {
+            break;
+        }
+        let (place, other) = (place.index(bytes.len()), other.index(bytes.len()));
+        match kind {
+            0 => bytes[place] ^= byte | 1,
+            1 => bytes.truncate(place),
+            2 => {
+                let end = bytes.len().min(place + 4);
+                bytes[place..end].fill(if byte % 2 == 0 { 0xff } else { 0 });
+            }
+            _ => {
+                let piece = bytes[place.min(other)..place.max(other)].to_vec();
+                drop(bytes.splice(place..place, piece));
+            }
+        }
+    }
+    bytes
+}
+
+/// Reads weights into a model, if they are any.
+fn load(model: &Model, bytes: &[u8]) -> bool {
+    let read = weights::parse(bytes, Path::new("file"));
+    read.and_then(|weights| weights::load_with(&model.parameters, weights, &Hints::default())).is_ok()
+}
+
+#[test]
+fn undamaged_weights_are_read() {
+    let (model, files) = small();
+    let (read, peak) = peak(|| files.iter().all(|file| load(&model, file)));
+    // The allocator of this program counts.
+    assert!(read && peak > 1000, "{peak}");
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn damaged_weights_end_in_an_error_or_a_model(which in 0..4_usize, damages in damages()) {
+        let (model, files) = small();
+        bounded(|| load(&model, &damaged(&files[which], &damages)))?;
+    }
+
+    #[test]
+    fn any_bytes_are_weights_or_an_error(start in 0..4_usize, bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let (model, _) = small();
+        let starts = [&b""[..], b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", b"\x40\0\0\0\0\0\0\0{"];
+        bounded(|| load(&model, &[starts[start], &bytes].concat()))?;
+    }
+
+    #[test]
+    fn any_instructions_are_a_pickle_or_an_error(
+        codes in prop::collection::vec(prop::sample::select(&b"().0]}aelsudtRbQNqh\x85\x86\x87\x94\x81\x88\x8fK\x01\x02X\0"[..]), 0..300),
+    ) {
+        let (model, _) = small();
+        bounded(|| load(&model, &pickled(&[&b"\x80\x02"[..], &codes, b"."].concat())))?;
+    }
+
+    #[test]
+    fn tensors_of_any_dims_and_strides_cost_what_their_storages_cost(
+        dims in prop::collection::vec(prop_oneof![0..4_usize, Just(1 << 31), Just(10_000_000_000)], 0..5),
+        strides in prop::collection::vec(prop_oneof![0..5_usize, Just(i64::MAX as usize)], 5),
+        offset in 0..12_usize,
+    ) {
+        let (model, _) = small();
+        let values: Vec<f32> = (0..10_u8).map(f32::from).collect();
+        let strides = strides[..dims.len()].to_vec();
+        let stored = Stored { dims, strides, offset, ..Stored::floats(&[10], &values) };
+        let state = dict([("0.weight", Py::Tensor(stored))]);
+        for file in [checkpoint::zip(&state, Protocol::Four), legacy(&state)] {
+            prop_assert!(!bounded(|| load(&model, &file))?);
+        }
+    }
+
+    #[test]
+    fn layers_of_any_names_are_ordered_or_refused_soon(
+        names in prop::collection::vec("[ab]{1,2}[0-9]{0,2}(\\.[ab][0-9]?){0,2}", 4), by_name in any::<bool>(),
+    ) {
+        let (model, _) = small();
+        let roles = |name: &String| {
+            let vector = if by_name { "vector" } else { "weight" };
+            [(format!("{name}.{vector}"), vec![3, 1]), (format!("{name}.bias"), vec![3])]
+        };
+        bounded(|| load(&model, &zeros(&names.iter().flat_map(roles).collect::<Vec<_>>())))?;
+    }
+
+    #[test]
+    fn a_map_that_is_written_is_read_as_it_was(
+        names in prop::collection::btree_map("[a-z0-9.]{1,8}", "[a-z0-9.]{1,8}", 0..20), text in "[a-z=# .\n]{0,80}",
+    ) {
+        let lines: String = names.iter().map(|(model, file)| format!("{model} = {file} # a layer\n")).collect();
+        let files: std::collections::BTreeSet<&String> = names.values().collect();
+        let read = Hints::map_of(&lines);
+        if files.len() == names.len() {
+            prop_assert_eq!(read.expect("a map"), names.into_iter().collect::<Vec<_>>());
+        } else {
+            prop_assert!(read.is_err());
+        }
+        let _ = Hints::map_of(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_an_idx_file_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), packed in any::<bool>(), damages in damages()) {
+        let array = idx::Array { dimensions: vec![2, 3], bytes: vec![7; 6] };
+        let whole = if packed { gzip(&array.encode()) } else { array.encode() };
+        let decoded = bounded(|| idx::Array::decode(&damaged(&whole, &damages), 1 << 16))?;
+        if let Ok(array) = decoded {
+            prop_assert_eq!(array.dimensions.iter().product::<usize>(), array.bytes.len());
+        }
+        let _ = bounded(|| idx::Array::decode(&bytes, 1 << 16))?;
+        let _ = bounded(|| idx::Array::decode(&[&[0x1f, 0x8b, 8, 0][..], &bytes].concat(), 1 << 16))?;
+    }
+
+    #[test]
+    fn a_table_takes_no_more_memory_than_its_text_allows(delimiters in "[,;\t\n\"]{0,3000}", damages in damages()) {
+        let rows: String = (0..60).map(|row| format!("{row},{},{}\n", row * row, 60 - row)).collect();
+        let _ = bounded(|| parse("text", delimiters.as_bytes(), &Target::default()))?;
+        let _ = bounded(|| parse("rows", &damaged(format!("a,b,c\n{rows}").as_bytes(), &damages), &Target::default()))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn a_damaged_split_is_a_split_or_an_error(damages in damages()) {
+        let (board, directory) = (Board { side: 9, cells: 3 }, tempfile::tempdir().expect("a directory"));
+        let row = |point: usize| {
+            let (row, column) = board.place(point);
+            format!("{},{row},{column},{}\n", if point % 3 == 0 { "test" } else { "train" }, board.label(point))
+        };
+        let whole = "split,row,column,label\n".to_string() + &(0..board.points()).map(row).collect::<String>();
+        let path = directory.path().join("split.csv");
+        write(&path, &damaged(whole.as_bytes(), &damages));
+        if let Ok(split) = bounded(|| Split::read(&path, &board))? {
+            prop_assert!(split.train.len() >= 2 && !split.test.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_marker_and_recipe_are_a_text_or_an_error(
+        said in "[a-c =:{}.%*()\\[\\]0-9e+-]{0,40}", names in prop::collection::btree_map("[a-c]", "[a-c =]{0,8}", 0..4),
+    ) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let from: String = names.iter().map(|(name, source)| format!("{name} = '{source}'\n")).collect();
+        write(&at("splice.toml"), format!("[from]\n{from}").as_bytes());
+        write(&at("r/tables/a.csv"), b"a,b\n1,2\n,1e300\n");
+        write(&at("README.md"), format!("Text <!-- = {said} -->1<!-- / --> x\n").as_bytes());
+        let _ = bounded(|| spliced(&at("r"), &at("README.md")))?;
+    }
+}
