@@ -278,8 +278,8 @@ fn timeless_files_or_none(root: &Path) -> usize {
 #[test]
 fn one_seed_has_no_interval_and_is_no_error() {
     let sandbox = Sandbox::new();
-    let quick = over(sandbox::CHECKERBOARD, &["--profile", "quick", "--models", "hannet,fcnet"]);
-    sandbox.command(&quick).assert().success();
+    let quick = [&["checkerboard", "--profile", "quick"], &TINY[3..], &["--seeds", "1"]].concat();
+    sandbox.run(&quick).success();
     let claims = fs::read_to_string(sandbox.path("results/tables/claims.csv")).expect("a table");
     assert!(claims.contains("HanNet less FCNet"), "{claims}");
 }

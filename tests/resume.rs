@@ -36,7 +36,8 @@ fn commands() -> [Vec<&'static str>; 5] {
 fn sandbox() -> (Sandbox, PathBuf) {
     let sandbox = Sandbox::new();
     let mut stream = Seed(1).stream("hills");
-    let rows: String = (0..200).map(|_| format!("{:.4},{:.4},{:.4}\n", stream.uniform(), stream.normal(), stream.normal())).collect();
+    let rows: String =
+        (0..200).map(|_| format!("{:.4},{:.4},{:.4}\n", stream.uniform(), stream.normal(), stream.normal())).collect();
     fs::write(sandbox.path("hills.csv"), format!("east,north,height\n{rows}")).expect("a file");
     let library = sandbox.path("kill_at.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kill/kill_at.c");

@@ -6,6 +6,7 @@ use crate::engine::{Outline, quoted};
 use crate::experiment::VERBS;
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -41,7 +42,8 @@ pub(super) struct Site {
     /// Tasks that share a stage [default: as many as it has runs, at most 32]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     tasks: Option<u16>,
-    /// Seconds before its time limit at which a task is warned, saves its state and asks for another turn [default: 120]
+    /// Seconds before its time limit at which a task is warned, saves its state and asks for another turn; the limit should be
+    /// some minutes longer [default: 120]
     #[arg(long, value_name = "SECONDS")]
     warning: Option<u32>,
     /// Lines before the program starts, such as `module load cuda`
@@ -75,16 +77,22 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let (verb, matches) = nested(matches)?;
     let arguments = Arguments::from_arg_matches(matches)?;
     let site = arguments.site()?;
+    for flag in ["force", "svg", "jobs", "shard", "stage", "run"] {
+        let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
+        ensure!(!typed, "--{flag} says nothing to submit; see --tasks and --cores");
+    }
     let outline = verb.kind.outline(VERBS, verb, matches)?;
     let out = outline.out.clone();
     let missing = outline.missing();
     let mut stages: Vec<(usize, usize)> = missing.iter().zip(1..).map(|(runs, stage)| (stage, *runs)).collect();
-    stages.retain(|(stage, runs)| *runs > 0 || (outline.pending > 0 && *stage == missing.len()));
+    stages.retain(|(_, runs)| *runs > 0);
     if stages.is_empty() {
         answer(&format!("{}: all {} runs are finished\n", outline.name, outline.runs.len()));
         return Ok(Exit::Success);
     }
     let logs = out.join("slurm");
+    let plain = |c: char| !c.is_whitespace() && c != '%';
+    ensure!(logs.to_string_lossy().chars().all(plain), "--out: Slurm takes no path with spaces or %");
     if !arguments.dry_run {
         std::fs::create_dir_all(&logs).with_context(|| format!("--out: cannot make {}", logs.display()))?;
     }
@@ -95,7 +103,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     for (stage, runs) in stages {
         let tasks = site.tasks.map_or(runs.clamp(1, MOST_TASKS), usize::from);
         let text = script.stage(stage, missing.len(), tasks);
-        before = hand_over(&arguments, &logs.join(format!("{}-stage{stage}.sh", outline.name)), &text, before.as_deref())?;
+        before =
+            hand_over(&arguments, &logs.join(format!("{}-stage{stage}.sh", outline.name)), &text, before.as_deref())?;
     }
     let text = script.report(&out);
     hand_over(&arguments, &logs.join(format!("{}-report.sh", outline.name)), &text, before.as_deref())?;
@@ -146,7 +155,9 @@ fn hand_over(arguments: &Arguments, path: &Path, text: &str, after: Option<&str>
     let ended = match sbatch.arg(path).output() {
         Ok(ended) => ended,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            bail!("sbatch is not on this machine; --dry-run prints the scripts, and plan --format commands needs no Slurm")
+            bail!(
+                "sbatch is not on this machine; --dry-run prints the scripts, and plan --format commands needs no Slurm"
+            )
         }
         Err(error) => return Err(error).context("cannot start sbatch"),
     };
@@ -180,8 +191,8 @@ impl Script<'_> {
                 format!("--array=1-{tasks}{parallel}"),
                 "--requeue".into(),
                 "--open-mode=append".into(),
-                // To this script, which hands it on.
-                format!("--signal=B:TERM@{}", site.warning.unwrap_or(WARNING)),
+                // To this script, which hands it on as a polite kill. Another signal than that of scancel.
+                format!("--signal=B:USR1@{}", site.warning.unwrap_or(WARNING)),
             ],
             "%x-%A_%a.log",
         );
@@ -190,17 +201,21 @@ impl Script<'_> {
         let _ = write!(
             text,
             r#"
+child=
+warned=
+trap 'warned=yes; [ -n "$child" ] && kill -TERM "$child"' USR1
+trap : TERM
 {program} {command}{jobs} --stage {stage} --shard "$SLURM_ARRAY_TASK_ID/{tasks}" &
 child=$!
-trap 'kill -TERM "$child"' TERM
+[ -n "$warned" ] && kill -TERM "$child"
 wait "$child"
 code=$?
 # A signal ends the first wait; the program then saves the state of its runs.
-if kill -0 "$child" 2>/dev/null; then
+while kill -0 "$child" 2>/dev/null; do
     wait "$child"
     code=$?
-fi
-if [ "$code" -eq 143 ]; then
+done
+if [ -n "$warned" ] && [ "$code" -ne 0 ]; then
     # Out of time: another turn goes on from the checkpoints.
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
@@ -239,6 +254,7 @@ exit "$code"
         options.extend(site.sbatch.iter().cloned());
         let options: String = options.iter().map(|option| format!("#SBATCH {option}\n")).collect();
         let setup: String = site.setup.iter().map(|line| format!("{line}\n")).collect();
+        let what = what.replace('\n', " ");
         format!("#!/bin/bash\n# {what}\n{options}\ncd {} || exit 1\n{setup}", quoted(&self.here.to_string_lossy()))
     }
 }

@@ -13,7 +13,7 @@ use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use super::standing;
 use crate::console::{answer, note};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::marker::PhantomData;
@@ -170,22 +170,21 @@ impl<E: Experiment> Of<E> {
         if stop.is_wanted() && !stop.is_interrupt() {
             return Ok(stop.exit());
         }
-        let (finished, planned, failed) = (walk.finished(), walk.planned(), walk.failed());
+        let (finished, planned, failed, unmade) = (walk.finished(), walk.planned(), walk.failed(), walk.unmade);
         if !running.part.is_all() {
-            note(&format!("{finished} of {planned} runs are finished; `report` draws them"));
-            return Ok(if stop.is_wanted() { stop.exit() } else { walk.exit_of_part() });
+            return of_part(&walk, running, stop);
         }
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
         overview(verbs, walk.store)?;
         answer(&report.text);
-        if stop.is_wanted() && finished < planned {
+        if stop.is_wanted() && (finished < planned || unmade > 0) {
             note(&format!(
                 "interrupted: {finished} of {planned} runs are finished and kept; the same command goes on from there"
             ));
             return Ok(stop.exit());
         }
-        if failed > 0 || finished < planned {
-            let waiting = planned - finished - failed;
+        if unmade > 0 || finished < planned {
+            let waiting = planned.saturating_sub(finished + failed);
             let others = if waiting > 0 { format!(", nor {waiting} that build on them") } else { String::new() };
             note(&format!("error: {failed} of {planned} runs could not be made{others}; the same command tries again"));
             return Ok(Exit::Failure);
@@ -193,6 +192,27 @@ impl<E: Experiment> Of<E> {
         experiment.finish(&data)?;
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
     }
+}
+
+/// How a command ends that has made a part of the runs.
+fn of_part(walk: &Walk<'_>, running: &Running, stop: &Stop) -> Result<Exit> {
+    let (finished, planned) = (walk.finished(), walk.planned());
+    if stop.is_wanted() {
+        return Ok(stop.exit());
+    }
+    ensure!(
+        walk.own > 0 || running.part.shard.is_some(),
+        "there is no such run or stage; `plan --format json` lists them"
+    );
+    note(&format!("{finished} of {planned} runs are finished; `report` draws them when all are"));
+    if walk.pending > 0 {
+        note(&format!("{} runs follow from the results of those that are missing", walk.pending));
+    }
+    if walk.unmade > 0 {
+        note(&format!("error: {} runs failed, or wait for runs of an earlier stage", walk.unmade));
+        return Ok(Exit::Failure);
+    }
+    Ok(Exit::Success)
 }
 
 impl<E: Experiment> Kind for Of<E> {

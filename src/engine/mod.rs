@@ -20,7 +20,7 @@ pub mod testing;
 
 pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
-pub use kind::{Of, Reproduce, Verb, overview, verb};
 pub use invocation::quoted;
+pub use kind::{Of, Reproduce, Verb, overview, verb};
 pub use outline::Outline;
 pub use recall::{Recalled, redraw, remembered, standing};

@@ -31,8 +31,9 @@ pub struct Outline {
     /// Where its runs are kept.
     pub out: PathBuf,
     pub runs: Vec<Planned>,
-    /// Runs that follow from what is missing.
+    /// Runs that follow from what is missing; they are of the last stage.
     pub pending: usize,
+    pub stages: usize,
     /// Of the runs that are missing, on so many jobs.
     pub seconds: f64,
     pub jobs: usize,
@@ -51,7 +52,7 @@ pub struct Planned {
     pub width: Option<usize>,
     pub depth: Option<usize>,
     pub work: String,
-    /// finished, missing, damaged or failed.
+    /// finished, missing, damaged, failed, or waiting for runs that it builds on.
     pub state: &'static str,
     /// Below the results directory.
     pub directory: String,
@@ -84,6 +85,7 @@ impl Outline {
             out,
             runs: walk.entries.iter().map(planned).collect(),
             pending: walk.pending,
+            stages: walk.stages,
             seconds: walk.seconds_left(running.jobs()),
             jobs: running.jobs(),
         }
@@ -97,7 +99,8 @@ impl Outline {
         Ok(match format {
             Format::Text => self.text(),
             Format::Commands => {
-                self.runs.iter().filter(|run| run.state != "finished").map(|run| format!("{}\n", run.command)).collect()
+                let is_ready = |run: &&Planned| !["finished", "waiting"].contains(&run.state);
+                self.runs.iter().filter(is_ready).map(|run| format!("{}\n", run.command)).collect()
             }
             Format::Json => serde_json::to_string_pretty(&self.runs)? + "\n",
         })
@@ -105,9 +108,8 @@ impl Outline {
 
     /// Missing runs of each stage, the first first.
     pub fn missing(&self) -> Vec<usize> {
-        let stages = self.runs.iter().map(|run| run.stage).max().unwrap_or(0);
-        let of = |stage| self.runs.iter().filter(|run| run.stage == stage && run.state != "finished").count();
-        (1..=stages).map(of).collect()
+        let known = |stage| self.runs.iter().filter(|run| run.stage == stage && run.state != "finished").count();
+        (1..=self.stages).map(|stage| known(stage) + if stage == self.stages { self.pending } else { 0 }).collect()
     }
 
     fn text(&self) -> String {
@@ -128,7 +130,7 @@ impl Outline {
                 _ => String::new(),
             };
             let state = match run.state {
-                "missing" => "",
+                "missing" | "waiting" => "",
                 "damaged" => "DAMAGED",
                 "failed" => "FAILED",
                 other => other,
@@ -150,6 +152,7 @@ fn state(entry: &Entry) -> &'static str {
         (Look::Whole(_), _) => "finished",
         (Look::Damaged(_), _) => "damaged",
         (Look::Missing, Some(_)) => "failed",
+        (Look::Missing, None) if entry.waits => "waiting",
         (Look::Missing, None) => "missing",
     }
 }

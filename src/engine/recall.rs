@@ -46,8 +46,8 @@ pub(super) fn recall<E: Experiment, T>(
     make: impl FnOnce(&E, (&E::Facts, &E::Findings), &Walk<'_>, Option<&Invocation>) -> Result<T>,
 ) -> Result<Recalled<T>> {
     let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
-        remembered.try_into()?;
-    let experiment = E::check(experiment)?;
+        remembered.try_into().context("experiment.toml is not what this version writes; run the command again")?;
+    let experiment = E::check(experiment).context("experiment.toml")?;
     let mut walk = Walk::looking(store, &device);
     let findings = experiment.stages(&facts, None, &mut walk)?;
     let made = make(&experiment, (&facts, &findings), &walk, invocation.as_ref())?;
@@ -65,7 +65,12 @@ pub(super) fn recall<E: Experiment, T>(
 
 /// Refuses to make something of nothing.
 pub(super) fn ensure_finished(walk: &Walk<'_>, name: &str) -> Result<()> {
-    ensure!(walk.finished() > 0, "{} has no run of {name} as it was set up last", walk.store.root().display());
+    let damaged = walk.entries.iter().find_map(|entry| match &entry.state {
+        Look::Damaged(what) => Some(format!(": {what}")),
+        Look::Whole(_) | Look::Missing => None,
+    });
+    let (root, damaged) = (walk.store.root().display(), damaged.unwrap_or_default());
+    ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last{damaged}");
     Ok(())
 }
 

@@ -184,6 +184,9 @@ fn go(
     let mut now = Position::default();
     if let Some(state) = state {
         now = state.position;
+        if now.step > config.iterations {
+            bail!("the state was made after {} steps, the training has {}", now.step, config.iterations);
+        }
         model.parameters.restore(&state.tensors)?;
         optimizer.restore(i32::try_from(now.step).unwrap_or(i32::MAX), &state.tensors)?;
         streams.noise.seek(now.noise);
@@ -314,16 +317,14 @@ impl State {
         Ok(Self { position: Position::default(), tensors })
     }
 
-    /// Steps made.
-    pub fn step(&self) -> usize {
-        self.position.step
-    }
-
     /// Its numbers beside the tensors, to be written somewhere; [`State::from_parts`] takes them.
     ///
     /// # Errors
     /// When one of them is not finite: such a training has diverged.
     pub fn numbers(&self) -> Result<String> {
+        if !self.position.tally.loss.is_finite() {
+            bail!("a training whose loss is no number cannot be kept");
+        }
         serde_json::to_string(&self.position).map_err(candle_core::Error::wrap)
     }
 

@@ -40,8 +40,8 @@ pub(super) struct Header {
     pub logs: BTreeMap<String, Contents>,
     /// How far its training is.
     pub training: Option<Training>,
-    /// Bytes of each finished part, one after the other in the tensor of that name.
-    pub parts: Vec<usize>,
+    /// Name and bytes of each finished part, one after the other in the tensor of that name.
+    pub parts: Vec<(String, usize)>,
 }
 
 /// Of a training: what is no tensor.
@@ -93,8 +93,8 @@ impl Identity {
         let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
         let (there_lines, here_lines) = (lines(&self.config), lines(&here.config));
         let line = |of: &[String], place: usize| of.get(place).cloned().unwrap_or_else(|| "nothing".into());
-        if let Some(place) = (0..there_lines.len().max(here_lines.len()))
-            .find(|place| there_lines.get(*place) != here_lines.get(*place))
+        if let Some(place) =
+            (0..there_lines.len().max(here_lines.len())).find(|place| there_lines.get(*place) != here_lines.get(*place))
         {
             tell("specification", &line(&there_lines, place), &line(&here_lines, place));
         }
@@ -170,8 +170,18 @@ impl Checkpoints {
 
     fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = path.with_extension("damaged");
-        note(&format!("warning: {} is damaged and set aside; the one before it is used", path.display()));
+        note(&format!("warning: {} is damaged or of another version, and set aside", path.display()));
         fs::rename(path, &aside).with_context(|| Unwritable(aside.clone()))
+    }
+
+    /// Removes what a kill has left of one that was being written.
+    pub fn clean(&self) -> Result<()> {
+        let is_partial =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".partial-"));
+        for left in entries(&self.0)?.into_iter().filter(is_partial) {
+            fs::remove_file(&left).with_context(|| Unwritable(left.clone()))?;
+        }
+        Ok(())
     }
 
     /// Removes them all.

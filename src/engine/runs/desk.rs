@@ -97,6 +97,7 @@ impl Desk {
         if force {
             checkpoints.remove()?;
         }
+        checkpoints.clean()?;
         let mut desk = Self { directory, checkpoints, logs: BTreeMap::new(), run: key };
         fs::create_dir_all(&desk.directory).with_context(|| Unwritable(desk.directory.clone()))?;
         let found = loop {

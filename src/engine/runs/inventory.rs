@@ -40,6 +40,9 @@ pub(super) fn take(directory: &Path) -> Result<Inventory> {
 pub(super) fn damage(directory: &Path, inventory: &Inventory) -> Result<Option<String>> {
     for (name, recorded) in inventory {
         let path = directory.join(name);
+        if path.parent() != Some(directory) {
+            return Ok(Some(format!("manifest.json names {name}")));
+        }
         let (bytes, sha256) = match files::measure(&path) {
             Ok(measured) => measured,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(format!("{name} is missing"))),

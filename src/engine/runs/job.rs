@@ -8,8 +8,8 @@ use super::checkpoint::{Checkpoint, Header, Identity, Training};
 use super::desk::{Desk, Marks};
 use super::scheduler::Tick;
 use crate::model::Halt;
-use crate::train::{Best, Control, Kept, State};
-use anyhow::{Context, Result};
+use crate::train::{Best, Control, Kept as Moment, State};
+use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,9 +25,9 @@ pub struct Job<'j> {
     desk: RefCell<Desk>,
     header: RefCell<Header>,
     /// The training as it was kept last.
-    trained: RefCell<Option<Trained>>,
+    trained: RefCell<Option<Kept>>,
     /// The finished parts.
-    parts: RefCell<Vec<Vec<u8>>>,
+    parts: RefCell<Vec<Part>>,
     /// How many of them were given back or made.
     given: Cell<usize>,
     /// Whether there is something to keep that no checkpoint has.
@@ -45,8 +45,14 @@ pub struct Job<'j> {
 /// Between two notes of how far a run is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
+/// What a part came to.
+struct Part {
+    name: String,
+    bytes: Vec<u8>,
+}
+
 /// A training that is kept: how far it is, and the tensors of it and of the best moment so far.
-pub(super) struct Trained {
+struct Kept {
     pub training: Training,
     pub tensors: Vec<(String, Tensor)>,
 }
@@ -72,11 +78,11 @@ impl<'j> Job<'j> {
             None => Vec::new(),
         };
         let mut parts = Vec::with_capacity(header.parts.len());
-        for len in &header.parts {
+        for (name, len) in &header.parts {
             let rest = bytes.split_off((*len).min(bytes.len()));
-            parts.push(std::mem::replace(&mut bytes, rest));
+            parts.push(Part { name: name.clone(), bytes: std::mem::replace(&mut bytes, rest) });
         }
-        let trained = header.training.clone().map(|training| Trained { training, tensors: tensors.into_iter().collect() });
+        let trained = header.training.clone().map(|training| Kept { training, tensors: tensors.into_iter().collect() });
         let (saved, began) = (Cell::new(Instant::now()), Instant::now());
         Ok(Self {
             device,
@@ -119,13 +125,16 @@ impl<'j> Job<'j> {
     ///
     /// # Errors
     /// Those of the part.
-    pub fn part<T: Serialize + DeserializeOwned>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn part<T: Serialize + DeserializeOwned>(&self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.given.replace(self.given.get() + 1);
-        if let Some(bytes) = self.parts.borrow().get(place) {
-            return postcard::from_bytes(bytes).context("a checkpoint of another version; --force begins anew");
+        if let Some(Part { name: kept, bytes }) = self.parts.borrow().get(place) {
+            let rest = postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| kept == name && rest.is_empty());
+            return Ok(rest.context("its checkpoint is of another version; --force begins anew")?.0);
         }
         let marks = self.marks();
-        let made = match make() {
+        // What a pass that was stopped has left may look like a result.
+        let whole = |made| if self.halt.obeyed() { bail!("the run was stopped") } else { Ok(made) };
+        let made = match make().and_then(whole) {
             Ok(made) => made,
             Err(error) => {
                 self.cut_back(&marks)?;
@@ -133,7 +142,7 @@ impl<'j> Job<'j> {
             }
         };
         let bytes = postcard::to_stdvec(&made).context("a part of a run cannot be kept")?;
-        self.parts.borrow_mut().push(bytes);
+        self.parts.borrow_mut().push(Part { name: name.into(), bytes });
         self.unsaved.set(true);
         if self.is_due() {
             self.save()?;
@@ -154,15 +163,16 @@ impl<'j> Job<'j> {
     /// The training that was under way, with the best moment so far; `latest` is what [`Best`] has.
     pub(super) fn training(&self, latest: bool) -> Result<Option<(Training, State, Best)>> {
         let trained = self.trained.borrow();
-        let Some(Trained { training, tensors }) = &*trained else { return Ok(None) };
+        let Some(Kept { training, tensors }) = &*trained else { return Ok(None) };
         let of = |beginning: &str| {
-            let named = |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
+            let named =
+                |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
             tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
         };
         let state = State::from_parts(&training.position, of(STATE))?;
         let mut parameters: Vec<(String, Tensor)> = of(BEST).into_iter().collect();
         parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let kept = training.best.map(|(error, step, epoch)| Kept { error, step, epoch, parameters });
+        let kept = training.best.map(|(error, step, epoch)| Moment { error, step, epoch, parameters });
         Ok(Some((training.clone(), state, Best { latest, kept })))
     }
 
@@ -172,7 +182,7 @@ impl<'j> Job<'j> {
         tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{STATE}{name}"), tensor)));
         let kept = best.kept.iter().flat_map(|kept| &kept.parameters);
         tensors.extend(kept.map(|(name, tensor)| (format!("{BEST}{name}"), tensor.clone())));
-        *self.trained.borrow_mut() = Some(Trained { training, tensors });
+        *self.trained.borrow_mut() = Some(Kept { training, tensors });
         self.unsaved.set(true);
     }
 
@@ -192,20 +202,25 @@ impl<'j> Job<'j> {
         header.logs = desk.contents()?;
         (header.seconds, header.step) = (self.seconds(), self.step.get());
         let mut tensors = Vec::new();
-        if let Some(Trained { training, tensors: kept }) = &*self.trained.borrow() {
+        if let Some(Kept { training, tensors: kept }) = &*self.trained.borrow() {
             header.training = Some(training.clone());
             tensors.extend(kept.iter().cloned());
         }
         let parts = self.parts.borrow();
         if !parts.is_empty() {
-            header.parts = parts.iter().map(Vec::len).collect();
-            let bytes = parts.concat();
+            header.parts = parts.iter().map(|part| (part.name.clone(), part.bytes.len())).collect();
+            let bytes: Vec<u8> = parts.iter().flat_map(|part| part.bytes.iter().copied()).collect();
             tensors.push((PARTS.to_string(), Tensor::from_slice(&bytes, bytes.len(), &Device::Cpu)?));
         }
         desk.checkpoints.write(&header, &tensors)?;
         self.saved.set(Instant::now());
         self.unsaved.set(false);
         Ok(())
+    }
+
+    /// Writes a checkpoint of a run that is long enough to have some.
+    pub(super) fn save_if_long(&self) -> Result<()> {
+        if self.began.elapsed() >= self.every { self.save() } else { Ok(()) }
     }
 
     /// Writes a checkpoint of what no other has, before the process ends.

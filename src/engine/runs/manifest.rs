@@ -99,7 +99,7 @@ impl Manifest {
             schema_version: u32,
         }
         let path = directory.join(NAME);
-        let bytes = match files::read(&path) {
+        let bytes = match files::read_within(&path, files::LONGEST_TEXT) {
             Ok(bytes) => bytes,
             Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
                 return Ok(Reading::Missing);

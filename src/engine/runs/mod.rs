@@ -20,8 +20,8 @@ mod workplace;
 
 pub use crate::model::Halt;
 pub use estimate::duration;
-pub use manifest::{Manifest, RunOutcome};
 pub use job::Job;
+pub use manifest::{Manifest, RunOutcome};
 pub use record::{Ending, FinishedRun, Record, csv, with_column};
 pub use scheduler::{Runner, Way};
 pub(crate) use spec::common_fields;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// See the top of this file. Who makes a run changes nothing about it, and locks are for a run, so parts may overlap.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Part {
-    /// Make every N-th run of each stage, from the I-th on, and write no pages: `report` does when all are finished
+    /// Make the I-th of N parts of the runs, and write no pages: `report` does when all are finished
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
     /// Make the runs of one stage alone, counted from 1; later ones build on what earlier ones found
@@ -43,10 +43,12 @@ impl Part {
         self.shard.is_none() && self.stage.is_none() && self.run.is_empty()
     }
 
-    /// Whether it has the run at a place of a stage; places are from 0, stages from 1.
-    pub(super) fn has(&self, stage: usize, place: usize, key: &str) -> bool {
+    /// Whether it has a run of a stage, by its name; stages are from 1. A run is in the same shard whatever else is planned:
+    /// what a later stage asks for depends on what is finished.
+    pub(super) fn has(&self, stage: usize, key: &str) -> bool {
+        let place = u64::from_str_radix(&key[..key.len().min(8)], 16).unwrap_or(0);
         self.stage.is_none_or(|wanted| usize::from(wanted) == stage)
-            && self.shard.is_none_or(|Shard { number, of }| place % of == number - 1)
+            && self.shard.is_none_or(|Shard { number, of }| place % of as u64 == number as u64 - 1)
             && (self.run.is_empty() || self.run.iter().any(|run| run == key))
     }
 }
@@ -57,11 +59,10 @@ mod tests {
 
     #[test]
     fn shards_have_every_run_once() {
-        let parts: Vec<Part> = (1..=3)
-            .map(|number| Part { shard: format!("{number}/3").parse().ok(), ..Part::default() })
-            .collect();
+        let parts: Vec<Part> =
+            (1..=3).map(|number| Part { shard: format!("{number}/3").parse().ok(), ..Part::default() }).collect();
         for place in 0..10 {
-            assert_eq!(parts.iter().filter(|part| part.has(1, place, "")).count(), 1);
+            assert_eq!(parts.iter().filter(|part| part.has(1, &format!("{place:08x}ff"))).count(), 1);
         }
         for wrong in ["0/3", "4/3", "1", "1/0", "a/2", "-1/2", "1/2/3"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");

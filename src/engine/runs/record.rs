@@ -126,8 +126,9 @@ impl<S> FinishedRun<S> {
     /// Reads one of the run's .safetensors files.
     pub fn tensors(&self, file: &str) -> Result<HashMap<String, Tensor>> {
         let path = self.directory.join(file);
-        let loaded = candle_core::safetensors::load(&path, &candle_core::Device::Cpu);
-        loaded.with_context(|| format!("cannot read {}", path.display()))
+        let bytes = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let loaded = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu);
+        loaded.with_context(|| format!("{} is damaged", path.display()))
     }
 }
 

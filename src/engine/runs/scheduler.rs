@@ -183,7 +183,7 @@ impl Workplace<'_> {
         }
         let place = self.store.root().join(spec.directory()?);
         let begin = || -> Result<_> {
-            self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, force)
+            self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, self.running.force)
         };
         let (desk, identity, found) = match begin() {
             Ok(begun) => begun,
@@ -196,7 +196,10 @@ impl Workplace<'_> {
         };
         let checked = Halt::new(halt);
         let with = (&self.device.device, &checked, &tick as &Tick<'_>);
-        let job = Job::new(with, (desk, identity, found), self.running.checkpoint_every)?;
+        let job = match Job::new(with, (desk, identity, found), self.running.checkpoint_every) {
+            Ok(job) => job,
+            Err(error) => return failed(&place, error),
+        };
         let run = || checked.whole(runner.run(spec, &job));
         let made = catch_unwind(AssertUnwindSafe(run));
         match made.unwrap_or_else(|panic| Err(anyhow!("it panicked: {}", words(&*panic)))) {

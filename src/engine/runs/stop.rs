@@ -45,16 +45,19 @@ impl Stop {
     }
 }
 
-/// Takes note of the signals that ask a command to end; a second one ends it at once.
+/// Takes note of the signals that ask a command to end. A second Ctrl-C ends it at once; the others, of which several may come
+/// together, a moment after the first.
 ///
 /// # Errors
 /// When the system allows no handler or no thread.
 pub fn stop_on_signals() -> Result<Stop> {
     let (stop, armed) = (Stop::default(), Arc::new(AtomicBool::new(false)));
     let register = |signal: i32| {
-        // In this order: what ends the program at once is armed by the first signal.
-        flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
-        flag::register(signal, armed.clone())?;
+        if signal == SIGINT {
+            // In this order: what ends the program at once is armed by the first signal.
+            flag::register_conditional_shutdown(signal, 128 + signal, armed.clone())?;
+            flag::register(signal, armed.clone())?;
+        }
         flag::register_usize(signal, stop.0.clone(), signal as usize)
     };
     for signal in SIGNALS {
@@ -65,11 +68,14 @@ pub fn stop_on_signals() -> Result<Stop> {
         while !watched.is_wanted() {
             thread::sleep(LOOK_AGAIN);
         }
-        note("stopping; finished runs and the state of the others are kept (Ctrl-C again to stop at once)");
-        if !watched.is_interrupt() {
-            thread::sleep(PATIENCE);
-            std::process::exit(128 + watched.signal() as i32);
+        let again = if watched.is_interrupt() { " (Ctrl-C again to stop at once)" } else { "" };
+        note(&format!("stopping; finished runs and the state of the others are kept{again}"));
+        // Whoever waits at a terminal may still be killed by somebody else.
+        while watched.is_interrupt() {
+            thread::sleep(LOOK_AGAIN);
         }
+        thread::sleep(PATIENCE);
+        signal_hook::low_level::exit(128 + watched.signal() as i32);
     };
     let thread = thread::Builder::new().name("signals".into()).spawn(watch);
     thread.context("cannot start the thread that waits for Ctrl-C; allow more processes or memory")?;

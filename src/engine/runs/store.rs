@@ -140,7 +140,10 @@ impl Store {
     }
 
     /// SHA-256 of files of other runs, as their manifests have them; None where one is not there.
-    pub(super) fn inputs<'p>(&self, paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Option<BTreeMap<PathBuf, String>>> {
+    pub(super) fn inputs<'p>(
+        &self,
+        paths: impl IntoIterator<Item = &'p PathBuf>,
+    ) -> Result<Option<BTreeMap<PathBuf, String>>> {
         let mut inputs = BTreeMap::new();
         for path in paths {
             let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(path)))? else {
@@ -223,7 +226,8 @@ impl Store {
             return Ok(None);
         }
         let holder = lock::holder(&lock::place(&self.root, directory));
-        let progress = if holder.is_some() { desk::progress(&run) } else { checkpoint::progress(&desk::checkpoints(&run)) };
+        let progress =
+            if holder.is_some() { desk::progress(&run) } else { checkpoint::progress(&desk::checkpoints(&run)) };
         let (step, seconds) = progress.unzip();
         Ok(Some(Attempt { holder, step, seconds }))
     }

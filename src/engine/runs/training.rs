@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::train::{
     Best, Control, FitConfig, Observer, Outcome, Report, Snapshot, State, StepReport, Streams, fit, resume,
 };
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, ensure};
 use std::time::Instant;
 
 /// The file of [`EpochRow`]s.
@@ -88,6 +88,8 @@ struct Watch<'w, 'j, S, L> {
 impl<S: Spec, L: FnMut(&Report, &Model) -> Result<Seen>> Watch<'_, '_, S, L> {
     fn row(&mut self, report: &Report, model: &Model) -> Result<()> {
         let seen = (self.look)(report, model)?;
+        // What a pass that was stopped has left may look like a score.
+        ensure!(!self.job.halt.obeyed(), "the run was stopped");
         if let Some(error) = seen.error {
             self.best.offer(error, report, model)?;
         }
@@ -105,6 +107,7 @@ impl<S: Spec, L: FnMut(&Report, &Model) -> Result<Seen>> Watch<'_, '_, S, L> {
     fn end(self, model: &Model, diverged_at_step: Option<usize>) -> Result<Trained> {
         let state = State::over(model)?;
         self.job.keep(self.training(state.numbers()?, Some(diverged_at_step)), state, &self.best);
+        self.job.save_if_long()?;
         Ok(self.ended(model, diverged_at_step))
     }
 

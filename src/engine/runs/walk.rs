@@ -1,10 +1,10 @@
 //! The walk through the stages of an experiment. A command makes the runs that a stage asks for; `report` and `plan` look for
 //! them. So what is planned, made and redrawn is one list.
 
+use super::desk;
 use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
-use super::desk;
 use super::spec::{Details, Spec, key};
 use super::stop::Stop;
 use super::store::{Look, Store};
@@ -27,9 +27,11 @@ pub struct Walk<'w> {
     /// Runs whose specification depends on what is missing.
     pub pending: usize,
     /// Stages until now.
-    stages: usize,
-    /// Runs of this command's part that could not be made.
-    failed: usize,
+    pub stages: usize,
+    /// Runs that fell to this command.
+    pub own: usize,
+    /// Those of them that were not made: they failed, wait for others, or were stopped.
+    pub unmade: usize,
 }
 
 /// A run that a stage has asked for.
@@ -50,6 +52,8 @@ pub struct Entry {
     /// Its kind, [`Spec::cost`] and [`Spec::SECONDS`].
     pub(super) cost: (&'static str, f64, f64),
     pub state: Look,
+    /// Whether it builds on runs that are not there.
+    pub waits: bool,
     /// Why it could not be made, if it was tried.
     pub failure: Option<String>,
 }
@@ -68,12 +72,21 @@ impl<'w> Walk<'w> {
     /// Makes what is missing.
     pub fn making(workplace: &'w Workplace<'w>) -> Self {
         let (store, device) = (&workplace.store, workplace.device_kind());
-        Self { store, workplace: Some(workplace), device, entries: Vec::new(), pending: 0, stages: 0, failed: 0 }
+        Self {
+            store,
+            workplace: Some(workplace),
+            device,
+            entries: Vec::new(),
+            pending: 0,
+            stages: 0,
+            own: 0,
+            unmade: 0,
+        }
     }
 
     /// Looks for runs that were made on a kind of device.
     pub fn looking(store: &'w Store, device: &'w str) -> Self {
-        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, failed: 0 }
+        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, own: 0, unmade: 0 }
     }
 
     /// Kind of the device, cpu or cuda.
@@ -98,11 +111,12 @@ impl<'w> Walk<'w> {
         if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
             let runner = runner.context("nobody can make the runs of a stage")?;
             let part = &workplace.running.part;
-            let is_own = |place: &usize| part.has(self.stages, *place, key(&hashes[*place]));
+            let is_own = |place: &usize| part.has(self.stages, key(&hashes[*place]));
             let own: Vec<usize> = (0..specs.len()).filter(is_own).collect();
+            self.own += own.len();
             let wanted: Vec<R::Spec> = own.iter().map(|place| specs[*place].clone()).collect();
             let results = workplace.make(way, &runner, &wanted)?;
-            self.failed += results.iter().filter(|run| run.is_none()).count();
+            self.unmade += results.iter().filter(|run| run.is_none()).count();
             for (place, run) in own.into_iter().zip(results) {
                 made[place] = run;
             }
@@ -127,6 +141,7 @@ impl<'w> Walk<'w> {
                 steps: spec.steps(),
                 directory,
                 key: key(hash).into(),
+                waits: !matches!(look, Look::Whole(_)) && self.store.inputs(&spec.inputs()?)?.is_none(),
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
                 state: look.clone().map(|run| run.manifest),
                 failure,
@@ -144,11 +159,6 @@ impl<'w> Walk<'w> {
     /// How many of them are finished.
     pub fn finished(&self) -> usize {
         self.manifests().count()
-    }
-
-    /// How a command ends that makes a part of the runs.
-    pub fn exit_of_part(&self) -> Exit {
-        if self.failed > 0 { Exit::Failure } else { Exit::Success }
     }
 
     /// How many could not be made.
@@ -212,7 +222,10 @@ impl Rerun<'_> {
         let way = Way { alone: true, force: true };
         let made = workplace.make(way, &runner(&workplace.store), std::slice::from_ref(spec))?;
         let Some(run) = made.into_iter().flatten().next() else {
-            ensure!(self.stop.is_wanted(), "the run was not made");
+            ensure!(
+                self.stop.is_wanted(),
+                "the run was not made; is what it builds on there? Its experiment's command makes it"
+            );
             return Ok(self.stop.exit());
         };
         answer(&format!("{}\n", run.directory.display()));

@@ -100,7 +100,7 @@ impl Attacker<'_> {
             None
         };
         begin("checklist")?;
-        let Findings { checks, effort } = job.part(|| self.checklist(spec, model, &run, device, halt))?;
+        let Findings { checks, effort } = job.part("checklist", || self.checklist(spec, model, &run, device, halt))?;
         let images = run.shown(self.data.images.test.len())?;
         if let Some(export) = &self.data.export {
             export.results(spec, &examples, &run.ledger, certificates.as_ref())?;

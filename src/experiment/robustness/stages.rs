@@ -27,8 +27,9 @@ const DRAWS: usize = 30;
 /// Images that are kept for the figure.
 const SHOWN: usize = 6;
 /// Images that an attack has done before a checkpoint may keep what it found: enough that its passes stay full nearly
-/// always.
+/// always. Of attacks that take long, fewer.
 const SLICE: usize = 1000;
+const SLICE_OF_SLOW: usize = 256;
 
 /// The numbers of an attack, which a checkpoint keeps.
 pub(super) trait Number: FloatDType + Serialize + DeserializeOwned {}
@@ -72,11 +73,13 @@ impl<'r, T: Number> Run<'r, T> {
     /// nothing but how much is lost with a kill.
     fn outcomes(
         &self,
+        name: &str,
         attack: impl Fn(&Examples<T>) -> candle_core::Result<Vec<Outcome<T>>>,
     ) -> Result<Vec<Outcome<T>>> {
         let mut all = Vec::with_capacity(self.examples.len());
-        for slice in self.examples.slices(SLICE) {
-            all.extend(self.job.part(|| {
+        let is_slow = [Attack::Auto, Attack::Square].iter().any(|slow| slow.name() == name);
+        for slice in self.examples.slices(if is_slow { SLICE_OF_SLOW } else { SLICE }) {
+            all.extend(self.job.part(name, || {
                 let mut made = attack(&slice)?;
                 if self.export.is_none() {
                     made.iter_mut().for_each(|outcome| self.shorten(outcome));
@@ -146,7 +149,7 @@ impl<'r, T: Number> Run<'r, T> {
             let sizes = self.spec.sizes();
             let eps = sizes.last().copied().unwrap_or(1.0);
             let setting = self.setting(eps);
-            let outcomes = self.outcomes(|examples| attack.run(self.classifier, examples, &setting))?;
+            let outcomes = self.outcomes(attack.name(), |examples| attack.run(self.classifier, examples, &setting))?;
             self.ledger.absorb(finder, &outcomes)?;
             for eps in sizes {
                 let left = self.ledger.robust_against(finder, eps)?;
@@ -163,7 +166,7 @@ impl<'r, T: Number> Run<'r, T> {
 
     fn attack_at(&mut self, attack: Attack, eps: f64) -> Result<()> {
         let setting = self.setting(eps);
-        let outcomes = self.outcomes(|examples| attack.run(self.classifier, examples, &setting))?;
+        let outcomes = self.outcomes(attack.name(), |examples| attack.run(self.classifier, examples, &setting))?;
         self.ledger.absorb(Finder::Attack(attack), &outcomes)?;
         let counts = Counts::of(&outcomes, self.threat(eps));
         self.row("accuracy", attack.name(), Some(eps), counts.robust_accuracy());
@@ -212,7 +215,7 @@ impl<'r, T: Number> Run<'r, T> {
                     self.spec.seed,
                 )
             };
-            let counts = self.job.part(|| {
+            let counts = self.job.part("noise", || {
                 let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
                 let worst = worst_case(threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>());
                 Ok(Counts::of(&worst, threat))
@@ -231,7 +234,8 @@ impl<'r, T: Number> Run<'r, T> {
         };
         let known = self.ledger.known();
         let bisection = Bisection::new(self.threat(eps));
-        let outcomes = self.outcomes(|examples| bisection.run(self.classifier, examples, &known, self.spec.seed))?;
+        let run = |examples: &Examples<T>| bisection.run(self.classifier, examples, &known, self.spec.seed);
+        let outcomes = self.outcomes("bisection", run)?;
         self.ledger.absorb(Finder::Bisection, &outcomes)?;
         self.passes("bisection", None, &outcomes);
         Ok(())
@@ -249,7 +253,7 @@ impl<'r, T: Number> Run<'r, T> {
         let certifier = Certifier::new(network)?;
         let rows: Vec<usize> = (0..test.len()).collect();
         let labels: Vec<u32> = test.labels.iter().map(|label| u32::from(*label)).collect();
-        let all = self.job.part(|| Ok(certifier.certify(&test.inputs(&rows, device)?, &labels)?))?;
+        let all = self.job.part("certificates", || Ok(certifier.certify(&test.inputs(&rows, device)?, &labels)?))?;
         let attacked = self.ledger.entries().iter().map(|entry| all.images[entry.index]).collect();
         let attacked = Certificates { images: attacked, ..all.clone() };
         let rounded = attacked.radii(|radii| radii.rounded);

@@ -34,7 +34,7 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Cost) -> Result<Option<Record>> 
     for round in 1..=plan.rounds {
         for (subject, times) in subjects.iter().zip(&mut times) {
             for (pass, times) in passes.into_iter().zip(times) {
-                times.push(bench.job.part(|| subject.seconds(pass, device))?);
+                times.push(bench.job.part("time", || subject.seconds(pass, device))?);
             }
             if bench.job.tick(round, &|| format!("round {round} of {}", plan.rounds)) == Control::Stop {
                 return Ok(None);

@@ -25,14 +25,14 @@ pub(super) fn run(bench: &Bench<'_>, course: &Course) -> Result<Option<Record>> 
     let model = course.model.build(INPUTS, OUTPUTS, seed, device)?;
     let (_, samples) = bench.points(&course.board, course.samples, "norms/points")?;
     let watch = Watch { bench, course, samples };
-    job.part(|| watch.whole(&model, "start"))?;
-    job.part(|| watch.moment(&model, 0))?;
+    job.part("start", || watch.whole(&model, "start"))?;
+    job.part("moment", || watch.moment(&model, 0))?;
     let look = |report: &Report, model: &Model| watch.moment(model, report.step).map(|()| Seen::default());
     let trained = runs::train(bench.spec, (&model, &train, &course.fit), Best::default(), job, look)?;
     let Some(Trained { ending, .. }) = trained else { return Ok(None) };
     let mut headline = String::new();
     if ending.outcome() == RunOutcome::Finished {
-        job.part(|| watch.whole(&model, "trained"))?;
+        job.part("trained", || watch.whole(&model, "trained"))?;
         headline = format!("test accuracy {:.2} %", 100.0 * score(model.frozen.as_ref(), &test)?.accuracy);
     }
     Ok(Some(Record::new(ending, headline)))

@@ -25,7 +25,7 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Layers) -> Result<Option<Record>
     for place in 0..plan.layers {
         let layer = RandomLayer::draw(plan.narrowest, plan.widest, &mut stream);
         for (dtype, worst) in precisions.into_iter().zip(&mut worst) {
-            let deviation = bench.job.part(|| Ok(layer.deviation(dtype, device)?))?;
+            let deviation = bench.job.part("layer", || Ok(layer.deviation(dtype, device)?))?;
             *worst = f64::max(*worst, deviation);
             let (width, precision) = (layer.width(), dtype.as_str().to_string());
             rows.push(JacobianRow { layer: place, width, precision, z: None, deviation, row_length: None });
@@ -45,7 +45,7 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Layers) -> Result<Option<Record>
                 if dtype == DType::F32 && value != 0.0 && value.abs() < 2f64.powi(NEAREST_SINGLE) {
                     continue;
                 }
-                let (deviation, row_length) = bench.job.part(|| Ok(layer.measure(dtype, device)?))?;
+                let (deviation, row_length) = bench.job.part("kink", || Ok(layer.measure(dtype, device)?))?;
                 let (width, precision) = (KinkedLayer::WIDTH, dtype.as_str().to_string());
                 let (z, row_length) = (Some(value), Some(row_length));
                 rows.push(JacobianRow { layer: place, width, precision, z, deviation, row_length });

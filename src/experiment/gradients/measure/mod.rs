@@ -26,9 +26,7 @@ impl Runner for Prober {
 
     fn data_hash(&self, spec: &ProbeSpec) -> Result<String> {
         match &spec.probe {
-            Probe::Course(course) => {
-                Ok(data_hash(&course.board, &Split::of(&course.split, &course.board, spec.seed)?))
-            }
+            Probe::Course(course) => Ok(data_hash(&course.board, &Split::of(&course.split, &course.board, spec.seed)?)),
             _ => Ok(String::new()),
         }
     }
