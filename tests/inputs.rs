@@ -464,7 +464,7 @@ fn experiment_files_and_flags() {
         of("empty", "missing field `experiment`", b""),
         of("no text", "valid UTF-8", &[0xff, 0xfe]),
         of("a deep key", "recursion limit", ("a.".repeat(100_000) + "a = 1").as_bytes()),
-        of("brackets", "recursion limit", ("a=".to_string() + &"[".repeat(100_000)).as_bytes()),
+        of("brackets", "max recursion depth", ("a=".to_string() + &"[".repeat(100_000)).as_bytes()),
         of("another experiment", "there is no such experiment of this kind", b"extends = \"nothing\""),
         of("not a number", "use a finite number", &mine("[data.checkerboard]\ntrain_fraction=nan")),
         of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),

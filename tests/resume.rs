@@ -103,7 +103,7 @@ fn every_sort_of_run_goes_on_from_where_it_was_killed() {
         let every = [&command[..], &["--out", "cut", "--checkpoint-every", "0"]].concat();
         let mut kills = 0;
         loop {
-            let at = 45 + 17 * kills % 90;
+            let at = 45 + 30 * kills;
             let ended = sandbox.command(&every).env("LD_PRELOAD", &library).env("KILL_AT", at.to_string()).output();
             let ended = ended.expect("the program");
             if ended.status.code().is_some() {
@@ -168,7 +168,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used() {
         }
         let ended = sandbox.command(&few).output().expect("the program");
         let told = told(&ended);
-        assert_eq!(told.matches("is damaged and set aside").count(), damaged.min(paths.len()), "{told}");
+        assert_eq!(told.matches("and set aside").count(), damaged.min(paths.len()), "{told}");
         assert!(ended.status.success(), "{told}");
         assert!(files(&whole.path("results/smoke")) == files(&sandbox.path("results/smoke")), "a file differs");
         assert!(beginning(&arm(&sandbox), ".").is_empty(), "something is left");

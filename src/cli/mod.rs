@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod nested;
 mod report;
 mod reproduce;
 mod rerun;
@@ -15,10 +16,11 @@ pub use splice::spliced;
 pub use crate::engine::runs::Exit;
 
 use crate::engine::runs::{Look, Running, Store, cores, stop_on_signals};
-use crate::engine::{Verb, verb};
+use crate::engine::verb;
 use crate::experiment::VERBS;
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use nested::nested;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -130,12 +132,6 @@ impl Cli {
             _ => data::run(&data::Arguments::from_arg_matches(matches)?),
         }
     }
-}
-
-/// The experiment that a verb is about.
-fn nested(matches: &ArgMatches) -> Result<(&'static Verb, &ArgMatches)> {
-    let (name, matches) = matches.subcommand().context("name an experiment")?;
-    Ok((verb(VERBS, name).context("name an experiment")?, matches))
 }
 
 /// What is on disk of a run, for the tests of this crate: nothing, "whole", or what is damaged. A killed process's leftovers of

@@ -1,6 +1,7 @@
 //! `han-exp submit`: a plan as job arrays of Slurm, stage after stage, and a job that draws what they have made.
 
-use super::{Exit, nested};
+use super::Exit;
+use super::nested::nested;
 use crate::console::{answer, note};
 use crate::engine::{Outline, quoted};
 use crate::experiment::VERBS;

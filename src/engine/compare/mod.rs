@@ -9,8 +9,9 @@ mod show;
 pub use contender::{Better, Contender, Series, Unit};
 
 use super::kind::Verb;
+use super::last::contenders;
 use super::page::{terminal_width, wrapped, write};
-use super::recall::{Recalled, contenders};
+use super::recall::Recalled;
 use super::runs::{Store, csv};
 use crate::console::note;
 use crate::figure::Image;

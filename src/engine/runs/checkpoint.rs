@@ -3,10 +3,10 @@
 //! A file is written beside, synced and renamed; its name holds its number and the beginning of its SHA-256, and the one
 //! before it stays until the next is whole. So at every moment one of them is what was written, and what is not is found.
 
-use super::Unwritable;
+use super::directory::entries;
 use super::inventory::Contents;
 use super::spec::Spec;
-use super::store::entries;
+use super::unwritable::Unwritable;
 use crate::console::note;
 use crate::files;
 use anyhow::{Context, Result, ensure};

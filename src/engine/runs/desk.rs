@@ -1,11 +1,11 @@
 //! Where a run is made: `.running-<run>` beside its place, in which rows appear as they come, and `.checkpoints-<run>`.
 //! When the run is done, the first becomes its directory and the second goes.
 
-use super::Unwritable;
 use super::checkpoint::{Checkpoint, Checkpoints, Identity};
+use super::directory::{entries, remove};
 use super::inventory::Contents;
 use super::record::with_field;
-use super::store::{entries, remove};
+use super::unwritable::Unwritable;
 use crate::files;
 use anyhow::{Context, Result};
 use serde::Serialize;

@@ -6,7 +6,6 @@
 
 use super::checkpoint::{Checkpoint, Header, Identity, Training};
 use super::desk::{Desk, Marks};
-use super::scheduler::Tick;
 use crate::model::Halt;
 use crate::train::{Best, Control, Kept as Moment, State};
 use anyhow::{Context, Result, bail};
@@ -16,6 +15,9 @@ use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+/// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
+pub(super) type Tick<'a> = dyn Fn(usize, &dyn Fn() -> String) -> Control + 'a;
 
 /// See the top of this file.
 pub struct Job<'j> {

@@ -2,7 +2,9 @@
 
 mod checkpoint;
 mod desk;
+mod directory;
 mod estimate;
+mod exit;
 mod inventory;
 mod job;
 mod lock;
@@ -15,11 +17,13 @@ mod spec;
 mod stop;
 mod store;
 mod training;
+mod unwritable;
 mod walk;
 mod workplace;
 
 pub use crate::model::Halt;
 pub use estimate::duration;
+pub use exit::Exit;
 pub use job::Job;
 pub use manifest::{Manifest, RunOutcome};
 pub use record::{Ending, FinishedRun, Record, csv, with_column};
@@ -30,17 +34,4 @@ pub use stop::{Stop, stop_on_signals};
 pub use store::{Attempt, Look, Store};
 pub use training::{Seen, Trained, fit_problem, train};
 pub use walk::{Entry, Rerun, Walk};
-pub use workplace::{Exit, RESULTS, Running, SMOKE_RESULTS, Workplace, cores};
-
-use std::fmt;
-use std::path::PathBuf;
-
-/// Context of an error that has to do with the disk and not with a run: no other run can be made then either.
-#[derive(Debug)]
-pub(crate) struct Unwritable(pub PathBuf);
-
-impl fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot write {}", self.0.display())
-    }
-}
+pub use workplace::{RESULTS, Running, SMOKE_RESULTS, Workplace, cores};

@@ -1,12 +1,12 @@
 //! Several runs at a time, on threads of their own and in other processes. Who makes a run changes nothing about it.
 
-use super::Unwritable;
 use super::desk;
-use super::job::Job;
+use super::job::{Job, Tick};
 use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::store::Look;
+use super::unwritable::Unwritable;
 use super::workplace::Workplace;
 use crate::console::{note, one_line};
 use crate::model::Halt;
@@ -25,9 +25,6 @@ use std::time::Duration;
 const STACK_BYTES: usize = 64 << 20;
 /// Between two looks at a run that another process makes.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
-pub(super) type Tick<'a> = dyn Fn(usize, &dyn Fn() -> String) -> Control + 'a;
 
 /// How the runs of an experiment are made.
 pub trait Runner: Sync {

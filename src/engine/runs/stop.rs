@@ -1,6 +1,6 @@
 //! Ctrl-C and polite kills: a command saves the state of its runs and ends.
 
-use super::workplace::Exit;
+use super::exit::Exit;
 use crate::console::note;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};

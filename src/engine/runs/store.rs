@@ -4,16 +4,17 @@
 //! `.replaced-<name>` first and is removed last, so that at every moment the old or the new run is whole on the disk;
 //! [`Store::clean`] settles what a kill has left in between.
 
-use super::Unwritable;
 use super::checkpoint::{self, Checkpoint, Identity};
 use super::desk::{self, Desk};
+use super::directory::{entries, remove};
 use super::inventory::{self, damage};
 use super::lock::{self, RunLock};
 use super::manifest::{Environment, Manifest, Reading};
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
+use super::unwritable::Unwritable;
 use crate::files;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -290,16 +291,6 @@ impl Store {
     }
 }
 
-/// What is in a directory; nothing where there is none.
-pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
-    let listed = match fs::read_dir(directory) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => bail!("cannot read {}: {error}", directory.display()),
-    };
-    listed.map(|entry| Ok(entry?.path())).collect()
-}
-
 /// The run that something is left of; None of what is no leftover.
 fn run_of(left: &Path) -> Option<PathBuf> {
     let name = name_of(left);
@@ -316,10 +307,6 @@ fn run_of(left: &Path) -> Option<PathBuf> {
 fn settle(left: &Path, run: &Path) -> io::Result<()> {
     let was_replaced = name_of(left).starts_with(REPLACED);
     if was_replaced && !run.exists() { fs::rename(left, run) } else { remove(left) }
-}
-
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 fn name_of(path: &Path) -> String {

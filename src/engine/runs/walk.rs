@@ -2,13 +2,14 @@
 //! them. So what is planned, made and redrawn is one list.
 
 use super::desk;
+use super::exit::Exit;
 use super::manifest::{Environment, Manifest};
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
 use super::spec::{Details, Spec, key};
 use super::stop::Stop;
 use super::store::{Look, Store};
-use super::workplace::{Exit, Running, Workplace};
+use super::workplace::{Running, Workplace};
 use crate::console::answer;
 use crate::engine::settings::refuse;
 use crate::engine::source::Source;

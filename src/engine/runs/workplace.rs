@@ -10,7 +10,6 @@ use crate::engine::settings::ProfileName;
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// How to run, whatever is run.
@@ -48,30 +47,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
     Duration::try_from_secs_f64(seconds).map_err(|_| "use a number of seconds".into())
-}
-
-/// How a command ended, as an exit code. clap itself answers wrong usage with 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// All done.
-    Success,
-    /// An error, told on standard error.
-    Failure,
-    /// `--strict`, and an expectation was missed.
-    Missed,
-    /// A signal: 128 and its number.
-    Stopped(u8),
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
-            Exit::Success => 0,
-            Exit::Failure => 1,
-            Exit::Missed => 3,
-            Exit::Stopped(code) => code,
-        })
-    }
 }
 
 /// Cores that this process may use.
