@@ -931,7 +931,7 @@ proptest! {
         let (board, directory) = (Board { side: 9, cells: 3 }, tempfile::tempdir().expect("a directory"));
         let row = |point: usize| {
             let (row, column) = board.place(point);
-            format!("{},{row},{column},{}\n", if point % 3 == 0 { "test" } else { "train" }, board.label(point))
+            format!("{},{row},{column},{}\n", if point.is_multiple_of(3) { "test" } else { "train" }, board.label(point))
         };
         let whole = "split,row,column,label\n".to_string() + &(0..board.points()).map(row).collect::<String>();
         let path = directory.path().join("split.csv");
