@@ -261,7 +261,7 @@ impl<E: Experiment> Kind for Of<E> {
             return command.arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help));
         }
         let format = Arg::new("format").long("format").value_parser(value_parser!(Format)).default_value("text");
-        let command = command.arg(format.help("How to tell it"));
+        let command = command.arg(format.help("Format of the plan"));
         let help = "Print the experiment file that results, profile and flags applied";
         command.arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).help(help))
     }

@@ -178,7 +178,7 @@ impl Desk {
 
     /// Notes how far the run is.
     pub fn tell(&self, step: usize, seconds: f64) {
-        // Nothing depends on it, and a full disk is told by what does.
+        // Nothing depends on it; a full disk is reported by the files that matter.
         let _ = fs::write(self.directory.join(PROGRESS), format!("[{step}, {seconds:.1}]\n"));
     }
 
