@@ -12,6 +12,9 @@ ATTACKED := hannet,fcnet,fcnet-small,fcnet-bounded,fcnet-small-bounded,hannet-ad
 PYTHON ?= python3
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
+# Seconds for each fuzz target.
+FUZZ_SECONDS ?= 60
+FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 # Where test-browser keeps its runs and screenshots.
 BROWSER := target/browser
 # Where test-slurm keeps the cluster and its runs.
@@ -21,7 +24,7 @@ CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers clean
+.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -89,6 +92,14 @@ bench: ## Time one training step of each network on one thread
 
 bench-peers: ## Time training steps beside PyTorch and JAX, three rounds: peers.csv (PYTHON names an interpreter that has them)
 	$(PYTHON) benches/peers.py $(PUBLISHED)/peers.csv
+
+fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ compiler, installs cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
+	@for target in $(FUZZ); do \
+	  mkdir -p fuzz/corpus/$$target && \
+	  $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=25 -rss_limit_mb=2048 -max_len=65536 || exit 1; \
+	done
 
 clean: ## Remove what was built and the runs; tables and figures stay
 	$(CARGO) clean
