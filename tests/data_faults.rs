@@ -98,6 +98,11 @@ fn more_images_than_were_published_are_refused_in_every_format() {
     hole.set_len(64 << 30).expect("a file with a hole");
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("binary"));
     assert!(told.contains("train.bin: it holds more than"), "{told}");
+    write(&sandbox.path("python/test"), "no batch");
+    let hole = fs::File::create(sandbox.path("python/train")).expect("a file");
+    hole.set_len(64 << 30).expect("a file with a hole");
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("python"));
+    assert!(told.contains("python/train: it holds more than"), "{told}");
     for part in Part::ALL {
         let hole = fs::File::create(sandbox.path(part.file_name())).expect("a file");
         hole.set_len(64 << 30).expect("a file with a hole");

@@ -1,14 +1,19 @@
 //! Data as people have it: archives as they are downloaded, caches of other programs, other columns, widths and orders.
 
+#[path = "common/checkpoint.rs"]
+mod checkpoint;
 #[path = "common/colour.rs"]
 mod colour;
 #[path = "common/hub.rs"]
 mod hub;
 #[path = "common/npz.rs"]
 mod npz;
+#[path = "common/python.rs"]
+mod python;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
+use checkpoint::Protocol;
 use colour::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,6 +23,7 @@ use image::ExtendedColorType;
 use npz::{array, deflated};
 use sandbox::Sandbox;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 /// Packs a folder as it is published.
@@ -57,6 +63,106 @@ fn archives_are_read_as_they_are_downloaded() {
     write(&sandbox.path("broken/cifar-100-binary.tar.gz"), "no archive");
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("broken"));
     assert!(told.contains("cannot read") && told.contains("cifar-100-binary.tar.gz: "), "{told}");
+}
+
+/// A batch for Python of some images.
+fn pickled(images: Range<usize>, labels: &[(&str, &[u8])]) -> Vec<u8> {
+    let extents = [images.len(), 3072];
+    let planes: Vec<u8> = images.flat_map(planes).collect();
+    python::batch(python::array("u1", &extents, false, &planes), labels, Protocol::Two)
+}
+
+#[test]
+fn batches_for_python_are_read_from_directories_and_archives() {
+    let sandbox = Sandbox::new();
+    // There is no CIFAR-10 but the original: the error names the hash of what was read.
+    let folder = sandbox.path("unpacked/cifar-10-batches-py");
+    for batch in 0..5 {
+        let images = 2 * batch..2 * batch + 2;
+        let file = pickled(images.clone(), &[("labels", &TRAIN[images])]);
+        write(&folder.join(format!("data_batch_{}", batch + 1)), file);
+    }
+    write(&folder.join("test_batch"), pickled(10..12, &[("labels", &TEST)]));
+    pack(&sandbox.path("packed/cifar-10-python.tar.gz"), &folder);
+    for place in ["unpacked", "unpacked/cifar-10-batches-py", "packed"] {
+        let told = told_by_load(Dataset::Cifar10, &sandbox.path(place));
+        assert!(told.contains(&sha256(&pixels(0..10, 32))) && told.contains("train images"), "{place}: {told}");
+    }
+    write(&folder.join("data_batch_3"), pickled(4..6, &[("labels", &[1, 10])]));
+    let told = told_by_load(Dataset::Cifar10, &sandbox.path("unpacked"));
+    assert!(told.contains("data_batch_3: label 1 is 10, not a class from 0 to 9"), "{told}");
+    // Binary batches go before.
+    write_cifar10(&sandbox.path("unpacked/cifar-10-batches-bin"));
+    let told = told_by_load(Dataset::Cifar10, &sandbox.path("unpacked"));
+    assert!(told.contains(&sha256(&pixels(0..10, 32))), "{told}");
+}
+
+#[test]
+fn the_fine_labels_of_cifar100_count_in_every_form_and_the_form_is_named() {
+    let sandbox = Sandbox::new();
+    let fine = [99, 0, 17, 3, 42, 5, 66, 70, 81, 20];
+    let of_test = [50, 51];
+    let binary = sandbox.path("binary/cifar-100-binary");
+    write_batches(&[&binary.join("train.bin")], &[&TRAIN, &fine], 0);
+    write_batches(&[&binary.join("test.bin")], &[&TEST, &of_test], 10);
+    let folder = sandbox.path("python/cifar-100-python");
+    write(&folder.join("train"), pickled(0..10, &[("fine_labels", &fine), ("coarse_labels", &TRAIN)]));
+    write(&folder.join("test"), pickled(10..12, &[("coarse_labels", &TEST), ("fine_labels", &of_test)]));
+    pack(&sandbox.path("packed/cifar-100-python.tar.gz"), &folder);
+    // The hub's directories have the names of the batches.
+    let parquet = |pixels: &[u8], fine: &[u8], coarse: &[u8]| {
+        hub::parquet_file_of_cifar(pixels, &[("fine_label", fine), ("coarse_label", coarse)])
+    };
+    write(&sandbox.path("parquet/train/0000.parquet"), parquet(&pixels(0..10, 32), &fine, &TRAIN));
+    write(&sandbox.path("parquet/test/0000.parquet"), parquet(&test_pixels(), &of_test, &TEST));
+    for (place, classes) in [
+        ("binary", "the fine labels, the second byte of every row of binary/cifar-100-binary/train.bin"),
+        ("python", "the fine labels, the list fine_labels of python/cifar-100-python/train"),
+        ("packed", "the fine labels, the list fine_labels of packed/cifar-100-python.tar.gz/train"),
+        ("parquet", "those of the column fine_label of parquet/train/0000.parquet"),
+    ] {
+        let data = loaded(Dataset::Cifar100, &sandbox.path(place));
+        assert_eq!(
+            (data.train.labels, data.train.pixels),
+            (fine.map(u16::from).to_vec(), pixels(0..10, 32)),
+            "{place}"
+        );
+        assert_eq!((data.test.labels, data.test.pixels), (vec![50, 51], test_pixels()), "{place}");
+        let fetch = ["data", "fetch", "--dataset", "cifar100", "--data-dir", place];
+        let fetched = sandbox.command(&fetch).assert().success();
+        let told = sandbox::text(&fetched.get_output().stderr);
+        assert!(told.contains(&format!("cifar100: classes are {classes}")), "{place}: {told}");
+    }
+    // Labels in the other order.
+    write_batches(&[&binary.join("train.bin")], &[&fine, &TRAIN], 0);
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("binary"));
+    assert!(told.contains("train.bin: the coarse label 0 is 99, not a class from 0 to 19"), "{told}");
+    write(&folder.join("train"), pickled(0..10, &[("coarse_labels", &TRAIN)]));
+    let told = told_by_load(Dataset::Cifar100, &sandbox.path("python"));
+    assert!(told.contains("train: it is no dictionary with fine_labels"), "{told}");
+    // A directory is no batch.
+    write(&sandbox.path("other/train/notes.txt"), "none");
+    assert!(told_by_load(Dataset::Cifar100, &sandbox.path("other")).contains("holds no cifar100"));
+}
+
+#[test]
+fn batches_of_another_python_and_of_another_order_are_the_same_images() {
+    let sandbox = Sandbox::new();
+    let rows: Vec<u8> = (0..2).flat_map(planes).collect();
+    let columns: Vec<u8> = (0..3072).flat_map(|column| [rows[column], rows[3072 + column]]).collect();
+    for (place, by_column, bytes, protocol) in [
+        ("two", false, &rows, Protocol::Two),
+        ("four", false, &rows, Protocol::Four),
+        ("columns", true, &columns, Protocol::Two),
+    ] {
+        let data = python::array("u1", &[2, 3072], by_column, bytes);
+        let file = python::batch(data, &[("fine_labels", &[7, 99])], protocol);
+        for name in ["train", "test"] {
+            write(&sandbox.path(&format!("{place}/{name}")), &file);
+        }
+        let data = loaded(Dataset::Cifar100, &sandbox.path(place));
+        assert_eq!((data.train.pixels, data.train.labels), (pixels(0..2, 32), vec![7, 99]), "{place}");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod counting;
 mod hub;
 #[path = "common/npz.rs"]
 mod npz;
+#[path = "common/python.rs"]
+mod python;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
@@ -200,6 +202,55 @@ fn binary_files_and_their_archives() {
         ),
         case("two of a name", CIFAR, "two different files called train.bin", &[("d/cifar-100-binary.tar.gz", &two)]),
         case("cut within", CIFAR, "cifar-100-binary.tar.gz", &[("d/cifar-100-binary.tar.gz", &train(&row)[..60])]),
+    ]);
+}
+
+#[test]
+fn batches_for_python() {
+    const VERIFY: &str = "data verify --dataset cifar100 --data-dir d";
+    let of = |name, says, bytes: &[u8]| case(name, VERIFY, says, &[("d/train", bytes), ("d/test", bytes)]);
+    let labels: (&str, &[u8]) = ("fine_labels", &[7]);
+    let with =
+        |name, says, data: Py, labels: &[(&str, &[u8])]| of(name, says, &python::batch(data, labels, Protocol::Two));
+    let image = || python::array("u1", &[1, 3072], false, &[200; 3072]);
+    let entries = |entries: Vec<(Py, Py)>| pickle(&Py::Dict(entries), Protocol::Two).0;
+    let words = Py::List(vec![python::string("cat")]);
+    check(vec![
+        Case { code: 0, ..with("sound", "unpinned", image(), &[labels]) },
+        of("garbage", "train: its pickle is broken at byte 0", b"GIF89a"),
+        of("cut", "it ends too soon", &python::batch(image(), &[labels], Protocol::Two)[..2000]),
+        of("endless", "instructions", &vec![b')'; 4_300_000]),
+        of("a call of the system", "it is no dictionary with data", b"\x80\x02cos\nsystem\n(U\x05touchtR."),
+        of("no dictionary", "it is no dictionary with data; use the published file", b"\x80\x02]."),
+        with("no fine labels", "it is no dictionary with fine_labels", image(), &[("labels", &[7])]),
+        of(
+            "a word",
+            "fine_labels: label 0 is no class",
+            &entries(vec![(python::string("data"), image()), (python::string("fine_labels"), words)]),
+        ),
+        of(
+            "no list",
+            "fine_labels is no list",
+            &entries(vec![(python::string("data"), image()), (python::string("fine_labels"), Py::Int(7))]),
+        ),
+        with("a list of pixels", "data is no NumPy array of bytes", python::list(&[0; 100]), &[labels]),
+        with("floats", "data is no NumPy array of bytes", python::array("f4", &[1, 768], false, &[0; 3072]), &[labels]),
+        with(
+            "extents",
+            "data is 18446744073709551 x 3072 in 3072 bytes",
+            python::array("u1", &[18_446_744_073_709_551, 3072], false, &[0; 3072]),
+            &[labels],
+        ),
+        with("axes", "data has 3 axes, not two", python::array("u1", &[1, 3, 1024], false, &[0; 3072]), &[labels]),
+        with("more labels", "3072 bytes of pixels are not 2 images", image(), &[("fine_labels", &[7, 7])]),
+        with("a label", "label 0 is 100, not a class from 0 to 99", image(), &[("fine_labels", &[100])]),
+        with("empty", "there are no images", python::array("u1", &[0, 3072], false, &[]), &[("fine_labels", &[])]),
+        case(
+            "an archive without them",
+            VERIFY,
+            "the archive holds no train",
+            &[("d/cifar-100-python.tar.gz", &tarball(&[("notes.txt", b"none")]))],
+        ),
     ]);
 }
 

@@ -1,8 +1,15 @@
 //! `han-exp mixer` as a user meets it: the real program in a home of its own, without a network, on the sample.
 
+#[path = "common/colour.rs"]
+mod colour;
+#[path = "common/hub.rs"]
+mod hub;
+#[path = "common/npz.rs"]
+mod npz;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
+use colour::{planes, write};
 use sandbox::{Sandbox, files, over, read};
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,6 +164,96 @@ fn the_plan_says_what_would_be_run() {
     let lines = |arm: &str| told.lines().filter(|line| line.starts_with(arm) && line.contains("600 epochs")).count();
     assert_eq!(["mixer-4 ", "mixer-4-han-12 ", "mixer-8 ", "resnet32 "].map(lines), [3; 4], "{told}");
     assert!(!sandbox.path("results").exists());
+}
+
+#[test]
+fn results_of_other_data_sets_lie_beside_each_other_and_say_which_they_are_of() {
+    let sandbox = Sandbox::new();
+    let of = |dataset: &str, images: usize| -> Vec<(String, Vec<u8>)> {
+        let pixels: Vec<u8> = (0..images).flat_map(planes).collect();
+        // Labels of every data set here are among its first ten classes, which STL-10 and ImageNet count from 1.
+        let labels: Vec<u8> = (0..images).map(|image| 1 + (image % 9) as u8).collect();
+        match dataset {
+            "cifar100" => {
+                let row = |image: usize| [vec![0, labels[image]], planes(image)].concat();
+                let rows: Vec<u8> = (0..images).flat_map(row).collect();
+                ["train.bin", "test.bin"].map(|name| (name.to_string(), rows.clone())).into()
+            }
+            "stl10" => {
+                let pixels: Vec<u8> = pixels.iter().flat_map(|pixel| [*pixel; 9]).collect();
+                let files = ["train", "test"].map(|split| {
+                    [(format!("{split}_X.bin"), pixels.clone()), (format!("{split}_y.bin"), labels.clone())]
+                });
+                files.concat()
+            }
+            _ => {
+                let data = npz::array("|u1", &format!("({images}, 3072)"), &pixels);
+                let labels = npz::array("|u1", &format!("({images},)"), &labels);
+                let archive = npz::deflated(&[("data.npy", &data), ("labels.npy", &labels)]);
+                ["train_data_batch_1.npz", "val_data.npz"].map(|name| (name.to_string(), archive.clone())).into()
+            }
+        }
+    };
+    let short = ["--seeds", "1", "--out", "out"];
+    sandbox.stdout(&tiny(&short));
+    for dataset in ["cifar100", "stl10", "imagenet32"] {
+        for (name, bytes) in of(dataset, 24) {
+            write(&sandbox.path("data").join(dataset).join(name), bytes);
+        }
+        let before = files(&sandbox.path("out"));
+        let told = sandbox.stdout(&tiny(&[&short[..], &["--dataset", dataset, "--data-dir", "data"]].concat()));
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(&format!("data {dataset} (100 training images), 2 epochs")), "{told}");
+        let after = files(&sandbox.path("out"));
+        let same = |(path, bytes): (&PathBuf, &Vec<u8>)| path.ends_with("claims.csv") || after.get(path) == Some(bytes);
+        assert!(before.iter().all(same), "{dataset} has overwritten something");
+        let name = format!("mixer-{dataset}");
+        for table in [name.clone(), format!("{name}-seeds")] {
+            let rows = read(&sandbox.path(&format!("out/tables/{table}.csv")));
+            let begins = format!("{name},{dataset},");
+            assert!(rows.lines().count() > 1 && rows.lines().skip(1).all(|line| line.starts_with(&begins)), "{rows}");
+        }
+        let page = read(&sandbox.path(&format!("out/tables/{name}.md")));
+        assert!(page.contains(&format!("data = {dataset}")) && !page.contains("is not drawn"), "{page}");
+        assert!(page.contains(&format!("--dataset {dataset}")), "{page}");
+        let charts = ["curves", "parameters", "images"].map(|chart| format!("out/figures/{name}-{chart}.png"));
+        assert!(charts.iter().all(|chart| sandbox.path(chart).exists()), "{charts:?}");
+        // Of ten classes at most there is room for a matrix.
+        let matrix = sandbox.path(&format!("out/figures/{name}-confusion.png"));
+        assert_eq!(matrix.exists(), dataset == "stl10", "{dataset}");
+        let remembered = read(&sandbox.path(&format!("out/runs/{name}/experiment.toml")));
+        assert!(remembered.contains(&format!("dataset = \"{dataset}\"")), "{remembered}");
+    }
+    let before = files(&sandbox.path("out"));
+    sandbox.stdout(&["report", "--out", "out"]);
+    assert_eq!(before, files(&sandbox.path("out")));
+}
+
+#[test]
+fn the_plan_prints_the_settings_of_a_data_set() {
+    let sandbox = Sandbox::new();
+    let resolved = |profile: &str, flags: &[&str]| -> toml::Table {
+        let told = sandbox.stdout(&[&["plan", "mixer", "--resolved", "--profile", profile], flags].concat());
+        toml::from_str(&told).expect("an experiment file")
+    };
+    for (flags, name) in [
+        (&["--dataset", "cifar100"][..], "mixer-cifar100"),
+        (&["--dataset", "imagenet32"], "mixer-imagenet32"),
+        (&["--dataset", "stl10"], "mixer-stl10"),
+        (&["--set", "data.dataset=stl10"], "mixer-stl10"),
+        (&["--dataset", "cifar10"], "mixer"),
+        (&["--dataset", "stl10", "--set", "data.dataset=cifar10"], "mixer"),
+    ] {
+        assert_eq!(resolved("paper", flags)["experiment"]["name"].as_str(), Some(name), "{flags:?}");
+    }
+    let (stl10, cifar10) = (resolved("quick", &["--dataset", "stl10"]), resolved("quick", &[]));
+    let number = |file: &toml::Table, key: &str| file["train"][key].as_integer();
+    assert_eq!([number(&stl10, "epochs"), number(&stl10, "batch_size")], [Some(20), Some(64)]);
+    assert_eq!([number(&cifar10, "epochs"), number(&cifar10, "batch_size")], [Some(10), Some(128)]);
+    // A file may build on that of a data set.
+    fs::write(sandbox.path("mine.toml"), "extends = \"mixer-stl10\"\nseeds = 1\n").expect("a file");
+    let mine = resolved("quick", &["--experiment", "mine.toml"]);
+    assert_eq!((number(&mine, "epochs"), mine["data"]["dataset"].as_str()), (Some(20), Some("stl10")));
 }
 
 #[test]

@@ -78,17 +78,28 @@ impl Split {
     /// # Errors
     /// With file and line, when a row cannot be read, lies outside the grid, comes twice or contradicts the board.
     pub fn read(path: &Path, board: &Board) -> Result<Self> {
+        Self::read_from(path, path.is_dir(), contents, board)
+    }
+
+    /// [`Split::read`] with what gives the text of a file.
+    pub(crate) fn read_from(
+        path: &Path,
+        is_dir: bool,
+        contents: impl Fn(&Path) -> Result<String>,
+        board: &Board,
+    ) -> Result<Self> {
         if let Some(problem) = board.problem() {
             bail!("{}: {problem}", path.display());
         }
         let split = Self { train: Vec::new(), test: Vec::new() };
         let mut reading = Reading { board, split, seen: vec![false; board.points()] };
-        if path.is_dir() {
+        if is_dir {
             for (part, name) in Part::ALL.into_iter().zip(AUTHORS) {
-                reading.read_text(&path.join(name), part)?;
+                let path = path.join(name);
+                reading.read_text(&path, &contents(&path)?, part)?;
             }
         } else {
-            reading.read_csv(path)?;
+            reading.read_csv(path, &contents(path)?)?;
         }
         let mut split = reading.split;
         let enough = split.train.len() >= 2 && !split.test.is_empty();
@@ -118,11 +129,10 @@ struct Reading<'b> {
 }
 
 impl Reading<'_> {
-    fn read_csv(&mut self, path: &Path) -> Result<()> {
+    fn read_csv(&mut self, path: &Path, text: &str) -> Result<()> {
         let name = path.display();
-        let text = contents(path)?;
         // Spreadsheets begin a file with a mark of the byte order.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let needs = || format!("{name}: needs the columns {}", COLUMNS.join(", "));
         let header = reader.headers().with_context(needs)?.clone();
@@ -144,9 +154,9 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn read_text(&mut self, path: &Path, part: Part) -> Result<()> {
+    fn read_text(&mut self, path: &Path, text: &str, part: Part) -> Result<()> {
         let name = path.display();
-        for (index, line) in contents(path)?.lines().enumerate() {
+        for (index, line) in text.lines().enumerate() {
             let place = || format!("{name}, line {}", index + 1);
             let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>();
             let numbers = numbers.ok().and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());

@@ -15,6 +15,7 @@ pub const VERBS: &[Verb] = &[
         name: "checkerboard",
         about: "Generalization on a checkerboard: HanNet against dense networks",
         text: checkerboard::TEXT,
+        variants: &[],
         kind: &Of::<checkerboard::Checkerboard>::NEW,
         on_gpu: None,
         evaluate: Some(Evaluation::of::<checkerboard::Arguments>()),
@@ -23,6 +24,7 @@ pub const VERBS: &[Verb] = &[
         name: "gradients",
         about: "The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant",
         text: gradients::TEXT,
+        variants: &[],
         kind: &Of::<gradients::Claims>::NEW,
         on_gpu: None,
         evaluate: None,
@@ -31,6 +33,7 @@ pub const VERBS: &[Verb] = &[
         name: "regression",
         about: "Regression on tables: HanNet and a dense network beside ridge regression and trees",
         text: regression::TEXT,
+        variants: &[],
         kind: &Of::<regression::Regression>::NEW,
         on_gpu: None,
         evaluate: None,
@@ -39,6 +42,7 @@ pub const VERBS: &[Verb] = &[
         name: "mnist-attack",
         about: "Attack and certify classifiers of MNIST: HanNet against dense networks",
         text: robustness::TEXT,
+        variants: &[],
         kind: &Of::<robustness::Robustness>::NEW,
         on_gpu: None,
         evaluate: None,
@@ -47,6 +51,7 @@ pub const VERBS: &[Verb] = &[
         name: "mixer",
         about: "Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet",
         text: images::TEXT,
+        variants: images::VARIANTS,
         kind: &Of::<images::Comparison>::NEW,
         on_gpu: Some(ProfileName::Paper),
         evaluate: Some(Evaluation::of::<images::Arguments>()),
@@ -60,11 +65,11 @@ mod tests {
     #[test]
     fn intervals_in_claims_may_be_missing() {
         // One seed has none.
-        for verb in VERBS {
-            for figure in verb.text.lines().filter_map(|line| line.split_once("figure = ")) {
+        for (name, text) in VERBS.iter().flat_map(Verb::files) {
+            for figure in text.lines().filter_map(|line| line.split_once("figure = ")) {
                 let sure = figure.1.split('[').map(|piece| piece.split_once(']').map_or(piece, |(_, rest)| rest));
                 let sure = sure.collect::<String>();
-                assert!(!sure.contains("_low") && !sure.contains("_high"), "{}: {}", verb.name, figure.1);
+                assert!(!sure.contains("_low") && !sure.contains("_high"), "{name}: {}", figure.1);
             }
         }
     }

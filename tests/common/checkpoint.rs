@@ -1,4 +1,5 @@
-//! Checkpoints as PyTorch writes them, byte by byte: pickles, and around them a zip archive or the format before it.
+//! Checkpoints as PyTorch writes them, byte by byte: pickles, and around them a zip archive or the format before it. The pickles
+//! serve other files as well.
 
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
@@ -10,7 +11,10 @@ pub enum Py {
     None,
     Int(i64),
     Float(f64),
+    Bool(bool),
     Text(String),
+    /// Python 2's string or Python 3's bytes.
+    Bytes(Vec<u8>),
     Tuple(Vec<Py>),
     List(Vec<Py>),
     Dict(Vec<(Py, Py)>),
@@ -107,7 +111,9 @@ impl Writer {
                 Err(_) => self.code(0x8a, &[&[8], &value.to_le_bytes()[..]].concat()),
             },
             Py::Float(value) => self.code(b'G', &value.to_be_bytes()),
+            Py::Bool(value) => self.bytes.push(if *value { 0x88 } else { 0x89 }),
             Py::Text(value) => self.text(value),
+            Py::Bytes(value) => self.string(value),
             Py::Tuple(items) => self.marked(items, b't'),
             Py::List(items) => {
                 self.bytes.push(b']');
@@ -146,6 +152,15 @@ impl Writer {
         if self.protocol == Protocol::Four {
             self.bytes.push(0x94);
         }
+    }
+
+    fn string(&mut self, bytes: &[u8]) {
+        let [short, long] = if self.protocol == Protocol::Two { *b"UT" } else { *b"CB" };
+        match u8::try_from(bytes.len()) {
+            Ok(length) => self.code(short, &[length]),
+            Err(_) => self.code(long, &(bytes.len() as u32).to_le_bytes()),
+        }
+        self.bytes.extend(bytes);
     }
 
     fn global(&mut self, module: &str, name: &str) {

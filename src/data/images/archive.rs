@@ -15,9 +15,14 @@ const END: &str = ".tar.gz";
 /// Bytes that an archive may unpack to. STL-10 has 3.1 GB, nearly all of them images without a label.
 const LARGEST: u64 = 4 << 30;
 
+/// Whether there is an archive of that name.
+pub(super) fn is_archive(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(END) && is_there(path) && !path.is_dir()
+}
+
 /// The archive that a path leads into.
 fn archive(path: &Path) -> Option<&Path> {
-    path.parent().filter(|parent| parent.to_string_lossy().ends_with(END) && is_there(parent) && !parent.is_dir())
+    path.parent().filter(|parent| is_archive(parent))
 }
 
 /// Whether there is something of that name. What may not be looked at counts as there: opening it says why not.
@@ -73,7 +78,16 @@ impl<R: Read> Read for Limited<R> {
 /// # Errors
 /// When the archive is damaged, a wanted file is larger than `limit`, or two of one name differ.
 pub(super) fn members<'n>(archive: &Path, names: &[&'n OsStr], limit: usize) -> Result<BTreeMap<&'n OsStr, Vec<u8>>> {
-    let mut unpacked = GzDecoder::new(BufReader::new(files::open(archive)?));
+    members_of(BufReader::new(files::open(archive)?), names, limit)
+}
+
+/// [`members`] of an archive that is open.
+pub(crate) fn members_of<'n>(
+    archive: impl Read,
+    names: &[&'n OsStr],
+    limit: usize,
+) -> Result<BTreeMap<&'n OsStr, Vec<u8>>> {
+    let mut unpacked = GzDecoder::new(archive);
     // A file that is none, or is cut, is told apart from one whose contents are wrong.
     let mut start = [0_u8];
     unpacked.read_exact(&mut start).context("it is no .tar.gz, or a damaged one; use the published archive")?;

@@ -3,7 +3,11 @@
 use super::memory::check;
 use super::{Dataset, Images, Shape, archive};
 use anyhow::{Context, Result, bail, ensure};
+use std::fmt::Display;
 use std::path::PathBuf;
+
+/// Coarse classes of CIFAR-100, whose fine ones are 100.
+pub(super) const COARSE_CLASSES: u16 = 20;
 
 /// In which order the pixels of a plane come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,21 +25,36 @@ pub(super) enum Order {
 /// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
 pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
-    let labels = if dataset == Dataset::Cifar100 { 2 } else { 1 };
-    let row = labels + images.features();
+    let row = labels(dataset) + images.features();
     for (path, bytes) in files.iter().zip(archive::read(files, most * row)?) {
-        let name = path.display();
-        let whole = bytes.len().is_multiple_of(row);
-        ensure!(whole, "{name}: {} bytes are not rows of {row}; the file is cut short", bytes.len());
-        let mut batch = Images::empty(images.shape);
-        for row in bytes.chunks_exact(row) {
-            batch.labels.push(u16::from(row[labels - 1]));
-            interleave(&row[labels..], images.shape, Order::Rows, &mut batch.pixels);
-        }
-        check(dataset, &batch).with_context(|| name.to_string())?;
-        images.append(batch);
+        images.append(cifar(dataset, &bytes, path.display())?);
     }
     Ok(images)
+}
+
+/// Labels of an image of CIFAR.
+fn labels(dataset: Dataset) -> usize {
+    if dataset == Dataset::Cifar100 { 2 } else { 1 }
+}
+
+/// The images of a batch of CIFAR; messages name its file.
+pub(crate) fn cifar(dataset: Dataset, bytes: &[u8], name: impl Display) -> Result<Images> {
+    let (labels, mut batch) = (labels(dataset), Images::empty(dataset.shape()));
+    let row = labels + batch.features();
+    let whole = bytes.len().is_multiple_of(row);
+    ensure!(whole, "{name}: {} bytes are not rows of {row}; the file is cut short", bytes.len());
+    for (image, row) in bytes.chunks_exact(row).enumerate() {
+        if let [coarse, _] = row[..labels] {
+            // With the labels in the other order the coarse ones would pass for fine ones.
+            let last = COARSE_CLASSES - 1;
+            let is_class = u16::from(coarse) <= last;
+            ensure!(is_class, "{name}: the coarse label {image} is {coarse}, not a class from 0 to {last}");
+        }
+        batch.labels.push(u16::from(row[labels - 1]));
+        interleave(&row[labels..], batch.shape, Order::Rows, &mut batch.pixels);
+    }
+    check(dataset, &batch).with_context(|| name.to_string())?;
+    Ok(batch)
 }
 
 /// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1; at most as many images as were
@@ -44,21 +63,30 @@ pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf], most: usize) -> Re
 /// # Errors
 /// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
 pub(super) fn read_stl(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
-    let mut images = Images::empty(dataset.shape());
-    let size = images.features();
+    let size = Images::empty(dataset.shape()).features();
     let [pixels, labels] = files else {
         let there = files.first().map(|file| file.display().to_string()).unwrap_or_default();
         bail!("{there}: pixels and labels are two files, and one is missing");
     };
-    let (pixels, labels) = (pixels.display(), labels.display());
     let contents = <[Vec<u8>; 2]>::try_from(archive::read(files, most * size)?);
     let [planes, classes] = contents.ok().context("pixels and labels are two files")?;
+    stl(dataset, (&planes, &classes), (pixels.display(), labels.display()))
+}
+
+/// The images of a pair of STL-10's files; messages name both.
+pub(crate) fn stl(
+    dataset: Dataset,
+    (planes, classes): (&[u8], &[u8]),
+    (pixels, labels): (impl Display, impl Display),
+) -> Result<Images> {
+    let mut images = Images::empty(dataset.shape());
+    let size = images.features();
     let whole = planes.len().is_multiple_of(size);
     ensure!(whole, "{pixels}: {} bytes are not images of {size}; the file is cut short", planes.len());
     for planes in planes.chunks_exact(size) {
         interleave(planes, images.shape, Order::Columns, &mut images.pixels);
     }
-    for (row, label) in classes.into_iter().enumerate() {
+    for (row, &label) in classes.iter().enumerate() {
         ensure!(label > 0, "{labels}: label {row} is 0; the first class is 1");
         images.labels.push(u16::from(label) - 1);
     }

@@ -12,8 +12,8 @@
 //! Whatever the place, the decoded bytes are held against the hashes in [`source`](crate::data::source), and are upright,
 //! row by row, channels last. Data sets without hashes are told to be [unpinned](Proof::Unpinned).
 
-mod archive;
-mod binary;
+pub(crate) mod archive;
+pub(crate) mod binary;
 mod cache;
 mod caught;
 mod directory;
@@ -23,10 +23,11 @@ pub mod idx;
 mod layout;
 mod memory;
 mod npm;
-mod npy;
-mod npz;
-mod parquet;
-mod png;
+pub(crate) mod npy;
+pub(crate) mod npz;
+pub(crate) mod parquet;
+pub(crate) mod png;
+pub(crate) mod python;
 pub mod sample;
 mod survey;
 mod thrift;

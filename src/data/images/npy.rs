@@ -6,7 +6,7 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// An array of whole numbers.
 #[derive(Debug)]
-pub(super) struct Array<'a> {
+pub(crate) struct Array<'a> {
     /// Extent along each axis.
     pub shape: Vec<usize>,
     /// The kind of entries, as NumPy writes it: `|u1`, `<i8`, `>u2`.

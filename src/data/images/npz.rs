@@ -8,7 +8,7 @@ use super::{Dataset, Images};
 use crate::files;
 use crate::zipped::Zipped;
 use anyhow::{Context, Result, ensure};
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// Of a NumPy array.
@@ -30,12 +30,18 @@ pub(super) fn read(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<I
 
 fn read_batch(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     let file = files::open(path)?;
+    let length = file.metadata()?.len();
+    read_from(dataset, BufReader::new(file), length, most)
+}
+
+/// A batch of at most so many images, out of an archive of that length.
+pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64, most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
     // Deflate takes a little more than the bytes where it cannot make them fewer.
-    let (length, limit) = (file.metadata()?.len(), 2 * (LONGEST_HEADER + most * (size + size_of::<i64>())) as u64);
+    let limit = 2 * (LONGEST_HEADER + most * (size + size_of::<i64>())) as u64;
     ensure!(length <= limit, "it has {length} bytes, which are more than the {most} images that were published");
-    let mut archive = Zipped::open(BufReader::new(file)).context("no NumPy archive (.npz)")?;
+    let mut archive = Zipped::open(archive).context("no NumPy archive (.npz)")?;
     let mut member = |name: &str, entries: usize| -> Result<Vec<u8>> {
         let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + entries)?;
         bytes.with_context(|| format!("holds no array {name}"))

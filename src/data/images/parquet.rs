@@ -1,5 +1,6 @@
 //! The hub's parquet files: a row for each image, with a picture in one column and a class in another.
 
+use super::binary::COARSE_CLASSES;
 use super::caught::caught;
 use super::thrift::{BINARY, BOOL, INT, LIST, LONG, STRUCT, Thrift};
 use super::{Dataset, Images, png};
@@ -19,8 +20,6 @@ use std::sync::Arc;
 const IMAGE: [&str; 2] = ["img", "image"];
 /// Names of a column of classes; beside fine ones, others are coarse.
 const LABEL: [&str; 2] = ["fine_label", "label"];
-/// Of CIFAR-100.
-const COARSE_CLASSES: u16 = 20;
 /// Bytes of the longest description. Those with the smallest and the largest picture of every hundred rows have some MB.
 const LONGEST_DESCRIPTION: u64 = 64 << 20;
 /// Columns and groups of a file; the crate recurses by them. The hub's have up to five.
@@ -38,7 +37,7 @@ const DELTA_BYTE_ARRAY: i64 = 7;
 ///
 /// # Errors
 /// With file and row, when the file is missing or damaged, or when a row is not an image of this size with a class.
-pub(super) fn read(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
+pub(crate) fn read(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     caught(path.display(), || read_rows(dataset, path, most))
 }
 

@@ -8,7 +8,7 @@ use std::io::Cursor;
 ///
 /// # Errors
 /// When it is no picture, a damaged one, or larger.
-pub(super) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<DynamicImage> {
+pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<DynamicImage> {
     let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let (found_width, found_height) = reader()?.into_dimensions()?;
     let fits = found_width as usize <= width && found_height as usize <= height;

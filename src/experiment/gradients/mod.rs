@@ -16,6 +16,7 @@ mod summary;
 mod tests;
 
 pub use plan::Claims;
+pub use spec::ProbeSpec;
 
 use super::checkerboard::{Trainer, TrainingSpec};
 use crate::engine::Experiment;
@@ -30,7 +31,6 @@ use depth::Choices;
 use file::ClaimsFile;
 use measure::Prober;
 use serde::de::DeserializeOwned;
-use spec::ProbeSpec;
 
 /// The experiment file.
 pub const TEXT: &str = include_str!("../../../experiments/gradients.toml");

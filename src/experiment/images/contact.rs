@@ -3,6 +3,7 @@
 use crate::data::augment::{Augment, Augmented};
 use crate::data::images::ImageData;
 use crate::engine::runs::Store;
+use crate::files;
 use crate::rng::Seed;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -35,6 +36,6 @@ pub fn write_contact(data: &ImageData, augment: Augment, path: &Path) -> Result<
     }
     let shape = images.shape;
     let extents = (labels.len(), 1 + EPOCHS, shape.height, shape.width, shape.channels);
-    let tensors = [("labels", Tensor::new(labels, &device)?), ("pixels", Tensor::from_vec(pixels, extents, &device)?)];
-    Ok(candle_core::safetensors::save(&tensors.into_iter().collect(), path)?)
+    let (labels, pixels) = (Tensor::new(labels, &device)?, Tensor::from_vec(pixels, extents, &device)?);
+    Ok(files::write_tensors(path, &[("labels".into(), labels), ("pixels".into(), pixels)])?)
 }

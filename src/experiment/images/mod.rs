@@ -18,24 +18,44 @@ mod train;
 
 pub use check::Comparison;
 pub use evaluate::Arguments;
+pub use spec::ImageSpec;
 
 use crate::data::images::{self, ImageData};
-use crate::engine::Experiment;
 use crate::engine::compare::Contender;
 use crate::engine::experiment::NoFlags;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
 use crate::engine::source::Source;
+use crate::engine::{Experiment, Variant};
 use anyhow::{Result, ensure};
 use contact::{contact_file, write_contact};
 use file::ImagesFile;
-use spec::{ImageFacts, ImageSpec};
+use spec::ImageFacts;
 use summary::Results;
 use train::Trainer;
 
 /// The experiment file.
 pub const TEXT: &str = include_str!("../../../experiments/mixer.toml");
+
+/// What another data set than CIFAR-10 changes in it.
+pub const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "mixer-cifar100",
+        chosen_by: ("data.dataset", "cifar100"),
+        text: include_str!("../../../experiments/mixer-cifar100.toml"),
+    },
+    Variant {
+        name: "mixer-stl10",
+        chosen_by: ("data.dataset", "stl10"),
+        text: include_str!("../../../experiments/mixer-stl10.toml"),
+    },
+    Variant {
+        name: "mixer-imagenet32",
+        chosen_by: ("data.dataset", "imagenet32"),
+        text: include_str!("../../../experiments/mixer-imagenet32.toml"),
+    },
+];
 
 impl Experiment for Comparison {
     type File = ImagesFile;

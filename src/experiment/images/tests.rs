@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::data::augment::Augment;
+use crate::data::source::{Dataset, Part};
 use crate::engine::runs::Spec;
-use crate::engine::settings::ProfileName;
+use crate::engine::settings::{Given, ProfileName};
 use crate::engine::testing::{PROFILES, assert_told, changed, checked, told};
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::ScheduleConfig;
@@ -11,6 +12,14 @@ use spec::ImageSet;
 
 fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Comparison> {
     checked(TEXT, profile, flags)
+}
+
+/// The experiment of a file that extends one of these.
+fn extending(text: &str, given: &Given<ImagesFile>) -> Result<Comparison> {
+    let variants = VARIANTS.iter().map(|variant| (variant.name, variant.text));
+    let files: Vec<_> = [("mixer", TEXT)].into_iter().chain(variants).collect();
+    let compiled_in = |name: &str| files.iter().find(|(of, _)| *of == name).map(|(_, text)| *text);
+    Comparison::check(given.resolve_text(text, "file", &compiled_in)?)
 }
 
 fn facts(train_images: usize) -> ImageFacts {
@@ -45,6 +54,47 @@ fn every_profile_can_run_and_every_key_can_be_set() -> Result<()> {
 }
 
 #[test]
+fn every_other_data_set_has_a_file_that_changes_what_it_says_and_nothing_else() -> Result<()> {
+    for dataset in [Dataset::Cifar100, Dataset::Stl10, Dataset::Imagenet32] {
+        let name = dataset.name();
+        let variant =
+            VARIANTS.iter().find(|of| of.chosen_by == ("data.dataset", name)).expect("a file of the data set");
+        assert_eq!(variant.name, format!("mixer-{name}"));
+        let published = dataset.pin(Part::TrainImages).count;
+        for profile in PROFILES {
+            let (own, of_cifar10) = (extending(variant.text, &Given::of(profile))?.file, with(profile, &[])?.file);
+            let heading = &own.experiment;
+            assert_eq!((&*heading.name, own.data.dataset), (variant.name, dataset), "{profile}");
+            assert!(heading.claims.iter().all(|claim| claim.decided_in == [ProfileName::Paper]), "{profile}");
+            assert!(heading.title() != of_cifar10.experiment.title() && heading.claims.len() == 1, "{profile}");
+            // Networks and seeds are those of CIFAR-10; what was expected there is not expected here.
+            assert_eq!((&own.arm, own.seeds), (&of_cifar10.arm, of_cifar10.seeds), "{profile}");
+            let expected: Vec<&str> = own.expect.iter().map(|expect| &*expect.arm).collect();
+            let paper = profile == ProfileName::Paper;
+            assert_eq!(expected, if paper { vec!["mixer-4-han-12"] } else { vec![] }, "{profile}");
+            let quick = profile == ProfileName::Quick && dataset != Dataset::Cifar100;
+            assert_eq!(own.train == of_cifar10.train, !quick, "{name} {profile}");
+            assert!(!paper || (own.data.train_limit, own.data.test_limit) == (None, None), "{name}");
+            let runs = Comparison::check(own)?.runs(&facts(published), "cpu")?;
+            assert!(runs.iter().all(|run| run.problem().is_none() && run.experiment == variant.name), "{profile}");
+        }
+        // The flag that chooses the file sets what the file says already: nothing is voided.
+        let mut given = Given::of(ProfileName::Paper);
+        given.add(Comparison::FLAGS, "dataset", name);
+        assert_eq!(given.text_of("data.dataset").as_deref(), Some(name));
+        let flagged = extending(variant.text, &given)?.file;
+        assert_eq!(flagged, extending(variant.text, &Given::of(ProfileName::Paper))?.file);
+        // --set is applied after it.
+        given.add(Comparison::FLAGS, "set", "data.dataset = 'cifar10'");
+        assert_eq!(given.text_of("data.dataset").as_deref(), Some("cifar10"));
+    }
+    let stl10 = extending("extends = 'mixer-stl10'\nseeds = 7", &Given::of(ProfileName::Quick))?;
+    assert_eq!((stl10.file.seeds, stl10.file.data.dataset, stl10.file.train.epochs), (7, Dataset::Stl10, 20));
+    assert!(stl10.file.experiment.claims.is_empty());
+    Ok(())
+}
+
+#[test]
 fn runs_on_other_images_are_other_runs() -> Result<()> {
     let experiment = with(ProfileName::Quick, &[])?;
     let directories = |sha256: &str| -> Result<Vec<_>> {
@@ -69,15 +119,15 @@ fn the_paper_profile_is_the_papers_protocol() -> Result<()> {
     }
     let labels: Vec<&str> = arms(&experiment).into_iter().map(|arm| arm[1]).collect();
     assert_eq!(labels, ["4 mixer", "4 mixer + 12 Han", "8 mixer", "ResNet-32"]);
-    assert_eq!(mixer(&experiment, "mixer-4-han-12"), MixerConfig { channels: 256, mixer_blocks: 4, han_blocks: 12 });
+    assert_eq!(mixer(&experiment, "mixer-4-han-12"), MixerConfig::new(256, 4, 12));
     Ok(())
 }
 
 #[test]
 fn blocks_are_for_the_first_arm_unless_another_is_named() -> Result<()> {
     let experiment = with(ProfileName::Quick, &[("han-blocks", "3,mixer-8=0"), ("mixer-blocks", "mixer-8=2")])?;
-    assert_eq!(mixer(&experiment, "mixer-4"), MixerConfig { channels: 64, mixer_blocks: 4, han_blocks: 3 });
-    assert_eq!(mixer(&experiment, "mixer-8"), MixerConfig { channels: 64, mixer_blocks: 2, han_blocks: 0 });
+    assert_eq!(mixer(&experiment, "mixer-4"), MixerConfig::new(64, 4, 3));
+    assert_eq!(mixer(&experiment, "mixer-8"), MixerConfig::new(64, 2, 0));
     assert_eq!(experiment.file.arm[0].label, "4 mixer + 3 Han");
     let none = told(with(ProfileName::Paper, &[("models", "mixer-4,resnet32"), ("han-blocks", "resnet32=2")]));
     assert!(none.contains("--han-blocks resnet32=2: resnet32 is no mixer"), "{none}");

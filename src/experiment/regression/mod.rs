@@ -11,6 +11,7 @@ mod tests;
 mod train;
 
 pub use check::Regression;
+pub use spec::RegressionSpec;
 
 use crate::data::table::Table;
 use crate::engine::Experiment;
@@ -23,7 +24,6 @@ use crate::engine::source::Source;
 use anyhow::Result;
 use check::Facts;
 use file::RegressionFile;
-use spec::RegressionSpec;
 use train::Trainer;
 
 /// The experiment file.

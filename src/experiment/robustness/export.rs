@@ -9,7 +9,6 @@ use crate::files;
 use crate::model::Model;
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, FloatDType, Tensor};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -56,7 +55,7 @@ impl Export {
         let written = files::write_with(&self.path, |path| -> candle_core::Result<()> {
             match path.extension().is_some_and(|end| end == "npz") {
                 true => Tensor::write_npz(&all, path),
-                false => candle_core::safetensors::save(&all.into_iter().collect::<HashMap<_, _>>(), path),
+                false => files::write_tensors(path, &all),
             }
         });
         written.with_context(|| format!("--export-adversarial: cannot write {}", self.path.display()))

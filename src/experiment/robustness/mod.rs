@@ -24,6 +24,7 @@ mod train;
 mod weights;
 
 pub use check::Robustness;
+pub use spec::{AttackSpec, TrainingSpec};
 
 use crate::data::images::{self, ImageData};
 use crate::engine::Experiment;
@@ -40,7 +41,7 @@ use clap::Args;
 use export::Export;
 use file::RobustnessFile;
 use plan::Facts;
-use spec::{AttackSpec, ImageSet, TrainingSpec};
+use spec::ImageSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use summary::measure;
@@ -157,6 +158,10 @@ impl Experiment for Robustness {
 
     fn contenders(&self, facts: &Facts, findings: &Self::Findings) -> Result<Vec<Contender>> {
         compare::contenders(&measure(self, facts, findings)?, findings)
+    }
+
+    fn needs_all(extra: &Extra) -> Option<&'static str> {
+        extra.export_adversarial.as_ref().map(|_| "--export-adversarial")
     }
 
     fn finish(&self, data: &Data) -> Result<()> {

@@ -11,7 +11,6 @@ mod content;
 mod hints;
 mod layer;
 mod matching;
-mod pickle;
 mod torch;
 mod tree;
 mod zip;
@@ -71,6 +70,16 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Weights> {
     let sections =
         sections.and_then(|sections| sections.into_iter().map(Section::named_in_words).collect::<Result<Vec<_>>>());
     let sections = sections.with_context(|| format!("{name} cannot be read as a PyTorch state dict"))?;
+    Ok(Weights { sections, order: Order::Declared })
+}
+
+/// Reads a pickle without the archive around it, whose checksum would stop most damage; `storage` gives the bytes of a storage.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn parse_pickle<'s>(bytes: &[u8], storage: impl Fn(&str) -> Result<&'s [u8]>) -> Result<Weights> {
+    let sections =
+        torch::read_pickle(bytes, storage)?.into_iter().map(Section::named_in_words).collect::<Result<_>>()?;
     Ok(Weights { sections, order: Order::Declared })
 }
 

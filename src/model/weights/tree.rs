@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn layers_of_a_mixer_run_block_by_block() -> candle_core::Result<()> {
-        let config = ImageModelConfig::Mixer(MixerConfig { channels: 8, mixer_blocks: 2, han_blocks: 11 });
+        let config = ImageModelConfig::Mixer(MixerConfig::new(8, 2, 11));
         let names = executed(&config.build([32, 32, 3], 10, Seed(0), &Device::Cpu)?);
         let of = |kind: &str| names.iter().filter_map(|name| name.strip_prefix(kind)).collect::<Vec<_>>();
         assert_eq!(of("stem."), ["0", "1", "3", "4", "6", "7", "9", "10", "12"]);

@@ -1,9 +1,9 @@
 //! Where in a checkpoint the weights are.
 
 use super::super::layer::is_parameter;
-use super::super::pickle::{Id, Pickle, Value};
 use super::described::{Described, Found, Kind};
 use crate::console::shown;
+use crate::pickle::{Id, Pickle, Value};
 use anyhow::{Context, Result, ensure};
 use std::collections::{HashMap, HashSet};
 

@@ -7,8 +7,8 @@ mod described;
 mod tensor;
 
 use super::content::Section;
-use super::pickle::{MOST_INSTRUCTIONS, Pickle, Value};
 use super::zip::Archive;
+use crate::pickle::{MOST_INSTRUCTIONS, Pickle, Value};
 use anyhow::{Context, Result, bail, ensure};
 use checkpoint::Checkpoint;
 use std::collections::HashMap;
@@ -31,12 +31,20 @@ pub fn read_zip(bytes: &[u8]) -> Result<Vec<Section>> {
         let order = archive.read(&format!("{root}byteorder"))?;
         ensure!(order != b"big", "its numbers are big-endian; save it on a little-endian machine");
     }
-    let (pickle, _) = Pickle::read(archive.read(pickle)?)?;
+    read_pickle(archive.read(pickle)?, |key| archive.read(&format!("{root}data/{key}")))
+}
+
+/// The weights of a pickle whose storages are elsewhere.
+///
+/// # Errors
+/// As [`read_zip`].
+pub fn read_pickle<'s>(bytes: &[u8], storage: impl Fn(&str) -> Result<&'s [u8]>) -> Result<Vec<Section>> {
+    let (pickle, _) = Pickle::read(bytes)?;
     let mut storages = HashMap::new();
     let checkpoint = Checkpoint { pickle: &pickle };
     let found = checkpoint.search()?;
     for (key, _) in checkpoint.used(&found) {
-        storages.insert(key, archive.read(&format!("{root}data/{key}"))?);
+        storages.insert(key, storage(key)?);
     }
     sections(&found, &storages)
 }

@@ -1,4 +1,5 @@
-//! A pickle machine that only builds data: it imports nothing and calls nothing.
+//! Python's pickles, by a machine that only builds data: it imports nothing and calls nothing. PyTorch's checkpoints are
+//! pickles, and so are the batches of CIFAR.
 //!
 //! Values lie in one list and refer to each other by their places there. So nothing recurses and next to nothing is copied, and
 //! a structure that is deep, or doubled again and again by its memo, costs what its bytes cost.
@@ -9,15 +10,16 @@ mod machine;
 use anyhow::{Context, Result, bail};
 use machine::Machine;
 
-/// More instructions than the checkpoint of the deepest network here has, optimizer included. Each makes at most one
-/// value of 40 bytes, and no more entries than these are copied from lists into dictionaries.
+/// More instructions than the checkpoint of the deepest network here has, optimizer included, and ten times those of the
+/// largest batch of CIFAR. Each makes at most one value of 40 bytes, and no more entries than these are copied from lists
+/// into dictionaries.
 pub const MOST_INSTRUCTIONS: usize = 1 << 22;
 
 /// The place of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id(usize);
 
-/// What a pickle may hold, as far as checkpoints need it.
+/// What a pickle may hold, as far as checkpoints and batches of images need it.
 #[derive(Debug)]
 pub enum Value<'a> {
     /// An integer of up to 64 bits.
@@ -26,6 +28,8 @@ pub enum Value<'a> {
     Long(&'a [u8]),
     Bool(bool),
     Text(&'a str),
+    /// What is no text; the bytes of a Python 2 string that happen to be UTF-8 are one.
+    Bytes(&'a [u8]),
     /// A class or function by its name.
     Global {
         module: &'a str,
@@ -43,7 +47,7 @@ pub enum Value<'a> {
     },
     /// Data outside the pickle.
     Outside(Id),
-    /// None, numbers with a fraction, bytes, sets.
+    /// None, numbers with a fraction, sets.
     Other,
 }
 
@@ -58,7 +62,7 @@ impl<'a> Pickle<'a> {
     /// Reads the pickle that the bytes begin with; also says how many bytes it has.
     ///
     /// # Errors
-    /// When it is broken, has instructions that checkpoints do not need, or too many.
+    /// When it is broken, has instructions that this machine does not know, or too many.
     pub fn read(bytes: &'a [u8]) -> Result<(Self, usize)> {
         let mut left = MOST_INSTRUCTIONS;
         Self::read_within(bytes, &mut left)
@@ -98,6 +102,15 @@ impl<'a> Pickle<'a> {
         if let Value::Text(text) = self.value(id) { Some(text) } else { None }
     }
 
+    /// The bytes of a text, or of what is none: Python 2 did not tell them apart.
+    pub fn bytes(&self, id: Id) -> Option<&'a [u8]> {
+        match self.value(id) {
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// An integer that is no less than 0.
     pub fn count(&self, id: Id) -> Option<usize> {
         if let Value::Int(count) = self.value(id) { usize::try_from(*count).ok() } else { None }
@@ -111,10 +124,10 @@ impl<'a> Pickle<'a> {
         if let Value::Dict(entries) = self.value(id) { Some(entries) } else { None }
     }
 
-    /// The entry under a text; the last one, as in Python.
+    /// The entry under a text or its bytes; the last one, as in Python.
     pub fn entry(&self, dict: Id, key: &str) -> Option<Id> {
         let mut entries = self.dict(dict)?.iter().rev();
-        entries.find(|(name, _)| self.text(*name) == Some(key)).map(|(_, value)| *value)
+        entries.find(|(name, _)| self.bytes(*name) == Some(key.as_bytes())).map(|(_, value)| *value)
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Machine<'a> {
                 let place = self.input.number(if code == b'h' { 1 } else { 4 })?;
                 self.stack.push(*self.memo.get(&place).context("its memo has no such place")?);
             }
-            code => bail!("torch.save does not write the instruction {code:#04x}"),
+            code => bail!("the instruction {code:#04x} is not read here"),
         }
         Ok(None)
     }
@@ -123,7 +123,7 @@ impl<'a> Machine<'a> {
         let bytes = self.input.take(length)?;
         self.push(match (code, std::str::from_utf8(bytes)) {
             (0x8c | b'X' | 0x8d | b'U' | b'T', Ok(text)) => Value::Text(text),
-            _ => Value::Other,
+            _ => Value::Bytes(bytes),
         });
         Ok(())
     }
