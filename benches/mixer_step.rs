@@ -29,7 +29,7 @@ fn networks(criterion: &mut Criterion) {
     for (channels, mixer_blocks, han_blocks) in
         [(256, 4, 0), (256, 4, 12), (256, 8, 0), (64, 4, 0), (64, 4, 12), (64, 8, 0)]
     {
-        let config = ImageModelConfig::Mixer(MixerConfig { channels, mixer_blocks, han_blocks });
+        let config = ImageModelConfig::Mixer(MixerConfig::new(channels, mixer_blocks, han_blocks));
         let model = config.build([32, 32, 3], 10, Seed(1), &Device::Cpu).expect("a model");
         let rule = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.1 };
         let mut optimizer = Optimizer::new(rule, model.parameters.trained()).expect("an optimizer");
@@ -51,7 +51,7 @@ fn blocks(criterion: &mut Criterion) {
     for (depth, channels) in [(3, 256), (6, 256), (12, 256), (24, 256), (12, 64), (12, 128), (12, 512)] {
         let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
         let names: Vec<String> = (0..depth).map(|block| block.to_string()).collect();
-        let blocks = han_blocks(TOKENS, channels, &names, &scope).expect("blocks");
+        let blocks = han_blocks(TOKENS, channels, &names, None, &scope).expect("blocks");
         let xs = normal(&[BATCH, TOKENS, channels]);
         group.bench_function(BenchmarkId::new(format!("{depth} blocks"), channels), |bencher| {
             bencher.iter(|| {

@@ -105,7 +105,7 @@ fn layers(scope: &Scope) -> Result<Vec<Layer>> {
             module("dense stack", &[width], dense_stack(width, &names, DenseInit::Orthogonal, &scope.enter("s"))?),
             module("Han stack", &[width], han_stack(width, &names, &stack)?),
             module("Han stack along tokens", &[width, 3], han_stack(width, &names, &tokens)?.along(Axis::Tokens)),
-            module("Han blocks", &[4, width], han_blocks(4, width, &names, &scope.enter("blocks"))?),
+            module("Han blocks", &[4, width], han_blocks(4, width, &names, None, &scope.enter("blocks"))?),
             module("mixer", &[4, width], mixer_stack(4, width, &names, &scope.enter("mixer"))?),
             module("layer norm", &[width], layer_norm(width, &scope.enter("ln"))?),
             module("convolution", &[5, 6, width], conv2d(width, 3, 3, conv, &scope.enter("conv"))?),

@@ -67,7 +67,7 @@ const CONV: ConvConfig = ConvConfig { stride: 2, padding: 1 };
 const CASES: &[Case] = &[
     ("han stack", &[20, 30], |scope| module(han_stack(30, &names(5), scope)?)),
     ("han stack along tokens", &[3, 16, 5], |scope| module(han_stack(16, &names(4), scope)?.along(Axis::Tokens))),
-    ("han blocks", &[3, 16, 24], |scope| module(han_blocks(16, 24, &names(3), scope)?)),
+    ("han blocks", &[3, 16, 24], |scope| module(han_blocks(16, 24, &names(3), None, scope)?)),
     ("mixer blocks", &[3, 16, 24], |scope| module(mixer_stack(16, 24, &names(2), scope)?)),
     ("dense", &[20, 7], |scope| module(dense(7, 11, Activation::Identity, DenseInit::Orthogonal, scope)?)),
     ("dense, |.|", &[4, 5, 7], |scope| module(dense(7, 11, Activation::Abs, DenseInit::KaimingNormal, scope)?)),
@@ -228,7 +228,7 @@ fn networks() -> Vec<(&'static str, Network, LossConfig)> {
     let hannet = HanNetConfig::new(30, 20, vec![1, 2, 20]);
     let start = PassThrough { folding: 4, offset: 5.0, rest: 1.0, pace: 1.0, length: 3.0 };
     let flat = |config: ModelConfig, inputs: usize| Network::Flat { config, inputs };
-    let mixer = |mixer_blocks, han_blocks| MixerConfig { channels: 32, mixer_blocks, han_blocks };
+    let mixer = |mixer_blocks, han_blocks| MixerConfig::new(32, mixer_blocks, han_blocks);
     let image = |config| Network::Image(ImageModelConfig::Mixer(config));
     let margin = LossConfig::Margin(Margin { radius: 0.5, temperature: 0.5 });
     let of_board = LossConfig::MeanSquaredError;

@@ -90,7 +90,7 @@ fn the_mixer_matches_pytorch_in_logits_loss_and_every_gradient() -> Result<()> {
     let reference = golden("mixer_tiny")?;
     let weights: HashMap<String, Tensor> =
         reference.iter().filter_map(|(key, t)| Some((key.strip_prefix("param.")?.to_owned(), t.clone()))).collect();
-    let config = ImageModelConfig::Mixer(MixerConfig { channels: 16, mixer_blocks: 1, han_blocks: 2 });
+    let config = ImageModelConfig::Mixer(MixerConfig::new(16, 1, 2));
     for (dtype, tolerance) in TYPES {
         let model = config.build_as(dtype, [32, 32, 3], 10, Seed(1), &Device::Cpu)?;
         model.parameters.assign(&weights_at_start(&weights)?)?;
@@ -151,7 +151,7 @@ fn image_networks_have_the_papers_parameter_counts() -> Result<()> {
         Ok(config.build(image, classes, Seed(1), &Device::Cpu)?.parameters.count())
     };
     let mixer = |channels, mixer_blocks, han_blocks| {
-        ImageModelConfig::Mixer(MixerConfig { channels, mixer_blocks, han_blocks })
+        ImageModelConfig::Mixer(MixerConfig::new(channels, mixer_blocks, han_blocks))
     };
     let (cifar, stl) = ([32, 32, 3], [96, 96, 3]);
     for (channels, mixer_blocks, han_blocks, image, classes, expected) in [
@@ -176,7 +176,7 @@ fn image_networks_have_the_papers_parameter_counts() -> Result<()> {
 
 #[test]
 fn every_parameter_of_an_image_network_gets_a_gradient() -> Result<()> {
-    let mixer = ImageModelConfig::Mixer(MixerConfig { channels: 16, mixer_blocks: 2, han_blocks: 2 });
+    let mixer = ImageModelConfig::Mixer(MixerConfig::new(16, 2, 2));
     for config in [mixer, ImageModelConfig::Resnet32] {
         let model = config.build([32, 32, 3], 10, Seed(1), &Device::Cpu)?;
         let xs = common::normal(&mut Seed(2).stream("testing"), &[4, 32, 32, 3])?.to_dtype(DType::F32)?;

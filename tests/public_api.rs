@@ -146,7 +146,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
     let mut attempts = vec![
         attempt("no layer", || han_stack(3, &[], &scope())),
         attempt("no dense layer", || dense_stack(3, &[], free, &scope())),
-        attempt("no block", || han_blocks(3, 4, &[], &scope())),
+        attempt("no block", || han_blocks(3, 4, &[], None, &scope())),
         attempt("no mixer block", || mixer_stack(3, 4, &[], &scope())),
         attempt("a negative bound", || bounded_dense(3, 4, relu, -1.0, &scope())),
         attempt("a bound of NaN", || bounded_dense(3, 4, relu, f64::NAN, &scope())),
@@ -177,7 +177,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
             attempt(format!("dense {a} x {b}"), move || dense(a, b, relu, free, &scope())),
             attempt(format!("bounded {a} x {b}"), move || bounded_dense(a, b, relu, 1.0, &scope())),
             attempt(format!("orthonormal {a} x {b}"), move || orthogonal_dense(a, b, relu, &scope())),
-            attempt(format!("Han blocks {a} x {b}"), move || han_blocks(a, b, &names(2), &scope())),
+            attempt(format!("Han blocks {a} x {b}"), move || han_blocks(a, b, &names(2), None, &scope())),
             attempt(format!("mixer {a} x {b}"), move || mixer_stack(a, b, &names(2), &scope())),
             attempt(format!("convolution {a} x {b}"), move || conv2d(a, b, 3, CONV, &scope())),
             attempt(format!("convolution and norm {a} x {b}"), move || {
@@ -254,7 +254,7 @@ fn cases(dtype: DType) -> Result<Vec<Case>> {
     module!("Han stack along tokens", &[5, 3], |scope: &Scope| {
         Ok::<_, candle_core::Error>(han_stack(5, &names(3), scope)?.along(Axis::Tokens))
     });
-    module!("Han blocks", &[3, 5], |scope: &Scope| han_blocks(3, 5, &names(2), scope));
+    module!("Han blocks", &[3, 5], |scope: &Scope| han_blocks(3, 5, &names(2), None, scope));
     module!("mixer", &[3, 5], |scope: &Scope| mixer_stack(3, 5, &names(2), scope));
     module!("layer norm", &[3, 5], |scope: &Scope| layer_norm(5, scope));
     module!("convolution", &[4, 6, 3], |scope: &Scope| conv2d(3, 4, 3, CONV, scope));
@@ -577,7 +577,7 @@ fn networks_refuse_impossible_sizes_and_inputs() -> Result<()> {
         attempts.push(attempt(format!("{config:?}"), move || build(&ModelConfig::Hannet(config.clone()))));
     }
     let mixer = |channels, mixer_blocks, han_blocks| {
-        ImageModelConfig::Mixer(MixerConfig { channels, mixer_blocks, han_blocks })
+        ImageModelConfig::Mixer(MixerConfig::new(channels, mixer_blocks, han_blocks))
     };
     let of_images = |config: ImageModelConfig, image: [usize; 3], classes: usize| {
         attempt(format!("{config:?} for {image:?} and {classes} classes"), move || {

@@ -87,7 +87,7 @@ fn checkerboard<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 fn layers_of_a_mixer_that_are_numbered_as_they_run_go_where_they_run() {
     const ARM: &[&str] = &["--arm", "mixer-4-han-12", "--channels", "64", "--mixer-blocks", "1", "--han-blocks", "2"];
     let sandbox = Sandbox::new();
-    let config = ImageModelConfig::Mixer(MixerConfig { channels: 64, mixer_blocks: 1, han_blocks: 2 });
+    let config = ImageModelConfig::Mixer(MixerConfig::new(64, 1, 2));
     let named = stored(&config.build([32, 32, 3], 10, Seed(1), &Device::Cpu).expect("a model"));
     let score = |file: &str, more: &[&str]| {
         let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", file];
@@ -509,7 +509,7 @@ fn strided_tensors_and_parameters_are_read_as_what_they_are() {
     assert_read(&legacy(&state), &Hints::default(), "strided, legacy");
 
     // Convolutions in `channels_last`.
-    let config = ImageModelConfig::Mixer(MixerConfig { channels: 16, mixer_blocks: 1, han_blocks: 0 });
+    let config = ImageModelConfig::Mixer(MixerConfig::new(16, 1, 0));
     let saved = config.build([32, 32, 3], 10, Seed(1), &Device::Cpu).expect("a model");
     let entry = |(name, tensor): &(String, Tensor)| {
         let mut stored = Stored::floats(tensor.dims(), &values(tensor));

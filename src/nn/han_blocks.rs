@@ -2,7 +2,7 @@
 //! norm or skip (Yu and Zhang 2024, the mixer experiment). A run of blocks is one operation.
 
 use super::fused::{Fused, Pass, Saved, apply3};
-use super::han::{Axis, HanStack};
+use super::han::{Axis, HanInit, HanStack};
 use super::init::Init;
 use super::kernels::han::{Record, Stack};
 use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
@@ -11,6 +11,7 @@ use super::params::{Draw, Role, Scope, Stored};
 use super::storage::{check_parameters, has_kernel};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
+use serde::{Deserialize, Serialize};
 
 /// A run of Han blocks of one size.
 #[derive(Debug, Clone)]
@@ -100,24 +101,70 @@ impl Module for HanBlocks {
     }
 }
 
-/// Builds seeded blocks; each layer starts like one of [`super::han_stack`]. `stored_as` names the blocks in a weights
-/// file; a block's layers are `token1`, `token2`, `channel1` and `channel2`.
-pub fn han_blocks(tokens: usize, channels: usize, stored_as: &[String], scope: &Scope) -> Result<HanBlocks> {
-    let draws = |part: &str, init: fn(usize) -> Init, shape: fn(usize) -> Vec<usize>| -> Vec<Draw> {
-        let along = |(axis, width): (&str, usize)| -> Vec<Draw> {
-            let layer = |name: &String, place: usize| Stored {
-                name: format!("{name}.{axis}{place}.{part}"),
-                shape: shape(width),
-            };
-            let layers = stored_as.iter().flat_map(|name| (1..=ALONG).map(move |place| (name, place)));
-            layers.map(|(name, place)| Draw { init: init(width), stored: vec![layer(name, place)] }).collect()
-        };
-        [("token", tokens), ("channel", channels)].into_iter().flat_map(along).collect()
+/// A start of a run of blocks as the identity on what has no mean: both layers of a pair begin with one direction, and two
+/// equal reflections cancel. The first layer lifts all entries, so that |.| does nothing behind it; directions whose
+/// entries add up to 0 leave that constant alone, and a LayerNorm behind the blocks takes it away.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityStart {
+    /// How far the entries are lifted: several times their size.
+    pub lift: f64,
+    /// A factor on the learning rate of the blocks.
+    pub pace: f64,
+}
+
+impl IdentityStart {
+    /// What is wrong with it, if anything is.
+    pub fn problem(&self) -> Option<String> {
+        let &Self { lift, pace } = self;
+        let sound = lift.is_finite() && lift >= 0.0 && pace.is_finite() && pace >= 0.0;
+        (!sound)
+            .then(|| format!("the start of the Han blocks has lift {lift} and pace {pace}; use numbers of 0 or more"))
+    }
+}
+
+/// Builds seeded blocks; each layer starts like one of [`super::han_stack`], or all as `start` says. `stored_as` names the
+/// blocks in a weights file; a block's layers are `token1`, `token2`, `channel1` and `channel2`.
+///
+/// # Errors
+/// When there is no block, a size is 0, or a pair that starts as the identity has fewer than two entries.
+pub fn han_blocks(
+    tokens: usize,
+    channels: usize,
+    stored_as: &[String],
+    start: Option<IdentityStart>,
+    scope: &Scope,
+) -> Result<HanBlocks> {
+    if start.is_some() && tokens.min(channels) < 2 {
+        bail!("Han blocks of {tokens} tokens and {channels} channels have no directions whose entries add up to 0");
+    }
+    let stored = |name: &String, axis: &str, part: &str, place: usize, shape: &[usize]| Stored {
+        name: format!("{name}.{axis}{place}.{part}"),
+        shape: shape.to_vec(),
     };
+    let (mut directions, mut biases) = (Vec::new(), Vec::new());
+    for (axis, width) in [("token", tokens), ("channel", channels)] {
+        for (block, name) in stored_as.iter().enumerate() {
+            let pair = (1..=ALONG).map(|place| stored(name, axis, "vector", place, &[width, 1]));
+            match start {
+                Some(_) => directions.push(Draw { init: Init::EqualRows { length: 1.0 }, stored: pair.collect() }),
+                None => directions.extend(pair.map(|layer| Draw { init: Init::UnitRows, stored: vec![layer] })),
+            }
+            for place in 1..=ALONG {
+                let is_first = axis == "token" && block == 0 && place == 1;
+                let init = match start {
+                    Some(IdentityStart { lift, .. }) if is_first => Init::Constant { value: lift },
+                    Some(_) => Init::Zeros,
+                    None => HanInit::usual(width).bias,
+                };
+                biases.push(Draw { init, stored: vec![stored(name, axis, "bias", place, &[width])] });
+            }
+        }
+    }
     let len = ALONG * stored_as.len() * (tokens + channels);
-    let direction = scope.stacked(len, draws("vector", |_| Init::UnitRows, |width| vec![width, 1]), Role::Direction)?;
-    let bound = |width: usize| Init::Uniform { bound: 1.0 / (width as f64).sqrt() };
-    let bias = scope.stacked(len, draws("bias", bound, |width| vec![width]), Role::Trained)?;
+    let paces = start.map_or_else(Vec::new, |start| vec![start.pace; biases.len()]);
+    let direction = scope.stacked_at(len, directions, Role::Direction, paces.clone())?;
+    let bias = scope.stacked_at(len, biases, Role::Trained, paces)?;
     Ok(HanBlocks { direction, bias, tokens, channels })
 }
 
@@ -176,6 +223,19 @@ mod tests {
             let vars = [&xs, &ut, &uc, &bt, &bc];
             assert_same(&blocks.forward(&xs)?, &blocks.forward_composed(&xs)?, &gradient, &vars)?;
         }
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_that_start_as_the_identity_shift_what_has_no_mean() -> Result<()> {
+        let (tokens, channels) = (6, 10);
+        let names: Vec<String> = (0..3).map(|block| block.to_string()).collect();
+        let scope = Scope::new(crate::rng::Seed(1), candle_core::DType::F64, &candle_core::Device::Cpu);
+        let start = IdentityStart { lift: 9.0, pace: 1.0 };
+        let blocks = han_blocks(tokens, channels, &names, Some(start), &scope)?;
+        let xs = normal(&[4, tokens, channels], 2)?;
+        let y = (blocks.forward(&xs)? - 9.0)?;
+        assert!((y - &xs)?.abs()?.max_all()?.to_scalar::<f64>()? < 1e-12);
         Ok(())
     }
 

@@ -47,12 +47,17 @@ pub enum Init {
         /// Radius of the sphere.
         length: f64,
     },
+    /// As [`Init::BalancedRows`], but all rows are the same.
+    EqualRows {
+        /// Radius of the sphere.
+        length: f64,
+    },
 }
 
 impl Init {
     /// Whether a tensor is drawn row by row, whatever its shape.
     pub(super) fn is_of_rows(self) -> bool {
-        matches!(self, Self::UnitRows | Self::BalancedRows { .. })
+        matches!(self, Self::UnitRows | Self::BalancedRows { .. } | Self::EqualRows { .. })
     }
 }
 
@@ -83,6 +88,10 @@ pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
         Init::BalancedRows { length } => {
             let columns = dims.last().copied().unwrap_or(1);
             (0..len / columns).flat_map(|_| balanced(columns, length, stream)).collect()
+        }
+        Init::EqualRows { length } => {
+            let columns = dims.last().copied().unwrap_or(1);
+            balanced(columns, length, stream).repeat(len / columns)
         }
     }
 }

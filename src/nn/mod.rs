@@ -35,7 +35,7 @@ pub use conv_norm::{ConvBias, ConvNorm, conv_norm};
 pub use dense::{Dense, DenseInit, bounded_dense, dense};
 pub use dense_stack::{DenseStack, dense_stack};
 pub use han::{Axis, HanInit, HanLayer, HanStack, han_stack, han_stack_from};
-pub use han_blocks::{HanBlocks, han_blocks};
+pub use han_blocks::{HanBlocks, IdentityStart, han_blocks};
 pub use init::Init;
 pub use kernels::activation::Activation;
 pub use layer_norm::{LayerNorm, layer_norm, mean_of_tokens};

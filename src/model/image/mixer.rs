@@ -2,8 +2,8 @@
 
 use crate::model::Network;
 use crate::nn::{
-    Activation, Conv2d, ConvBias, ConvConfig, ConvNorm, Dense, DenseInit, HanBlocks, LayerNorm, MixerStack, Mode,
-    Scope, conv_norm, conv2d, dense, han_blocks, layer_norm, mean_of_tokens, mixer_stack,
+    Activation, Conv2d, ConvBias, ConvConfig, ConvNorm, Dense, DenseInit, HanBlocks, IdentityStart, LayerNorm,
+    MixerStack, Mode, Scope, conv_norm, conv2d, dense, han_blocks, layer_norm, mean_of_tokens, mixer_stack,
 };
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
@@ -15,7 +15,7 @@ const STEM: usize = 4;
 const MOST_WEIGHTS: usize = 1 << 31;
 
 /// Sizes of a mixer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MixerConfig {
     /// Channels of a token, a multiple of 8: the stem begins with an eighth of them and doubles.
@@ -24,11 +24,19 @@ pub struct MixerConfig {
     pub mixer_blocks: usize,
     /// Han blocks, after them.
     pub han_blocks: usize,
+    /// Their start; the paper's where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_start: Option<IdentityStart>,
 }
 
 impl MixerConfig {
+    /// With the paper's start.
+    pub fn new(channels: usize, mixer_blocks: usize, han_blocks: usize) -> Self {
+        Self { channels, mixer_blocks, han_blocks, identity_start: None }
+    }
+
     pub(super) fn problem(&self) -> Option<String> {
-        let &Self { channels, mixer_blocks, han_blocks } = self;
+        let &Self { channels, mixer_blocks, han_blocks, identity_start } = self;
         if channels == 0 || !channels.is_multiple_of(8) || channels > 4096 {
             return Some(format!("channels is {channels}; use a multiple of 8 up to 4096"));
         }
@@ -38,10 +46,13 @@ impl MixerConfig {
             ));
         }
         let weights = mixer_blocks * channels * channels;
-        (weights > MOST_WEIGHTS).then(|| {
+        let start = identity_start.and_then(|start| start.problem());
+        start.or_else(|| {
+            (weights > MOST_WEIGHTS).then(|| {
             format!(
                 "channels is {channels} and mixer_blocks {mixer_blocks}; use fewer: that is {weights} weights and more"
             )
+        })
         })
     }
 
@@ -83,7 +94,9 @@ impl MixerConfig {
             stem,
             widen: conv2d(channels, channels, 1, pointwise, &scope.enter(format!("stem.{stem_end}")))?,
             mixer: (!mixer.is_empty()).then(|| mixer_stack(tokens, channels, &mixer, scope)).transpose()?,
-            han: (!han.is_empty()).then(|| han_blocks(tokens, channels, &han, scope)).transpose()?,
+            han: (!han.is_empty())
+                .then(|| han_blocks(tokens, channels, &han, self.identity_start, scope))
+                .transpose()?,
             norm: layer_norm(channels, &scope.enter("ln"))?,
             head: dense(channels, classes, Activation::Identity, DenseInit::Orthogonal, &scope.enter("head"))?,
         })

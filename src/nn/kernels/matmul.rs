@@ -51,7 +51,8 @@ fn prefer_unpacked() {
 
 /// a b, row-major.
 ///
-/// The bits of the result do not depend on the number of threads: `gemm` cuts rows and columns, never the sum.
+/// The bits of the result do not depend on the number of threads, which share rows and columns. `gemm` cuts the sum by the sizes
+/// of the caches.
 pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
     let mut c = Vec::new();
     matmul_onto(a, b, &mut c);

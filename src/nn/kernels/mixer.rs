@@ -123,6 +123,30 @@ struct Visit<T> {
 #[derive(Debug)]
 pub struct Tape<T>(Vec<Vec<Visit<T>>>);
 
+impl<T: Element> Visit<T> {
+    /// With room for so many halves of `rows` rows; none where nothing is kept.
+    fn with_room(record: Record, halves: usize, rows: usize, channels: usize) -> Self {
+        let rows = if record == Record::Tape { halves * rows } else { 0 };
+        let [inputs, hidden] = [(); 2].map(|()| Vec::with_capacity(rows * channels));
+        Self { inputs, hidden, moments: Vec::with_capacity(rows) }
+    }
+}
+
+/// Memory for what nobody keeps, the same from half to half. What it holds from before is never read.
+struct Scratch<T> {
+    first: Vec<T>,
+    second: Vec<T>,
+    third: Vec<T>,
+    moments: Vec<Moments<T>>,
+}
+
+impl<T: Element> Scratch<T> {
+    fn new(entries: usize, rows: usize) -> Self {
+        let [first, second, third] = [(); 3].map(|()| vec![T::default(); entries]);
+        Self { first, second, third, moments: vec![Moments::default(); rows] }
+    }
+}
+
 /// A transposed copy of the weights of halves that mix channels: row-major right operands are multiplied faster.
 struct Transposed<T> {
     first: Vec<T>,
@@ -144,11 +168,14 @@ pub fn forward<T: Element>(shape: Shape, x: &[T], parameters: &[T], record: Reco
     let mut y = x.to_vec();
     let parts = pieces::parts_mut(&mut y, shape.batch);
     let tape = pieces::each(parts, |part: &mut [T]| {
+        let most = part.len().min(shape.step() * shape.sample());
+        let mut scratch = Scratch::new(most, most / shape.channels);
         let visits = part.chunks_mut(shape.step() * shape.sample()).map(|x| {
-            let mut visit = Visit { inputs: Vec::new(), hidden: Vec::new(), moments: Vec::new() };
+            let mut visit = Visit::with_room(record, halves.len(), x.len() / shape.channels, shape.channels);
             for ((mixed, place), transposed) in halves.iter().zip(&transposed) {
                 let half = half_of(&parameters[place.clone()], shape.channels, shape.width(*mixed));
-                forward_half(shape, *mixed, &half, transposed, x, (record == Record::Tape).then_some(&mut visit));
+                let kept = (record == Record::Tape).then_some(&mut visit);
+                forward_half(shape, *mixed, &half, transposed, x, &mut scratch, kept);
             }
             visit
         });
@@ -171,44 +198,46 @@ fn forward_half<T: Element>(
     half: &Half<&[T]>,
     transposed: &Transposed<T>,
     x: &mut [T],
-    tape: Option<&mut Visit<T>>,
+    scratch: &mut Scratch<T>,
+    mut tape: Option<&mut Visit<T>>,
 ) {
     let Shape { tokens, channels, .. } = shape;
     let rows = x.len() / channels;
-    let mut moments = vec![Moments::default(); rows];
-    let [mut n, mut z] = [(); 2].map(|()| vec![T::default(); x.len()]);
-    layer_norm::measure(x, &mut moments);
-    layer_norm::normalise(x, &moments, half.norm_weight, half.norm_bias, &mut n);
-    let inputs = tape.is_some().then(|| x.to_vec());
+    let (n, z) = (&mut scratch.first[..x.len()], &mut scratch.second[..x.len()]);
+    let moments = &mut scratch.moments[..rows];
+    layer_norm::measure(x, moments);
+    layer_norm::normalise(x, moments, half.norm_weight, half.norm_bias, n);
+    if let Some(tape) = &mut tape {
+        tape.inputs.extend_from_slice(x);
+    }
     match mixed {
         Mixed::Tokens => {
             let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
-            for (n, z) in samples(&n, shape).zip(z.chunks_exact_mut(shape.sample())) {
+            for (n, z) in samples(n, shape).zip(z.chunks_exact_mut(shape.sample())) {
                 serial_matmul(first, Matrix::new(n, tokens, channels), z);
             }
-            gelu::after_column_bias(&mut z, channels, half.first_bias, &mut n);
+            gelu::after_column_bias(z, channels, half.first_bias, n);
             for (x, b) in x.chunks_exact_mut(channels).zip(half.second_bias.iter().cycle()) {
                 x.iter_mut().for_each(|x| *x += *b);
             }
-            for (h, x) in samples(&n, shape).zip(x.chunks_exact_mut(shape.sample())) {
+            for (h, x) in samples(n, shape).zip(x.chunks_exact_mut(shape.sample())) {
                 serial_matmul_add(second, Matrix::new(h, tokens, channels), x);
             }
         }
         Mixed::Channels => {
             let weights = [&transposed.first, &transposed.second];
             let [first, second] = weights.map(|weight| Matrix::new(weight, channels, channels));
-            serial_matmul(Matrix::new(&n, rows, channels), first, &mut z);
-            gelu::after_row_bias(&mut z, half.first_bias, &mut n);
+            serial_matmul(Matrix::new(n, rows, channels), first, z);
+            gelu::after_row_bias(z, half.first_bias, n);
             for x in x.chunks_exact_mut(channels) {
                 x.iter_mut().zip(half.second_bias).for_each(|(x, b)| *x += *b);
             }
-            serial_matmul_add(Matrix::new(&n, rows, channels), second, x);
+            serial_matmul_add(Matrix::new(n, rows, channels), second, x);
         }
     }
-    if let (Some(tape), Some(inputs)) = (tape, inputs) {
-        tape.inputs.extend(inputs);
-        tape.hidden.extend(z);
-        tape.moments.extend(moments);
+    if let Some(tape) = tape {
+        tape.hidden.extend_from_slice(z);
+        tape.moments.extend_from_slice(moments);
     }
 }
 
@@ -228,6 +257,7 @@ pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, grad
     let parts = pieces::parts_mut(&mut input_gradient, shape.batch).zip(&tape.0);
     let sums = pieces::each(parts, |(part, visits): (&mut [T], &Vec<Visit<T>>)| {
         let mut sums = vec![T::default(); parameters.len()];
+        let mut scratch = Scratch::new(part.len().min(shape.step() * shape.sample()), 0);
         for (g, visit) in part.chunks_mut(shape.step() * shape.sample()).zip(visits) {
             for (index, (mixed, place)) in halves.iter().enumerate().rev() {
                 let width = shape.width(*mixed);
@@ -240,7 +270,7 @@ pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, grad
                     z: &visit.hidden[index * size..][..size],
                     moments: &visit.moments[index * rows..][..rows],
                 };
-                backward_half(shape, *mixed, &half, &seen, g, sums);
+                backward_half(shape, *mixed, &half, &seen, (g, &mut scratch), sums);
             }
         }
         sums
@@ -261,24 +291,24 @@ fn backward_half<T: Element>(
     mixed: Mixed,
     half: &Half<&[T]>,
     seen: &Seen<'_, T>,
-    g: &mut [T],
+    (g, scratch): (&mut [T], &mut Scratch<T>),
     sums: Half<&mut [T]>,
 ) {
     let Shape { tokens, channels, .. } = shape;
-    let [mut n, mut dz, mut slope] = [(); 3].map(|()| vec![T::default(); g.len()]);
-    gelu::value_and_slope(seen.z, &mut n, &mut slope);
+    let Scratch { first: n, second: dz, third: slope, .. } = scratch;
+    let [n, dz, slope] = [n, dz, slope].map(|scratch| &mut scratch[..g.len()]);
+    gelu::value_and_slope(seen.z, n, slope);
     match mixed {
         Mixed::Tokens => {
             let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
-            for ((g, h), dz) in samples(g, shape).zip(samples(&n, shape)).zip(dz.chunks_exact_mut(shape.sample())) {
+            for ((g, h), dz) in samples(g, shape).zip(samples(n, shape)).zip(dz.chunks_exact_mut(shape.sample())) {
                 serial_matmul_add(matrix(g, channels), matrix(h, channels).transposed(), sums.second);
                 serial_matmul(second.transposed(), matrix(g, channels), dz);
                 add_row_sums(g, channels, sums.second_bias);
             }
-            dz.iter_mut().zip(&slope).for_each(|(dz, slope)| *dz *= *slope);
-            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, &mut n);
-            for ((dz, n), dn) in samples(&dz, shape).zip(samples(&n, shape)).zip(slope.chunks_exact_mut(shape.sample()))
-            {
+            dz.iter_mut().zip(&*slope).for_each(|(dz, slope)| *dz *= *slope);
+            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, n);
+            for ((dz, n), dn) in samples(dz, shape).zip(samples(n, shape)).zip(slope.chunks_exact_mut(shape.sample())) {
                 serial_matmul_add(matrix(dz, channels), matrix(n, channels).transposed(), sums.first);
                 serial_matmul(first.transposed(), matrix(dz, channels), dn);
                 add_row_sums(dz, channels, sums.first_bias);
@@ -286,17 +316,17 @@ fn backward_half<T: Element>(
         }
         Mixed::Channels => {
             let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, channels, channels));
-            serial_matmul_add(matrix(g, channels).transposed(), matrix(&n, channels), sums.second);
-            serial_matmul(matrix(g, channels), second, &mut dz);
+            serial_matmul_add(matrix(g, channels).transposed(), matrix(n, channels), sums.second);
+            serial_matmul(matrix(g, channels), second, dz);
             add_column_sums(g, sums.second_bias);
-            dz.iter_mut().zip(&slope).for_each(|(dz, slope)| *dz *= *slope);
-            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, &mut n);
-            serial_matmul_add(matrix(&dz, channels).transposed(), matrix(&n, channels), sums.first);
-            serial_matmul(matrix(&dz, channels), first, &mut slope);
-            add_column_sums(&dz, sums.first_bias);
+            dz.iter_mut().zip(&*slope).for_each(|(dz, slope)| *dz *= *slope);
+            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, n);
+            serial_matmul_add(matrix(dz, channels).transposed(), matrix(n, channels), sums.first);
+            serial_matmul(matrix(dz, channels), first, slope);
+            add_column_sums(dz, sums.first_bias);
         }
     }
-    let (dn, Half { norm_weight, norm_bias, .. }) = (&slope, sums);
+    let (dn, Half { norm_weight, norm_bias, .. }) = (&*slope, sums);
     layer_norm::add_backward(seen.x, seen.moments, half.norm_weight, dn, g, norm_weight, norm_bias);
 }
 
