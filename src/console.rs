@@ -15,9 +15,13 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(line));
 }
 
-/// The text without characters that would steer a terminal: names from files may hold any.
-fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+/// Whether a character steers a terminal, or changes the direction in which others are read. Names from files may hold any.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text with other signs for such characters.
+fn tame(text: &str, steers: fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -25,10 +29,14 @@ fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
+/// A text that steers no terminal.
+fn printable(text: &str) -> Cow<'_, str> {
+    tame(text, |c| steers(c) && c != '\n' && c != '\t')
+}
+
 /// A name from a file, for a message: in one line, of a length that can be read.
 pub fn shown(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    cut(name, LONGEST_NAME).chars().map(shown).collect()
+    tame(&cut(name, LONGEST_NAME), steers).into_owned()
 }
 
 /// The first characters of a text, with a sign where there are more.

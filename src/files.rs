@@ -1,5 +1,6 @@
 //! Files on disk: regular ones only are read, and what is written appears whole or not at all.
 
+use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -113,6 +114,16 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     temporary.persist(path).map_err(|error| error.error)?;
     sync_directory(parent)?;
     Ok(())
+}
+
+/// Writes tensors into a .safetensors file with the rights of other new files; candle's `save` makes one that its owner alone
+/// can read.
+///
+/// # Errors
+/// As the write.
+pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> candle_core::Result<()> {
+    let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name, tensor)), None)?;
+    Ok(fs::write(path, bytes)?)
 }
 
 /// SHA-256 in hexadecimal.

@@ -43,9 +43,6 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
-
 pub mod baseline;
 pub mod cli;
 pub mod console;
@@ -56,8 +53,11 @@ pub mod evaluate;
 mod experiment;
 mod figure;
 pub mod files;
+#[doc(hidden)]
+pub mod inputs;
 pub mod model;
 pub mod nn;
+mod pickle;
 pub mod rng;
 pub mod train;
 mod zipped;

@@ -41,6 +41,7 @@ fn print(usage: &clap::Error) -> ExitCode {
 
 /// candle reads the number of threads from the environment, and where it is not set it parses /proc/cpuinfo at every
 /// matrix product. What the user has set stays, if it is a number of threads.
+#[allow(unsafe_code, reason = "setting a variable of the environment is unsafe")]
 fn set_threads(threads: usize) {
     for (name, value) in [("RAYON_NUM_THREADS", threads.to_string()), ("CANDLE_NUM_THREADS", "1".to_string())] {
         // rayon panics where there can be no such number of threads.

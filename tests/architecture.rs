@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("console", &[]),
     ("zipped", &[]),
+    ("pickle", &[]),
     ("figure", &[]),
     ("nn", &["rng"]),
     ("data", &["rng"]),
@@ -22,13 +23,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["data", "device", "evaluate", "figure", "model", "nn", "rng", "train"]),
     ("experiment", ROOM),
     ("cli", &["data", "device", "engine", "experiment"]),
+    ("inputs", &["data", "engine", "experiment", "model", "rng"]),
 ];
 
 /// What a room may use: the engine, charts, and the science.
 const ROOM: &[&str] = &["baseline", "data", "device", "engine", "evaluate", "figure", "model", "nn", "rng", "train"];
 
 /// Modules that everybody may use.
-const EVERYBODY: &[&str] = &["files", "console", "zipped"];
+const EVERYBODY: &[&str] = &["files", "console", "zipped", "pickle"];
 
 /// A room may use no other one, but for this pair.
 const ROOMS: (&str, &str) = ("gradients", "checkerboard");

@@ -494,3 +494,32 @@ fn figures_of_tables_without_runs_are_written_and_their_pages_stay() {
     assert!(read("text.md").contains("-->5<!--") && sandbox.path("shown/tables/claims.csv").exists());
     assert_eq!(read("shown/README.md"), "as published\n");
 }
+
+#[test]
+fn completions_and_manual_pages_know_every_verb() {
+    let sandbox = Sandbox::new();
+    let told = |arguments: &[&str]| {
+        let output = sandbox.run(arguments).success().get_output().stdout.clone();
+        String::from_utf8(output).expect("UTF-8")
+    };
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = told(&["completions", shell]);
+        assert!(script.contains("checkpoint-every") && script.contains("mnist-attack"), "{shell}: {script}");
+    }
+    assert!(told(&["completions", "bash"]).contains("--checkpoint-every"));
+
+    // roff writes a hyphen that may be copied as \-.
+    let page = told(&["man"]).replace("\\-", "-");
+    assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
+    assert!(page.contains("han-exp-mnist-attack(1)"), "{page}");
+    told(&["man", "share/man1"]);
+    let page = |name: &str| fs::read_to_string(sandbox.path("share/man1").join(name)).expect("a page");
+    assert_eq!(page("han-exp.1"), told(&["man"]));
+    let plan = page("han-exp-plan-mixer.1").replace("\\-", "-");
+    assert!(plan.contains("--resolved") && plan.contains("\nhan-exp-plan-mixer - "), "{plan}");
+    let names = fs::read_dir(sandbox.path("share/man1")).expect("pages").flatten().map(|entry| entry.file_name());
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    assert!(names.len() > 20 && !names.iter().any(|name| name.contains("help")), "{names:?}");
+    fs::write(sandbox.path("file"), "").expect("a file");
+    assert!(sandbox.error(&["man", "file/man1"]).contains("cannot write manual pages into file/man1"));
+}

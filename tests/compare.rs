@@ -27,12 +27,13 @@ fn two_widths_of_the_checkerboard_are_compared_seed_by_seed() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&board(&["--width", "8,12", "--seeds", "3", "--learning-rates", "0.01,0.02"]));
     let told = sandbox.stdout(&["compare", "checkerboard", "hannet-width8", "hannet-width12"]);
+    assert!(told.starts_with("SMOKE: "), "{told}");
     for words in ["A = hannet-width8/tuned", "3 seeds in common", "held out", "model.hannet.width: 8 in A, 12 in B"] {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     assert!(!told.contains("board.") && !told.contains("seed:"), "what is the same is not told:\n{told}");
     let table = sandbox.path("results/tables/compare-checkerboard-hannet-width8-hannet-width12.csv");
-    insta::assert_snapshot!(header(&table), @"experiment,data,a,b,metric,norm,epsilon,mean_a,mean_b,only_a,only_b,diverged_a,diverged_b,pairs,difference,difference_std,difference_low,difference_high");
+    insta::assert_snapshot!(header(&table), @"experiment,data,a,b,metric,norm,epsilon,mean_a,mean_b,only_a,only_b,diverged_a,diverged_b,pairs,difference,difference_std,difference_low,difference_high,profile");
     let figures = rows(&table);
     let held_out = figures.iter().find(|row| row["metric"] == "held_out").expect("a row");
     let means: BTreeMap<String, f64> = rows(&sandbox.path("results/tables/checkerboard.csv"))

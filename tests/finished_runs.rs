@@ -171,6 +171,43 @@ fn damaged_runs_of_mnist_attack_are_reported_and_made_again() {
 }
 
 #[test]
+fn a_plan_finds_what_is_lost_or_cut_without_reading_it() {
+    let sandbox = Sandbox::new();
+    sandbox.command(CHECKERBOARD).assert().success();
+    let plan = [&["plan"], CHECKERBOARD].concat();
+    let run = directories(&sandbox.path("results/smoke")).pop().expect("a run");
+    assert!(!sandbox.stdout(&plan).contains("DAMAGED"));
+    let file = run.join("evaluations.csv");
+    let bytes = fs::read(&file).expect("a file of a run");
+    for how in ["missing", "empty", "truncated"] {
+        damage(&file, how);
+        assert!(sandbox.stdout(&plan).contains("DAMAGED"), "{how}");
+        fs::write(&file, &bytes).expect("the file again");
+    }
+}
+
+/// A results directory is often shared.
+#[cfg(unix)]
+#[test]
+fn files_have_the_rights_of_other_new_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    sandbox.command(&[MIXER, &["--svg"]].concat()).assert().success();
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode();
+    let other = sandbox.path("other");
+    fs::write(&other, "").expect("a file");
+    let mut directories = vec![sandbox.path("results")];
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()) {
+            match path.is_dir() {
+                true => directories.push(path),
+                false => assert_eq!(mode(&path), mode(&other), "{}", path.display()),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_report_of_some_of_the_runs_says_so_and_fails() {
     let sandbox = Sandbox::new();
     sandbox.command(CHECKERBOARD).assert().success();

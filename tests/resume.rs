@@ -148,6 +148,22 @@ fn a_polite_kill_saves_the_state_and_status_tells_it() {
 }
 
 #[test]
+fn what_nohup_has_started_outlives_its_terminal() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.process(&long());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    shell.current_dir(sandbox.0.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = shell.spawn().expect("a shell");
+    wait_until(&mut child, "a checkpoint", || !checkpoints(&sandbox).is_empty());
+    signal(&child, "-HUP");
+    let before = checkpoints(&sandbox);
+    wait_until(&mut child, "other checkpoints", || checkpoints(&sandbox).iter().all(|path| !before.contains(path)));
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+}
+
+#[test]
 fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used() {
     let whole = Sandbox::new();
     let few = over(&long(), &["--iterations", "3000", "--checkpoint-every", "0.01"]);
@@ -200,13 +216,80 @@ fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
     let told = told(&ended);
     assert_eq!(ended.status.code(), Some(1), "{told}");
     assert!(told.contains("is of another run: instruction set X"), "{told}");
-    assert!(told.contains("--force begins anew") && told.contains("could not be made"), "{told}");
+    assert!(told.contains("could not be made"), "{told}");
+    let (before, _) = told.split_once(" --force begins it anew").expect("a cure");
+    let run = before.rsplit(' ').next().expect("a name").to_string();
     let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
     assert!(status.contains("1 failed") && status.contains("instruction set X"), "{status}");
     let runs = read(&sandbox.path("results/smoke/tables/checkerboard-runs.csv"));
     let outcomes = ["finished", "failed"].map(|outcome| runs.matches(&format!(",{outcome},")).count());
     assert_eq!(outcomes, [3, 1], "{runs}");
-    sandbox.command(&few).args(["--force"]).assert().success();
+    // The cure makes that run alone again.
+    let times = |name: &str| read(&arm(&sandbox).join(name).join("manifest.json"));
+    let others =
+        beginning(&arm(&sandbox), "tuned").into_iter().map(|path| path.file_name().expect("a name").to_owned());
+    let others: Vec<(String, String)> =
+        others.map(|name| name.to_string_lossy().into_owned()).map(|name| (times(&name), name)).collect();
+    assert_eq!(others.len(), 3);
+    sandbox.command(&few).args(["--force", "--run", &run]).assert().success();
+    assert!(others.iter().all(|(before, name)| times(name) == *before), "another run was made again");
+    sandbox.command(&few).assert().success();
+}
+
+#[test]
+fn a_polite_kill_waits_for_a_checkpoint_that_takes_long() {
+    let (sandbox, library) = sandbox();
+    let seldom = over(&long(), &["--checkpoint-every", "3600"]);
+    let mut slow = sandbox.process(&seldom);
+    slow.env("LD_PRELOAD", &library).env("SLOW_MS", "1200").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = slow.spawn().expect("the program");
+    let rows = || beginning(&arm(&sandbox), ".running-").first().is_some_and(|run| run.join("epochs.csv").exists());
+    wait_until(&mut child, "its first row", rows);
+    signal(&child, "-TERM");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(143), "{}", told(&ended));
+    assert_eq!(checkpoints(&sandbox).len(), 1, "the state was not saved");
+}
+
+#[test]
+fn a_file_that_another_program_changes_during_a_run_is_an_error_of_that_run() {
+    let sandbox = Sandbox::new();
+    let few = over(&long(), &["--iterations", "30000", "--checkpoint-every", "3600"]);
+    let mut child = start(&sandbox, &few);
+    let rows = || {
+        let run = beginning(&arm(&sandbox), ".running-").pop()?.join("epochs.csv");
+        (fs::metadata(&run).ok()?.len() > 400).then_some(run)
+    };
+    wait_until(&mut child, "its first rows", || rows().is_some());
+    let file = fs::OpenOptions::new().write(true).open(rows().expect("rows")).expect("a file");
+    file.set_len(200).expect("a file that can be cut");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(1), "{}", told(&ended));
+    assert!(told(&ended).contains("another program has changed "), "{}", told(&ended));
+    sandbox.command(&few).assert().success();
+}
+
+#[test]
+fn a_rerun_that_is_killed_goes_on_from_its_checkpoint() {
+    let sandbox = Sandbox::new();
+    let few = over(&long(), &["--iterations", "20000"]);
+    sandbox.command(&few).assert().success();
+    let run = beginning(&arm(&sandbox), "tuned").pop().expect("a run");
+    let config = run.join("config.toml").display().to_string();
+    let whole = files(&run);
+    let again = ["rerun", &config, "--device", "cpu", "--out", "again"];
+    let mut child = start(&sandbox, &again);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "-TERM");
+    let code = child.wait().expect("it ends").code();
+    assert!(code == Some(143) || code == Some(0), "{code:?}");
+    let ended = sandbox.command(&again).output().expect("the program");
+    assert!(ended.status.success(), "{}", told(&ended));
+    if code == Some(143) {
+        assert!(told(&ended).contains(" on\n"), "{}", told(&ended));
+    }
+    let made = sandbox.path("again").join(run.strip_prefix(sandbox.path("results/smoke")).expect("a run"));
+    assert!(files(&made) == whole, "a file differs");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line: the verbs of experiments from their list, and one file for each other verb.
 
 mod compare;
+mod completions;
 mod data;
 mod nested;
 mod report;
@@ -81,6 +82,12 @@ fn command() -> Command {
             "The data sets: what is on this machine, fetching, verifying",
             data::Arguments::augment_args,
         ))
+        .subcommand(with(
+            "completions",
+            "Print the completion script for a shell",
+            completions::Completions::augment_args,
+        ))
+        .subcommand(with("man", "Print or write the manual pages", completions::Pages::augment_args))
 }
 
 impl Cli {
@@ -129,6 +136,10 @@ impl Cli {
             "report" => report::run(&report::Arguments::from_arg_matches(matches)?),
             "compare" => compare::run(&compare::Arguments::from_arg_matches(matches)?),
             "rerun" => rerun::run(&rerun::Arguments::from_arg_matches(matches)?),
+            "completions" => {
+                Ok(completions::completions(command(), &completions::Completions::from_arg_matches(matches)?))
+            }
+            "man" => completions::man(command(), &completions::Pages::from_arg_matches(matches)?),
             _ => data::run(&data::Arguments::from_arg_matches(matches)?),
         }
     }

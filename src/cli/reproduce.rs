@@ -1,12 +1,14 @@
 //! `han-exp reproduce`
 
 use super::{Exit, Running, stop_on_signals};
+use crate::console::{note, one_line};
 use crate::engine::Reproduce;
 use crate::engine::invocation::typed;
+use crate::engine::runs::is_unwritable;
 use crate::engine::settings::ProfileName;
 use crate::engine::source::Source;
 use crate::experiment::VERBS;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -34,6 +36,11 @@ fn names() -> PossibleValuesParser {
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let Arguments { profile, only, running, source, strict } = &Arguments::from_arg_matches(matches)?;
     let typed = typed(&Arguments::augment_args(Command::new("reproduce")), matches);
+    let part = &running.part;
+    ensure!(
+        part.run.is_empty() && part.stage.is_none(),
+        "--run and --stage are of one experiment; use its own command"
+    );
     let stop = stop_on_signals()?;
     let on_gpu = running.device.open()?.device.is_cuda();
     let wanted = || VERBS.iter().filter(|verb| only.as_ref().is_none_or(|only| only.iter().any(|n| n == verb.name)));
@@ -43,12 +50,17 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
             let usual = verb.on_gpu.filter(|_| on_gpu).unwrap_or(ProfileName::Quick);
             let profile = profile.unwrap_or(usual);
             let how = Reproduce { profile, source, running, typed: &typed, strict: *strict, stop: &stop, only_check };
-            match verb.kind.reproduce(VERBS, verb, &how)? {
-                Exit::Success => {}
-                // The other experiments are still wanted.
-                Exit::Missed => missed = true,
-                Exit::Failure => failed = true,
-                exit @ Exit::Stopped(_) => return Ok(exit),
+            // The other experiments are still wanted, unless they could write nothing either.
+            match verb.kind.reproduce(VERBS, verb, &how) {
+                Ok(Exit::Success) => {}
+                Ok(Exit::Missed) => missed = true,
+                Ok(Exit::Failure) => failed = true,
+                Ok(exit @ Exit::Stopped(_)) => return Ok(exit),
+                Err(error) if only_check || is_unwritable(&error) => return Err(error),
+                Err(error) => {
+                    note(&format!("error: {}: {}", verb.name, one_line(&error)));
+                    failed = true;
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(Arguments { out }: &Arguments) -> Result<Exit> {
-    let store = Store::new(out);
+    let store = Store::new(out).by_sizes();
     let mut exit = Exit::Success;
     for name in remembered(&store)? {
         match standing(VERBS, &store, &name) {

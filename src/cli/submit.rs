@@ -3,6 +3,7 @@
 use super::Exit;
 use super::nested::nested;
 use crate::console::{answer, note};
+use crate::device::DeviceChoice;
 use crate::engine::{Outline, quoted};
 use crate::experiment::VERBS;
 use crate::files;
@@ -78,11 +79,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let (verb, matches) = nested(matches)?;
     let arguments = Arguments::from_arg_matches(matches)?;
     let site = arguments.site()?;
-    for flag in ["force", "svg", "jobs", "shard", "stage", "run"] {
+    for flag in ["force", "svg", "jobs", "shard", "stage", "run", "strict"] {
         let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
         ensure!(!typed, "--{flag} says nothing to submit; see --tasks and --cores");
     }
+    let unnamed = cfg!(feature = "cuda") && matches.get_one::<DeviceChoice>("device") == Some(&DeviceChoice::Auto);
+    ensure!(!unnamed, "--device: use cpu or cuda; what this machine has says nothing about those that make the runs");
     let outline = verb.kind.outline(VERBS, verb, matches)?;
+    outline.ensure_parts()?;
     let out = outline.out.clone();
     let missing = outline.missing();
     let mut stages: Vec<(usize, usize)> = missing.iter().zip(1..).map(|(runs, stage)| (stage, *runs)).collect();
@@ -202,6 +206,8 @@ impl Script<'_> {
         let _ = write!(
             text,
             r#"
+begun={logs}/begun-$SLURM_ARRAY_JOB_ID-$SLURM_ARRAY_TASK_ID
+touch "$begun"
 child=
 warned=
 trap 'warned=yes; [ -n "$child" ] && kill -TERM "$child"' USR1
@@ -217,12 +223,19 @@ while kill -0 "$child" 2>/dev/null; do
     code=$?
 done
 if [ -n "$warned" ] && [ "$code" -ne 0 ]; then
+    saved=$(find {runs} -newer "$begun" \( -name '*.safetensors' -o -name manifest.json \) -print -quit)
+    if [ -z "$saved" ]; then
+        echo "error: nothing could be saved before the warning, nor would be in another turn; use a longer --time" >&2
+        exit 1
+    fi
     # Out of time: another turn goes on from the checkpoints.
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
 exit "$code"
 "#,
             program = quoted(&self.program.to_string_lossy()),
+            logs = quoted(&self.logs.to_string_lossy()),
+            runs = quoted(&self.outline.out.join("runs").join(&self.outline.name).to_string_lossy()),
             jobs = jobs.unwrap_or_default(),
         );
         text

@@ -56,6 +56,11 @@ pub trait Experiment: Sized + Sync + 'static {
     /// What every seed scored, by arm and setting and as the tables choose it, for `han-exp compare`.
     fn contenders(&self, facts: &Self::Facts, findings: &Self::Findings) -> Result<Vec<Contender>>;
 
+    /// A flag that was typed and only has an effect where one command makes all runs.
+    fn needs_all(_extra: &Self::Extra) -> Option<&'static str> {
+        None
+    }
+
     /// What is left to do when all runs are made and told.
     fn finish(&self, _data: &Self::Data) -> Result<()> {
         Ok(())

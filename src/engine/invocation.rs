@@ -6,11 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
-const SILENT: [&str; 15] = [
+const SILENT: [&str; 14] = [
     "profile",
     "out",
     "jobs",
-    "batch",
     "svg",
     "force",
     "checkpoint_every",

@@ -8,12 +8,12 @@ use super::invocation::{Invocation, typed};
 use super::outline::{Format, Outline};
 use super::page::{Report, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
-use super::runs::{Exit, Rerun, Running, Stop, Store, Walk, Workplace};
+use super::runs::{Exit, Part, Rerun, Running, Stop, Store, Walk, Workplace};
 use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use super::standing;
 use crate::console::{answer, note};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::marker::PhantomData;
@@ -27,12 +27,41 @@ pub struct Verb {
     pub about: &'static str,
     /// The file, compiled in, so that the binary works anywhere.
     pub text: &'static str,
+    /// Files beside it that a setting chooses.
+    pub variants: &'static [Variant],
     /// What runs it.
     pub kind: &'static dyn Kind,
     /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
     pub on_gpu: Option<ProfileName>,
     /// `han-exp evaluate`, where there is something to score.
     pub evaluate: Option<Evaluation>,
+}
+
+/// An experiment file that takes the place of a verb's own where a setting says so. It has a name of its own, so its runs, tables
+/// and charts lie beside those of the verb's own file.
+pub struct Variant {
+    /// Its name, and that of its file in `experiments/`.
+    pub name: &'static str,
+    /// The key and the value of it that choose the file, in a flag or `--set`.
+    pub chosen_by: (&'static str, &'static str),
+    /// The file, compiled in; it extends the verb's own.
+    pub text: &'static str,
+}
+
+impl Verb {
+    /// Its experiment files by their names, its own first.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        std::iter::once((self.name, self.text)).chain(self.variants.iter().map(|variant| (variant.name, variant.text)))
+    }
+
+    /// The name of the file that a command is about.
+    fn file_of<F: File>(&self, given: &Given<F>) -> &'static str {
+        let chosen = |variant: &&Variant| {
+            let (key, value) = variant.chosen_by;
+            given.text_of(key).as_deref() == Some(value)
+        };
+        self.variants.iter().find(chosen).map_or(self.name, |variant| variant.name)
+    }
 }
 
 /// The verb of that name.
@@ -139,9 +168,10 @@ impl<E: Experiment> Of<E> {
 
     fn resolve(&self, verbs: &[Verb], verb: &Verb, given: &Given<E::File>) -> Result<E> {
         let text = |name: &str| {
-            verbs.iter().find(|other| other.name == name && other.kind.name() == self.name()).map(|verb| verb.text)
+            let same_kind = verbs.iter().filter(|other| other.kind.name() == self.name());
+            same_kind.flat_map(Verb::files).find(|(of, _)| *of == name).map(|(_, text)| text)
         };
-        let experiment = E::check(given.resolve(verb.name, &text)?)?;
+        let experiment = E::check(given.resolve(verb.file_of(given), &text)?)?;
         experiment.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
         Ok(experiment)
     }
@@ -149,13 +179,15 @@ impl<E: Experiment> Of<E> {
     /// The stages in order: gather, run, write, draw, tell.
     fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &Stop)) -> Result<Exit> {
         let (running, stop) = how;
+        if let (false, Some(flag)) = (running.part.is_all(), E::needs_all(&call.extra)) {
+            bail!("{flag} needs all runs in one command; leave out --shard, --stage and --run");
+        }
         let out = running.out(call.given.profile);
         let device = running.open_device()?;
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
         let name = &experiment.file().heading().name;
         // What cannot be run is told before anything is written.
-        let nowhere = Store::new(out.join("."));
-        experiment.stages(&facts, None, &mut Walk::looking(&nowhere, device.kind))?;
+        experiment.stages(&facts, None, &mut Walk::looking(&Store::new(&out).by_sizes(), device.kind))?;
         let workplace = Workplace::open(running, &out, device, name, stop)?;
         let remembered = Remembered {
             kind: self.name().to_string(),
@@ -184,6 +216,8 @@ impl<E: Experiment> Of<E> {
             return Ok(stop.exit());
         }
         if unmade > 0 || finished < planned {
+            // One that was there already and could not be made again counts as finished.
+            let failed = failed.max(unmade.saturating_sub(planned - finished));
             let waiting = planned.saturating_sub(finished + failed);
             let others = if waiting > 0 { format!(", nor {waiting} that build on them") } else { String::new() };
             note(&format!("error: {failed} of {planned} runs could not be made{others}; the same command tries again"));
@@ -194,16 +228,26 @@ impl<E: Experiment> Of<E> {
     }
 }
 
+/// Refuses names of runs and numbers of stages that the plan does not have.
+fn of_other_runs(walk: &Walk<'_>, part: &Part) -> Result<()> {
+    let wrong = part.run.iter().find(|run| walk.entries.iter().all(|entry| entry.key != **run));
+    // A run that follows from what is missing has no name yet.
+    if let Some(run) = wrong.filter(|_| walk.pending == 0) {
+        bail!("--run {run}: there is no such run; `plan --format json` lists them");
+    }
+    match part.stage {
+        Some(stage) if usize::from(stage) > walk.stages => bail!("--stage {stage}: there are {} stages", walk.stages),
+        _ => Ok(()),
+    }
+}
+
 /// How a command ends that has made a part of the runs.
 fn of_part(walk: &Walk<'_>, running: &Running, stop: &Stop) -> Result<Exit> {
     let (finished, planned) = (walk.finished(), walk.planned());
     if stop.is_wanted() {
         return Ok(stop.exit());
     }
-    ensure!(
-        walk.own > 0 || running.part.shard.is_some(),
-        "there is no such run or stage; `plan --format json` lists them"
-    );
+    of_other_runs(walk, &running.part)?;
     note(&format!("{finished} of {planned} runs are finished; `report` draws them when all are"));
     if walk.pending > 0 {
         note(&format!("{} runs follow from the results of those that are missing", walk.pending));
@@ -304,12 +348,15 @@ impl<E: Experiment> Kind for Of<E> {
         let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
         let experiment = self.resolve(verbs, verb, &call.given)?;
-        let device = running.open_device()?;
+        let device = running.device_kind()?;
         let (_, facts) = experiment.gather(&call.extra, &call.source)?;
-        let store = Store::new(running.out(call.given.profile));
-        let mut walk = Walk::looking(&store, device.kind);
+        let store = Store::new(running.out(call.given.profile)).by_sizes();
+        let mut walk = Walk::looking(&store, device);
         experiment.stages(&facts, None, &mut walk)?;
-        Ok(Outline::of(&walk, experiment.file().heading(), call.invocation, &running))
+        of_other_runs(&walk, &running.part)?;
+        walk.keep(&running.part, running.force);
+        let outline = Outline::of(&walk, experiment.file().heading(), call.invocation, &running);
+        Ok(Outline { needs_all: E::needs_all(&call.extra), ..outline })
     }
 
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>> {
@@ -320,9 +367,11 @@ impl<E: Experiment> Kind for Of<E> {
     }
 
     fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>> {
-        recall(store, remembered, |experiment: &E, (facts, findings), walk, _| {
+        recall(store, remembered, |experiment: &E, (facts, findings), walk, invocation| {
             ensure_finished(walk, &experiment.file().heading().name)?;
-            experiment.contenders(facts, findings)
+            let profile = invocation.map(|called| called.profile);
+            let contenders = experiment.contenders(facts, findings)?.into_iter();
+            Ok(contenders.map(|contender| Contender { profile, ..contender }).collect())
         })
     }
 
@@ -385,5 +434,5 @@ pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
 
 /// The order of experiments on pages.
 fn order(verbs: &[Verb]) -> Vec<&str> {
-    verbs.iter().map(|verb| verb.name).collect()
+    verbs.iter().flat_map(Verb::files).map(|(name, _)| name).collect()
 }

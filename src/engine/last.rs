@@ -60,10 +60,15 @@ pub fn standing(verbs: &[Verb], store: &Store, name: &str) -> Result<String> {
 fn memory<'v>(verbs: &'v [Verb], store: &Store, name: &str) -> Result<(&'v dyn Kind, toml::Table)> {
     let path = store.remembers(name);
     let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    noted(verbs, &text, &path)
+}
+
+/// The kind of a note, and the note as a table; messages name its file.
+pub(crate) fn noted<'v>(verbs: &'v [Verb], text: &str, path: &Path) -> Result<(&'v dyn Kind, toml::Table)> {
     let shown = path.display();
     let KindOf { kind } =
-        toml::from_str(&text).with_context(|| format!("{shown} is of another version; run the command"))?;
+        toml::from_str(text).with_context(|| format!("{shown} is of another version; run the command"))?;
     let verb = verbs.iter().find(|verb| verb.kind.name() == kind);
     let verb = verb.with_context(|| format!("{shown}: there is no kind {kind:?}"))?;
-    Ok((verb.kind, toml::from_str(&text)?))
+    Ok((verb.kind, toml::from_str(text)?))
 }

@@ -4,7 +4,7 @@ use super::invocation::{Invocation, quoted};
 use super::page::{counted, terminal_width, wrapped};
 use super::runs::{Entry, Look, Running, Walk, duration};
 use super::settings::Heading;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,8 @@ pub struct Outline {
     /// Of the runs that are missing, on so many jobs.
     pub seconds: f64,
     pub jobs: usize,
+    /// See [`super::Experiment::needs_all`].
+    pub needs_all: Option<&'static str>,
 }
 
 /// A run of it.
@@ -75,7 +77,7 @@ impl Outline {
             work: entry.details.work.clone(),
             state: state(entry),
             directory: entry.directory.display().to_string(),
-            command: format!("{line} --jobs 1 --quiet --run {}", entry.key),
+            command: format!("{line} --jobs 1{} --run {}", if running.quiet { "" } else { " --quiet" }, entry.key),
         };
         Self {
             name: heading.name.clone(),
@@ -88,7 +90,16 @@ impl Outline {
             stages: walk.stages,
             seconds: walk.seconds_left(running.jobs()),
             jobs: running.jobs(),
+            needs_all: None,
         }
+    }
+
+    /// Refuses to hand out its runs one by one.
+    ///
+    /// # Errors
+    /// When a flag needs all of them in one command.
+    pub fn ensure_parts(&self) -> Result<()> {
+        self.needs_all.map_or(Ok(()), |flag| bail!("{flag} needs all runs in one command"))
     }
 
     /// The plan in a format.
@@ -99,6 +110,7 @@ impl Outline {
         Ok(match format {
             Format::Text => self.text(),
             Format::Commands => {
+                self.ensure_parts()?;
                 let is_ready = |run: &&Planned| !["finished", "waiting"].contains(&run.state);
                 self.runs.iter().filter(is_ready).map(|run| format!("{}\n", run.command)).collect()
             }
@@ -160,6 +172,9 @@ fn state(entry: &Entry) -> &'static str {
 /// The flags that a command for another machine needs beside those that change results.
 fn flags(running: &Running, out: &Path) -> Vec<String> {
     let mut flags = vec!["--out".into(), quoted(&out.to_string_lossy())];
+    if running.quiet {
+        flags.push("--quiet".into());
+    }
     if running.checkpoint_every != Running::alone().checkpoint_every {
         flags.extend(["--checkpoint-every".into(), running.checkpoint_every.as_secs_f64().to_string()]);
     }

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 pub struct Place {
     /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
-    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10 or their
-    /// .tar.gz, the .npz archives of ImageNet 32 x 32, the hub's parquet files, or the CSV files of tables. No other place
-    /// is asked then [default: the variable HAN_EXP_DATA]
+    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, CIFAR's
+    /// batches for Python, the .tar.gz of either, the .npz archives of ImageNet 32 x 32, the hub's parquet files, or the
+    /// CSV files of tables. No other place is asked then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

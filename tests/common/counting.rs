@@ -1,5 +1,7 @@
 //! An allocator that counts what each thread has, so that a test can say how much a piece of work had at once.
 
+#![allow(unsafe_code, reason = "every allocator is unsafe")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

@@ -1,5 +1,6 @@
 /* Loaded before libc: kills the process at the KILL_AT-th operation that changes files, a write after half of its bytes; or
-   lets every one from the FAIL_AT-th on fail with FAIL_ERRNO, as on a disk that is full or has become read-only. */
+   lets every one from the FAIL_AT-th on fail with FAIL_ERRNO, as on a disk that is full or has become read-only. SLOW_MS makes
+   every sync take so many milliseconds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -60,7 +61,11 @@ int unlinkat(int directory, const char *path, int flags) {
 }
 int rmdir(const char *path) { return fails() ? -1 : NEXT(rmdir)(path); }
 int mkdir(const char *path, mode_t mode) { return fails() ? -1 : NEXT(mkdir)(path, mode); }
-int fsync(int file) { return fails() ? -1 : NEXT(fsync)(file); }
+int fsync(int file) {
+    const char *slow = getenv("SLOW_MS");
+    if (slow != NULL) usleep(1000 * (useconds_t)atol(slow));
+    return fails() ? -1 : NEXT(fsync)(file);
+}
 int ftruncate64(int file, off64_t length) { return fails() ? -1 : NEXT(ftruncate64)(file, length); }
 
 #define OPEN(name)                                                     \

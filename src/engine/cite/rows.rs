@@ -16,6 +16,15 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// All rows of a CSV file.
+    pub fn parse(source: &str, bytes: &[u8]) -> Result<Self> {
+        let mut reader = csv::Reader::from_reader(bytes);
+        let header = reader.headers().with_context(|| source.to_string())?.iter().map(str::to_string).collect();
+        let row = |row: csv::Result<csv::StringRecord>| Ok(row?.iter().map(str::to_string).collect());
+        let rows = reader.records().map(row).collect::<csv::Result<_>>().with_context(|| source.to_string())?;
+        Ok(Self { source: source.to_string(), header, rows })
+    }
+
     pub fn keep(&mut self, filter: &str) -> Result<()> {
         let (column, wanted) = filter.split_once('=').context("a filter is column=value")?;
         let place = self.place(column)?;

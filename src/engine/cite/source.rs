@@ -71,11 +71,7 @@ impl Results<'_> {
         let path = path.with_context(|| format!("{} is not there", places[0].display()))?;
         let shown = path.display().to_string();
         let bytes = files::read_within(path, LARGEST).with_context(|| format!("cannot read {shown}"))?;
-        let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        let header = reader.headers().with_context(|| shown.clone())?.iter().map(str::to_string).collect();
-        let row = |row: csv::Result<csv::StringRecord>| Ok(row?.iter().map(str::to_string).collect());
-        let rows = reader.records().map(row).collect::<csv::Result<_>>().with_context(|| shown.clone())?;
-        Ok(Rows { source: shown, header, rows })
+        Rows::parse(&shown, &bytes)
     }
 
     /// Why a source has no row: the first filter that leaves none, and what it could have asked for.

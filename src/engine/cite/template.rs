@@ -163,10 +163,15 @@ fn written(value: f64, style: &str) -> Result<String> {
     } else {
         bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2, 10^1 or time")
     };
-    // What is rounded to nothing has no sign.
+    // What is rounded to nothing has a sign only where one is asked for: there it tells on which side of 0 a bound lies.
     let nothing = text.chars().all(|c| "-0.".contains(c));
     let text = if nothing { text.trim_start_matches('-').to_string() } else { text };
-    Ok(if signed && !text.starts_with('-') { format!("+{text}") } else { text })
+    Ok(match value {
+        _ if !signed || text.starts_with('-') => text,
+        0.0 => text,
+        _ if value < 0.0 => format!("-{text}"),
+        _ => format!("+{text}"),
+    })
 }
 
 /// So many significant digits, without an exponent.
@@ -231,6 +236,21 @@ mod tests {
         }
         let told = format!("{:#}", check_template("{a:.41}").expect_err("41 digits"));
         assert_eq!(told, "{a:.41}: \"41\" is no number of digits; use at most 40");
+    }
+
+    #[test]
+    fn a_sign_is_that_of_the_number_and_not_of_its_digits() {
+        for (value, style, shown) in [
+            (-0.0005, "+.3", "-0.000"),
+            (0.0004, "+.3", "+0.000"),
+            (0.0, "+.3", "0.000"),
+            (-0.0005, ".3", "0.000"),
+            (-0.0159, "+.3", "-0.016"),
+            (1.5, "+%", "+150.00"),
+            (-0.00001, "+%", "-0.00"),
+        ] {
+            assert_eq!(written(value, style).expect("a style"), shown, "{value} {style}");
+        }
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use crate::engine::rows::{Figure, Items, Scored};
 use crate::engine::runs::{FinishedRun, Spec};
-use crate::engine::settings::{get, keys};
+use crate::engine::settings::{ProfileName, get, keys};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
@@ -29,6 +29,8 @@ pub struct Contender {
     pub data_config: Config,
     /// Hashes of the data by seed.
     pub data_hashes: BTreeMap<u64, BTreeSet<String>>,
+    /// The profile of the command that made its runs, where that is known.
+    pub profile: Option<ProfileName>,
 }
 
 impl Contender {
@@ -43,6 +45,7 @@ impl Contender {
             config: Config::new(),
             data_config: Config::new(),
             data_hashes: BTreeMap::new(),
+            profile: None,
         }
     }
 

@@ -10,9 +10,10 @@ pub use contender::{Better, Contender, Series, Unit};
 
 use super::kind::Verb;
 use super::last::contenders;
-use super::page::{terminal_width, wrapped, write};
+use super::page::{SMOKE, terminal_width, wrapped, write};
 use super::recall::Recalled;
-use super::runs::{Store, csv};
+use super::runs::{Store, csv, with_column};
+use super::settings::ProfileName;
 use crate::console::note;
 use crate::figure::Image;
 use crate::files;
@@ -54,7 +55,11 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
         let shown = [0, 1].map(|side| sides[side].shown(&pair[side].name()));
         compared.push((shown.clone(), Pair::of(pair, &shown)?));
     }
-    let mut text = format!("{experiment}: A - B by seed, means over common seeds, 95 % interval (Student's t)\n");
+    let profiles = [0, 1].map(|side| compared[0].1.sides[side].profile);
+    let is_smoke = profiles.contains(&Some(ProfileName::Smoke));
+    let stamp = if is_smoke { wrapped(SMOKE, terminal_width()) } else { String::new() };
+    let mut text =
+        format!("{stamp}{experiment}: A - B by seed, means over common seeds, 95 % interval (Student's t)\n");
     let (mut figures, mut seeds) = (Vec::new(), Vec::new());
     for (shown, pair) in &compared {
         text += &show::text(pair, shown);
@@ -71,7 +76,12 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     let data = |pair: &Pair<'_>| if same_data { String::new() } else { format!(", {}", pair.sides[0].data) };
     let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair) + &data(&pair), pair)).collect();
     let name = slug(&format!("compare-{experiment}-{one}-{other}"));
-    save(out, &name, [csv(&figures)?, csv(&seeds)?], &show::chart(&title, &names)?)?;
+    let chart = show::chart(&title, &names)?;
+    let chart = if is_smoke { chart.stamped(SMOKE)? } else { chart };
+    let [a, b] = profiles.map(|profile| profile.map_or_else(String::new, |profile| profile.to_string()));
+    let profile = if a == b { a } else { format!("{a}, {b}") };
+    let [figures, seeds] = [csv(&figures)?, csv(&seeds)?];
+    save(out, &name, [with_column(&figures, "profile", &profile)?, with_column(&seeds, "profile", &profile)?], &chart)?;
     let place = format!("tables and chart are {name}*.csv and .png in {}", out.root().display());
     text += &format!("\n{}", wrapped(&place, terminal_width()));
     Ok(text)

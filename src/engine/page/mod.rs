@@ -16,6 +16,7 @@ mod verdict;
 mod words;
 
 pub use claim::{Claim, Decision};
+pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
 pub use verdict::{Verdict, judge, percent as measured};
@@ -149,7 +150,7 @@ impl Page {
             title: self.title,
             claim: self.claim,
         };
-        let stamp = section.is_smoke().then_some(section::SMOKE);
+        let stamp = section.is_smoke().then_some(SMOKE);
         section.charts = drawn::save(walk.store, &section.name, self.charts, stamp)?;
         Ok(section)
     }
@@ -183,6 +184,14 @@ pub fn write_pages(store: &Store, order: &[&str]) -> Result<()> {
     write(&store.root().join("provenance.json"), (serde_json::to_string_pretty(&made)? + "\n").as_bytes())?;
     write(&store.root().join("README.md"), markdown::short(&sections).as_bytes())?;
     write(&store.root().join("report.html"), html::report(&sections, store.root()).as_bytes())
+}
+
+/// The pages of a section that was saved, for the tests of all readers of files: two in Markdown, HTML, a terminal's.
+pub(crate) fn rendered(bytes: &[u8], name: &str, root: &Path) -> Result<[String; 4]> {
+    let section = [Section::parse(bytes, name)?];
+    let whole = markdown::whole(&section[0]);
+    let terminal = terminal::render(&section[0], "", &section[0].blocks, root);
+    Ok([whole, markdown::short(&section), html::report(&section, root), terminal])
 }
 
 /// What a command says at its end.

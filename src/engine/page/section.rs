@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What every chart of a smoke run says.
-pub(super) const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
+pub const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
 
 /// The section of an experiment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,10 +45,15 @@ impl Section {
         write(&path(store, &self.name), (serde_json::to_string_pretty(self)? + "\n").as_bytes())
     }
 
-    /// Reads `page.json` of the experiment of that name. What it says becomes part of paths and of pages that are read in a
-    /// browser, so it is not taken on trust.
+    /// Reads `page.json` of the experiment of that name.
     fn read(path: &Path, name: &str) -> Result<Self> {
-        let section: Self = serde_json::from_slice(&files::read_within(path, files::LONGEST_TEXT)?)?;
+        Self::parse(&files::read_within(path, files::LONGEST_TEXT)?, name)
+    }
+
+    /// The same of its bytes. What it says becomes part of paths and of pages that are read in a browser, so it is not taken
+    /// on trust.
+    pub(super) fn parse(bytes: &[u8], name: &str) -> Result<Self> {
+        let section: Self = serde_json::from_slice(bytes)?;
         ensure!(section.name == name && name_cure(name).is_none(), "it is the page of another experiment");
         for file in section.charts.iter().map(|chart| chart.file.as_str()) {
             ensure!(is_name(file, ".png"), "{} is no chart in figures/", shown(file));

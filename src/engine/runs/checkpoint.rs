@@ -3,7 +3,7 @@
 //! A file is written beside, synced and renamed; its name holds its number and the beginning of its SHA-256, and the one
 //! before it stays until the next is whole. So at every moment one of them is what was written, and what is not is found.
 
-use super::directory::entries;
+use super::directory::{entries, make};
 use super::inventory::Contents;
 use super::spec::Spec;
 use super::unwritable::Unwritable;
@@ -15,6 +15,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Raised when the files change.
@@ -128,7 +129,7 @@ impl Checkpoints {
         let metadata = HashMap::from([(HEADER.to_string(), serde_json::to_string(&header)?)]);
         let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name, tensor)), Some(metadata))?;
         let path = directory.join(format!("{number:06}-{}{END}", &files::sha256(&bytes)[..DIGITS]));
-        fs::create_dir_all(directory).with_context(|| Unwritable(directory.clone()))?;
+        make(directory)?;
         files::write(&path, &bytes).with_context(|| Unwritable(path.clone()))?;
         before.pop();
         for (_, old) in before {
@@ -141,20 +142,20 @@ impl Checkpoints {
     ///
     /// # Errors
     /// When it is of another run, or cannot be read.
-    pub fn newest(&self, here: &Identity) -> Result<Option<Checkpoint>> {
+    pub fn newest(&self, here: &Identity, run: &str) -> Result<Option<Checkpoint>> {
         for (_, path) in self.numbered()?.into_iter().rev() {
             match read(&path)? {
                 Some(checkpoint) => {
                     let differences = checkpoint.header.identity.differences(here);
                     ensure!(
                         differences.is_empty(),
-                        "{} is of another run: {}; --force begins anew",
+                        "{} is of another run: {}; --run {run} --force begins it anew",
                         path.display(),
                         differences.join("; ")
                     );
                     return Ok(Some(checkpoint));
                 }
-                None => self.set_aside(&path)?,
+                None => self.set_aside(&path, "is damaged or of another version")?,
             }
         }
         Ok(None)
@@ -163,14 +164,14 @@ impl Checkpoints {
     /// For one whose rows are not what they were.
     pub fn set_aside_newest(&self) -> Result<()> {
         match self.numbered()?.last() {
-            Some((_, path)) => self.set_aside(path),
+            Some((_, path)) => self.set_aside(path, "goes with other rows than those that are there"),
             None => Ok(()),
         }
     }
 
-    fn set_aside(&self, path: &Path) -> Result<()> {
+    fn set_aside(&self, path: &Path, why: &str) -> Result<()> {
         let aside = path.with_extension("damaged");
-        note(&format!("warning: {} is damaged or of another version, and set aside", path.display()));
+        note(&format!("warning: {} {why}, and set aside", path.display()));
         fs::rename(path, &aside).with_context(|| Unwritable(aside.clone()))
     }
 
@@ -207,10 +208,21 @@ impl Checkpoints {
     }
 }
 
-/// How far a run was at its newest checkpoint: steps and seconds.
+/// How far a run was at its newest checkpoint: steps and seconds. The tensors, which may be gigabytes, are not read.
 pub(super) fn progress(directory: &Path) -> Option<(usize, f64)> {
+    /// The beginning of a .safetensors file.
+    #[derive(Deserialize)]
+    struct Described {
+        #[serde(rename = "__metadata__")]
+        metadata: HashMap<String, String>,
+    }
     let (_, path) = Checkpoints(directory.to_path_buf()).numbered().ok()?.pop()?;
-    let header = read(&path).ok().flatten()?.header;
+    let mut file = files::open(&path).ok()?;
+    let (mut length, mut json) = ([0; 8], Vec::new());
+    file.read_exact(&mut length).ok()?;
+    file.take(u64::from_le_bytes(length).min(files::LONGEST_TEXT)).read_to_end(&mut json).ok()?;
+    let Described { metadata } = serde_json::from_slice(&json).ok()?;
+    let header: Header = serde_json::from_str(metadata.get(HEADER)?).ok()?;
     Some((header.step, header.seconds))
 }
 
@@ -222,12 +234,16 @@ fn read(path: &Path) -> Result<Option<Checkpoint>> {
         return Ok(None);
     }
     // What has its hash was written by this program, perhaps by another version.
+    parse(&bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A checkpoint of these bytes, or None if it is of another version.
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Checkpoint>> {
     let header = || {
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).ok()?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
         serde_json::from_str::<Header>(metadata.metadata().as_ref()?.get(HEADER)?).ok()
     };
     let Some(header) = header().filter(|header| header.format == FORMAT) else { return Ok(None) };
-    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
     Ok(Some(Checkpoint { header, tensors }))
 }

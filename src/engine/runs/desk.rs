@@ -2,7 +2,7 @@
 //! When the run is done, the first becomes its directory and the second goes.
 
 use super::checkpoint::{Checkpoint, Checkpoints, Identity};
-use super::directory::{entries, remove};
+use super::directory::{entries, make, remove};
 use super::inventory::Contents;
 use super::record::with_field;
 use super::unwritable::Unwritable;
@@ -99,9 +99,9 @@ impl Desk {
         }
         checkpoints.clean()?;
         let mut desk = Self { directory, checkpoints, logs: BTreeMap::new(), run: key };
-        fs::create_dir_all(&desk.directory).with_context(|| Unwritable(desk.directory.clone()))?;
+        make(&desk.directory)?;
         let found = loop {
-            let Some(found) = desk.checkpoints.newest(here)? else { break None };
+            let Some(found) = desk.checkpoints.newest(here, &desk.run)? else { break None };
             if desk.holds(&found.header.logs)? {
                 break Some(found);
             }
@@ -173,6 +173,7 @@ impl Desk {
             let sha256 = files::hexadecimal(log.digest.clone().finalize().as_ref());
             contents.insert(name.clone(), Contents { bytes: log.bytes, sha256 });
         }
+        files::sync_directory(&self.directory).with_context(|| Unwritable(self.directory.clone()))?;
         Ok(contents)
     }
 

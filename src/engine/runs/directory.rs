@@ -1,6 +1,8 @@
 //! Directories: what is in one, and its end.
 
-use anyhow::{Result, bail};
+use super::unwritable::Unwritable;
+use crate::files;
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,15 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
         Err(error) => bail!("cannot read {}: {error}", directory.display()),
     };
     listed.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// Makes a directory and those above it; it outlives a power cut.
+pub(super) fn make(directory: &Path) -> Result<()> {
+    let made = || -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        files::sync_directory(files::parent(directory))
+    };
+    made().with_context(|| Unwritable(directory.to_path_buf()))
 }
 
 /// Removes a file, or a directory with all that is in it.

@@ -4,7 +4,7 @@
 //! is [`super::train`]. Everything else that takes time is cut into parts, each made by [`Job::part`]: when the run is
 //! made again after a kill, those that were finished are given back instead.
 
-use super::checkpoint::{Checkpoint, Header, Identity, Training};
+use super::checkpoint::{Checkpoint, Header, Identity, Training, parse};
 use super::desk::{Desk, Marks};
 use crate::model::Halt;
 use crate::train::{Best, Control, Kept as Moment, State};
@@ -59,6 +59,46 @@ struct Kept {
     pub tensors: Vec<(String, Tensor)>,
 }
 
+impl Kept {
+    fn training(&self, latest: bool) -> Result<(Training, State, Best)> {
+        let Self { training, tensors } = self;
+        let of = |beginning: &str| {
+            let named =
+                |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
+            tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
+        };
+        let state = State::from_parts(&training.position, of(STATE))?;
+        let mut parameters: Vec<(String, Tensor)> = of(BEST).into_iter().collect();
+        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let kept = training.best.map(|(error, step, epoch)| Moment { error, step, epoch, parameters });
+        Ok((training.clone(), state, Best { latest, kept }))
+    }
+}
+
+/// What is in a checkpoint: its header, the finished parts, the training.
+fn opened(checkpoint: Checkpoint) -> Result<(Header, Vec<Part>, Option<Kept>)> {
+    let Checkpoint { header, mut tensors } = checkpoint;
+    let mut bytes = match tensors.remove(PARTS) {
+        Some(parts) => parts.to_vec1::<u8>()?,
+        None => Vec::new(),
+    };
+    let mut parts = Vec::with_capacity(header.parts.len());
+    for (name, len) in &header.parts {
+        let rest = bytes.split_off((*len).min(bytes.len()));
+        parts.push(Part { name: name.clone(), bytes: std::mem::replace(&mut bytes, rest) });
+    }
+    let trained = header.training.clone().map(|training| Kept { training, tensors: tensors.into_iter().collect() });
+    Ok((header, parts, trained))
+}
+
+/// Opens a checkpoint as far as that goes without the run, for the tests of all readers of files; whether it was one.
+pub(crate) fn opens(bytes: &[u8]) -> Result<bool> {
+    let Some(checkpoint) = parse(bytes)? else { return Ok(false) };
+    let (_, _, trained) = opened(checkpoint)?;
+    trained.map(|kept| kept.training(false)).transpose()?;
+    Ok(true)
+}
+
 /// What the names of the best moment's tensors begin with in a checkpoint; those of the state have another beginning.
 const BEST: &str = "best/";
 const STATE: &str = "state/";
@@ -70,21 +110,12 @@ impl<'j> Job<'j> {
         (desk, identity, found): (Desk, Identity, Option<Checkpoint>),
         every: Duration,
     ) -> Result<Self> {
-        let (mut header, mut tensors) = match found {
-            Some(Checkpoint { header, tensors }) => (header, tensors),
-            None => (Header { start: jiff::Timestamp::now().to_string(), ..Header::default() }, HashMap::new()),
+        let (mut header, parts, trained) = match found {
+            Some(checkpoint) => opened(checkpoint)?,
+            None => (Header { start: jiff::Timestamp::now().to_string(), ..Header::default() }, Vec::new(), None),
         };
         header.identity = identity;
-        let mut bytes = match tensors.remove(PARTS) {
-            Some(parts) => parts.to_vec1::<u8>()?,
-            None => Vec::new(),
-        };
-        let mut parts = Vec::with_capacity(header.parts.len());
-        for (name, len) in &header.parts {
-            let rest = bytes.split_off((*len).min(bytes.len()));
-            parts.push(Part { name: name.clone(), bytes: std::mem::replace(&mut bytes, rest) });
-        }
-        let trained = header.training.clone().map(|training| Kept { training, tensors: tensors.into_iter().collect() });
+        let step = header.step;
         let (saved, began) = (Cell::new(Instant::now()), Instant::now());
         Ok(Self {
             device,
@@ -99,7 +130,7 @@ impl<'j> Job<'j> {
             saved,
             every,
             began,
-            step: Cell::new(0),
+            step: Cell::new(step),
             told: Cell::new(Instant::now()),
         })
     }
@@ -164,18 +195,7 @@ impl<'j> Job<'j> {
 
     /// The training that was under way, with the best moment so far; `latest` is what [`Best`] has.
     pub(super) fn training(&self, latest: bool) -> Result<Option<(Training, State, Best)>> {
-        let trained = self.trained.borrow();
-        let Some(Kept { training, tensors }) = &*trained else { return Ok(None) };
-        let of = |beginning: &str| {
-            let named =
-                |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
-            tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
-        };
-        let state = State::from_parts(&training.position, of(STATE))?;
-        let mut parameters: Vec<(String, Tensor)> = of(BEST).into_iter().collect();
-        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let kept = training.best.map(|(error, step, epoch)| Moment { error, step, epoch, parameters });
-        Ok(Some((training.clone(), state, Best { latest, kept })))
+        self.trained.borrow().as_ref().map(|kept| kept.training(latest)).transpose()
     }
 
     /// Keeps a training as it is now, without writing it yet.

@@ -1,11 +1,13 @@
 //! Locks: one process makes a run, and one writes tables, charts and pages. They are the operating system's locks on open
 //! files, gone when the process is.
 
+use crate::console::note;
 use crate::files;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// A lock that this process holds.
 #[derive(Debug)]
@@ -37,13 +39,24 @@ pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
     let file = open(path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        // Some network file systems have no locks; then the user has to take care.
-        Ok(()) | Err(TryLockError::Error(_)) => {
+        held => {
+            if let Err(TryLockError::Error(error)) = held {
+                without(path, &error);
+            }
             // Only for whoever wants to know, so nothing depends on it.
             let _ = file.set_len(0).and_then(|()| (&file).write_all(here().as_bytes()));
             Ok(Some(RunLock(file)))
         }
     }
+}
+
+/// Some network file systems have no locks: that stops no work, but the user has to take care.
+fn without(path: &Path, error: &io::Error) {
+    static TOLD: Once = Once::new();
+    let place = files::parent(path).display();
+    TOLD.call_once(|| {
+        note(&format!("warning: {place} has no locks ({error}); no two commands may make the same runs there"));
+    });
 }
 
 /// This process, in words.
@@ -67,7 +80,8 @@ pub(super) fn holder(path: &Path) -> Option<String> {
 /// Takes a lock as soon as nobody else holds it.
 pub(super) fn take(path: &Path) -> Result<RunLock> {
     let file = open(path)?;
-    // As above: a file system without locks does not stop the work.
-    let _ = file.lock();
+    if let Err(error) = file.lock() {
+        without(path, &error);
+    }
     Ok(RunLock(file))
 }

@@ -81,7 +81,7 @@ pub struct Manifest {
 }
 
 /// What is found where a manifest should be.
-pub(super) enum Reading {
+pub(crate) enum Reading {
     Whole(Box<Manifest>),
     Missing,
     /// It was written by a version with other files.
@@ -93,11 +93,6 @@ pub(super) enum Reading {
 impl Manifest {
     /// Reads the manifest of a run directory.
     pub(super) fn read(directory: &Path) -> Result<Reading> {
-        /// The part that all versions have.
-        #[derive(Deserialize)]
-        struct Versioned {
-            schema_version: u32,
-        }
         let path = directory.join(NAME);
         let bytes = match files::read_within(&path, files::LONGEST_TEXT) {
             Ok(bytes) => bytes,
@@ -106,9 +101,19 @@ impl Manifest {
             }
             Err(error) => bail!("cannot read {}: {error}", path.display()),
         };
+        Ok(Self::parse(bytes))
+    }
+
+    /// The same of its bytes.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Reading {
+        /// The part that all versions have.
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema_version: u32,
+        }
         let version = serde_json::from_slice(&bytes).map(|Versioned { schema_version }| schema_version);
         if version.is_ok_and(|version| version < OLDEST) {
-            return Ok(Reading::OtherVersion);
+            return Reading::OtherVersion;
         }
         let text = String::from_utf8(bytes).ok();
         let whole = text.and_then(|text| {
@@ -116,17 +121,22 @@ impl Manifest {
             let unsealed = text.replacen(&manifest.seal, "", 1);
             (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
         });
-        Ok(whole.map_or(Reading::Damaged, |manifest| Reading::Whole(Box::new(manifest))))
+        whole.map_or(Reading::Damaged, |manifest| Reading::Whole(Box::new(manifest)))
     }
 
     /// Writes the manifest of a run directory, and syncs it to the disk.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        let path = directory.join(NAME);
+        fs::write(&path, self.sealed()?)?;
+        Ok(fs::File::open(&path)?.sync_all()?)
+    }
+
+    /// The text of the file.
+    pub(crate) fn sealed(&self) -> Result<String> {
         let unsealed = Self { seal: String::new(), ..self.clone() };
         let hash = files::sha256((serde_json::to_string_pretty(&unsealed)? + "\n").as_bytes());
         let sealed = Self { seal: hash, ..unsealed };
-        let path = directory.join(NAME);
-        fs::write(&path, serde_json::to_string_pretty(&sealed)? + "\n")?;
-        Ok(fs::File::open(&path)?.sync_all()?)
+        Ok(serde_json::to_string_pretty(&sealed)? + "\n")
     }
 }
 

@@ -85,17 +85,21 @@ impl Progress {
         }
     }
 
-    pub(super) fn start(&self, spec: &impl Spec) -> RunProgress<'_> {
+    /// A run that begins, or goes on from a step.
+    pub(super) fn start(&self, spec: &impl Spec, step: usize) -> RunProgress<'_> {
         let name = name(spec);
         let bar = match &self.style {
             Style::Bars { bars, overall } => {
                 let bar = bars.insert_before(overall, ProgressBar::new(spec.steps() as u64));
                 bar.set_style(style("{bar:8.cyan} {percent:>3} % {prefix} {eta:>4} left {wide_msg}"));
                 bar.set_prefix(fitted(&name, NAME));
+                bar.set_position(step as u64);
+                bar.reset_eta();
                 Some(bar)
             }
             Style::Lines => {
-                note(&format!("{name}: {}", spec.details().work));
+                let from = if step > 0 { format!(", from step {step} on") } else { String::new() };
+                note(&format!("{name}: {}{from}", spec.details().work));
                 None
             }
             Style::Quiet => None,

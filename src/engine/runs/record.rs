@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What every run produced, whatever it computed.
@@ -74,9 +75,7 @@ impl Record {
         }
         for (file, tensors) in &self.tensors {
             let path = directory.join(file);
-            let tensors: HashMap<String, Tensor> = tensors.iter().cloned().collect();
-            let saved = candle_core::safetensors::save(&tensors, &path);
-            saved.with_context(|| format!("cannot write {}", path.display()))?;
+            files::write_tensors(&path, tensors).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
     }
@@ -119,8 +118,7 @@ impl<S> FinishedRun<S> {
             return Ok(Vec::new());
         }
         let file = files::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut reader = csv::Reader::from_reader(file);
-        reader.deserialize().collect::<Result<_, _>>().with_context(|| format!("{} is damaged", path.display()))
+        rows_of(file).with_context(|| format!("{} is damaged", path.display()))
     }
 
     /// Reads one of the run's .safetensors files.
@@ -130,6 +128,11 @@ impl<S> FinishedRun<S> {
         let loaded = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu);
         loaded.with_context(|| format!("{} is damaged", path.display()))
     }
+}
+
+/// A CSV file as typed rows.
+pub(crate) fn rows_of<Row: DeserializeOwned>(file: impl Read) -> Result<Vec<Row>, csv::Error> {
+    csv::Reader::from_reader(file).deserialize().collect()
 }
 
 /// Typed rows as a CSV file.

@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::store::Look;
-use super::unwritable::Unwritable;
+use super::unwritable::is_unwritable;
 use super::workplace::Workplace;
 use crate::console::{note, one_line};
 use crate::model::Halt;
@@ -14,7 +14,7 @@ use crate::train::Control;
 use anyhow::{Context, Result, anyhow};
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -23,8 +23,9 @@ use std::time::Duration;
 
 /// candle walks and drops graphs by recursion; a composed stack of a thousand layers needs room.
 const STACK_BYTES: usize = 64 << 20;
-/// Between two looks at a run that another process makes.
+/// Between two looks at a run that another process makes: at first, and at most. A server of files has enough to do.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOK_SELDOM: Duration = Duration::from_secs(2);
 
 /// How the runs of an experiment are made.
 pub trait Runner: Sync {
@@ -89,16 +90,18 @@ impl Workplace<'_> {
         let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
         let halt = || self.stopped() || failed.load(Ordering::Relaxed);
         let queue = Mutex::new(VecDeque::from(queue));
+        let others = Mutex::new(BTreeSet::new());
         let made = Mutex::new(Vec::with_capacity(missing));
         let work = || {
-            let mut elsewhere = 0;
+            let (mut elsewhere, mut pause) = (0, LOOK_AGAIN);
             while !halt() {
                 let Some(index) = lock(&queue).pop_front() else { return };
                 let spec = &plan[index];
-                let tried = self.try_run(runner, spec, force, progress, &halt);
+                let seen = lock(&others).contains(&index);
+                let tried = self.try_run(runner, spec, (force, seen), progress, &halt);
                 match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
                     Ok(Tried::Finished(run)) => {
-                        elsewhere = 0;
+                        (elsewhere, pause) = (0, LOOK_AGAIN);
                         lock(&made).push((index, *run));
                     }
                     Ok(Tried::Stopped) => return,
@@ -109,11 +112,13 @@ impl Workplace<'_> {
                     }
                     Ok(Tried::Elsewhere) => {
                         // All others first; when only such runs are left, there is nothing to do but to wait.
+                        lock(&others).insert(index);
                         lock(&queue).push_back(index);
                         elsewhere += 1;
                         if elsewhere > lock(&queue).len() {
                             progress.waiting();
-                            std::thread::sleep(LOOK_AGAIN);
+                            std::thread::sleep(pause);
+                            (elsewhere, pause) = (0, (2 * pause).min(LOOK_SELDOM));
                         }
                     }
                     Err(error) => {
@@ -161,11 +166,12 @@ impl Workplace<'_> {
         Ok(found.finished())
     }
 
+    /// Makes a run, if nobody else does; `seen` is one that another process was making when this command came to it.
     fn try_run<R: Runner>(
         &self,
         runner: &R,
         spec: &R::Spec,
-        force: bool,
+        (force, seen): (bool, bool),
         progress: &Progress,
         halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tried<R::Spec>> {
@@ -179,6 +185,9 @@ impl Workplace<'_> {
             return Ok(Tried::Waits);
         }
         let place = self.store.root().join(spec.directory()?);
+        if let (true, Some(why)) = (seen, desk::failure(&place)) {
+            return Ok(Tried::Failed(why));
+        }
         let begin = || -> Result<_> {
             self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, self.running.force)
         };
@@ -186,7 +195,7 @@ impl Workplace<'_> {
             Ok(begun) => begun,
             Err(error) => return failed(&place, error),
         };
-        let shown = RefCell::new(progress.start(spec));
+        let shown = RefCell::new(progress.start(spec, found.as_ref().map_or(0, |found| found.header.step)));
         let tick = |step: usize, words: &dyn Fn() -> String| {
             shown.borrow_mut().step(step, words);
             if halt() { Control::Stop } else { Control::Continue }
@@ -200,11 +209,16 @@ impl Workplace<'_> {
         let run = || checked.whole(runner.run(spec, &job));
         let made = catch_unwind(AssertUnwindSafe(run));
         match made.unwrap_or_else(|panic| Err(anyhow!("it panicked: {}", words(&*panic)))) {
-            Ok(Some(record)) => {
-                let run = self.store.save((spec, &record), job.into_whole(), &self.environment)?;
-                shown.into_inner().finish(&record.headline, run.manifest.seconds);
-                Ok(Tried::Finished(Box::new(run)))
-            }
+            Ok(Some(record)) => match self.store.save((spec, &record), job.into_whole(), &self.environment) {
+                Ok(run) => {
+                    shown.into_inner().finish(&record.headline, run.manifest.seconds);
+                    Ok(Tried::Finished(Box::new(run)))
+                }
+                Err(error) => {
+                    shown.into_inner().abandon();
+                    failed(&place, error)
+                }
+            },
             Ok(None) => {
                 job.save_rest()?;
                 drop(job);
@@ -222,7 +236,7 @@ impl Workplace<'_> {
 
 /// Notes why a run cannot be made. What has to do with the disk is no failure of a run.
 fn failed<S>(place: &Path, error: anyhow::Error) -> Result<Tried<S>> {
-    if error.downcast_ref::<Unwritable>().is_some() {
+    if is_unwritable(&error) {
         return Err(error);
     }
     let why = one_line(&error);

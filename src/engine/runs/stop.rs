@@ -2,13 +2,15 @@
 
 use super::exit::Exit;
 use crate::console::note;
+use crate::files;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(unix)]
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
@@ -17,8 +19,30 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Between two looks whether somebody wants to be told that it stops.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Who kills politely kills otherwise a little later. By then everything that can be saved is.
+/// Who kills politely kills otherwise a little later.
 const PATIENCE: Duration = Duration::from_millis(1700);
+/// A step of a large network and its checkpoint may take longer than that. Nothing is lost by trying: one that is cut short
+/// leaves the one before it.
+const MOST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Trainings under way.
+static TRAININGS: AtomicUsize = AtomicUsize::new(0);
+
+/// A training under way, until it is dropped: a command that has to end waits for its checkpoint.
+pub(super) struct UnderWay;
+
+impl UnderWay {
+    pub fn begin() -> Self {
+        TRAININGS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        TRAININGS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The signal that has come, if any.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +69,14 @@ impl Stop {
     }
 }
 
+/// Whether nohup has started the program: then the end of its terminal is not its own. False where the system does not say.
+fn outlives_terminal() -> bool {
+    let status = files::read_text(Path::new("/proc/self/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // The first bit is that of signal 1, SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
 /// Takes note of the signals that ask a command to end. A second Ctrl-C ends it at once; the others, of which several may come
 /// together, a moment after the first.
 ///
@@ -60,7 +92,8 @@ pub fn stop_on_signals() -> Result<Stop> {
         }
         flag::register_usize(signal, stop.0.clone(), signal as usize)
     };
-    for signal in SIGNALS {
+    let wanted = |signal: &i32| [SIGINT, SIGTERM].contains(signal) || !outlives_terminal();
+    for signal in SIGNALS.into_iter().filter(wanted) {
         register(signal).context("cannot wait for Ctrl-C")?;
     }
     let watched = stop.clone();
@@ -69,12 +102,16 @@ pub fn stop_on_signals() -> Result<Stop> {
             thread::sleep(LOOK_AGAIN);
         }
         let again = if watched.is_interrupt() { " (Ctrl-C again to stop at once)" } else { "" };
-        note(&format!("stopping; finished runs and the state of the others are kept{again}"));
+        note(&format!("stopping as soon as the state of the runs is saved{again}"));
         // Whoever waits at a terminal may still be killed by somebody else.
         while watched.is_interrupt() {
             thread::sleep(LOOK_AGAIN);
         }
+        let since = Instant::now();
         thread::sleep(PATIENCE);
+        while TRAININGS.load(Ordering::Relaxed) > 0 && since.elapsed() < MOST_PATIENCE {
+            thread::sleep(LOOK_AGAIN);
+        }
         signal_hook::low_level::exit(128 + watched.signal() as i32);
     };
     let thread = thread::Builder::new().name("signals".into()).spawn(watch);

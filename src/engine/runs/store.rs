@@ -7,14 +7,14 @@
 use super::checkpoint::{self, Checkpoint, Identity};
 use super::desk::{self, Desk};
 use super::directory::{entries, remove};
-use super::inventory::{self, damage};
+use super::inventory::{self, Trust, damage};
 use super::lock::{self, RunLock};
 use super::manifest::{Environment, Manifest, Reading};
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::unwritable::Unwritable;
 use crate::files;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -31,6 +31,7 @@ const EXPERIMENT: &str = "experiment.toml";
 pub struct Store {
     root: PathBuf,
     svg: bool,
+    trust: Trust,
 }
 
 /// A run that somebody has begun.
@@ -77,7 +78,12 @@ impl<T> Look<T> {
 impl Store {
     /// The store at `root`; nothing is made until something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), svg: false }
+        Self { root: root.into(), svg: false, trust: Trust::Contents }
+    }
+
+    /// For a list of runs, which has no use for what is in their files.
+    pub fn by_sizes(self) -> Self {
+        Self { trust: Trust::Sizes, ..self }
     }
 
     /// Whether charts are wanted as SVG as well.
@@ -134,7 +140,7 @@ impl Store {
         if !wanted(&manifest) || self.inputs(manifest.inputs.keys())?.as_ref() != Some(&manifest.inputs) {
             return Ok(Look::Missing);
         }
-        match damage(directory, &manifest.files)? {
+        match damage(directory, &manifest.files, self.trust)? {
             Some(what) => damaged(&what),
             None => Ok(Look::Whole(manifest)),
         }
@@ -185,33 +191,35 @@ impl Store {
         (mut desk, start, seconds, identity): (Desk, String, f64, Identity),
         environment: &Environment,
     ) -> Result<FinishedRun<S>> {
+        let logged = desk.contents()?;
         desk.close()?;
         let (directory, made) = (self.root.join(spec.directory()?), &desk.directory);
-        let fill = || -> Result<Manifest> {
-            record.write(made, &spec.key()?)?;
-            let ending = &record.ending;
-            let manifest = Manifest {
-                schema_version: S::SCHEMA,
-                config_hash: spec.hash()?,
-                data_hash: identity.data,
-                inputs: identity.inputs,
-                parameters: ending.parameters,
-                outcome: ending.outcome(),
-                diverged_at_step: ending.diverged_at_step,
-                start,
-                end: jiff::Timestamp::now().to_string(),
-                epoch_seconds: ending.epoch_seconds,
-                seconds,
-                environment: environment.clone(),
-                files: inventory::take(made)?,
-                seal: String::new(),
-            };
-            // Last: a directory with a manifest is complete.
-            manifest.write(made)?;
-            files::sync_directory(made)?;
-            Ok(manifest)
+        let unwritable = || Unwritable(made.clone());
+        record.write(made, &spec.key()?).with_context(unwritable)?;
+        let files = inventory::take(made).with_context(unwritable)?;
+        for (name, own) in &logged {
+            ensure!(files.get(name) == Some(own), "another program has changed {}", made.join(name).display());
+        }
+        let ending = &record.ending;
+        let manifest = Manifest {
+            schema_version: S::SCHEMA,
+            config_hash: spec.hash()?,
+            data_hash: identity.data,
+            inputs: identity.inputs,
+            parameters: ending.parameters,
+            outcome: ending.outcome(),
+            diverged_at_step: ending.diverged_at_step,
+            start,
+            end: jiff::Timestamp::now().to_string(),
+            epoch_seconds: ending.epoch_seconds,
+            seconds,
+            environment: environment.clone(),
+            files,
+            seal: String::new(),
         };
-        let manifest = fill().with_context(|| Unwritable(made.clone()))?;
+        // Last: a directory with a manifest is complete.
+        manifest.write(made).with_context(unwritable)?;
+        files::sync_directory(made).with_context(unwritable)?;
         replace(made, &directory).with_context(|| Unwritable(directory.clone()))?;
         desk.checkpoints.remove()?;
         Ok(FinishedRun { spec: spec.clone(), directory, manifest })

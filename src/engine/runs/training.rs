@@ -4,6 +4,7 @@ use super::checkpoint::Training;
 use super::job::Job;
 use super::record::Ending;
 use super::spec::Spec;
+use super::stop::UnderWay;
 use crate::data::TrainingSet;
 use crate::engine::rows::EpochRow;
 use crate::engine::settings::rate_problem;
@@ -47,6 +48,7 @@ pub fn train<S: Spec>(
     job: &Job<'_>,
     look: impl FnMut(&Report, &Model) -> Result<Seen>,
 ) -> Result<Option<Trained>> {
+    let _under_way = UnderWay::begin();
     let kept = job.training(best.latest)?;
     let mut watch = Watch { spec, job, look, best, reports: 0, seconds: 0.0, since: Instant::now(), failure: None };
     let (batches, noise) = (&mut spec.seed().stream("batch"), &mut spec.seed().stream("noise"));

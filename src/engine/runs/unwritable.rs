@@ -12,3 +12,8 @@ impl fmt::Display for Unwritable {
         write!(f, "cannot write {}", self.0.display())
     }
 }
+
+/// Whether an error has to do with the disk.
+pub fn is_unwritable(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Unwritable>().is_some()
+}

@@ -4,6 +4,7 @@
 use super::desk;
 use super::exit::Exit;
 use super::manifest::{Environment, Manifest};
+use super::part::Part;
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
 use super::spec::{Details, Spec, key};
@@ -29,9 +30,7 @@ pub struct Walk<'w> {
     pub pending: usize,
     /// Stages until now.
     pub stages: usize,
-    /// Runs that fell to this command.
-    pub own: usize,
-    /// Those of them that were not made: they failed, wait for others, or were stopped.
+    /// Runs that fell to this command and were not made: they failed, wait for others, or were stopped.
     pub unmade: usize,
 }
 
@@ -72,22 +71,12 @@ impl Entry {
 impl<'w> Walk<'w> {
     /// Makes what is missing.
     pub fn making(workplace: &'w Workplace<'w>) -> Self {
-        let (store, device) = (&workplace.store, workplace.device_kind());
-        Self {
-            store,
-            workplace: Some(workplace),
-            device,
-            entries: Vec::new(),
-            pending: 0,
-            stages: 0,
-            own: 0,
-            unmade: 0,
-        }
+        Self { workplace: Some(workplace), ..Self::looking(&workplace.store, workplace.device_kind()) }
     }
 
     /// Looks for runs that were made on a kind of device.
     pub fn looking(store: &'w Store, device: &'w str) -> Self {
-        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, own: 0, unmade: 0 }
+        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, unmade: 0 }
     }
 
     /// Kind of the device, cpu or cuda.
@@ -114,7 +103,6 @@ impl<'w> Walk<'w> {
             let part = &workplace.running.part;
             let is_own = |place: &usize| part.has(self.stages, key(&hashes[*place]));
             let own: Vec<usize> = (0..specs.len()).filter(is_own).collect();
-            self.own += own.len();
             let wanted: Vec<R::Spec> = own.iter().map(|place| specs[*place].clone()).collect();
             let results = workplace.make(way, &runner, &wanted)?;
             self.unmade += results.iter().filter(|run| run.is_none()).count();
@@ -150,6 +138,16 @@ impl<'w> Walk<'w> {
             found.extend(look.finished());
         }
         Ok(found)
+    }
+
+    /// Leaves what a command would make that makes a part of the runs, or makes finished ones again.
+    pub fn keep(&mut self, part: &Part, force: bool) {
+        self.entries.retain(|entry| part.has(entry.stage, &entry.key));
+        if force {
+            self.entries.iter_mut().for_each(|entry| entry.state = Look::Missing);
+        }
+        let others = part.stage.is_some_and(|stage| usize::from(stage) != self.stages) || !part.run.is_empty();
+        self.pending = if others { 0 } else { self.pending };
     }
 
     /// How many runs there have to be.

@@ -28,7 +28,7 @@ pub struct Running {
     #[arg(long)]
     pub force: bool,
     /// Seconds between two checkpoints of a run, from which the same command goes on after a kill
-    #[arg(long, default_value = "60", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value = CHECKPOINT_EVERY, value_name = "SECONDS", value_parser = seconds)]
     pub checkpoint_every: Duration,
     /// An SVG beside every PNG
     #[arg(long)]
@@ -41,8 +41,8 @@ pub struct Running {
     pub part: Part,
 }
 
-/// Between two checkpoints.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// As it would be typed.
+const CHECKPOINT_EVERY: &str = "60";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
@@ -65,8 +65,8 @@ impl Running {
             device: DeviceChoice::Auto,
             jobs: Some(1),
             out: None,
-            force: true,
-            checkpoint_every: CHECKPOINT_EVERY,
+            force: false,
+            checkpoint_every: seconds(CHECKPOINT_EVERY).unwrap_or_default(),
             svg: false,
             quiet: false,
             part: Part::default(),
@@ -87,6 +87,17 @@ impl Running {
             DeviceChoice::Auto => cfg!(feature = "cuda"),
         };
         self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
+    }
+
+    /// Kind of the device. A GPU that is named is not opened: a plan may be made on a machine that has none.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn device_kind(&self) -> Result<&'static str> {
+        match self.device {
+            DeviceChoice::Cuda(_) if cfg!(feature = "cuda") => Ok("cuda"),
+            _ => Ok(self.open_device()?.kind),
+        }
     }
 
     /// Opens the device, and tells what it could not be.

@@ -48,6 +48,17 @@ impl<F: File> Given<F> {
         }
     }
 
+    /// The text that a flag gives a key, or `--set`, which is applied after the flags.
+    pub fn text_of(&self, key: &str) -> Option<String> {
+        let assignments = self.sets.iter().rev().filter_map(|assignment| assignment.split_once('='));
+        if let Some((_, text)) = assignments.into_iter().find(|(name, _)| name.trim() == key) {
+            return tree::parse(text).as_str().map(str::to_string);
+        }
+        let sets = |flag: &Flag<F>| matches!(flag.sets, Sets::Keys(keys) if keys.contains(&key));
+        let (_, values) = self.flags.iter().find(|(flag, _)| sets(flag))?;
+        values.first().cloned()
+    }
+
     /// The file with its profile, flags and `--set` applied. `compiled_in` gives the text of an experiment file of the same
     /// kind by its name.
     ///
@@ -104,20 +115,7 @@ impl<F: File> Given<F> {
         text::check_values(text, origin)?;
         let parsed = DeTable::parse(text).with_context(|| origin.to_string())?;
         let span = parsed.span();
-        let mut table = parsed.into_inner();
-        if let Some(base) = table.remove("extends") {
-            let base =
-                base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
-            let below = compiled_in(base)
-                .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
-            let mut below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
-            // The claims are about that experiment's networks and data.
-            if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
-                heading.remove("claims");
-            }
-            overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
-            table = below;
-        }
+        let mut table = extended(parsed.into_inner(), origin, compiled_in)?;
         let profiles = table.remove("profile");
         let models = take_models(&mut table, origin)?;
         let typed = |table: DeTable<'_>| -> Result<F> {
@@ -212,6 +210,26 @@ impl<F: File> Given<F> {
     }
 }
 
+/// A file laid over the one that it extends, which may extend another.
+fn extended<'t>(
+    mut table: DeTable<'t>,
+    origin: &str,
+    compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+) -> Result<DeTable<'t>> {
+    let Some(base) = table.remove("extends") else { return Ok(table) };
+    let base = base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
+    let below = compiled_in(base)
+        .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
+    let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
+    let mut below = extended(below, base, compiled_in)?;
+    // The claims are about that experiment's networks and data.
+    if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
+        heading.remove("claims");
+    }
+    overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
+    Ok(below)
+}
+
 /// Gives every arm that comes from another a size; of several sizes each becomes an arm.
 fn replace<F: File>(
     file: &mut F,
@@ -260,7 +278,6 @@ fn replace<F: File>(
     Ok(())
 }
 
-/// The networks that a file or a profile names.
 /// Whether a file differs from its own in nothing but that it leaves out networks, recipes or parts.
 fn selects(own: &toml::Table, file: &toml::Table) -> bool {
     file.iter().all(|(key, value)| match (own.get(key), value) {
@@ -278,6 +295,7 @@ fn without_repetitions(file: &impl File) -> Result<toml::Table> {
     Ok(table)
 }
 
+/// The networks that a file or a profile names.
 fn take_models(table: &mut DeTable<'_>, origin: &str) -> Result<Option<Vec<String>>> {
     let Some(models) = table.remove("models") else { return Ok(None) };
     let names = models.as_ref().as_array().and_then(|items| {

@@ -171,7 +171,7 @@ pub(super) fn set_key<F: Serialize + DeserializeOwned>(file: &F, assignment: &st
 }
 
 /// TOML, or a word without quotation marks.
-fn parse(text: &str) -> Value {
+pub(super) fn parse(text: &str) -> Value {
     let parsed: Option<Table> = toml::from_str(&format!("value = {text}")).ok();
     let value = parsed.and_then(|mut table| table.remove("value").filter(|_| table.is_empty()));
     value.unwrap_or_else(|| Value::String(text.trim().to_string()))
