@@ -43,16 +43,22 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+#[cfg(feature = "program")]
 pub mod baseline;
+#[cfg(feature = "program")]
 pub mod cli;
 pub mod console;
 pub mod data;
 pub mod device;
+#[cfg(feature = "program")]
 mod engine;
 pub mod evaluate;
+#[cfg(feature = "program")]
 mod experiment;
+#[cfg(feature = "program")]
 mod figure;
 pub mod files;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod inputs;
 pub mod model;
@@ -60,4 +66,5 @@ pub mod nn;
 mod pickle;
 pub mod rng;
 pub mod train;
+#[cfg(feature = "program")]
 mod zipped;
