@@ -123,7 +123,7 @@ impl IdentityStart {
     }
 }
 
-/// Builds seeded blocks; each layer starts like one of [`super::han_stack`], or all as `start` says. `stored_as` names the
+/// Builds seeded blocks; each layer starts like one of [`super::scoped_han_stack`], or all as `start` says. `stored_as` names the
 /// blocks in a weights file; a block's layers are `token1`, `token2`, `channel1` and `channel2`.
 ///
 /// # Errors
