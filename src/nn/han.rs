@@ -47,10 +47,6 @@ pub enum Axis {
 }
 
 /// `depth` Han-layers of one width as one operation, with one node in the graph.
-///
-/// # Errors
-/// [`Module::forward`] fails for a tensor of another width, of no axis, of another type than the parameters, or of whole
-/// numbers, and says what it takes. Empty batches and tensors that are not contiguous are taken.
 #[derive(Debug, Clone)]
 pub struct HanStack {
     /// u and b, (layers, width) each: one tensor of all layers, or one for each layer that has variables of its own.
@@ -69,6 +65,17 @@ impl HanStack {
     /// # Errors
     /// When the shapes differ or are not of rank 2, or when a direction is zero or not finite: its reflection is
     /// undefined.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::Module;
+    /// use han_exp::nn::HanStack;
+    ///
+    /// let (directions, biases) = (Tensor::ones((3, 4), DType::F32, &Device::Cpu)?, Tensor::zeros((3, 4), DType::F32, &Device::Cpu)?);
+    /// let stack = HanStack::new(directions, biases)?;
+    /// assert_eq!(stack.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 4]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
     pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
         let (depth, width) = direction.dims2()?;
         if bias.dims() != direction.dims() {
@@ -189,7 +196,11 @@ impl HanStack {
 
 impl Module for HanStack {
     /// # Shapes
-    /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same
+    /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same; empty batches and tensors that
+    ///   are not contiguous are taken
+    ///
+    /// # Errors
+    /// When the shape is another one, or the type is not that of the parameters.
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let geometry = self.geometry(xs)?;
         if !has_kernel(xs)? {
@@ -213,6 +224,22 @@ pub(super) fn check_size(depth: usize, width: usize) -> Result<()> {
 /// in [-1/sqrt(width), 1/sqrt(width)].
 ///
 /// `stored_as` names the layers in a weights file; there each layer has its own `vector` `[width, 1]` and `bias`.
+///
+/// # Errors
+/// When there is no layer, the width is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Scope, scoped_han_stack};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let stack = scoped_han_stack(4, &["a".into(), "b".into()], &scope)?;
+/// assert_eq!(stack.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 4]);
+/// assert_eq!(scope.parameters().to_stored()?[0].0, "a.vector");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn scoped_han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<HanStack> {
     let one_draw = |init: Init, part: &str, shape: &[usize]| {
         let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: shape.to_vec() });
@@ -246,6 +273,23 @@ pub(super) fn bias_bound(width: usize) -> f64 {
 }
 
 /// As [`scoped_han_stack`], every layer with its own start, drawn from a stream of its own.
+///
+/// # Errors
+/// As [`scoped_han_stack`].
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{HanInit, Init, Scope, han_stack_from};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let usual = HanInit::usual(4);
+/// let layers = [("a".into(), HanInit { bias: Init::Zeros, ..usual }), ("b".into(), usual)];
+/// let stack = han_stack_from(4, &layers, &scope)?;
+/// assert_eq!(stack.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn han_stack_from(width: usize, layers: &[(String, HanInit)], scope: &Scope) -> Result<HanStack> {
     let draw = |name: &str, part: &str, init: Init, shape: Vec<usize>| {
         let stored = vec![Stored { name: format!("{name}.{part}"), shape }];
@@ -270,7 +314,7 @@ fn of_draws(
     HanStack::new(direction, scope.stacked_at((depth, width), biases, Role::Trained, paces)?)
 }
 
-/// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|. It takes what [`HanStack`] does.
+/// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|.
 #[derive(Debug, Clone)]
 pub struct HanLayer(HanStack);
 
@@ -311,6 +355,9 @@ impl HanLayer {
 
 impl Module for HanLayer {
     /// # Shapes
+    /// As for [`HanStack`].
+    ///
+    /// # Errors
     /// As for [`HanStack`].
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         self.0.forward(xs)

@@ -128,6 +128,18 @@ impl IdentityStart {
 ///
 /// # Errors
 /// When there is no block, a size is 0, or a pair that starts as the identity has fewer than two entries.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Scope, han_blocks};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let blocks = han_blocks(6, 4, &["a".into(), "b".into()], None, &scope)?;
+/// assert_eq!(blocks.forward(&Tensor::ones((2, 6, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 6, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn han_blocks(
     tokens: usize,
     channels: usize,

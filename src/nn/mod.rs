@@ -54,3 +54,10 @@ pub enum Mode {
     /// Running statistics; the pass has no side effect.
     Eval,
 }
+
+impl Mode {
+    /// As candle's [`ModuleT`](candle_nn::ModuleT) says it.
+    fn of(train: bool) -> Self {
+        if train { Self::Train } else { Self::Eval }
+    }
+}
