@@ -2,7 +2,8 @@
 //! norm or skip (Yu and Zhang 2024, the mixer experiment). A run of blocks is one operation.
 
 use super::fused::{Fused, Pass, Saved, apply3};
-use super::han::{Axis, HanInit, HanStack};
+use super::han::{Axis, HanStack};
+use super::han_scope::HanInit;
 use super::init::Init;
 use super::kernels::han::{Record, Stack};
 use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};

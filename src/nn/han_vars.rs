@@ -15,7 +15,8 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
-use super::han::{HanLayer, HanStack, bias_bound, check_size};
+use super::han::{HanLayer, HanStack, check_size};
+use super::han_scope::bias_bound;
 use super::storage::check_type;
 use candle_core::Result;
 use candle_nn::{Init, VarBuilder};
