@@ -182,8 +182,7 @@ pub fn load_weights(bytes: &[u8]) -> bool {
         }
     }
     hints.map = Hints::map_of(&map).unwrap_or_default();
-    safetensors::serialize(tensors.iter(), None)
-        .is_ok_and(|file| load(weights::parse(&file, Path::new(FILE)), &hints))
+    safetensors::serialize(tensors.iter(), None).is_ok_and(|file| load(weights::parse(&file, Path::new(FILE)), &hints))
 }
 
 /// `--map`.

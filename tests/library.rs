@@ -4,9 +4,9 @@
 mod common;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_nn::{AdamW, Module, Optimizer, VarBuilder, VarMap};
+use candle_nn::{AdamW, Module, ModuleT, Optimizer, VarBuilder, VarMap, linear, seq};
 use common::{TYPES, assert_close, bits, largest, normal};
-use han_exp::nn::{Axis, HanLayer, HanStack, Scope, han_layer, han_stack, scoped_han_stack};
+use han_exp::nn::{Axis, HanLayer, HanStack, Mode, Scope, batch_norm, han_layer, han_stack, scoped_han_stack};
 use han_exp::rng::Seed;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -174,6 +174,19 @@ fn layers_take_empty_batches_any_strides_and_any_number_of_axes() -> Result<()> 
         assert_close(&stack.forward(&xs.get(0)?)?, &first, tolerance, "a vector")?;
         let tokens = stack.along(Axis::Tokens).forward(&xs.t()?)?;
         assert_eq!(tokens.dims(), [WIDTH, 6]);
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_are_modules_of_candle() -> Result<()> {
+    let (vars, xs) = (VarMap::new(), inputs(6, DType::F32)?);
+    let first = linear(WIDTH, 4, builder(&vars, DType::F32).pp("first"))?;
+    let network = seq().add(first).add(han_stack(4, 2, builder(&vars, DType::F32).pp("han"))?);
+    assert_eq!(network.forward(&xs)?.dims(), [6, 4]);
+    let norm = || batch_norm(WIDTH, &Scope::new(Seed(1), DType::F32, &Device::Cpu));
+    for (train, mode) in [(true, Mode::Train), (false, Mode::Eval)] {
+        assert_eq!(bits(&norm()?.forward_t(&xs, train)?)?, bits(&norm()?.forward(&xs, mode)?)?);
     }
     Ok(())
 }
