@@ -150,13 +150,13 @@ impl HanStack {
     fn geometry(&self, xs: &Tensor) -> Result<Geometry> {
         let dims = xs.dims();
         let width = self.width();
-        let (behind, expected) = match self.axis {
-            Axis::Last => (1, format!("[.., {width}]")),
-            Axis::Tokens => (2, format!("[.., {width}, channels]")),
+        let (from_the_end, behind) = match self.axis {
+            Axis::Last => (1, ""),
+            Axis::Tokens => (2, ", channels"),
         };
-        let place = dims.len().checked_sub(behind).filter(|place| dims[*place] == width);
+        let place = dims.len().checked_sub(from_the_end).filter(|place| dims[*place] == width);
         let Some(place) = place else {
-            bail!("a Han-layer of width {width} takes tensors of shape {expected}, got {dims:?}");
+            bail!("a Han-layer of width {width} takes tensors of shape [.., {width}{behind}], got {dims:?}");
         };
         Ok(Geometry { outer: dims[..place].iter().product(), width, inner: dims[place + 1..].iter().product() })
     }
