@@ -23,6 +23,9 @@ SLURM := target/slurm
 CUDA_VENV := target/cuda
 CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
 
+# The library without the program, itself included.
+MOST_CRATES := 150
+
 .DEFAULT_GOAL := help
 .PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers fuzz clean
 
@@ -49,10 +52,15 @@ test-slurm: build ## Submit plans to a real Slurm on this machine; needs root, p
 test-cuda: ## Hold the networks on a GPU against the CPU; needs a GPU and nvcc
 	$(CARGO) test $(PROFILE) --features cuda --test cuda -- --nocapture
 
-check: ## Formatting, lints and documentation, all without warnings
+check: ## Formatting, lints and documentation, all without warnings; with the program and without
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(PROFILE) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(PROFILE) --no-deps
+	$(CARGO) clippy $(PROFILE) --no-default-features --features program -- -D warnings
+	$(CARGO) clippy $(PROFILE) --no-default-features --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(PROFILE) --no-default-features --no-deps
+	@crates=$$($(CARGO) tree --locked --no-default-features --edges normal,build --prefix none --no-dedupe | sort -u | wc -l) && \
+	echo "the library alone is $$crates crates" && test $$crates -le $(MOST_CRATES)
 
 check-cuda: $(CUDA_VENV)/ready ## Type check and lints of the CUDA build; needs no GPU, fetches nvcc from PyPI
 	home=$$(echo $(CURDIR)/$(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13) && \

@@ -6,7 +6,8 @@
 //! its own (`npy`, `pickle`) or is sealed anew (`manifest`).
 
 use crate::data::checkerboard::{Board, Split};
-use crate::data::images::{Dataset, archive, binary, idx, npy, npz, parquet, png, python};
+use crate::data::idx;
+use crate::data::images::{Dataset, archive, binary, npy, npz, parquet, png, python};
 use crate::data::table;
 use crate::engine::cite::{Rows, Template, check_template, parted};
 use crate::engine::page;
@@ -181,7 +182,7 @@ pub fn load_weights(bytes: &[u8]) -> bool {
         }
     }
     hints.map = Hints::map_of(&map).unwrap_or_default();
-    safetensors::serialize(&tensors, None).is_ok_and(|file| load(weights::parse(&file, Path::new(FILE)), &hints))
+    safetensors::serialize(tensors.iter(), None).is_ok_and(|file| load(weights::parse(&file, Path::new(FILE)), &hints))
 }
 
 /// `--map`.

@@ -18,41 +18,60 @@
 //! | [`device`] | where tensors live |
 //! | [`files`], [`console`] | reading and writing that fails cleanly |
 //! | [`nn`] | the layer, its kernels, and the other parts that candle lacks |
-//! | [`data`] | data sets, where they come from, and their splits |
+//! | [`data`] | data sets and their splits; with `program`, where they come from |
 //! | [`model`] | HanNet, FCNet, ResNet; reading foreign weights |
-//! | [`baseline`] | other methods on tables of numbers |
+//! | `baseline` | other methods on tables of numbers (`program`) |
 //! | [`train`] | the training loop, optimizers, schedules |
-//! | [`evaluate`] | scores |
-//! | [`cli`] | the command line |
+//! | [`evaluate`] | scores, attacks, certificates |
+//! | `cli` | the command line (`program`) |
 //!
 //! Charts, the machine that makes runs, and the experiments stand before the last and are the program's own.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `program` | yes | the program `han-exp`, the readers of data sets, charts, baselines |
+//! | `hub` | yes | data sets from the Hugging Face hub, in the program |
+//! | `cuda` | no | tensors on an NVIDIA GPU |
+//!
+//! `cargo add han-exp --no-default-features` builds the science alone: candle, its matrix product, and little more.
 //!
 //! # In another candle project
 //!
 //! ```
-//! use candle_core::{Device, DType, Tensor};
-//! use candle_nn::Module;
-//! use han_exp::{nn::{Scope, han_stack}, rng::Seed};
+//! use candle_core::{DType, Device, Tensor};
+//! use candle_nn::{Module, VarBuilder, VarMap};
+//! use han_exp::nn::han_stack;
 //!
-//! let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
-//! let names: Vec<String> = (0..8).map(|layer| layer.to_string()).collect();
-//! let stack = han_stack(64, &names, &scope)?; // eight layers of width 64 as one operation
+//! let vars = VarMap::new();
+//! let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
+//! let stack = han_stack(64, 8, vb)?; // eight layers of width 64 as one operation
 //! let y = stack.forward(&Tensor::ones((32, 64), DType::F32, &Device::Cpu)?)?;
 //! assert_eq!(y.dims(), [32, 64]);
-//! assert_eq!(scope.parameters().count(), 8 * 2 * 64);
 //! # Ok::<(), candle_core::Error>(())
 //! ```
+//!
+//! [`nn::han_layer`] and [`nn::han_stack`] follow candle's conventions: `AdamW` trains them, `VarMap` saves and loads them, a
+//! PyTorch `Sequential` has the same keys (`examples/train_mnist_sample.rs`). The program's own networks take their parameters
+//! from an [`nn::Scope`], which draws them from a seed.
 
+#[cfg(feature = "program")]
 pub mod baseline;
+#[cfg(feature = "program")]
 pub mod cli;
 pub mod console;
 pub mod data;
 pub mod device;
+#[cfg(feature = "program")]
 mod engine;
 pub mod evaluate;
+#[cfg(feature = "program")]
 mod experiment;
+#[cfg(feature = "program")]
 mod figure;
 pub mod files;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod inputs;
 pub mod model;
@@ -60,4 +79,5 @@ pub mod nn;
 mod pickle;
 pub mod rng;
 pub mod train;
+#[cfg(feature = "program")]
 mod zipped;

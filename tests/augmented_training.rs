@@ -1,5 +1,7 @@
 //! Training on augmented images: batches that are prepared ahead change nothing, however the training ends.
 
+#![cfg(feature = "program")]
+
 use candle_core::{Device, Result, Tensor};
 use han_exp::data::TrainingSet;
 use han_exp::data::augment::{Augment, Augmented};

@@ -10,7 +10,7 @@ use han_exp::nn::kernels::han::{Geometry, Record, Stack, panel, row};
 use han_exp::nn::kernels::lanes::Element;
 use han_exp::nn::{
     Activation, Axis, ConvBias, ConvConfig, DenseInit, Mode, Scope, activate, batch_norm, conv_norm, conv2d, dense,
-    dense_stack, han_blocks, han_stack, layer_norm, mean_of_tokens, mixer_stack, residual_block,
+    dense_stack, han_blocks, layer_norm, mean_of_tokens, mixer_stack, residual_block, scoped_han_stack,
 };
 use han_exp::rng::Seed;
 
@@ -103,8 +103,12 @@ fn layers(scope: &Scope) -> Result<Vec<Layer>> {
         layers.extend([
             module("dense", &[width], dense(width, 7, Activation::Relu, DenseInit::Orthogonal, &scope.enter("d"))?),
             module("dense stack", &[width], dense_stack(width, &names, DenseInit::Orthogonal, &scope.enter("s"))?),
-            module("Han stack", &[width], han_stack(width, &names, &stack)?),
-            module("Han stack along tokens", &[width, 3], han_stack(width, &names, &tokens)?.along(Axis::Tokens)),
+            module("Han stack", &[width], scoped_han_stack(width, &names, &stack)?),
+            module(
+                "Han stack along tokens",
+                &[width, 3],
+                scoped_han_stack(width, &names, &tokens)?.along(Axis::Tokens),
+            ),
             module("Han blocks", &[4, width], han_blocks(4, width, &names, None, &scope.enter("blocks"))?),
             module("mixer", &[4, width], mixer_stack(4, width, &names, &scope.enter("mixer"))?),
             module("layer norm", &[width], layer_norm(width, &scope.enter("ln"))?),

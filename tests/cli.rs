@@ -1,5 +1,7 @@
 //! The real program, in a private directory, as a user meets it.
 
+#![cfg(feature = "program")]
+
 use assert_cmd::Command;
 use std::collections::BTreeMap;
 use std::fs;

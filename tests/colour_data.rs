@@ -1,5 +1,7 @@
 //! The data sets of colour images: the same bytes from every format, upright, on small files that are written here.
 
+#![cfg(feature = "program")]
+
 #[path = "common/colour.rs"]
 mod colour;
 #[path = "common/hub.rs"]

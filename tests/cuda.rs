@@ -15,8 +15,8 @@ use han_exp::model::{BoundedFcNetConfig, FcNetConfig, HanNetConfig, Model, Model
 use han_exp::nn::loss::Margin;
 use han_exp::nn::{
     Activation, Axis, ConvBias, ConvConfig, DenseInit, HanStack, Mode, Parameters, Scope, activate, add_relu,
-    batch_norm, bounded_dense, conv_norm, conv2d, dense, dense_stack, han_blocks, han_stack, layer_norm, loss,
-    mean_of_tokens, mixer_stack, orthogonal_dense, residual_block,
+    batch_norm, bounded_dense, conv_norm, conv2d, dense, dense_stack, han_blocks, layer_norm, loss, mean_of_tokens,
+    mixer_stack, orthogonal_dense, residual_block, scoped_han_stack,
 };
 use han_exp::rng::Seed;
 use han_exp::train::{
@@ -65,8 +65,10 @@ fn names(count: usize) -> Vec<String> {
 const CONV: ConvConfig = ConvConfig { stride: 2, padding: 1 };
 
 const CASES: &[Case] = &[
-    ("han stack", &[20, 30], |scope| module(han_stack(30, &names(5), scope)?)),
-    ("han stack along tokens", &[3, 16, 5], |scope| module(han_stack(16, &names(4), scope)?.along(Axis::Tokens))),
+    ("han stack", &[20, 30], |scope| module(scoped_han_stack(30, &names(5), scope)?)),
+    ("han stack along tokens", &[3, 16, 5], |scope| {
+        module(scoped_han_stack(16, &names(4), scope)?.along(Axis::Tokens))
+    }),
     ("han blocks", &[3, 16, 24], |scope| module(han_blocks(16, 24, &names(3), None, scope)?)),
     ("mixer blocks", &[3, 16, 24], |scope| module(mixer_stack(16, 24, &names(2), scope)?)),
     ("dense", &[20, 7], |scope| module(dense(7, 11, Activation::Identity, DenseInit::Orthogonal, scope)?)),

@@ -1,12 +1,14 @@
 //! The image data sets: every place they come from, without a network.
 
+#![cfg(feature = "program")]
+
 #[path = "common/hub.rs"]
 mod hub;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
 use flate2::{Compression, write::GzEncoder};
-use han_exp::data::images::idx::Array;
+use han_exp::data::idx::Array;
 use han_exp::data::images::{Dataset, Network, Options, Origin, Part, load};
 use han_exp::data::source::sha256;
 use sandbox::{Sandbox, failure, text};

@@ -1,6 +1,8 @@
 //! Data that are not what they seem: damaged, larger than any original, in place of files, or of two meanings. Nothing of
 //! that may be used, wait for ever, or fill the memory.
 
+#![cfg(feature = "program")]
+
 #[path = "common/colour.rs"]
 mod colour;
 #[path = "common/hub.rs"]

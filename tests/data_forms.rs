@@ -1,5 +1,7 @@
 //! Data as people have it: archives as they are downloaded, caches of other programs, other columns, widths and orders.
 
+#![cfg(feature = "program")]
+
 #[path = "common/checkpoint.rs"]
 mod checkpoint;
 #[path = "common/colour.rs"]

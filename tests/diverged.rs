@@ -1,5 +1,7 @@
 //! A training that diverged is a row of every table, never a gap: the real program with learning rates that blow up.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

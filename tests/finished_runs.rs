@@ -1,5 +1,7 @@
 //! A finished run counts as long as it is what was saved: whatever is killed, lost, cut or changed.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

@@ -1,5 +1,7 @@
 //! `han-exp gradients` as a user meets it: the real program in a home of its own.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

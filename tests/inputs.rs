@@ -1,6 +1,8 @@
 //! Bad inputs of every parser, through the real program: each ends in a message that says what is wrong, at once, and without more
 //! memory than a small machine has. And whatever bytes a parser gets, it neither panics nor allocates far more than it was given.
 
+#![cfg(feature = "program")]
+
 #[path = "common/by_hand.rs"]
 mod by_hand;
 #[path = "common/checkpoint.rs"]
@@ -23,7 +25,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use han_exp::cli::spliced;
 use han_exp::data::checkerboard::{Board, Split};
-use han_exp::data::images::idx;
+use han_exp::data::idx;
 use han_exp::data::table::{Target, parse};
 use han_exp::model::weights::{self, Hints};
 use han_exp::model::{HanNetConfig, Model, ModelConfig};

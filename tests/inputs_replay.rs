@@ -1,6 +1,8 @@
 //! The seeds of the fuzz targets (`fuzz/seeds`, with what fuzzing has found) and damaged copies of them: no reader panics, and none
 //! takes more memory than a small machine has.
 
+#![cfg(feature = "program")]
+
 #[path = "common/counting.rs"]
 mod counting;
 

@@ -1,5 +1,7 @@
 //! `han-exp mixer` as a user meets it: the real program in a home of its own, without a network, on the sample.
 
+#![cfg(feature = "program")]
+
 #[path = "common/colour.rs"]
 mod colour;
 #[path = "common/hub.rs"]

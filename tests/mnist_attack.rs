@@ -1,5 +1,7 @@
 //! `han-exp mnist-attack` as a user meets it: the real program in a home of its own, without a network, on the sample.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

@@ -1,6 +1,6 @@
 //! A plan in parts, made one after the other as many machines would make them at once.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "program"))]
 
 #[path = "common/sandbox.rs"]
 mod sandbox;

@@ -4,6 +4,8 @@
 //! run. The columns `run` and `profile` are left out of the CSV files. Numbers are the same on one kind of processor alone: elsewhere the files'
 //! headers are compared, and everything that no processor computes. With `HAN_EXP_PINS=write` the files are written.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

@@ -21,8 +21,8 @@ use han_exp::nn::params::{Draw, Stored, check_directions};
 use han_exp::nn::{
     Activation, Axis, BatchNorm, Conv2d, ConvBias, ConvConfig, Dense, DenseInit, DenseStack, HanBlocks, HanLayer,
     HanStack, Init, LayerNorm, Mode, OrthogonalDense, Role, Scope, activate, add_relu, batch_norm, bounded_dense,
-    conv_norm, conv2d, dense, dense_stack, han_blocks, han_stack, init, layer_norm, mean_of_tokens, mixer_stack,
-    orthogonal_dense, residual_block, spectral, stiefel,
+    conv_norm, conv2d, dense, dense_stack, han_blocks, init, layer_norm, mean_of_tokens, mixer_stack, orthogonal_dense,
+    residual_block, scoped_han_stack, spectral, stiefel,
 };
 use han_exp::rng::Seed;
 use han_exp::train::{
@@ -144,7 +144,7 @@ fn tensors_that_make_no_layer_are_refused() {
 fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
     let (relu, free) = (Activation::Relu, DenseInit::KaimingNormal);
     let mut attempts = vec![
-        attempt("no layer", || han_stack(3, &[], &scope())),
+        attempt("no layer", || scoped_han_stack(3, &[], &scope())),
         attempt("no dense layer", || dense_stack(3, &[], free, &scope())),
         attempt("no block", || han_blocks(3, 4, &[], None, &scope())),
         attempt("no mixer block", || mixer_stack(3, 4, &[], &scope())),
@@ -158,7 +158,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
             dense(3, 4, relu, free, &scope)?;
             dense(3, 4, relu, free, &scope)
         }),
-        attempt("twice the same name in a stack", || han_stack(3, &[names(1), names(1)].concat(), &scope())),
+        attempt("twice the same name in a stack", || scoped_han_stack(3, &[names(1), names(1)].concat(), &scope())),
         attempt("a start of NaN", || scope().parameter("w", 3, Init::Uniform { bound: f64::NAN })),
         attempt("balanced rows of one entry", || scope().parameter("w", 1, Init::BalancedRows { length: 1.0 })),
         attempt("no input of an output", || scope().parameter("w", 3, Init::KaimingNormal { fan_in: 0 })),
@@ -186,7 +186,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
         ]);
     }
     attempts.extend([
-        attempt("a stack of width 0", || han_stack(0, &names(2), &scope())),
+        attempt("a stack of width 0", || scoped_han_stack(0, &names(2), &scope())),
         attempt("dense layers of width 0", || dense_stack(0, &names(2), free, &scope())),
         attempt("a residual block of width 0", || residual_block(0, free, &scope())),
         attempt("layer norm of 0", || layer_norm(0, &scope())),
@@ -194,7 +194,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
         attempt("a window of 0", || conv2d(3, 4, 0, CONV, &scope())),
     ]);
     all_refused(&attempts);
-    let error = han_stack(0, &names(2), &scope()).expect_err("no width").to_string();
+    let error = scoped_han_stack(0, &names(2), &scope()).expect_err("no width").to_string();
     assert!(error.contains("at least one layer and one entry, got 2 x 0"), "{error}");
     for init in [Init::UnitRows, Init::Orthogonal, Init::BalancedRows { length: 1.0 }] {
         for dims in [vec![0, 3], vec![3, 0], vec![0]] {
@@ -250,9 +250,9 @@ fn cases(dtype: DType) -> Result<Vec<Case>> {
     module!("bounded dense", &[5], |scope: &Scope| bounded_dense(5, 4, relu, 1.0, scope));
     module!("dense of tokens", &[3, 5], |scope: &Scope| dense(5, 4, Activation::Abs, free, scope));
     module!("dense stack", &[5], |scope: &Scope| dense_stack(5, &names(3), free, scope));
-    module!("Han stack", &[5], |scope: &Scope| han_stack(5, &names(3), scope));
+    module!("Han stack", &[5], |scope: &Scope| scoped_han_stack(5, &names(3), scope));
     module!("Han stack along tokens", &[5, 3], |scope: &Scope| {
-        Ok::<_, candle_core::Error>(han_stack(5, &names(3), scope)?.along(Axis::Tokens))
+        Ok::<_, candle_core::Error>(scoped_han_stack(5, &names(3), scope)?.along(Axis::Tokens))
     });
     module!("Han blocks", &[3, 5], |scope: &Scope| han_blocks(3, 5, &names(2), None, scope));
     module!("mixer", &[3, 5], |scope: &Scope| mixer_stack(3, 5, &names(2), scope));

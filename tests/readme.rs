@@ -1,5 +1,7 @@
 //! README.md and METHODOLOGY.md say what the CSV files say, and README.md has no figure of its own.
 
+#![cfg(feature = "program")]
+
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};

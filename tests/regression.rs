@@ -1,6 +1,8 @@
 //! `han-exp regression` as a user meets it: the real program in a home of its own, on tables of its own making and on those
 //! inside the program.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

@@ -1,5 +1,6 @@
 //! Runs that are killed, stopped, or lose their disk: what was done is kept, and the same command goes on from there.
 
+#![cfg(feature = "program")]
 #![cfg(target_os = "linux")]
 
 #[path = "common/sandbox.rs"]

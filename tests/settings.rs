@@ -1,5 +1,7 @@
 //! Settings as a user writes them: mistakes are reported before any work, and what is accepted runs to its end.
 
+#![cfg(feature = "program")]
+
 #[path = "common/sandbox.rs"]
 mod sandbox;
 

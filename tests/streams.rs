@@ -1,5 +1,6 @@
 //! Output that nobody reads, or that cannot be written: work goes on, and nothing that is missing passes for success.
 
+#![cfg(feature = "program")]
 #![cfg(target_os = "linux")]
 
 #[path = "common/sandbox.rs"]

@@ -1,5 +1,7 @@
 //! Tables for regression: whatever the bytes of a file, reading it ends well; and networks learn from what was read.
 
+#![cfg(feature = "program")]
+
 use candle_core::{Device, Result};
 use han_exp::baseline::Baseline;
 use han_exp::data::table::{Dataset, Parts, Sizes, Statistics, Table, Target, parse};

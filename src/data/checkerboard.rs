@@ -134,8 +134,6 @@ fn count(points: usize, fraction: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::split::SplitSource;
-    use std::path::Path;
 
     fn paper_board() -> Board {
         Board { side: 81, cells: 12 }
@@ -158,7 +156,6 @@ mod tests {
             let board = Board { side, cells };
             assert!(board.select(&[0], &Device::Cpu).is_err(), "{board:?}");
             assert!(Split::problem(&board, 0.25).is_some(), "{board:?}");
-            assert!(Split::read(Path::new("split.csv"), &board).is_err(), "{board:?}");
             if side < 100 {
                 // None of these is of use, and none may panic.
                 let split = Split::seeded(&board, 0.25, Seed(1));
@@ -176,8 +173,8 @@ mod tests {
             (f64::NAN, "use more"),
             (f64::INFINITY, "use fewer"),
         ] {
-            let error = Split::of(&SplitSource::Seeded { train_fraction }, &board, Seed(1)).expect_err("no split");
-            assert!(error.to_string().contains(told), "{error}");
+            let problem = Split::problem(&board, train_fraction).expect("no split");
+            assert!(problem.contains(told), "{problem}");
         }
     }
 

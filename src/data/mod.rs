@@ -1,11 +1,18 @@
 //! Data sets as tensors, and how they are cut into parts.
 
+#[cfg(feature = "program")]
 pub mod augment;
 pub mod checkerboard;
+pub mod idx;
+#[cfg(feature = "program")]
 pub mod images;
+#[cfg(feature = "program")]
 pub mod known;
+#[cfg(feature = "program")]
 pub mod source;
+#[cfg(feature = "program")]
 pub mod split;
+#[cfg(feature = "program")]
 pub mod table;
 
 use candle_core::{Result, Tensor};

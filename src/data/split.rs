@@ -241,6 +241,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_board_and_no_split_is_refused() {
+        for (side, cells) in [(0, 0), (1, 1), (0, 1), (81, 0), (81, 82), (usize::MAX, 2)] {
+            let board = Board { side, cells };
+            assert!(Split::read(Path::new("split.csv"), &board).is_err(), "{board:?}");
+        }
+        let source = SplitSource::Seeded { train_fraction: 0.0001 };
+        let error = Split::of(&source, &board(), Seed(1)).expect_err("no split").to_string();
+        assert!(error.contains("train_fraction is 0.0001, 1 of 6561 points; use more"), "{error}");
+    }
+
+    #[test]
     fn the_authors_directory_and_a_csv_file_give_the_same_split() {
         let (board, directory) = (board(), tempfile::tempdir().expect("a directory"));
         let split = Split::seeded(&board, 0.25, Seed(7));

@@ -3,7 +3,7 @@
 use super::Size;
 use super::chain::{Chain, Link};
 use super::pass_through::PassThrough;
-use crate::nn::{Activation, DenseInit, Scope, dense, han_stack, han_stack_from, orthogonal_dense};
+use crate::nn::{Activation, DenseInit, Scope, dense, han_stack_from, orthogonal_dense, scoped_han_stack};
 use candle_core::Result;
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ impl HanNetConfig {
                 let end = (layer..=self.depth).find(|l| self.dense_at.contains(l)).unwrap_or(self.depth + 1);
                 let names: Vec<String> = (layer..end).map(name).collect();
                 body.push(Link::Han(match &self.pass_through {
-                    None => han_stack(self.width, &names, scope)?,
+                    None => scoped_han_stack(self.width, &names, scope)?,
                     Some(start) => han_stack_from(self.width, &start.layers(self.width, names), scope)?,
                 }));
                 layer = end;

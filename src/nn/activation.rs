@@ -10,6 +10,18 @@ use candle_core::{Result, Tensor};
 ///
 /// # Shapes
 /// - z: any -> same
+///
+/// # Errors
+/// When the entries are whole numbers.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::{Activation, activate};
+///
+/// let z = Tensor::new(&[-2f32, 3.0], &Device::Cpu)?;
+/// assert_eq!(activate(Activation::Abs, &z)?.to_vec1::<f32>()?, [2.0, 3.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
     if act == Activation::Identity {
         return Ok(z.clone());
@@ -24,6 +36,18 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
 ///
 /// # Shapes
 /// - a, b: any, the same -> same
+///
+/// # Errors
+/// When shapes or types differ, or the entries are whole numbers.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::add_relu;
+///
+/// let [a, b] = [[-2f32, 3.0], [1.0, 1.0]].map(|entries| Tensor::new(&entries, &Device::Cpu));
+/// assert_eq!(add_relu(&a?, &b?)?.to_vec1::<f32>()?, [0.0, 4.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.dims() == b.dims() && a.dtype() == b.dtype() && has_kernel(a)? {
         return apply2(AddReluOp, a, b);

@@ -12,6 +12,7 @@ use super::params::Scope;
 use super::running::Running;
 use super::storage::{check_parameters, has_kernel};
 use candle_core::{DType, Result, Tensor, Var, bail};
+use candle_nn::ModuleT;
 
 pub(super) const EPSILON: f64 = 1e-5;
 
@@ -112,7 +113,28 @@ impl BatchNorm {
     }
 }
 
+impl ModuleT for BatchNorm {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.forward(xs, Mode::of(train))
+    }
+}
+
 /// Builds a layer with weight 1, bias 0, and running mean 0 and variance 1.
+///
+/// # Errors
+/// When there are no channels, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use han_exp::nn::{Mode, Scope, batch_norm};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let norm = batch_norm(4, &scope)?;
+/// let y = norm.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?, Mode::Train)?; // or candle's forward_t(.., true)
+/// assert_eq!(y.dims(), [2, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn batch_norm(channels: usize, scope: &Scope) -> Result<BatchNorm> {
     let [weight, bias] = [("weight", Init::Ones), ("bias", Init::Zeros)].map(|(n, i)| scope.parameter(n, channels, i));
     let Running { mean, variance } = Running::buffers(channels, scope)?;

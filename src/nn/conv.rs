@@ -66,6 +66,21 @@ impl Module for Conv2d {
 }
 
 /// Builds a layer with orthogonal weights (Saxe et al. 2014) and a bias uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
+///
+/// # Errors
+/// When a size is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{ConvConfig, Scope, conv2d};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let layer = conv2d(3, 5, 3, ConvConfig { stride: 2, padding: 1 }, &scope)?;
+/// assert_eq!(layer.forward(&Tensor::ones((2, 8, 8, 3), DType::F32, &Device::Cpu)?)?.dims(), [2, 4, 4, 5]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn conv2d(inputs: usize, outputs: usize, kernel: usize, config: ConvConfig, scope: &Scope) -> Result<Conv2d> {
     let weight = scope.parameter("weight", (outputs, inputs, kernel, kernel), Init::Orthogonal)?;
     let bias = scope.parameter("bias", outputs, bias_init(inputs * kernel * kernel))?;

@@ -17,7 +17,7 @@ use super::running::Running;
 use super::storage::has_kernel;
 use super::{Conv2d, kernels::conv::Shape as ConvShape};
 use candle_core::{Result, Shape, Tensor};
-use candle_nn::Module;
+use candle_nn::{Module, ModuleT};
 
 /// y = act(BN(conv(x))), where the convolution may have a bias of its own.
 #[derive(Debug, Clone)]
@@ -82,7 +82,29 @@ impl ConvNorm {
     }
 }
 
+impl ModuleT for ConvNorm {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.forward(xs, Mode::of(train))
+    }
+}
+
 /// Builds a layer with orthogonal weights, saved as a convolution and a batch norm under these names.
+///
+/// # Errors
+/// When a size is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use han_exp::nn::{ConvBias, ConvConfig, Mode, Scope, conv_norm};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let config = ConvConfig { stride: 1, padding: 1 };
+/// let layer = conv_norm([3, 5, 3], config, ConvBias::Without, ["conv", "norm"], &scope)?.then_relu();
+/// let y = layer.forward(&Tensor::ones((2, 8, 8, 3), DType::F32, &Device::Cpu)?, Mode::Train)?;
+/// assert_eq!(y.dims(), [2, 8, 8, 5]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn conv_norm(
     [inputs, outputs, edge]: [usize; 3],
     config: ConvConfig,

@@ -59,6 +59,18 @@ impl Dense {
     ///
     /// # Errors
     /// When the shapes do not fit together or a size is 0.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use candle_nn::Module;
+    /// use han_exp::nn::{Activation, Dense};
+    ///
+    /// let (weight, bias) = (Tensor::new(&[[2f32, -1.0]], &Device::Cpu)?, Tensor::new(&[0.5f32], &Device::Cpu)?);
+    /// let layer = Dense::new(weight, bias, Activation::Abs)?;
+    /// let y = layer.forward(&Tensor::new(&[[1f32, 4.0]], &Device::Cpu)?)?;
+    /// assert_eq!(y.to_vec2::<f32>()?, [[1.5]]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
     pub fn new(weight: Tensor, bias: Tensor, activation: Activation) -> Result<Self> {
         let (outputs, _) = weight.dims2()?;
         check_parameters(&[&weight, &bias])?;
@@ -123,6 +135,22 @@ impl Module for Dense {
 }
 
 /// Builds a seeded layer from the parameters `weight` and `bias` of `scope`.
+///
+/// # Errors
+/// When a size is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Activation, DenseInit, Scope, dense};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let layer = dense(4, 3, Activation::Relu, DenseInit::default(), &scope.enter("first"))?;
+/// assert_eq!(layer.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 3]);
+/// assert_eq!(scope.parameters().to_stored()?[0].0, "first.weight");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn dense(inputs: usize, outputs: usize, activation: Activation, init: DenseInit, scope: &Scope) -> Result<Dense> {
     let weight = scope.parameter("weight", (outputs, inputs), init.of_weight(inputs, outputs))?;
     let bias = scope.parameter("bias", outputs, bias_init(inputs))?;
@@ -131,6 +159,22 @@ pub fn dense(inputs: usize, outputs: usize, activation: Activation, init: DenseI
 
 /// As [`dense`] with Kaiming-normal weights, of a spectral norm of at most `bound` from the first
 /// [`super::Parameters::retract`] on.
+///
+/// # Errors
+/// As [`dense`], and when the bound is no positive number.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Activation, Scope, bounded_dense};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let layer = bounded_dense(4, 3, Activation::Relu, 1.0, &scope)?;
+/// scope.parameters().retract()?; // after every step of an optimizer
+/// assert_eq!(layer.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 3]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn bounded_dense(
     inputs: usize,
     outputs: usize,

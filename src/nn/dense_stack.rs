@@ -68,6 +68,21 @@ impl Module for DenseStack {
 }
 
 /// Builds a seeded stack. Each layer is drawn and saved like one made by [`super::dense`] under its name.
+///
+/// # Errors
+/// When there is no layer, the width is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{DenseInit, Scope, dense_stack};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let stack = dense_stack(4, &["a".into(), "b".into()], DenseInit::default(), &scope)?;
+/// assert_eq!(stack.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn dense_stack(width: usize, stored_as: &[String], init: DenseInit, scope: &Scope) -> Result<DenseStack> {
     let draws = |part: &str, init, shape: &[usize]| -> Vec<Draw> {
         let stored = |name: &String| vec![Stored { name: format!("{name}.{part}"), shape: shape.to_vec() }];

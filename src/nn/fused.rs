@@ -43,12 +43,29 @@ pub(super) fn apply1(op: impl Fused<1>, a: &Tensor) -> Result<Tensor> {
 
 /// The result of a function of two tensors, as a node of the graph.
 pub(super) fn apply2(op: impl Fused<2>, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    check_types(&op, a, [b])?;
     a.contiguous()?.apply_op2(&b.contiguous()?, Op(op))
 }
 
 /// The result of a function of three tensors, as a node of the graph.
 pub(super) fn apply3(op: impl Fused<3>, a: &Tensor, b: &Tensor, c: &Tensor) -> Result<Tensor> {
+    check_types(&op, a, [b, c])?;
     a.contiguous()?.apply_op3(&b.contiguous()?, &c.contiguous()?, Op(op))
+}
+
+/// Whether an operation's inputs, behind the first usually parameters, are of one type.
+fn check_types<F: Fused<N>, const N: usize, const M: usize>(
+    _op: &F,
+    first: &Tensor,
+    others: [&Tensor; M],
+) -> Result<()> {
+    match others.into_iter().find(|other| other.dtype() != first.dtype()) {
+        Some(other) => {
+            let [expected, found] = [other, first].map(|tensor| tensor.dtype().as_str());
+            bail!("{} with parameters of type {expected} takes tensors of that type, got {found}", F::NAME)
+        }
+        None => Ok(()),
+    }
 }
 
 /// What a forward pass leaves for its backward pass, or for the layer that called it through a clone. An operation

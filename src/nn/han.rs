@@ -27,10 +27,9 @@
 //! ```
 
 use super::fused::{Fused, Pass, Saved, apply3};
-use super::init::Init;
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
-use super::params::{Draw, Role, Scope, Stored, check_directions};
+use super::params::check_directions;
 use super::storage::{check_parameters, has_kernel};
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
@@ -49,8 +48,9 @@ pub enum Axis {
 /// `depth` Han-layers of one width as one operation, with one node in the graph.
 #[derive(Debug, Clone)]
 pub struct HanStack {
-    direction: Tensor,
-    bias: Tensor,
+    /// u and b, (layers, width) each: one tensor of all layers, or one for each layer that has variables of its own.
+    direction: Vec<Tensor>,
+    bias: Vec<Tensor>,
     axis: Axis,
 }
 
@@ -64,6 +64,17 @@ impl HanStack {
     /// # Errors
     /// When the shapes differ or are not of rank 2, or when a direction is zero or not finite: its reflection is
     /// undefined.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use candle_nn::Module;
+    /// use han_exp::nn::HanStack;
+    ///
+    /// let (directions, biases) = (Tensor::ones((3, 4), DType::F32, &Device::Cpu)?, Tensor::zeros((3, 4), DType::F32, &Device::Cpu)?);
+    /// let stack = HanStack::new(directions, biases)?;
+    /// assert_eq!(stack.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 4]);
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
     pub fn new(direction: Tensor, bias: Tensor) -> Result<Self> {
         let (depth, width) = direction.dims2()?;
         if bias.dims() != direction.dims() {
@@ -76,12 +87,20 @@ impl HanStack {
         check_size(depth, width)?;
         check_parameters(&[&direction, &bias])?;
         check_directions(&direction)?;
-        Ok(Self { direction, bias, axis: Axis::Last })
+        Ok(Self::unchecked(direction, bias, Axis::Last))
+    }
+
+    /// The given layers as one operation. They keep their parameters: what is set there changes the stack, and gradients
+    /// reach them.
+    pub(super) fn of(layers: Vec<HanLayer>) -> Self {
+        let (direction, bias) =
+            layers.into_iter().flat_map(|layer| layer.0.direction.into_iter().zip(layer.0.bias)).unzip();
+        Self { direction, bias, axis: Axis::Last }
     }
 
     /// A stack of parameters that are known to be right.
     pub(super) fn unchecked(direction: Tensor, bias: Tensor, axis: Axis) -> Self {
-        Self { direction, bias, axis }
+        Self { direction: vec![direction], bias: vec![bias], axis }
     }
 
     /// The same parameters along another axis.
@@ -91,32 +110,54 @@ impl HanStack {
 
     /// The layers one by one.
     pub fn layers(&self) -> Result<Vec<HanLayer>> {
-        let layer = |place| HanLayer::new(self.direction.get(place)?, self.bias.get(place)?);
-        let along = |layer: Result<HanLayer>| Ok(layer?.along(self.axis));
-        (0..self.depth()).map(layer).map(along).collect()
+        let rows =
+            self.direction.iter().zip(&self.bias).flat_map(|both| (0..both.0.dims()[0]).map(move |row| (both, row)));
+        rows.map(|((u, b), row)| Ok(HanLayer::new(u.get(row)?, b.get(row)?)?.along(self.axis))).collect()
+    }
+
+    /// u of all layers. Where each has a variable of its own, their present values.
+    ///
+    /// # Shapes
+    /// -> (depth, width)
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn direction(&self) -> Result<Tensor> {
+        Tensor::cat(&self.direction, 0)
+    }
+
+    /// b of all layers, likewise.
+    ///
+    /// # Shapes
+    /// -> (depth, width)
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn bias(&self) -> Result<Tensor> {
+        Tensor::cat(&self.bias, 0)
     }
 
     /// Number of layers.
     pub fn depth(&self) -> usize {
-        self.direction.dims()[0]
+        self.direction.iter().map(|rows| rows.dims()[0]).sum()
     }
 
     /// Length of the vectors that the layers reflect.
     pub fn width(&self) -> usize {
-        self.direction.dims()[1]
+        self.direction[0].dims()[1]
     }
 
     fn geometry(&self, xs: &Tensor) -> Result<Geometry> {
         let dims = xs.dims();
-        let place = match self.axis {
-            Axis::Last if !dims.is_empty() => dims.len() - 1,
-            Axis::Tokens if dims.len() >= 2 => dims.len() - 2,
-            _ => bail!("a Han-layer along {:?} cannot take a tensor of shape {dims:?}", self.axis),
-        };
         let width = self.width();
-        if dims[place] != width {
-            bail!("a Han-layer of width {width} along {:?} cannot take a tensor of shape {dims:?}", self.axis);
-        }
+        let (from_the_end, behind) = match self.axis {
+            Axis::Last => (1, ""),
+            Axis::Tokens => (2, ", channels"),
+        };
+        let place = dims.len().checked_sub(from_the_end).filter(|place| dims[*place] == width);
+        let Some(place) = place else {
+            bail!("a Han-layer of width {width} takes tensors of shape [.., {width}{behind}], got {dims:?}");
+        };
         Ok(Geometry { outer: dims[..place].iter().product(), width, inner: dims[place + 1..].iter().product() })
     }
 
@@ -128,14 +169,15 @@ impl HanStack {
         self.geometry(xs)?;
         // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
         // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
-        let square = self.direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
+        let (direction, bias) = (self.direction()?, self.bias()?);
+        let square = direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
         let zero = square.detach().le(kernel::SHORTEST * kernel::SHORTEST)?.to_dtype(square.dtype())?;
         let length = (square + &zero)?.sqrt()?;
-        let unit = self.direction.broadcast_div(&length)?.broadcast_mul(&zero.affine(-1.0, 1.0)?)?;
+        let unit = direction.broadcast_div(&length)?.broadcast_mul(&zero.affine(-1.0, 1.0)?)?;
         let mut h = xs.clone();
         for layer in 0..self.depth() {
             let v = unit.get(layer)?;
-            let b = self.bias.get(layer)?;
+            let b = bias.get(layer)?;
             let (v, b, along) = match self.axis {
                 Axis::Last => (v.clone(), b, h.broadcast_mul(&v)?.sum_keepdim(D::Minus1)?),
                 Axis::Tokens => {
@@ -153,79 +195,28 @@ impl HanStack {
 
 impl Module for HanStack {
     /// # Shapes
-    /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same
+    /// - xs: (.., width) along [`Axis::Last`], (.., width, channels) along [`Axis::Tokens`] -> same; empty batches and tensors that
+    ///   are not contiguous are taken
+    ///
+    /// # Errors
+    /// When the shape is another one, or the type is not that of the parameters.
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let geometry = self.geometry(xs)?;
         if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
-        let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
+        let (direction, bias) = (self.direction()?, self.bias()?);
+        let tracked = xs.track_op() || direction.track_op() || bias.track_op();
         let record = if tracked { Record::Tape } else { Record::Nothing };
-        apply3(HanOp { geometry, record, kept: Saved::default() }, xs, &self.direction, &self.bias)
+        apply3(HanOp { geometry, record, kept: Saved::default() }, xs, &direction, &bias)
     }
 }
 
-fn check_size(depth: usize, width: usize) -> Result<()> {
+pub(super) fn check_size(depth: usize, width: usize) -> Result<()> {
     if depth == 0 || width == 0 {
         bail!("a Han stack needs at least one layer and one entry, got {depth} x {width}");
     }
     Ok(())
-}
-
-/// Builds a seeded stack: u uniform on the unit sphere (the orthogonal initialisation of a width x 1 matrix), b uniform
-/// in [-1/sqrt(width), 1/sqrt(width)].
-///
-/// `stored_as` names the layers in a weights file; there each layer has its own `vector` `[width, 1]` and `bias`.
-pub fn han_stack(width: usize, stored_as: &[String], scope: &Scope) -> Result<HanStack> {
-    let one_draw = |init: Init, part: &str, shape: &[usize]| {
-        let stored = stored_as.iter().map(|name| Stored { name: format!("{name}.{part}"), shape: shape.to_vec() });
-        vec![Draw { init, stored: stored.collect() }]
-    };
-    let HanInit { direction, bias, .. } = HanInit::usual(width);
-    of_draws(width, one_draw(direction, "vector", &[width, 1]), one_draw(bias, "bias", &[width]), Vec::new(), scope)
-}
-
-/// How a Han-layer starts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HanInit {
-    /// u
-    pub direction: Init,
-    /// b
-    pub bias: Init,
-    /// A factor on its learning rate.
-    pub pace: f64,
-}
-
-impl HanInit {
-    /// That of the released code.
-    pub fn usual(width: usize) -> Self {
-        Self { direction: Init::UnitRows, bias: Init::Uniform { bound: 1.0 / (width as f64).sqrt() }, pace: 1.0 }
-    }
-}
-
-/// As [`han_stack`], every layer with its own start, drawn from a stream of its own.
-pub fn han_stack_from(width: usize, layers: &[(String, HanInit)], scope: &Scope) -> Result<HanStack> {
-    let draw = |name: &str, part: &str, init: Init, shape: Vec<usize>| {
-        let stored = vec![Stored { name: format!("{name}.{part}"), shape }];
-        Draw { init, stored }
-    };
-    let directions = layers.iter().map(|(name, init)| draw(name, "vector", init.direction, vec![width, 1]));
-    let biases = layers.iter().map(|(name, init)| draw(name, "bias", init.bias, vec![width]));
-    let paces = layers.iter().map(|(_, init)| init.pace).collect();
-    of_draws(width, directions.collect(), biases.collect(), paces, scope)
-}
-
-fn of_draws(
-    width: usize,
-    directions: Vec<Draw>,
-    biases: Vec<Draw>,
-    paces: Vec<f64>,
-    scope: &Scope,
-) -> Result<HanStack> {
-    let depth = directions.iter().map(|draw| draw.stored.len()).sum::<usize>();
-    check_size(depth, width)?;
-    let direction = scope.stacked_at((depth, width), directions, Role::Direction, paces.clone())?;
-    HanStack::new(direction, scope.stacked_at((depth, width), biases, Role::Trained, paces)?)
 }
 
 /// One Han-layer, y = |x - 2 (u.x)/(u.u) u + b|.
@@ -247,17 +238,17 @@ impl HanLayer {
 
     /// u, (1, width)
     pub fn direction(&self) -> &Tensor {
-        &self.0.direction
+        &self.0.direction[0]
     }
 
     /// b, (1, width)
     pub fn bias(&self) -> &Tensor {
-        &self.0.bias
+        &self.0.bias[0]
     }
 
     /// The same function of constants of another type.
     pub fn constant(&self, dtype: DType) -> Result<Self> {
-        let [direction, bias] = [&self.0.direction, &self.0.bias].map(|tensor| tensor.detach().to_dtype(dtype));
+        let [direction, bias] = [self.direction(), self.bias()].map(|tensor| tensor.detach().to_dtype(dtype));
         Ok(Self(HanStack::new(direction?, bias?)?.along(self.0.axis)))
     }
 
@@ -269,6 +260,9 @@ impl HanLayer {
 
 impl Module for HanLayer {
     /// # Shapes
+    /// As for [`HanStack`].
+    ///
+    /// # Errors
     /// As for [`HanStack`].
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         self.0.forward(xs)

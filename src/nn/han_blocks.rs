@@ -2,7 +2,8 @@
 //! norm or skip (Yu and Zhang 2024, the mixer experiment). A run of blocks is one operation.
 
 use super::fused::{Fused, Pass, Saved, apply3};
-use super::han::{Axis, HanInit, HanStack};
+use super::han::{Axis, HanStack};
+use super::han_scope::HanInit;
 use super::init::Init;
 use super::kernels::han::{Record, Stack};
 use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
@@ -123,11 +124,23 @@ impl IdentityStart {
     }
 }
 
-/// Builds seeded blocks; each layer starts like one of [`super::han_stack`], or all as `start` says. `stored_as` names the
+/// Builds seeded blocks; each layer starts like one of [`super::scoped_han_stack`], or all as `start` says. `stored_as` names the
 /// blocks in a weights file; a block's layers are `token1`, `token2`, `channel1` and `channel2`.
 ///
 /// # Errors
 /// When there is no block, a size is 0, or a pair that starts as the identity has fewer than two entries.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Scope, han_blocks};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let blocks = han_blocks(6, 4, &["a".into(), "b".into()], None, &scope)?;
+/// assert_eq!(blocks.forward(&Tensor::ones((2, 6, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 6, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn han_blocks(
     tokens: usize,
     channels: usize,

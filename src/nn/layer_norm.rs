@@ -56,6 +56,21 @@ impl Module for LayerNorm {
 }
 
 /// Builds a layer with weight 1 and bias 0.
+///
+/// # Errors
+/// When there are no channels, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Scope, layer_norm};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let norm = layer_norm(4, &scope)?;
+/// assert_eq!(norm.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.to_vec2::<f32>()?, [[0.0; 4]; 2]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn layer_norm(channels: usize, scope: &Scope) -> Result<LayerNorm> {
     LayerNorm::new(scope.parameter("weight", channels, Init::Ones)?, scope.parameter("bias", channels, Init::Zeros)?)
 }
@@ -94,6 +109,15 @@ impl Fused<3> for LayerNormOp {
 ///
 /// # Errors
 /// When there are no tokens or no channels.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::mean_of_tokens;
+///
+/// let xs = Tensor::new(&[[[1f32, 2.0], [3.0, 6.0]]], &Device::Cpu)?;
+/// assert_eq!(mean_of_tokens(&xs)?.to_vec2::<f32>()?, [[2.0, 4.0]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn mean_of_tokens(xs: &Tensor) -> Result<Tensor> {
     let (batch, tokens, channels) = xs.dims3()?;
     if tokens == 0 || channels == 0 {

@@ -17,6 +17,15 @@ use serde::{Deserialize, Serialize};
 ///
 /// # Errors
 /// When shapes do not fit together, there is no sample, or a label is no class.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::loss;
+///
+/// let (logits, labels) = (Tensor::new(&[[0f32, 0.0]], &Device::Cpu)?, Tensor::new(&[1u32], &Device::Cpu)?);
+/// assert!((loss::cross_entropy(&logits, &labels)?.to_scalar::<f32>()? - 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     check_labels(logits, labels)?;
     candle_nn::loss::cross_entropy(logits, labels)
@@ -47,6 +56,15 @@ fn check_labels(logits: &Tensor, labels: &Tensor) -> Result<()> {
 ///
 /// # Errors
 /// When shapes or types differ, or there is no entry.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::loss;
+///
+/// let [prediction, target] = [[1f32, 2.0], [1.0, 4.0]].map(|entries| Tensor::new(&entries, &Device::Cpu));
+/// assert_eq!(loss::mse(&prediction?, &target?)?.to_scalar::<f32>()?, 2.0);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     if prediction.elem_count() == 0 {
         bail!("predictions of shape {:?} have no mean error", prediction.dims());
@@ -85,6 +103,15 @@ impl Margin {
 ///
 /// # Errors
 /// When a size is 0.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::loss::row_distances;
+///
+/// let distances = row_distances(&Tensor::new(&[[3f32, 0.0], [0.0, 4.0]], &Device::Cpu)?)?;
+/// assert_eq!(distances.to_vec2::<f32>()?, [[1.0, 5.0], [5.0, 1.0]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn row_distances(head: &Tensor) -> Result<Tensor> {
     check_parameters(&[head])?;
     let differences = head.unsqueeze(1)?.broadcast_sub(&head.unsqueeze(0)?)?; // (classes, classes, width)
@@ -106,6 +133,17 @@ pub fn row_distances(head: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// When shapes or types do not fit together, a label is no class, or radius or temperature are no positive numbers.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::loss::{Margin, margin, row_distances};
+///
+/// let distances = row_distances(&Tensor::new(&[[1f32, 0.0], [0.0, 1.0]], &Device::Cpu)?)?;
+/// let (logits, labels) = (Tensor::new(&[[5f32, 0.0]], &Device::Cpu)?, Tensor::new(&[0u32], &Device::Cpu)?);
+/// let loss = margin(&logits, &labels, &distances, Margin { radius: 1.0, temperature: 0.25 })?;
+/// assert!(loss.to_scalar::<f32>()? < 1e-3); // 5 / sqrt(2) is far more than the radius
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Margin) -> Result<Tensor> {
     check_labels(logits, labels)?;
     if let Some(problem) = margin.problem() {

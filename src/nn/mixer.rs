@@ -86,6 +86,21 @@ fn gelu_composed(z: &Tensor) -> Result<Tensor> {
 
 /// Builds seeded blocks: orthogonal weights (Saxe et al. 2014), biases uniform in [-1/sqrt(width), 1/sqrt(width)], norms
 /// with weight 1 and bias 0. `stored_as` names the blocks in a weights file.
+///
+/// # Errors
+/// When there is no block, a size is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Scope, mixer_stack};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let blocks = mixer_stack(6, 4, &["a".into(), "b".into()], &scope)?;
+/// assert_eq!(blocks.forward(&Tensor::ones((2, 6, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 6, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn mixer_stack(tokens: usize, channels: usize, stored_as: &[String], scope: &Scope) -> Result<MixerStack> {
     let mut draws = Vec::new();
     for name in stored_as {

@@ -12,6 +12,8 @@ mod dense_stack;
 mod fused;
 mod han;
 mod han_blocks;
+mod han_scope;
+mod han_vars;
 pub mod init;
 pub mod kernels;
 mod layer_norm;
@@ -34,8 +36,10 @@ pub use conv::{Conv2d, ConvConfig, conv2d};
 pub use conv_norm::{ConvBias, ConvNorm, conv_norm};
 pub use dense::{Dense, DenseInit, bounded_dense, dense};
 pub use dense_stack::{DenseStack, dense_stack};
-pub use han::{Axis, HanInit, HanLayer, HanStack, han_stack, han_stack_from};
+pub use han::{Axis, HanLayer, HanStack};
 pub use han_blocks::{HanBlocks, IdentityStart, han_blocks};
+pub use han_scope::{HanInit, han_stack_from, scoped_han_stack};
+pub use han_vars::{han_layer, han_stack};
 pub use init::Init;
 pub use kernels::activation::Activation;
 pub use layer_norm::{LayerNorm, layer_norm, mean_of_tokens};
@@ -51,4 +55,11 @@ pub enum Mode {
     Train,
     /// Running statistics; the pass has no side effect.
     Eval,
+}
+
+impl Mode {
+    /// As candle's [`ModuleT`](candle_nn::ModuleT) says it.
+    fn of(train: bool) -> Self {
+        if train { Self::Train } else { Self::Eval }
+    }
 }

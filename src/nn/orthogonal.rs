@@ -52,6 +52,22 @@ impl Module for OrthogonalDense {
 }
 
 /// Builds a seeded layer from the parameters `weight` and `bias` of `scope`.
+///
+/// # Errors
+/// When a size is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::Module;
+/// use han_exp::nn::{Activation, Scope, orthogonal_dense};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let layer = orthogonal_dense(4, 3, Activation::Abs, &scope)?;
+/// scope.parameters().retract()?; // after every step of an optimizer
+/// assert_eq!(layer.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?)?.dims(), [2, 3]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn orthogonal_dense(
     inputs: usize,
     outputs: usize,

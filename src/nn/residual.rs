@@ -15,7 +15,7 @@ use super::params::{Draw, Role, Scope, Stored};
 use super::running::Running;
 use super::storage::has_kernel;
 use candle_core::{Result, Tensor, bail};
-use candle_nn::Module;
+use candle_nn::{Module, ModuleT};
 
 /// y = max(x + BN(D2 max(BN(D1 x), 0)), 0) with dense layers D1 and D2 of one width.
 #[derive(Debug, Clone)]
@@ -68,8 +68,29 @@ impl ResidualBlock {
     }
 }
 
+impl ModuleT for ResidualBlock {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Result<Tensor> {
+        self.forward(xs, Mode::of(train))
+    }
+}
+
 /// Builds a seeded block. Its parts are drawn and saved like the modules 0 (dense), 1 (batch norm), 3 and 4 of PyTorch's
 /// `Sequential(Linear, BatchNorm1d, ReLU, Linear, BatchNorm1d)`.
+///
+/// # Errors
+/// When the width is 0, or a name is taken.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use han_exp::nn::{DenseInit, Mode, Scope, residual_block};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let block = residual_block(4, DenseInit::default(), &scope)?;
+/// let y = block.forward(&Tensor::ones((2, 4), DType::F32, &Device::Cpu)?, Mode::Train)?; // or candle's forward_t(.., true)
+/// assert_eq!(y.dims(), [2, 4]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn residual_block(width: usize, init: DenseInit, scope: &Scope) -> Result<ResidualBlock> {
     let modules = [("0", "1"), ("3", "4")];
     let draw = |init: Init, module: &str, part: &str, shape: &[usize]| Draw {

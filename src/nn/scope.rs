@@ -12,6 +12,18 @@ use std::rc::Rc;
 const LARGEST: usize = 1 << 40;
 
 /// Where layers get their parameters from while a model is built: a seed, a device, and the name so far.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use han_exp::nn::{Init, Scope};
+/// use han_exp::rng::Seed;
+///
+/// let scope = Scope::new(Seed(1), DType::F32, &Device::Cpu);
+/// let bias = scope.enter("first").parameter("bias", 4, Init::Uniform { bound: 0.5 })?;
+/// assert_eq!((bias.dims(), scope.parameters().count()), (&[4][..], 4));
+/// assert_eq!(scope.parameters().to_stored()?[0].0, "first.bias");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scope {
     seed: Seed,

@@ -15,6 +15,15 @@ const SQUARINGS: usize = 8;
 ///
 /// # Errors
 /// When an operation fails. A weight that is not finite has the norm NaN.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::spectral;
+///
+/// let norm = spectral::norm(&Tensor::new(&[[3f64, 0.0], [0.0, 1.0]], &Device::Cpu)?)?;
+/// assert!((norm - 3.0).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn norm(weight: &Tensor) -> Result<f64> {
     let (rows, columns) = weight.dims2()?;
     let weight = weight.detach();
@@ -43,6 +52,16 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
 ///
 /// # Errors
 /// As [`norm`]. A weight that is not finite stays as it is: it must show in the loss.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::spectral;
+///
+/// let weight = Tensor::new(&[[3f64, 0.0], [0.0, 1.0]], &Device::Cpu)?;
+/// let scaled = spectral::within(&weight, 1.0)?.expect("a norm of 3 is too large");
+/// assert!(spectral::norm(&scaled)? < 1.0 + 1e-6 && spectral::within(&weight, 4.0)?.is_none());
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn within(weight: &Tensor, bound: f64) -> Result<Option<Tensor>> {
     let norm = norm(weight)?;
     (norm > bound).then(|| weight.detach() * (bound / norm)).transpose()

@@ -46,6 +46,15 @@ pub fn deviation(weight: &Tensor) -> Result<f64> {
 ///
 /// # Errors
 /// When the rows (columns) are linearly dependent: there is no nearest one.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use han_exp::nn::stiefel;
+///
+/// let nearest = stiefel::nearest(&Tensor::new(&[[1.1f64, 0.0], [0.0, 0.9]], &Device::Cpu)?)?;
+/// assert!(stiefel::deviation(&nearest)? < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 pub fn nearest(weight: &Tensor) -> Result<Tensor> {
     let (rows, columns) = weight.dims2()?;
     let enough = if weight.dtype() == DType::F64 { 1e-15 } else { 1e-7 };

@@ -35,8 +35,16 @@ pub(super) fn check_parameters(parameters: &[&Tensor]) -> Result<()> {
 }
 
 fn check_float(tensor: &Tensor) -> Result<()> {
-    if !tensor.dtype().is_float() {
-        bail!("layers compute with floating-point numbers, not with entries of type {}", tensor.dtype().as_str());
+    check_type(tensor.dtype())
+}
+
+/// Whether layers can compute with entries of a type.
+///
+/// # Errors
+/// When they are whole numbers.
+pub(super) fn check_type(dtype: DType) -> Result<()> {
+    if !dtype.is_float() {
+        bail!("layers compute with floating-point numbers, not with entries of type {}", dtype.as_str());
     }
     Ok(())
 }

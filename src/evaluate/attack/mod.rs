@@ -89,7 +89,8 @@ use candle_core::{FloatDType, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// The attacks by name, with the settings that are usual for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Attack {
     /// One step of the gradient's sign.
@@ -127,7 +128,7 @@ pub enum Attack {
     /// Steps to the nearest linearised boundary.
     ///
     /// See [`DeepFool`].
-    #[value(name = "deepfool")]
+    #[cfg_attr(feature = "program", value(name = "deepfool"))]
     #[serde(rename = "deepfool")]
     DeepFool,
     /// Ascent on a sphere of changing radius, L2 alone.

@@ -33,6 +33,7 @@ fn digest(outcomes: &[Outcome]) -> String {
     format!("{outcomes:?}")
 }
 
+#[cfg(feature = "program")]
 #[test]
 fn names_are_those_of_the_command_line_and_of_files() {
     for attack in Attack::ALL {

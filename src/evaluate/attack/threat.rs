@@ -1,7 +1,6 @@
 //! What an attacker may do to an image: move it inside a ball around it, and inside the box [0, 1] of all images.
 
 use candle_core::FloatDType;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// Slack of every comparison of a measured distance with a bound, absolute. An f32 image at x + 0.1 may measure
@@ -9,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const TOLERANCE: f64 = 1e-6;
 
 /// How a perturbation is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
     /// The largest change of a pixel.

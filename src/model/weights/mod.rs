@@ -77,6 +77,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Weights> {
 ///
 /// # Errors
 /// As [`read`].
+#[cfg(feature = "program")]
 pub(crate) fn parse_pickle<'s>(bytes: &[u8], storage: impl Fn(&str) -> Result<&'s [u8]>) -> Result<Weights> {
     let sections =
         torch::read_pickle(bytes, storage)?.into_iter().map(Section::named_in_words).collect::<Result<_>>()?;
