@@ -139,6 +139,9 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
         let told = sandbox.error(&command);
         assert!(told.contains("--export-adversarial needs all runs in one command"), "{told}");
     }
+    // What a run needs of a machine goes with it.
+    let scripts = sandbox.stdout(&[&["submit"], ATTACK, &["--batch", "16", "--dry-run"]].concat());
+    assert!(scripts.contains(" --batch 16 "), "{scripts}");
     let told = sandbox.error(&[&["submit"], ATTACK, &["--strict", "--dry-run"]].concat());
     assert!(told.contains("--strict"), "{told}");
 }

@@ -6,10 +6,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
-const SILENT: [&str; 14] = [
+const SILENT: [&str; 15] = [
     "profile",
     "out",
     "jobs",
+    "batch",
     "svg",
     "force",
     "checkpoint_every",
@@ -47,8 +48,17 @@ impl Invocation {
 
 /// The flags that were typed and matter, in the order of the command's help.
 pub fn typed(command: &Command, matches: &ArgMatches) -> Vec<(String, Vec<String>)> {
+    typed_of(command, matches, |name| !SILENT.contains(&name))
+}
+
+/// Of the others the one that decides how much memory a run takes: another machine needs it as well.
+pub fn typed_batch(command: &Command, matches: &ArgMatches) -> Vec<String> {
+    typed_of(command, matches, |name| name == "batch").into_iter().flat_map(|(_, words)| words).collect()
+}
+
+fn typed_of(command: &Command, matches: &ArgMatches, wanted: fn(&str) -> bool) -> Vec<(String, Vec<String>)> {
     let given = |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let flags = command.get_arguments().filter(|arg| !SILENT.contains(&arg.get_id().as_str()));
+    let flags = command.get_arguments().filter(|arg| wanted(arg.get_id().as_str()));
     flags.filter(given).filter_map(|arg| Some((arg.get_long()?.to_string(), occurrences(arg, matches)))).collect()
 }
 

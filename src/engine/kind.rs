@@ -4,7 +4,7 @@
 use super::compare::Contender;
 use super::evaluate::Evaluation;
 use super::experiment::Experiment;
-use super::invocation::{Invocation, typed};
+use super::invocation::{Invocation, typed, typed_batch};
 use super::outline::{Format, Outline};
 use super::page::{Report, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
@@ -355,7 +355,8 @@ impl<E: Experiment> Kind for Of<E> {
         experiment.stages(&facts, None, &mut walk)?;
         of_other_runs(&walk, &running.part)?;
         walk.keep(&running.part, running.force);
-        let outline = Outline::of(&walk, experiment.file().heading(), call.invocation, &running);
+        let batch = typed_batch(&self.arguments(Command::new(verb.name), true), matches);
+        let outline = Outline::of(&walk, experiment.file().heading(), call.invocation, &running, batch);
         Ok(Outline { needs_all: E::needs_all(&call.extra), ..outline })
     }
 

@@ -62,9 +62,16 @@ pub struct Planned {
 }
 
 impl Outline {
-    pub(super) fn of(walk: &Walk<'_>, heading: &Heading, invocation: Invocation, running: &Running) -> Self {
+    /// `more` are flags that say nothing about results.
+    pub(super) fn of(
+        walk: &Walk<'_>,
+        heading: &Heading,
+        invocation: Invocation,
+        running: &Running,
+        more: Vec<String>,
+    ) -> Self {
         let out = walk.store.root().to_path_buf();
-        let command = invocation.words(&flags(running, &out));
+        let command = invocation.words(&[more, flags(running, &out)].concat());
         let line = command.join(" ");
         let planned = |entry: &Entry| Planned {
             run: entry.key.clone(),
