@@ -18,7 +18,7 @@ static ALLOCATOR: Limited = Limited;
 fn more(bytes: usize) {
     let now = NOW.fetch_add(bytes, Relaxed) + bytes;
     if now > BEFORE.load(Relaxed) + MOST {
-        // Whether it is told or not, the input is kept.
+        // libFuzzer keeps the input even if this cannot be written.
         let _ = std::io::stderr().write_all(b"more than 512 MiB for one input\n");
         std::process::abort();
     }
