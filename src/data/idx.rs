@@ -27,9 +27,11 @@ impl Array {
     ///
     /// # Errors
     /// When it is no IDX file of unsigned bytes, is cut short, goes on after its end, is larger, or cannot be decompressed.
-    pub fn decode(file: &[u8], most: usize) -> Result<Self> {
-        let most = LONGEST_HEADER.saturating_add(most);
-        let file = if file.starts_with(&GZIP) { Cow::Owned(decompress(file, most)?) } else { Cow::Borrowed(file) };
+    pub fn decode<'f>(file: impl Into<Cow<'f, [u8]>>, most: usize) -> Result<Self> {
+        let (mut file, most) = (file.into(), LONGEST_HEADER.saturating_add(most));
+        if file.starts_with(&GZIP) {
+            file = Cow::Owned(decompress(&file, most)?);
+        }
         let Some((&[zero, also_zero, kind, axes], rest)) = file.split_first_chunk::<4>() else {
             bail!("has {} bytes, too few for an IDX header; the file is cut short", file.len());
         };
@@ -49,7 +51,12 @@ impl Array {
         let expected = dimensions.iter().try_fold(1_usize, |product, extent| product.checked_mul(*extent));
         let found = bytes.len();
         match expected {
-            Some(expected) if expected == found => Ok(Self { dimensions, bytes: bytes.to_vec() }),
+            Some(expected) if expected == found => {
+                // What was given away is not copied.
+                let mut bytes = file.into_owned();
+                bytes.drain(..bytes.len() - found);
+                Ok(Self { dimensions, bytes })
+            }
             Some(expected) if expected < found => {
                 bail!("has {found} bytes after its header, {dimensions:?} needs {expected}; the file is damaged")
             }

@@ -18,6 +18,7 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// A command that runs an experiment.
 pub struct Verb {
@@ -183,12 +184,12 @@ impl<E: Experiment> Of<E> {
             bail!("{flag} needs all runs in one command; leave out --shard, --stage and --run");
         }
         let out = running.out(call.given.profile);
-        let device = running.open_device()?;
+        let (device, begun) = (running.open_device()?, Instant::now());
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
         let name = &experiment.file().heading().name;
         // What cannot be run is told before anything is written.
         experiment.stages(&facts, None, &mut Walk::looking(&Store::new(&out).by_sizes(), device.kind))?;
-        let workplace = Workplace::open(running, &out, device, name, stop)?;
+        let workplace = Workplace::open(running, &out, device, name, stop)?.begun_at(begun);
         let remembered = Remembered {
             kind: self.name().to_string(),
             device: workplace.device_kind().to_string(),

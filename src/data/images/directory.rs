@@ -63,10 +63,9 @@ pub(super) fn read_part(dataset: Dataset, root: &Path, part: Part) -> Result<Vec
         )
     })?;
     // Packed, a file may be a little larger than its contents.
-    let most = 2 * limit(dataset, part) + (1 << 20);
-    let contents = files::open(&path).and_then(|file| files::read_at_most(file, most));
-    let contents = contents.with_context(|| format!("cannot read {}", path.display()))?;
-    decode(dataset, part, dataset.pin(part), &contents).with_context(|| wrong(dataset, part, &path))
+    let most = 2 * limit(dataset, part) as u64 + (1 << 20);
+    let contents = files::read_within(&path, most).with_context(|| format!("cannot read {}", path.display()))?;
+    decode(dataset, part, dataset.pin(part), contents).with_context(|| wrong(dataset, part, &path))
 }
 
 /// Reads training and test files. `tell` gets what there was to choose.

@@ -41,6 +41,7 @@ pub use survey::{Finding, Found, survey};
 use crate::data::idx;
 use crate::data::source::Pin;
 use anyhow::{Context, Result, bail, ensure};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -228,7 +229,7 @@ fn limit(dataset: Dataset, part: Part) -> usize {
 }
 
 /// A part out of the contents of an IDX file.
-fn decode(dataset: Dataset, part: Part, pin: Pin, file: &[u8]) -> Result<Vec<u8>> {
+fn decode<'f>(dataset: Dataset, part: Part, pin: Pin, file: impl Into<Cow<'f, [u8]>>) -> Result<Vec<u8>> {
     let array = idx::Array::decode(file, limit(dataset, part))?;
     let axes = dataset.dimensions(part, pin.count).len();
     let found = array.dimensions.len();
@@ -255,14 +256,14 @@ mod tests {
         let pin = Dataset::Mnist.sample_pin(Part::TestLabels).expect("a sample");
         let told = |dimensions: &[usize]| {
             let file = idx::Array { dimensions: dimensions.to_vec(), bytes: labels.clone() }.encode();
-            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, &file).expect_err("another header"))
+            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, file).expect_err("another header"))
         };
         assert!(told(&[10, 100]).contains("magic number"));
         let mut file = idx::Array { dimensions: vec![1000], bytes: labels.clone() };
-        assert_eq!(decode(Dataset::Mnist, Part::TestLabels, pin, &file.encode()).expect("the labels"), labels);
+        assert_eq!(decode(Dataset::Mnist, Part::TestLabels, pin, file.encode()).expect("the labels"), labels);
         file.bytes[0] ^= 1;
         let wrong =
-            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, &file.encode()).expect_err("another label"));
+            format!("{:#}", decode(Dataset::Mnist, Part::TestLabels, pin, file.encode()).expect_err("another label"));
         assert!(wrong.contains(pin.sha256.expect("a pin")), "{wrong}");
     }
 }

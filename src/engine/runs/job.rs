@@ -8,12 +8,13 @@ use super::checkpoint::{Checkpoint, Header, Identity, Training, parse};
 use super::desk::{Desk, Marks};
 use crate::model::Halt;
 use crate::train::{Best, Control, Kept as Moment, State};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// What a run tells while it goes on: steps made, and a few words that are made only if somebody looks.
@@ -34,8 +35,11 @@ pub struct Job<'j> {
     given: Cell<usize>,
     /// Whether there is something to keep that no checkpoint has.
     unsaved: Cell<bool>,
-    /// Of the last checkpoint, or the beginning of this process's work.
+    /// Of the last checkpoint, or the beginning of the work that it would keep.
     saved: Cell<Instant>,
+    /// When a checkpoint could be written last, and the longest time between two such moments.
+    asked: Cell<Instant>,
+    longest_gap: Cell<Duration>,
     every: Duration,
     began: Instant,
     /// How far the run is.
@@ -44,6 +48,9 @@ pub struct Job<'j> {
     told: Cell<Instant>,
 }
 
+/// Blocks of a list that are made before anything is known of how long they take.
+const FIRST_BLOCKS: usize = 2;
+const MOST_BLOCKS: usize = 8;
 /// Between two notes of how far a run is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
@@ -108,7 +115,7 @@ impl<'j> Job<'j> {
     pub(super) fn new(
         (device, halt, tick): (&'j Device, &'j Halt<'j>, &'j Tick<'j>),
         (desk, identity, found): (Desk, Identity, Option<Checkpoint>),
-        every: Duration,
+        (every, since): (Duration, Instant),
     ) -> Result<Self> {
         let (mut header, parts, trained) = match found {
             Some(checkpoint) => opened(checkpoint)?,
@@ -116,7 +123,7 @@ impl<'j> Job<'j> {
         };
         header.identity = identity;
         let step = header.step;
-        let (saved, began) = (Cell::new(Instant::now()), Instant::now());
+        let began = Instant::now();
         Ok(Self {
             device,
             halt,
@@ -127,7 +134,9 @@ impl<'j> Job<'j> {
             parts: RefCell::new(parts),
             given: Cell::new(0),
             unsaved: Cell::new(false),
-            saved,
+            saved: Cell::new(since),
+            asked: Cell::new(began),
+            longest_gap: Cell::new(Duration::ZERO),
             every,
             began,
             step: Cell::new(step),
@@ -183,9 +192,41 @@ impl<'j> Job<'j> {
         Ok(made)
     }
 
-    /// Whether it is time for a checkpoint.
+    /// Makes a list of `count` entries in parts of whole blocks, as many as take a quarter of the time between two
+    /// checkpoints, and at most [`MOST_BLOCKS`]. How the list is cut must change nothing about its entries.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn list<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        (count, block): (usize, usize),
+        make: impl Fn(Range<usize>) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let (mut all, mut blocks) = (Vec::with_capacity(count), FIRST_BLOCKS);
+        while all.len() < count {
+            let range = all.len()..count.min(all.len() + blocks * block);
+            let began = Instant::now();
+            let is_kept = self.given.get() < self.parts.borrow().len();
+            let part = self.part(name, || make(range))?;
+            ensure!(!part.is_empty(), "a part of a list is empty");
+            if !is_kept {
+                let pace = part.len() as f64 / began.elapsed().as_secs_f64();
+                blocks = (pace * self.every.as_secs_f64() / 4.0 / block as f64) as usize;
+                blocks = blocks.clamp(1, MOST_BLOCKS);
+            }
+            all.extend(part);
+        }
+        Ok(all)
+    }
+
+    /// Whether it is time for a checkpoint: at the next chance it may be too late. Where chances are far apart, every fourth
+    /// part of the time is often enough.
     fn is_due(&self) -> bool {
-        self.saved.get().elapsed() >= self.every
+        let now = Instant::now();
+        let gap = (now - self.asked.replace(now)).max(self.longest_gap.get());
+        self.longest_gap.set(gap);
+        now - self.saved.get() + gap.min(self.every * 3 / 4) >= self.every
     }
 
     /// Whether a training should be kept now.
@@ -260,5 +301,45 @@ impl<'j> Job<'j> {
         let seconds = self.seconds();
         let Header { start, identity, .. } = self.header.into_inner();
         (self.desk.into_inner(), start, seconds, identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Makes a list in a job at a place, as far as `until`; with the beginnings of the parts that were made.
+    fn list(place: &Path, every: Duration, until: usize) -> (Result<Vec<usize>>, Vec<usize>) {
+        let identity = Identity::default();
+        let (desk, found) = Desk::open(place, "key".into(), "", &identity, false).expect("an empty directory");
+        let (go_on, begun) = (|| false, RefCell::new(Vec::new()));
+        let (halt, tick) = (Halt::new(&go_on), |_: usize, _: &dyn Fn() -> String| Control::Continue);
+        let since = (every, Instant::now());
+        let job = Job::new((&Device::Cpu, &halt, &tick), (desk, identity, found), since).expect("a job");
+        let made = job.list("list", (1000, 10), |range| {
+            ensure!(range.start < until, "it is cut short");
+            begun.borrow_mut().push(range.start);
+            Ok(range.collect())
+        });
+        (made, begun.into_inner())
+    }
+
+    #[test]
+    fn a_list_is_the_same_however_it_is_cut_and_goes_on_after_a_kill() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let all: Vec<usize> = (0..1000).collect();
+        for (name, every) in [("often", Duration::ZERO), ("seldom", Duration::from_secs(3600))] {
+            let (made, begun) = list(&directory.path().join(name), every, 1000);
+            assert_eq!(made.expect("a list"), all);
+            let blocks: Vec<usize> = begun.windows(2).map(|pair| (pair[1] - pair[0]) / 10).collect();
+            // Two at first; then one where there is no time at all, and the most where there is enough.
+            let then = if every.is_zero() { 1 } else { MOST_BLOCKS };
+            assert!(blocks[0] == FIRST_BLOCKS && blocks[1..].iter().all(|of| *of == then), "{blocks:?}");
+        }
+        let place = directory.path().join("killed");
+        assert!(list(&place, Duration::ZERO, 500).0.is_err());
+        let (made, begun) = list(&place, Duration::ZERO, 1000);
+        assert_eq!((made.expect("a list"), begun[0]), (all, 500));
     }
 }

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// candle walks and drops graphs by recursion; a composed stack of a thousand layers needs room.
 const STACK_BYTES: usize = 64 << 20;
@@ -92,13 +92,16 @@ impl Workplace<'_> {
         let queue = Mutex::new(VecDeque::from(queue));
         let others = Mutex::new(BTreeSet::new());
         let made = Mutex::new(Vec::with_capacity(missing));
+        // Until the first checkpoint a kill loses what came before the runs as well: reading the data.
+        let begun = lock(&self.begun).take();
         let work = || {
-            let (mut elsewhere, mut pause) = (0, LOOK_AGAIN);
+            let (mut elsewhere, mut pause, mut begun) = (0, LOOK_AGAIN, begun);
             while !halt() {
                 let Some(index) = lock(&queue).pop_front() else { return };
                 let spec = &plan[index];
                 let seen = lock(&others).contains(&index);
-                let tried = self.try_run(runner, spec, (force, seen), progress, &halt);
+                let since = begun.take().unwrap_or_else(Instant::now);
+                let tried = self.try_run(runner, spec, (force, seen, since), progress, &halt);
                 match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
                     Ok(Tried::Finished(run)) => {
                         (elsewhere, pause) = (0, LOOK_AGAIN);
@@ -171,7 +174,7 @@ impl Workplace<'_> {
         &self,
         runner: &R,
         spec: &R::Spec,
-        (force, seen): (bool, bool),
+        (force, seen, since): (bool, bool, Instant),
         progress: &Progress,
         halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tried<R::Spec>> {
@@ -202,7 +205,7 @@ impl Workplace<'_> {
         };
         let checked = Halt::new(halt);
         let with = (&self.device.device, &checked, &tick as &Tick<'_>);
-        let job = match Job::new(with, (desk, identity, found), self.running.checkpoint_every) {
+        let job = match Job::new(with, (desk, identity, found), (self.running.checkpoint_every, since)) {
             Ok(job) => job,
             Err(error) => return failed(&place, error),
         };

@@ -10,7 +10,8 @@ use crate::engine::settings::ProfileName;
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// How to run, whatever is run.
 #[derive(Debug, Clone, Args)]
@@ -117,6 +118,8 @@ pub struct Workplace<'r> {
     pub(super) device: ChosenDevice,
     pub(super) environment: Environment,
     pub(super) stop: &'r Stop,
+    /// When the command began, until its first runs do.
+    pub(super) begun: Mutex<Option<Instant>>,
 }
 
 impl<'r> Workplace<'r> {
@@ -131,7 +134,12 @@ impl<'r> Workplace<'r> {
         let store = Store::new(out).with_svg(running.svg);
         store.clean(experiment)?;
         let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
-        Ok(Self { running, store, device, environment, stop })
+        Ok(Self { running, store, device, environment, stop, begun: Mutex::new(None) })
+    }
+
+    /// When the command has begun its work, if that was before.
+    pub fn begun_at(self, begun: Instant) -> Self {
+        Self { begun: Mutex::new(Some(begun)), ..self }
     }
 
     /// Kind of the device.

@@ -5,6 +5,7 @@ use super::loss::margin;
 use super::threat::in_box;
 use candle_core::{FloatDType, Result, bail};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// A set of labelled images with their clean logits. Pixels are of the type in which the network computes.
 #[derive(Debug, Clone)]
@@ -135,21 +136,21 @@ impl<T: FloatDType> Examples<T> {
         kept
     }
 
-    /// The examples in slices of at most so many, one after the other.
+    /// Some of them, one after the other.
     ///
     /// # Panics
-    /// When a slice would have none.
-    pub fn slices(&self, most: usize) -> impl Iterator<Item = Self> {
-        let (inputs, classes) = (self.images.len() / self.len().max(1), self.logits.len() / self.len().max(1));
-        (0..self.len()).step_by(most).map(move |start| {
-            let end = (start + most).min(self.len());
-            Self {
-                images: self.images[start * inputs..end * inputs].to_vec(),
-                labels: self.labels[start..end].to_vec(),
-                indices: self.indices[start..end].to_vec(),
-                logits: self.logits[start * classes..end * classes].to_vec(),
-            }
-        })
+    /// When there are not as many.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let of = |entries: usize| {
+            let each = entries / self.len().max(1);
+            range.start * each..range.end * each
+        };
+        Self {
+            images: self.images[of(self.images.len())].to_vec(),
+            labels: self.labels[range.clone()].to_vec(),
+            indices: self.indices[range.clone()].to_vec(),
+            logits: self.logits[of(self.logits.len())].to_vec(),
+        }
     }
 
     /// Part of the images that the network classifies right, 0 to 1; 0 for no images.

@@ -1,8 +1,8 @@
 //! Robust accuracy as a function of the number of steps and of the size of the ball.
 
-use super::{Check, NEGLIGIBLE, RESTARTS, accuracy};
-use crate::evaluate::attack::{Classifier, Examples, MultiTarget, Outcome, Pgd, Setting, Threat};
-use candle_core::{FloatDType, Result};
+use super::{Attempt, Check, NEGLIGIBLE, RESTARTS, Subject, accuracy};
+use crate::evaluate::attack::{MultiTarget, Outcome, Pgd, Threat};
+use candle_core::FloatDType;
 use serde::Serialize;
 
 /// Part of its whole way that a mean margin may still fall when steps are doubled.
@@ -25,15 +25,16 @@ pub struct StepPoint {
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn step_curve<T: FloatDType>(
-    classifier: &Classifier<'_, T>,
-    examples: &Examples<T>,
-    setting: &Setting,
-) -> Result<Vec<StepPoint>> {
+pub fn step_curve<T: FloatDType, E: From<candle_core::Error>>(
+    subject: &Subject<'_, T>,
+    attack: &impl Fn(&Attempt<'_, T>) -> Result<Vec<Outcome<T>>, E>,
+) -> Result<Vec<StepPoint>, E> {
+    let Subject { classifier, examples, setting } = *subject;
     let clean = examples.iter().map(|example| example.margin().max(0.0)).sum::<f64>() / examples.len().max(1) as f64;
     let mut curve = vec![StepPoint { steps: 0, accuracy: examples.accuracy(), mean_margin: clean }];
     for steps in STEPS {
-        let outcomes = Pgd { steps, ..Pgd::new(setting.threat) }.run(classifier, examples, setting.seed)?;
+        let pgd = Pgd { steps, ..Pgd::new(setting.threat) };
+        let outcomes = attack(&|examples| pgd.run(classifier, examples, setting.seed))?;
         let margins = outcomes.iter().map(|outcome| match outcome.breaks(setting.threat) {
             true => 0.0,
             false => outcome.lowest_margin.max(0.0),
@@ -71,15 +72,16 @@ pub fn restart_curve<T: FloatDType>(outcomes: &[Outcome<T>], threat: Threat) -> 
 ///
 /// # Errors
 /// When a setting is out of range or the network fails.
-pub fn eps_curve<T: FloatDType>(
-    classifier: &Classifier<'_, T>,
-    examples: &Examples<T>,
-    setting: &Setting,
-) -> Result<Vec<(f64, f64)>> {
+pub fn eps_curve<T: FloatDType, E: From<candle_core::Error>>(
+    subject: &Subject<'_, T>,
+    attack: &impl Fn(&Attempt<'_, T>) -> Result<Vec<Outcome<T>>, E>,
+) -> Result<Vec<(f64, f64)>, E> {
+    let Subject { classifier, setting, .. } = *subject;
     let sizes = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0].map(|factor| factor * setting.threat.eps);
     let point = |eps: f64| {
         let threat = Threat { eps, ..setting.threat };
-        let outcomes = MultiTarget::new(threat).run(classifier, examples, setting.seed)?;
+        let targets = MultiTarget::new(threat);
+        let outcomes = attack(&|examples| targets.run(classifier, examples, setting.seed))?;
         Ok((eps, accuracy(&outcomes, threat)))
     };
     sizes.into_iter().map(point).collect()

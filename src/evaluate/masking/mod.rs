@@ -21,7 +21,7 @@ use crate::evaluate::attack::{
     Attack, Classifier, Counts, DISTRIBUTIONS, Ddn, Examples, Fgsm, MultiTarget, Noise, Norm, Objective, Outcome, Pgd,
     Setting, Square, Start, Stop, Threat, worst_case,
 };
-use candle_core::{FloatDType, Result};
+use candle_core::FloatDType;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -69,6 +69,20 @@ pub struct Checklist<T = f32> {
     pub white_box: Vec<Outcome<T>>,
 }
 
+/// A network, some images, and how it is attacked.
+#[derive(Clone, Copy)]
+pub struct Subject<'s, T = f32> {
+    /// The network.
+    pub classifier: &'s Classifier<'s, T>,
+    /// The images.
+    pub examples: &'s Examples<T>,
+    /// Of all attacks.
+    pub setting: &'s Setting,
+}
+
+/// An attack that is to be made, on images that are given to it.
+pub type Attempt<'a, T> = dyn Fn(&Examples<T>) -> candle_core::Result<Vec<Outcome<T>>> + 'a;
+
 /// Makes the attacks and all rows but that of transfer, which needs a second network ([`transfer_adds_nothing`]).
 ///
 /// `precise` is the same network in f64, for the differences; without it they are taken in its own numbers.
@@ -80,24 +94,40 @@ pub fn checklist<T: FloatDType>(
     precise: Option<&Classifier<'_, f64>>,
     examples: &Examples<T>,
     setting: &Setting,
-) -> Result<Checklist<T>> {
+) -> candle_core::Result<Checklist<T>> {
+    checklist_by(&Subject { classifier, examples, setting }, precise, &|attempt: &Attempt<'_, T>| attempt(examples))
+}
+
+/// As [`checklist`], with attacks made by `attack`: all examples at once or slice by slice, with whatever it does in between.
+/// Of what it returns no image is looked at.
+///
+/// # Errors
+/// As [`checklist`], and those of `attack`.
+pub fn checklist_by<T: FloatDType, E: From<candle_core::Error>>(
+    subject: &Subject<'_, T>,
+    precise: Option<&Classifier<'_, f64>>,
+    attack: &impl Fn(&Attempt<'_, T>) -> Result<Vec<Outcome<T>>, E>,
+) -> Result<Checklist<T>, E> {
+    let Subject { classifier, examples, setting } = *subject;
     let &Setting { threat, seed, .. } = setting;
-    let single = Fgsm::new(threat).run(classifier, examples, seed)?;
+    let single = attack(&|examples| Fgsm::new(threat).run(classifier, examples, seed))?;
     let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
-    let restarted = Pgd { restarts: RESTARTS, ..margin }.run(classifier, examples, seed)?;
-    let from_image = from_image(classifier, examples, setting)?;
+    let restarts = Pgd { restarts: RESTARTS, ..margin };
+    let restarted = attack(&|examples| restarts.run(classifier, examples, seed))?;
+    let from_image = attack(&|examples| from_image(classifier, examples, setting))?;
     let white = worst_case(threat, &[&from_image, &restarted]);
 
     let mut rows = vec![deterministic(classifier, examples)?, returns_logits(examples)];
     rows.push(covers(&white, &single, threat));
-    let steps = step_curve(classifier, examples, setting)?;
+    let steps = step_curve(subject, attack)?;
     rows.extend(steps_converge(&steps));
     rows.push(restarts_converge(&restarted, &from_image, threat, RESTARTS / 2));
-    rows.push(falls_with_eps(&eps_curve(classifier, examples, setting)?));
-    rows.extend(large_balls_break_all(classifier, examples, setting)?);
-    rows.push(noise_adds_nothing(&white, &noise(classifier, examples, setting)?, threat));
+    rows.push(falls_with_eps(&eps_curve(subject, attack)?));
+    rows.extend(large_balls_break_all(subject, attack)?);
+    let random = attack(&|examples| noise(classifier, examples, setting))?;
+    rows.push(noise_adds_nothing(&white, &random, threat));
     let square = Square { queries: setting.queries, ..Square::new(threat, setting.image) };
-    rows.push(black_box_adds_nothing(&white, &square.run(classifier, examples, seed)?, threat));
+    rows.push(black_box_adds_nothing(&white, &attack(&|examples| square.run(classifier, examples, seed))?, threat));
     rows.push(gradients_vanish(classifier, examples)?);
     rows.push(softmax_saturates(examples));
     rows.push(match precise {
@@ -112,7 +142,7 @@ fn from_image<T: FloatDType>(
     classifier: &Classifier<'_, T>,
     examples: &Examples<T>,
     setting: &Setting,
-) -> Result<Vec<Outcome<T>>> {
+) -> candle_core::Result<Vec<Outcome<T>>> {
     let one = Setting { restarts: 1, stop: Stop::AtSuccess, ..*setting };
     let pgd = Attack::Pgd.run(classifier, examples, &one)?;
     let targets = Attack::MtPgd.run(classifier, examples, &one)?;
@@ -123,7 +153,10 @@ fn from_image<T: FloatDType>(
 ///
 /// # Errors
 /// When the network fails.
-pub fn deterministic<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<Check> {
+pub fn deterministic<T: FloatDType>(
+    classifier: &Classifier<'_, T>,
+    examples: &Examples<T>,
+) -> candle_core::Result<Check> {
     let [a, b] = [classifier.logits(examples.images())?, classifier.logits(examples.images())?];
     let differences = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
     // max() passes over a NaN.
@@ -171,7 +204,7 @@ pub fn transfer_adds_nothing<T: FloatDType>(
     white_box: &[Outcome<T>],
     surrogate: &[Outcome<T>],
     threat: Threat,
-) -> Result<Check> {
+) -> candle_core::Result<Check> {
     let made: Vec<&Outcome<T>> = surrogate.iter().filter(|outcome| !outcome.last.is_empty()).collect();
     let images: Vec<T> = made.iter().flat_map(|outcome| outcome.last.iter().copied()).collect();
     let logits = classifier.logits(&images)?;
@@ -210,19 +243,17 @@ pub fn restarts_converge<T: FloatDType>(
 ///
 /// # Errors
 /// When the network fails.
-pub fn large_balls_break_all<T: FloatDType>(
-    classifier: &Classifier<'_, T>,
-    examples: &Examples<T>,
-    setting: &Setting,
-) -> Result<Vec<Check>> {
-    let left = |eps: f64| {
+pub fn large_balls_break_all<T: FloatDType, E: From<candle_core::Error>>(
+    subject: &Subject<'_, T>,
+    attack: &impl Fn(&Attempt<'_, T>) -> Result<Vec<Outcome<T>>, E>,
+) -> Result<Vec<Check>, E> {
+    let Subject { classifier, examples, setting } = *subject;
+    let left = |eps: f64| -> Result<f64, E> {
         let threat = Threat::linf(eps);
-        Ok::<_, candle_core::Error>(accuracy(
-            &MultiTarget::new(threat).run(classifier, examples, setting.seed)?,
-            threat,
-        ))
+        let targets = MultiTarget::new(threat);
+        Ok(accuracy(&attack(&|examples| targets.run(classifier, examples, setting.seed))?, threat))
     };
-    let found = Ddn::default().run(classifier, examples, setting.seed)?;
+    let found = attack(&|examples| Ddn::default().run(classifier, examples, setting.seed))?;
     let distances = found.iter().filter(|outcome| !outcome.is_clean_error()).map(|outcome| outcome.distance(Norm::L2));
     Ok(vec![
         Check::at_most("nothing resists half of the pixels' range", left(0.5)?, 0.0),
@@ -243,11 +274,11 @@ pub fn noise<T: FloatDType>(
     classifier: &Classifier<'_, T>,
     examples: &Examples<T>,
     setting: &Setting,
-) -> Result<Vec<Outcome<T>>> {
+) -> candle_core::Result<Vec<Outcome<T>>> {
     let runs = DISTRIBUTIONS
         .into_iter()
         .map(|distribution| Noise::new(setting.threat, distribution).run(classifier, examples, setting.seed));
-    let runs = runs.collect::<Result<Vec<_>>>()?;
+    let runs = runs.collect::<candle_core::Result<Vec<_>>>()?;
     Ok(worst_case(setting.threat, &runs.iter().map(Vec::as_slice).collect::<Vec<_>>()))
 }
 

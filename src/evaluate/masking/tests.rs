@@ -4,7 +4,7 @@ use super::*;
 use crate::evaluate::attack::testing::{Mask, Planted, images, models, right};
 use crate::evaluate::attack::{ImageShape, Loss};
 use crate::rng::Seed;
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Result};
 use std::sync::atomic::AtomicU64;
 
 const INPUTS: usize = 64;

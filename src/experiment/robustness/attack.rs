@@ -5,8 +5,9 @@ use super::spec::{AttackSpec, Precision, TrainingSpec, WeightsSource};
 use super::stages::{Number, Run, attacked};
 use super::{CLASSES, Data};
 use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Ending, Halt, Job, Record, Runner, Store};
-use crate::evaluate::attack::{Classifier, Examples};
+use crate::engine::runs::{Ending, Job, Record, Runner, Store};
+use crate::evaluate::attack::{Classifier, Examples, Setting, Stop};
+use crate::evaluate::masking::Subject;
 use crate::files;
 use crate::model::Model;
 use crate::model::weights::{self, Hints};
@@ -44,17 +45,17 @@ impl Runner for Attacker<'_> {
             return Ok(Some(Record::new(ending, "")));
         }
         match spec.precision {
-            Precision::F32 => self.attack::<f32>(spec, &Subject { model: &model, attacked: &model, job }, ending),
+            Precision::F32 => self.attack::<f32>(spec, &Target { model: &model, attacked: &model, job }, ending),
             Precision::F64 => {
                 let precise = self.precise(spec, &model, device)?;
-                self.attack::<f64>(spec, &Subject { model: &model, attacked: &precise, job }, ending)
+                self.attack::<f64>(spec, &Target { model: &model, attacked: &precise, job }, ending)
             }
         }
     }
 }
 
 /// The network of a run.
-struct Subject<'s> {
+struct Target<'s> {
     /// As it was trained.
     model: &'s Model,
     /// The same in the numbers of the attack.
@@ -64,8 +65,8 @@ struct Subject<'s> {
 
 impl Attacker<'_> {
     /// The stages of a run.
-    fn attack<T: Number>(&self, spec: &AttackSpec, subject: &Subject<'_>, ending: Ending) -> Result<Option<Record>> {
-        let &Subject { model, attacked, job } = subject;
+    fn attack<T: Number>(&self, spec: &AttackSpec, target: &Target<'_>, ending: Ending) -> Result<Option<Record>> {
+        let &Target { model, attacked, job } = target;
         let (halt, device) = (job.halt, job.device);
         let network = halt.network(attacked.frozen.as_ref());
         let classifier = Classifier::<T>::on(&network, self.data.images.test.features(), device)?;
@@ -100,7 +101,7 @@ impl Attacker<'_> {
             None
         };
         begin("checklist")?;
-        let Findings { checks, effort } = job.part("checklist", || self.checklist(spec, model, &run, device, halt))?;
+        let Findings { checks, effort } = self.checklist(spec, model, &run, job)?;
         let images = run.shown(self.data.images.test.len())?;
         if let Some(export) = &self.data.export {
             export.results(spec, &examples, &run.ledger, certificates.as_ref())?;
@@ -158,22 +159,22 @@ impl Attacker<'_> {
         spec: &AttackSpec,
         model: &Model,
         run: &Run<'_, T>,
-        device: &Device,
-        halt: &Halt<'_>,
+        job: &Job<'_>,
     ) -> Result<Findings> {
         let (Some(eps), 1..) = (spec.eps.last(), spec.checklist_images) else { return Ok(Findings::default()) };
         let chosen: BTreeSet<usize> =
             attacked(self.data.images.test.len(), spec.checklist_images).into_iter().collect();
         let examples = run.examples.filter(|example| chosen.contains(&example.index));
-        let precise = self.precise(spec, model, device)?;
+        let precise = self.precise(spec, model, job.device)?;
         let mut surrogates = Vec::new();
         for training in &spec.surrogates {
-            let (model, diverged_at_step) = self.trained(training, T::DTYPE, device)?;
+            let (model, diverged_at_step) = self.trained(training, T::DTYPE, job.device)?;
             surrogates.extend(diverged_at_step.is_none().then(|| (training.arm.clone(), model)));
         }
         let setting = run.setting(*eps);
-        let subject = checklist::Subject { classifier: run.classifier, precise: &precise, examples: &examples, halt };
-        checklist::make(&subject, &setting, &surrogates, device)
+        let setting = Setting { stop: Stop::AtSuccess, ..setting };
+        let subject = Subject { classifier: run.classifier, examples: &examples, setting: &setting };
+        checklist::make(&subject, &precise, &surrogates, job)
     }
 }
 

@@ -1,47 +1,42 @@
 //! The masking checklist of a network as rows, with the curves behind it.
 
 use super::rows::{CheckRow, EffortRow};
-use crate::engine::runs::Halt;
+use super::stages::{Number, sliced};
+use crate::engine::runs::Job;
 use crate::evaluate::attack::{Attack, Classifier, Examples, Outcome, Setting, Stop};
-use crate::evaluate::masking::{self, Check, Checklist};
+use crate::evaluate::masking::{self, Attempt, Check, Checklist, Subject};
 use crate::model::{Model, Network};
 use anyhow::Result;
-use candle_core::{Device, FloatDType};
-use serde::{Deserialize, Serialize};
 
 /// What the checklist found.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Findings {
     pub checks: Vec<CheckRow>,
     pub effort: Vec<EffortRow>,
 }
 
-/// The network under suspicion, and the images.
-pub(super) struct Subject<'s, T> {
-    pub classifier: &'s Classifier<'s, T>,
-    /// The same network in f64.
-    pub precise: &'s Model,
-    pub examples: &'s Examples<T>,
-    pub halt: &'s Halt<'s>,
-}
-
-/// Makes all rows; `surrogates` are other networks by name, in the same numbers, whose adversarial images are shown to
-/// this one.
-pub(super) fn make<T: FloatDType>(
+/// Makes all rows. `precise` is the network in f64; `surrogates` are other networks by name, in the same numbers as this one,
+/// to which their adversarial images are shown.
+pub(super) fn make<T: Number>(
     subject: &Subject<'_, T>,
-    setting: &Setting,
+    precise: &Model,
     surrogates: &[(String, Model)],
-    device: &Device,
+    job: &Job<'_>,
 ) -> Result<Findings> {
-    let Subject { classifier, precise, examples, halt } = *subject;
-    let precise = halt.network(precise.frozen.as_ref());
-    let precise = Classifier::<f64>::on(&precise, classifier.inputs(), device)?;
-    let setting = Setting { stop: Stop::AtSuccess, ..*setting };
-    let list = masking::checklist(classifier, Some(&precise), examples, &setting)?;
+    let Subject { classifier, examples, setting } = *subject;
+    let precise = job.halt.network(precise.frozen.as_ref());
+    let precise = Classifier::<f64>::on(&precise, classifier.inputs(), job.device)?;
+    let list = masking::checklist_by(subject, Some(&precise), &|attempt: &Attempt<'_, T>| {
+        sliced(job, "checklist", examples, attempt, &|outcome| {
+            outcome.last = Vec::new();
+            if let Some(found) = &mut outcome.adversarial {
+                found.image = Vec::new();
+            }
+        })
+    })?;
     let mut rows: Vec<(String, Check)> = list.rows.iter().map(|check| (check.name.to_string(), *check)).collect();
     for (name, model) in surrogates {
-        let other = halt.network(model.frozen.as_ref());
-        let made = transferred(&other, examples, classifier, &setting, device)?;
+        let made = transferred(&job.halt.network(model.frozen.as_ref()), subject, job)?;
         let check = masking::transfer_adds_nothing(classifier, &list.white_box, &made, setting.threat)?;
         rows.push((format!("{} ({name})", check.name), check));
     }
@@ -75,17 +70,12 @@ fn effort<T>(list: &Checklist<T>, norm: &str, epsilon: f64, n: usize) -> Vec<Eff
 }
 
 /// The strongest of the cheap attacks on another network, on the same images.
-fn transferred<T: FloatDType>(
-    network: &dyn Network,
-    examples: &Examples<T>,
-    classifier: &Classifier<'_, T>,
-    setting: &Setting,
-    device: &Device,
-) -> Result<Vec<Outcome<T>>> {
-    let other = Classifier::<T>::on(network, classifier.inputs(), device)?;
-    let other = other.with_batch(classifier.batch());
+fn transferred<T: Number>(network: &dyn Network, subject: &Subject<'_, T>, job: &Job<'_>) -> Result<Vec<Outcome<T>>> {
+    let Subject { classifier, examples, setting } = *subject;
+    let other = Classifier::<T>::on(network, classifier.inputs(), job.device)?.with_batch(classifier.batch());
     let (labels, indices) = examples.iter().map(|example| (example.label, example.index)).unzip();
     let examples = Examples::of_indices(&other, examples.images().to_vec(), labels, indices)?;
     // Images deep in the other network's wrong class transfer best, so the attack goes on after its success.
-    Ok(Attack::Pgd.run(&other, &examples, &Setting { stop: Stop::Never, ..*setting })?)
+    let setting = Setting { stop: Stop::Never, ..*setting };
+    sliced(job, "transfer", &examples, &|examples| Attack::Pgd.run(&other, examples, &setting), &|_| ())
 }

@@ -8,10 +8,11 @@ use crate::data::images::{Images, SIDE};
 use crate::engine::rows::EvaluationRow;
 use crate::engine::runs::Job;
 use crate::evaluate::attack::{
-    Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, Setting, Stop,
-    Threat, worst_case,
+    Attack, Bisection, Classifier, Counts, DISTRIBUTIONS, Examples, ImageShape, Noise, Norm, Outcome, ROWS, Setting,
+    Stop, Threat, worst_case,
 };
 use crate::evaluate::certificate::{Certificates, Certifier, Radii, Summary, check_sandwich};
+use crate::evaluate::masking::Attempt;
 use crate::model::Network;
 use crate::rng::Seed;
 use anyhow::{Context, Result};
@@ -26,10 +27,6 @@ type Column = fn(&Radii) -> f64;
 const DRAWS: usize = 30;
 /// Images that are kept for the figure.
 const SHOWN: usize = 6;
-/// Images that an attack has done before a checkpoint may keep what it found: enough that its passes stay full nearly
-/// always. Of attacks that take long, fewer.
-const SLICE: usize = 1000;
-const SLICE_OF_SLOW: usize = 256;
 
 /// The numbers of an attack, which a checkpoint keeps.
 pub(super) trait Number: FloatDType + Serialize + DeserializeOwned {}
@@ -45,6 +42,21 @@ pub(super) fn attacked(of: usize, count: usize) -> Vec<usize> {
     rows
 }
 
+/// Makes an attack on slices of the images, which are parts of the job; `shorten` leaves out what need not be kept.
+pub(super) fn sliced<T: Number>(
+    job: &Job<'_>,
+    name: &str,
+    examples: &Examples<T>,
+    attempt: &Attempt<'_, T>,
+    shorten: &dyn Fn(&mut Outcome<T>),
+) -> Result<Vec<Outcome<T>>> {
+    job.list(name, (examples.len(), ROWS), |range| {
+        let mut made = attempt(&examples.slice(range))?;
+        made.iter_mut().for_each(shorten);
+        Ok(made)
+    })
+}
+
 /// The stages of a run, and what they have found so far.
 pub(super) struct Run<'r, T> {
     pub(super) spec: &'r AttackSpec,
@@ -52,7 +64,7 @@ pub(super) struct Run<'r, T> {
     pub(super) examples: &'r Examples<T>,
     pub(super) ledger: Ledger<T>,
     pub(super) evaluations: Vec<EvaluationRow>,
-    job: &'r Job<'r>,
+    pub(super) job: &'r Job<'r>,
     export: Option<&'r Export>,
 }
 
@@ -69,25 +81,15 @@ impl<'r, T: Number> Run<'r, T> {
         Self { spec, classifier, examples, ledger, evaluations: Vec::new(), job, export }
     }
 
-    /// Attacks the images slice by slice. What happens to an image does not depend on the others, so the slices change
-    /// nothing but how much is lost with a kill.
-    fn outcomes(
-        &self,
-        name: &str,
-        attack: impl Fn(&Examples<T>) -> candle_core::Result<Vec<Outcome<T>>>,
-    ) -> Result<Vec<Outcome<T>>> {
-        let mut all = Vec::with_capacity(self.examples.len());
-        let is_slow = [Attack::Auto, Attack::Square].iter().any(|slow| slow.name() == name);
-        for slice in self.examples.slices(if is_slow { SLICE_OF_SLOW } else { SLICE }) {
-            all.extend(self.job.part(name, || {
-                let mut made = attack(&slice)?;
-                if self.export.is_none() {
-                    made.iter_mut().for_each(|outcome| self.shorten(outcome));
-                }
-                Ok(made)
-            })?);
-        }
-        Ok(all)
+    /// Makes an attack, and keeps what it found now and then. What happens to an image does not depend on the others, so that
+    /// slices change nothing.
+    fn outcomes(&self, name: &str, attempt: &Attempt<'_, T>) -> Result<Vec<Outcome<T>>> {
+        let shorten = |outcome: &mut Outcome<T>| {
+            if self.export.is_none() {
+                self.shorten(outcome);
+            }
+        };
+        sliced(self.job, name, self.examples, attempt, &shorten)
     }
 
     /// Leaves out images that nobody will look at: they are nearly all of what a checkpoint would have to keep.
@@ -149,7 +151,7 @@ impl<'r, T: Number> Run<'r, T> {
             let sizes = self.spec.sizes();
             let eps = sizes.last().copied().unwrap_or(1.0);
             let setting = self.setting(eps);
-            let outcomes = self.outcomes(attack.name(), |examples| attack.run(self.classifier, examples, &setting))?;
+            let outcomes = self.outcomes(attack.name(), &|examples| attack.run(self.classifier, examples, &setting))?;
             self.ledger.absorb(finder, &outcomes)?;
             for eps in sizes {
                 let left = self.ledger.robust_against(finder, eps)?;
@@ -166,7 +168,7 @@ impl<'r, T: Number> Run<'r, T> {
 
     fn attack_at(&mut self, attack: Attack, eps: f64) -> Result<()> {
         let setting = self.setting(eps);
-        let outcomes = self.outcomes(attack.name(), |examples| attack.run(self.classifier, examples, &setting))?;
+        let outcomes = self.outcomes(attack.name(), &|examples| attack.run(self.classifier, examples, &setting))?;
         self.ledger.absorb(Finder::Attack(attack), &outcomes)?;
         let counts = Counts::of(&outcomes, self.threat(eps));
         self.row("accuracy", attack.name(), Some(eps), counts.robust_accuracy());
@@ -234,8 +236,8 @@ impl<'r, T: Number> Run<'r, T> {
         };
         let known = self.ledger.known();
         let bisection = Bisection::new(self.threat(eps));
-        let run = |examples: &Examples<T>| bisection.run(self.classifier, examples, &known, self.spec.seed);
-        let outcomes = self.outcomes("bisection", run)?;
+        let attempt = |examples: &Examples<T>| bisection.run(self.classifier, examples, &known, self.spec.seed);
+        let outcomes = self.outcomes("bisection", &attempt)?;
         self.ledger.absorb(Finder::Bisection, &outcomes)?;
         self.passes("bisection", None, &outcomes);
         Ok(())
