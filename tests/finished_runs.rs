@@ -6,7 +6,7 @@
 mod sandbox;
 
 use han_exp::cli::inspect;
-use sandbox::{CHECKERBOARD, Sandbox, failure, files, text};
+use sandbox::{CHECKERBOARD, MNIST_ATTACK, Sandbox, failure, files, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,33 +30,6 @@ const MIXER: &[&str] = &[
     "--device",
     "cpu",
 ];
-const MNIST_ATTACK: &[&str] = &[
-    "mnist-attack",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--width",
-    "16,fcnet=16",
-    "--depth",
-    "4,fcnet=2",
-    "--n",
-    "10",
-    "--steps",
-    "3",
-    "--queries",
-    "10",
-    "--sweep",
-    "off",
-    "--eps",
-    "0.1",
-    "--attacks",
-    "pgd",
-    "--checklist",
-    "5",
-    "--device",
-    "cpu",
-];
-
 /// What is on disk of a run: nothing, "whole", or what is damaged.
 fn state(out: &Path, run: &Path) -> String {
     inspect(out, run).expect("a readable directory")

@@ -5,7 +5,7 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use sandbox::{CHECKERBOARD, Sandbox, files, over, read};
+use sandbox::{CHECKERBOARD, MNIST_ATTACK, Sandbox, files, over, read};
 use std::fs;
 use std::process::Command;
 
@@ -15,34 +15,9 @@ fn board() -> Vec<&'static str> {
 }
 
 /// Two stages: trainings, then attacks on what they made.
-const ATTACK: &[&str] = &[
-    "mnist-attack",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--device",
-    "cpu",
-    "--width",
-    "16,fcnet=16",
-    "--depth",
-    "4,fcnet=2",
-    "--seeds",
-    "1",
-    "--n",
-    "10",
-    "--steps",
-    "3",
-    "--queries",
-    "10",
-    "--sweep",
-    "off",
-    "--eps",
-    "0.1",
-    "--attacks",
-    "pgd",
-    "--checklist",
-    "0",
-];
+fn attack() -> Vec<&'static str> {
+    over(MNIST_ATTACK, &["--seeds", "1", "--checklist", "0"])
+}
 
 /// The program through a shell that finds it, and what else a script needs.
 fn shell(sandbox: &Sandbox, line: &str) -> Command {
@@ -102,10 +77,10 @@ fn shards_make_together_what_one_command_makes() {
 #[test]
 fn the_lines_of_a_plan_make_what_one_command_makes() {
     let sandbox = Sandbox::new();
-    sandbox.stdout(&[ATTACK, &["--out", "whole"]].concat());
+    sandbox.stdout(&[&attack()[..], &["--out", "whole"]].concat());
     let mut rounds = 0;
     loop {
-        let lines = sandbox.stdout(&[&["plan"], ATTACK, &["--out", "cut", "--format", "commands"]].concat());
+        let lines = sandbox.stdout(&[&["plan"], &attack()[..], &["--out", "cut", "--format", "commands"]].concat());
         if lines.is_empty() {
             break;
         }
@@ -130,7 +105,7 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
     }
     let told = sandbox.error(&["reproduce", "--profile", "smoke", "--stage", "1"]);
     assert!(told.contains("--run and --stage are of one experiment"), "{told}");
-    let export = [ATTACK, &["--export-adversarial", "x.npz"]].concat();
+    let export = [&attack()[..], &["--export-adversarial", "x.npz"]].concat();
     for command in [
         [&export[..], &["--shard", "1/2"]].concat(),
         [&["plan"], &export[..], &["--format", "commands"]].concat(),
@@ -140,9 +115,9 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
         assert!(told.contains("--export-adversarial needs all runs in one command"), "{told}");
     }
     // What a run needs of a machine goes with it.
-    let scripts = sandbox.stdout(&[&["submit"], ATTACK, &["--batch", "16", "--dry-run"]].concat());
+    let scripts = sandbox.stdout(&[&["submit"], &attack()[..], &["--batch", "16", "--dry-run"]].concat());
     assert!(scripts.contains(" --batch 16 "), "{scripts}");
-    let told = sandbox.error(&[&["submit"], ATTACK, &["--strict", "--dry-run"]].concat());
+    let told = sandbox.error(&[&["submit"], &attack()[..], &["--strict", "--dry-run"]].concat());
     assert!(told.contains("--strict"), "{told}");
 }
 
@@ -163,7 +138,7 @@ echo 7"#,
 fn what_is_submitted_makes_what_one_command_makes() {
     let sandbox = Sandbox::new();
     cluster(&sandbox);
-    for (command, stages) in [(board(), 1), (ATTACK.to_vec(), 2)] {
+    for (command, stages) in [(board(), 1), (attack(), 2)] {
         let command = command.join(" ").replace(" --jobs 1", "");
         for out in ["whole", "cut"] {
             let _ = fs::remove_dir_all(sandbox.path(out));

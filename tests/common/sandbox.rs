@@ -39,6 +39,34 @@ pub const CHECKERBOARD: &[&str] = &[
     "1",
 ];
 
+/// Trainings of two small networks, and attacks on what they made, on the sample.
+pub const MNIST_ATTACK: &[&str] = &[
+    "mnist-attack",
+    "--offline",
+    "--profile",
+    "smoke",
+    "--width",
+    "16,fcnet=16",
+    "--depth",
+    "4,fcnet=2",
+    "--n",
+    "10",
+    "--steps",
+    "3",
+    "--queries",
+    "10",
+    "--sweep",
+    "off",
+    "--eps",
+    "0.1",
+    "--attacks",
+    "pgd",
+    "--checklist",
+    "5",
+    "--device",
+    "cpu",
+];
+
 /// The home.
 pub struct Sandbox(pub TempDir);
 
