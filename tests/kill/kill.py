@@ -21,10 +21,10 @@ import time
 # Runs of some seconds each, on data that are inside the program or in its cache.
 COMMANDS = {
     "checkerboard": "checkerboard --profile smoke --models hannet,fcnet --recipe tuned --seeds 1 --iterations 30000 --learning-rates 0.01",
-    "mnist-attack": "mnist-attack --offline --profile smoke --models hannet,fcnet --width 100 --depth 6 --seeds 1 --epochs 20"
-    " --n 200 --steps 50 --queries 500 --checklist 50",
-    "mixer": "mixer --offline --profile smoke --channels 64 --epochs 30 --seeds 1 --models mixer-4,mixer-4-han-12",
-    "regression": "regression --offline --profile smoke --models hannet,fcnet,ridge --epochs 100 --seeds 1",
+    "mnist-attack": "mnist-attack --offline --profile smoke --models hannet,fcnet --width 100 --depth 6 --seeds 1 --epochs 40"
+    " --n 300 --steps 50 --queries 500 --checklist 50",
+    "mixer": "mixer --offline --profile smoke --channels 64 --epochs 80 --seeds 1 --models mixer-4,mixer-4-han-12",
+    "regression": "regression --offline --profile smoke --models hannet,fcnet,ridge --epochs 400 --seeds 1",
 }
 # Seconds between two checkpoints. An attack can be kept between blocks of 128 images, which take up to a second or two;
 # reading CIFAR-10 takes up to a second.
