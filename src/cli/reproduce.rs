@@ -2,11 +2,11 @@
 
 use super::{Exit, Running, stop_on_signals};
 use crate::console::{note, one_line};
-use crate::engine::Reproduce;
 use crate::engine::invocation::typed;
 use crate::engine::runs::is_unwritable;
 use crate::engine::settings::ProfileName;
 use crate::engine::source::Source;
+use crate::engine::{Reproduce, Verb};
 use crate::experiment::VERBS;
 use anyhow::{Result, ensure};
 use clap::builder::PossibleValuesParser;
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// How much to run; paper is the full protocol [default: quick; paper for mixer on a GPU]
     #[arg(long, value_enum)]
     profile: Option<ProfileName>,
-    /// Only these experiments
+    /// Only these experiments [default: all but mixer-budget]
     #[arg(long, value_delimiter = ',', value_name = "EXPERIMENT,..", value_parser = names())]
     only: Option<Vec<String>>,
     #[command(flatten)]
@@ -43,7 +43,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     );
     let stop = stop_on_signals()?;
     let on_gpu = running.device.open()?.device.is_cuda();
-    let wanted = || VERBS.iter().filter(|verb| only.as_ref().is_none_or(|only| only.iter().any(|n| n == verb.name)));
+    let is_wanted =
+        |verb: &&Verb| only.as_ref().map_or(!verb.only_by_name, |only| only.iter().any(|name| name == verb.name));
+    let wanted = || VERBS.iter().filter(is_wanted);
     let (mut missed, mut failed) = (false, false);
     for only_check in [true, false] {
         for verb in wanted() {

@@ -32,6 +32,8 @@ pub struct Verb {
     pub variants: &'static [Variant],
     /// What runs it.
     pub kind: &'static dyn Kind,
+    /// Whether `reproduce` leaves it out where it is not named: it takes longer than all others.
+    pub only_by_name: bool,
     /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
     pub on_gpu: Option<ProfileName>,
     /// `han-exp evaluate`, where there is something to score.

@@ -39,6 +39,12 @@ pub enum Augment {
     Autoaugment,
 }
 
+impl std::fmt::Display for Augment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Augment {
     /// Every choice.
     pub const ALL: [Self; 3] = [Self::None, Self::Basic, Self::Autoaugment];

@@ -15,6 +15,9 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// A network in it.
     type Arm: Arm;
 
+    /// Keys of which a shorter list leaves out rows of tables and changes none.
+    const LISTS: &'static [&'static str] = &[];
+
     /// What is shown, and where the paper shows it.
     fn heading(&self) -> &Heading;
 

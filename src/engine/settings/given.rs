@@ -98,7 +98,7 @@ impl<F: File> Given<F> {
         let own = file.clone();
         let mut file = self.apply(file)?;
         file.void(&own, Change::Flags);
-        if !selects(&without_repetitions(&own)?, &without_repetitions(&file)?) {
+        if !selects(without_repetitions(&own)?, without_repetitions(&file)?, F::LISTS) {
             file.heading_mut().claims.iter_mut().for_each(|claim| claim.decided_in.clear());
         }
         Ok(file)
@@ -279,9 +279,22 @@ fn replace<F: File>(
 }
 
 /// Whether a file differs from its own in nothing but that it leaves out networks, recipes or parts.
-fn selects(own: &toml::Table, file: &toml::Table) -> bool {
+fn selects(mut own: toml::Table, mut file: toml::Table, lists: &[&str]) -> bool {
+    for key in lists {
+        let items = |table: &toml::Table| match tree::get(table, key) {
+            Some(Value::Array(items)) => items.clone(),
+            one => one.cloned().into_iter().collect(),
+        };
+        let (all, some) = (items(&own), items(&file));
+        if !some.iter().all(|item| all.contains(item)) {
+            return false;
+        }
+        for table in [&mut own, &mut file] {
+            tree::set(table, key, &Value::Array(Vec::new()));
+        }
+    }
     file.iter().all(|(key, value)| match (own.get(key), value) {
-        (Some(toml::Value::Array(all)), toml::Value::Array(some)) => some.iter().all(|item| all.contains(item)),
+        (Some(Value::Array(all)), Value::Array(some)) => some.iter().all(|item| all.contains(item)),
         (own, value) => own == Some(value),
     })
 }

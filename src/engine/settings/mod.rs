@@ -9,6 +9,7 @@ mod limits;
 mod names;
 mod overlay;
 mod profile;
+mod several;
 mod text;
 mod tree;
 
@@ -26,6 +27,7 @@ pub use limits::{
 pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, labelled, name_cure, names_problem};
 pub use profile::ProfileName;
+pub use several::Several;
 pub use text::{Heading, check_labels};
 pub(crate) use tree::{get, keys, nearest};
 

@@ -3,9 +3,10 @@
 use super::RowFunction;
 use super::jacobian::gradient;
 use candle_core::{D, DType, Result, Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 /// How alike gradients are at points and at their neighbours.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Likeness {
     /// The mean cosine between the gradient of the mean output at a point and that at its neighbour: near 1 for a function
     /// that is smooth at that distance, near 0 for one that is noise. None without a pair.

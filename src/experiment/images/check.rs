@@ -2,7 +2,11 @@
 
 use super::file::{ArmFile, ImagesFile, dataset};
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::settings::{File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_runs, rate_problem, refuse};
+use crate::data::augment::Augment;
+use crate::engine::page::counted;
+use crate::engine::settings::{
+    Arm, File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_runs, rate_problem, refuse,
+};
 use crate::model::image::ImageModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
@@ -12,6 +16,32 @@ use anyhow::{Result, anyhow, ensure};
 #[derive(Debug, Clone)]
 pub struct Comparison {
     pub(super) file: ImagesFile,
+    pub(super) entrants: Vec<Entrant>,
+}
+
+/// A network under one of the trainings of the experiment.
+#[derive(Debug, Clone)]
+pub struct Entrant {
+    /// As in the file; where there are several trainings, name and label tell which this is.
+    pub arm: ArmFile,
+    /// Name and label in the file.
+    pub network: [String; 2],
+    /// What it is compared to, likewise.
+    pub less: Option<String>,
+    pub training: Training,
+}
+
+/// What tells a training of an experiment from its others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Training {
+    pub epochs: usize,
+    pub augment: Augment,
+}
+
+impl std::fmt::Display for Training {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", counted(self.epochs, "epoch"), self.augment.name())
+    }
 }
 
 impl Comparison {
@@ -33,7 +63,12 @@ impl Comparison {
         self.image_set(facts).cut(facts.train_images).0 / self.file.train.batch_size
     }
 
-    /// Every training, in the order of arms and seeds.
+    /// The trainings that every network gets, the shortest first where the file says so.
+    pub fn trainings(&self) -> Vec<Training> {
+        trainings(&self.file).collect()
+    }
+
+    /// Every run, in the order of trainings, arms and seeds.
     ///
     /// # Errors
     /// When there are too few images.
@@ -41,7 +76,7 @@ impl Comparison {
         let (file, data) = (&self.file, self.image_set(facts));
         let (name, wanted) = (&file.experiment.name, data.validation_images);
         check_count(name, "the number of training images", facts.train_images, MOST)?;
-        check_runs(name, file.arm.iter().map(|arm| file.repetitions_of(arm)).fold(0, usize::saturating_add))?;
+        check_runs(name, self.entrants.iter().map(|of| file.repetitions_of(&of.arm)).fold(0, usize::saturating_add))?;
         let (train, validation) = data.cut(facts.train_images);
         ensure!(
             train > 0 && validation == wanted,
@@ -54,24 +89,25 @@ impl Comparison {
             "{name}: train.batch_size is {batch_size}; use at most {train}, the images to train on"
         );
         let steps = self.steps(facts);
-        let of_arm = |arm: &ArmFile| -> Vec<ImageSpec> {
-            file.seeds(arm).map(|seed| self.run(arm, Seed(seed), &data, steps, device)).collect()
+        let of_entrant = |entrant: &Entrant| -> Vec<ImageSpec> {
+            file.seeds(&entrant.arm).map(|seed| self.run(entrant, Seed(seed), &data, steps, device)).collect()
         };
-        Ok(file.arm.iter().flat_map(of_arm).collect())
+        Ok(self.entrants.iter().flat_map(of_entrant).collect())
     }
 
-    fn run(&self, arm: &ArmFile, seed: Seed, data: &ImageSet, steps: usize, device: &str) -> ImageSpec {
-        let train = &self.file.train;
+    fn run(&self, entrant: &Entrant, seed: Seed, data: &ImageSet, steps: usize, device: &str) -> ImageSpec {
+        let (train, Entrant { arm, training, .. }) = (&self.file.train, entrant);
         ImageSpec {
             experiment: self.file.experiment.name.clone(),
             arm: arm.name.clone(),
             seed,
             device: device.into(),
-            augment: train.augment,
+            augment: training.augment,
             data: data.clone(),
             model: arm.model.clone(),
+            keep_weights: self.file.keep_weights,
             fit: FitConfig {
-                iterations: train.epochs * steps,
+                iterations: training.epochs * steps,
                 batch_size: train.batch_size,
                 report_every: steps,
                 learning_rate: train.learning_rate,
@@ -91,7 +127,17 @@ impl Comparison {
         file.check_usual(MOST_SEEDS)?;
         file.check_references(&name)?;
         let (train, data) = (&file.train, &file.data);
-        check_count(&name, "train.epochs", train.epochs, MOST_EPOCHS)?;
+        train.epochs.iter().try_for_each(|epochs| check_count(&name, "train.epochs", *epochs, MOST_EPOCHS))?;
+        for (key, given, twice) in [
+            ("epochs", train.epochs.len(), twice(&train.epochs)),
+            ("augment", train.augment.len(), twice(&train.augment)),
+        ] {
+            ensure!(given > 0, "{name}: train.{key} is an empty list; use at least one value");
+            ensure!(!twice, "{name}: train.{key} has a value twice; name each once");
+        }
+        if let Some(fewer) = &train.fewer_seeds {
+            check_count(&name, "train.fewer_seeds.seeds", fewer.seeds, MOST_SEEDS)?;
+        }
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
         refuse(&format!("{name}: train.learning_rate is "), rate_problem(rate))?;
@@ -106,8 +152,38 @@ impl Comparison {
             refuse(&format!("{name}: arm {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
         }
-        Ok(Self { file })
+        let several = trainings(&file).nth(1).is_some();
+        let entrants = trainings(&file).flat_map(|training| file.arm.iter().map(move |arm| (training, arm)));
+        let entrants = entrants.map(|(training, arm)| Entrant::new(&file, arm, training, several)).collect();
+        Ok(Self { entrants, file })
     }
+}
+
+impl Entrant {
+    fn new(file: &ImagesFile, arm: &ArmFile, training: Training, several: bool) -> Self {
+        let Training { epochs, augment } = training;
+        let (network, less) = ([arm.name.clone(), arm.label.clone()], arm.compared_to.clone());
+        let mut arm = arm.clone();
+        if several {
+            let ending = format!("-epochs{epochs}-{}", augment.name());
+            arm.rename(format!("{}{ending}", arm.name), &training.to_string());
+            arm.compared_to.iter_mut().for_each(|other| *other += &ending);
+        }
+        if let Some(fewer) = file.train.fewer_seeds.as_ref().filter(|fewer| epochs >= fewer.from_epochs) {
+            arm.seeds = Some(file.repetitions_of(&arm).min(fewer.seeds));
+        }
+        Self { arm, network, less, training }
+    }
+}
+
+fn trainings(file: &ImagesFile) -> impl Iterator<Item = Training> {
+    let of_augment = |augment: Augment| file.train.epochs.iter().map(move |&epochs| Training { epochs, augment });
+    file.train.augment.iter().copied().flat_map(of_augment)
+}
+
+/// Whether a value is there more than once.
+fn twice<T: PartialEq>(values: &[T]) -> bool {
+    values.iter().enumerate().any(|(place, value)| values[..place].contains(value))
 }
 
 /// Gives every network a label. Where mixers differ in their channels, these are part of it.

@@ -23,5 +23,9 @@ pub(super) fn contenders(results: &Results<'_>) -> Result<Vec<Contender>> {
 
 fn series(arm: &ArmResults<'_>, figure: &Figure) -> Series {
     let series = Series::of(&format!("{}_{}", figure.split, figure.metric), &arm.scored, figure);
-    if figure.metric == "cross_entropy" { series.with(Unit::Number("nats"), Better::Lower) } else { series }
+    match figure.metric.as_str() {
+        "cross_entropy" => series.with(Unit::Number("nats"), Better::Lower),
+        "likeness" | "likeness_before" => series.with(Unit::Number("cosine"), Better::Higher),
+        _ => series,
+    }
 }

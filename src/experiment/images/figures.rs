@@ -22,7 +22,10 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store:
     let heading = results.experiment.file.experiment.title();
     let title = |what: &str| format!("{heading}: {what}, {setting}");
     page.chart("Loss and accuracy over epochs", "curves", curves(results, &title("training")));
-    page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting));
+    match results.experiment.trainings().len() {
+        0 | 1 => page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting)),
+        _ => page.chart("Paired differences over the length of training", "differences", ahead(results, setting)),
+    }
     // A chart of a hundred classes and more would have no room for them.
     if let Some(names) = results.set.dataset.class_names() {
         page.chart("Answers of a network less those of another", "confusion", confusion(results, &names, setting));
@@ -51,39 +54,51 @@ fn images(results: &Results<'_>, store: &Store) -> Result<Image> {
         let heading = name.unwrap_or_else(|| format!("class {label}"));
         rows.push(SheetRow { heading, groups: vec![versions, changed] });
     }
-    let (data, augment) = (results.set.name(), file.train.augment.name());
+    let (data, augment) = (results.set.name(), file.train.augment.last().copied().unwrap_or_default());
     let title = format!("Training images, data {data}, augmentation {augment}");
     contact_sheet(&title, pixels.dim(2)?, &["as it is", "in the first epochs"], &rows)
 }
 
-/// Every network over the epochs; seeds that diverged are left out.
+/// Every network over the epochs; seeds that diverged are left out. Where there are several trainings, each has its panel.
 fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
-    let mut curves: Vec<(&ArmResults<'_>, Vec<Vec<CurveRow>>)> = Vec::new();
-    for result in results.arms.iter().filter(|result| !result.runs.is_empty()) {
-        curves.push((result, result.runs.iter().map(|run| run.rows("curves.csv")).collect::<Result<_>>()?));
-    }
-    ensure!(!curves.is_empty(), "no training is finished without divergence");
-    let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, quantity: Quantity| {
+    let course = |result: &ArmResults<'_>, split: &str, quantity: Quantity| -> Result<Course> {
         let value = |row: &CurveRow| match quantity {
             Quantity::Loss => row.loss,
             Quantity::Accuracy => row.accuracy,
         };
-        let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
+        let of_seed = |rows: Vec<CurveRow>| -> Vec<(f64, f64)> {
             rows.iter().filter(|row| row.split == split).map(|row| (row.epoch, value(row))).collect()
         };
-        let (arm, label) = (result.arm.name.clone(), result.arm.label.clone());
-        Course { arm, label, seeds: seeds.iter().map(of_seed).collect() }
+        let seeds = result.runs.iter().map(|run| run.rows("curves.csv").map(of_seed)).collect::<Result<_>>()?;
+        let [arm, label] = result.entrant.network.clone();
+        Ok(Course { arm, label, seeds })
+    };
+    let panel = |title: String, of: &[&ArmResults<'_>], split: &str, quantity: Quantity| -> Result<CoursePanel> {
+        let mut courses = of.iter().map(|result| course(result, split, quantity)).collect::<Result<Vec<_>>>()?;
+        courses.retain(|course| course.seeds.iter().any(|seed| !seed.is_empty()));
+        Ok(CoursePanel { title, quantity, courses })
     };
     let mut panels = Vec::new();
-    for (quantity, what) in [(Quantity::Loss, "loss"), (Quantity::Accuracy, "accuracy")] {
-        for (split, images) in [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")] {
-            let courses = curves.iter().map(|(result, seeds)| course(result, seeds, split, quantity));
-            let courses: Vec<Course> = courses.filter(|course| course.seeds.iter().any(|s| !s.is_empty())).collect();
-            if !courses.is_empty() {
-                panels.push(CoursePanel { title: format!("{images}: {what}"), quantity, courses });
+    match results.experiment.trainings().as_slice() {
+        [_] => {
+            let all: Vec<&ArmResults<'_>> = results.arms.iter().collect();
+            for (quantity, what) in [(Quantity::Loss, "loss"), (Quantity::Accuracy, "accuracy")] {
+                for (split, images) in
+                    [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")]
+                {
+                    panels.push(panel(format!("{images}: {what}"), &all, split, quantity)?);
+                }
+            }
+        }
+        several => {
+            for &training in several {
+                let of: Vec<&ArmResults<'_>> = results.under(training).collect();
+                panels.push(panel(format!("Test accuracy: {training}"), &of, "test", Quantity::Accuracy)?);
             }
         }
     }
+    panels.retain(|panel| !panel.courses.is_empty());
+    ensure!(!panels.is_empty(), "no training is finished without divergence");
     learning_curves(title, &panels)
 }
 
@@ -103,25 +118,7 @@ fn pairs<'m>(results: &'m Results<'_>) -> impl Iterator<Item = (&'m ArmResults<'
 
 /// Accuracies, and their paired differences with the 95 % interval of the mean.
 fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
-    let entry = |result: &ArmResults<'_>, category: usize, points: Vec<f64>, range: Option<[f64; 3]>| Entry {
-        arm: result.arm.name.clone(),
-        label: result.arm.label.clone(),
-        category,
-        range,
-        body: Body::Whisker,
-        open: false,
-        points,
-        note: None,
-    };
-    let panel = |title: &str, y: LineQuantity| CategoryPanel {
-        title: title.into(),
-        x_label: String::new(),
-        categories: Vec::new(),
-        y,
-        entries: Vec::new(),
-        level: None,
-    };
-    let mut whole = panel("Test accuracy", LineQuantity::new("test accuracy (%)", AxisScale::Percent));
+    let mut whole = panel("Test accuracy", "", LineQuantity::new("test accuracy (%)", AxisScale::Percent));
     for result in &results.arms {
         let Some(sample) = result.accuracy() else { continue };
         let thousands = result.scored.parameters as f64 / 1000.0;
@@ -131,7 +128,7 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
         whole.categories.push(format!("{thousands:.0}k parameters, n = {}", sample.n));
     }
     ensure!(!whole.entries.is_empty(), "no training is finished without divergence");
-    let mut paired = panel("Differences, paired by seed", LineQuantity::new("percentage points", AxisScale::Close));
+    let mut paired = panel("Differences, paired by seed", "", LineQuantity::new("percentage points", AxisScale::Close));
     let mut seen = Vec::new();
     for (result, other, points) in pairs(results) {
         let Some(sample) = Sample::of(&points) else { continue };
@@ -155,6 +152,59 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
         panels.push(paired);
     }
     category_panels(&format!("{title}; {setting}"), &panels, &notes)
+}
+
+/// How far the networks are ahead of those that they are compared with after trainings of several lengths.
+fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
+    let mut panels: Vec<CategoryPanel> = Vec::new();
+    for training in results.experiment.trainings() {
+        let title = format!("Augmentation {}", training.augment);
+        if panels.last().is_none_or(|panel| panel.title != title) {
+            let y = LineQuantity::new("test accuracy: points ahead", AxisScale::Close);
+            panels.push(CategoryPanel { level: Some((0.0, String::new())), ..panel(&title, "epochs", y) });
+        }
+        let Some(panel) = panels.last_mut() else { continue };
+        panel.categories.push(training.epochs.to_string());
+        for (result, other, points) in pairs(results).filter(|(of, ..)| of.entrant.training == training) {
+            let Some(sample) = Sample::of(&points) else { continue };
+            let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
+            let [arm, label] = result.entrant.network.clone();
+            let label = format!("{label} less {}", other.entrant.network[1]);
+            let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
+            let range = Some([low, sample.mean, high]);
+            let category = panel.categories.len() - 1;
+            panel.entries.push(Entry { arm, label, note, ..entry(result, category, points, range) });
+        }
+    }
+    panels.retain(|panel| !panel.entries.is_empty());
+    ensure!(!panels.is_empty(), "no network is finished beside the one that it is compared with");
+    let notes =
+        [(Key::Filled, "mean over seeds and its 95 % interval (Student's t)"), (Key::Point, "difference in one seed")];
+    category_panels(&format!("Test accuracy over the length of training, paired by seed; {setting}"), &panels, &notes)
+}
+
+fn entry(result: &ArmResults<'_>, category: usize, points: Vec<f64>, range: Option<[f64; 3]>) -> Entry {
+    Entry {
+        arm: result.arm.name.clone(),
+        label: result.arm.label.clone(),
+        category,
+        range,
+        body: Body::Whisker,
+        open: false,
+        points,
+        note: None,
+    }
+}
+
+fn panel(title: &str, x_label: &str, y: LineQuantity) -> CategoryPanel {
+    CategoryPanel {
+        title: title.into(),
+        x_label: x_label.into(),
+        categories: Vec::new(),
+        y,
+        entries: Vec::new(),
+        level: None,
+    }
 }
 
 /// Answers of a network less those of the network that it is compared with, over the seeds of each.

@@ -2,8 +2,8 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Change, File, Flag, Heading, ProfileName, Statistic, Sweep, Takes, bound, check_fraction, check_other, choices,
-    usual_arm, usual_fields,
+    Change, File, Flag, Heading, ProfileName, Several, Statistic, Sweep, Takes, bound, check_fraction, check_other,
+    choices, usual_arm, usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -18,12 +18,25 @@ pub struct ImagesFile {
     pub seeds: usize,
     #[serde(default)]
     pub first_seed: u64,
+    /// Whether runs leave the weights of their last iterate: most of what they take on the disk.
+    #[serde(default = "kept", skip_serializing_if = "is_kept")]
+    pub keep_weights: bool,
     pub experiment: Heading,
     pub data: DataFile,
     pub train: TrainFile,
     pub arm: Vec<ArmFile>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expectation>,
+}
+
+/// Weights are kept where nothing is said.
+pub(super) fn kept() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub(super) fn is_kept(keep: &bool) -> bool {
+    *keep
 }
 
 /// `[data]`
@@ -46,13 +59,26 @@ pub struct DataFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainFile {
-    pub epochs: usize,
+    /// Passes over the training images. Several, here or of `augment`, make an arm of each network and each training.
+    pub epochs: Several<usize>,
+    /// Fewer repetitions of the long trainings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewer_seeds: Option<FewerSeeds>,
     pub batch_size: usize,
     /// Base learning rate.
     pub learning_rate: f64,
-    pub augment: Augment,
+    pub augment: Several<Augment>,
     pub optimizer: OptimizerConfig,
     pub schedule: ScheduleConfig,
+}
+
+/// `train.fewer_seeds`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FewerSeeds {
+    /// The shortest training that it is about.
+    pub from_epochs: usize,
+    pub seeds: usize,
 }
 
 /// `[[arm]]`
@@ -160,7 +186,14 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "Number of mixer blocks: N for the first of the models, MODEL=N for another; several make an arm of each",
     ),
     Flag::size("han-blocks", Takes::Counts, ArmFile::set_han_blocks, "Number of Han blocks behind them, likewise"),
-    Flag::key("epochs", "N", Takes::Count, &["train.epochs"], "Passes over the training images"),
+    Flag::key(
+        "epochs",
+        "N,..",
+        Takes::Count,
+        &["train.epochs"],
+        "Passes over the training images; several make an arm of each",
+    )
+    .many(),
     Flag::key("batch-size", "N", Takes::Count, &["train.batch_size"], "Images a step"),
     Flag::key(
         "learning-rate",
@@ -171,18 +204,21 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
     ),
     Flag::key(
         "augment",
-        "AUGMENT",
+        "AUGMENT,..",
         Takes::Word(choices::<Augment>),
         &["train.augment"],
         "What is done to every image before it is shown: nothing; a shifted crop and a flip; these, AutoAugment's policy and \
-         Cutout",
-    ),
+         Cutout; several make an arm of each",
+    )
+    .many(),
     Flag::key("train-limit", "N", Takes::Count, &["data.train_limit"], "Most training images, drawn at random"),
     Flag::SEEDS,
     Flag::FIRST_SEED,
 ];
 
 impl File for ImagesFile {
+    const LISTS: &'static [&'static str] = &["train.epochs", "train.augment"];
+
     usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {

@@ -7,6 +7,7 @@ mod contact;
 mod evaluate;
 mod figures;
 mod file;
+mod likeness;
 mod page;
 mod parts;
 mod rows;
@@ -37,6 +38,9 @@ use train::Trainer;
 
 /// The experiment file.
 pub const TEXT: &str = include_str!("../../../experiments/mixer.toml");
+
+/// The file of what Han blocks change after more and fewer epochs.
+pub const BUDGET: &str = include_str!("../../../experiments/mixer-budget.toml");
 
 /// What another data set than CIFAR-10 changes in it.
 pub const VARIANTS: &[Variant] = &[
@@ -84,7 +88,9 @@ impl Experiment for Comparison {
     fn stages(&self, facts: &ImageFacts, data: Option<&ImageData>, walk: &mut Walk<'_>) -> Result<Self::Findings> {
         if let Some(data) = data {
             let contact = contact_file(walk.store, &self.file.experiment.name);
-            walk.leave(&contact, |path| write_contact(data, self.file.train.augment, path))?;
+            // The strongest, where there are several.
+            let augment = self.file.train.augment.last().copied().unwrap_or_default();
+            walk.leave(&contact, |path| write_contact(data, augment, path))?;
         }
         let trainer = data.map(|data| Trainer { data, data_hash: &facts.sha256 });
         walk.stage(&self.runs(facts, walk.device())?, trainer, Way::default())

@@ -23,6 +23,9 @@ pub(super) fn of(
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     page.csv("", &results.table_rows())?;
     page.csv("-seeds", &results.seed_rows())?;
+    if experiment.trainings().len() > 1 {
+        page.csv("-differences", &results.difference_rows())?;
+    }
     let columns = "network, parameters, seeds, diverged, s / epoch, paper, worst, best, top-5, top-1";
     page.closing.push(Block::Table(networks(&results, columns)));
     let differences = differences(&results);
@@ -36,19 +39,20 @@ pub(super) fn of(
     page.text(format!(
         "Training: {} epochs of {} steps, {} images a step, base learning rate {}, augmentation {}. Scores are those of the \
          last iterate; nothing is chosen on test images.",
-        train.epochs,
+        joined(&train.epochs),
         experiment.steps(facts),
         train.batch_size,
         train.learning_rate,
-        train.augment.name(),
+        joined(&train.augment),
     ));
     page.table(
         "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
-         (Student's t). train: some training images as they are, without augmentation; from top-1 on: test images. The seconds \
-         are of the machine below.",
+         (Student's t). train: some training images as they are, without augmentation; from top-1 on: test images. likeness: \
+         mean cosine between the loss's gradients at an image and at its neighbour, every byte of which is one more or one less, \
+         before training and after it. The seconds are of the machine below.",
         networks(
             &results,
-            "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, paper, \
+            "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, likeness, paper, \
              s / epoch",
         )
         .main(),
@@ -68,9 +72,16 @@ pub(super) fn of(
 
 /// What is trained and scored on, in words.
 fn setting(results: &Results<'_>) -> String {
-    let epochs = results.experiment.file.train.epochs;
+    let epochs = match &*results.experiment.file.train.epochs {
+        [epochs] => counted(*epochs, "epoch"),
+        several => format!("{} epochs", joined(several)),
+    };
     let part = results.set.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
-    format!("{}{part}, {}", results.set.name(), counted(epochs, "epoch"))
+    format!("{}{part}, {epochs}", results.set.name())
+}
+
+fn joined<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A row for each network, with the columns that are named.
@@ -92,13 +103,19 @@ fn networks(results: &Results<'_>, columns: &'static str) -> Table {
                 let sample = result.sample("test", "cross_entropy");
                 sample.map_or("-".into(), |sample| format!("{:.4}", sample.mean))
             }
+            "likeness" => {
+                let [before, after] = ["likeness_before", "likeness"].map(|metric| result.sample("test", metric));
+                let figures =
+                    before.zip(after).map(|(before, after)| [before.mean, after.mean].map(|mean| format!("{mean:.2}")));
+                figures.map_or(String::new(), |figures| figures.join(", "))
+            }
             "paper" => percent(results.paper(result)),
             "s / epoch" => result.epoch_seconds().map_or("-".into(), |seconds| format!("{seconds:.1}")),
             _ => spread(accuracy),
         };
         table.row(columns.split(", ").map(cell));
     }
-    table.without_empty(&["diverged", "validation", "paper"])
+    table.without_empty(&["diverged", "validation", "likeness", "paper"])
 }
 
 /// Test accuracy of a network less that of the one that it is compared to, seed by seed.

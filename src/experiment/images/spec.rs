@@ -1,5 +1,6 @@
 //! One training of a classifier of colour images.
 
+use super::file::{is_kept, kept};
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::names_problem;
@@ -65,11 +66,14 @@ pub struct ImageSpec {
     pub augment: Augment,
     pub data: ImageSet,
     pub model: ImageModelConfig,
+    /// Whether the weights of the last iterate are kept.
+    #[serde(default = "kept", skip_serializing_if = "is_kept")]
+    pub keep_weights: bool,
     pub fit: FitConfig,
 }
 
 impl Spec for ImageSpec {
-    const REVISION: &'static str = "0.6.0";
+    const REVISION: &'static str = "0.10.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "augment";
     const SECONDS: f64 = 5e-9;

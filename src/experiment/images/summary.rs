@@ -1,6 +1,6 @@
 //! Figures over the seeds of every network, and networks compared seed by seed.
 
-use super::check::Comparison;
+use super::check::{Comparison, Entrant, Training};
 use super::file::ArmFile;
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
 use crate::engine::rows::{Differences, Figure, Sample, Scored, Statistics};
@@ -19,6 +19,8 @@ pub struct Results<'r> {
 
 /// What was measured of a network.
 pub struct ArmResults<'r> {
+    pub entrant: &'r Entrant,
+    /// The entrant's.
     pub arm: &'r ArmFile,
     /// The runs that did not diverge.
     pub runs: Vec<&'r FinishedRun<ImageSpec>>,
@@ -38,7 +40,7 @@ pub struct FigureColumns {
     parameters: usize,
     /// train (some of its images as they are), validation or test.
     split: String,
-    /// accuracy, top5 or cross_entropy.
+    /// accuracy, top5 or cross_entropy; of test images also likeness and likeness_before.
     metric: String,
 }
 
@@ -53,6 +55,27 @@ pub struct Paper {
     paper: Option<f64>,
 }
 
+/// `tables/<experiment>-differences.csv`, where there are several trainings: a figure of a network less that of the one that it is
+/// compared to, under the same training.
+pub type DifferenceRow = (DifferenceColumns, Differences);
+
+#[derive(Serialize)]
+pub struct DifferenceColumns {
+    experiment: String,
+    /// The data set, or sample.
+    data: String,
+    /// The arm without its training.
+    network: String,
+    /// The network that it is compared to.
+    less: String,
+    augment: String,
+    epochs: usize,
+    /// train (some of its images as they are), validation or test.
+    split: String,
+    /// accuracy, top5 or cross_entropy; of test images also likeness and likeness_before.
+    metric: String,
+}
+
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
 #[derive(Serialize)]
 pub struct SeedRow {
@@ -63,7 +86,7 @@ pub struct SeedRow {
     seed: u64,
     /// train, validation or test.
     split: String,
-    /// accuracy, top5 or cross_entropy.
+    /// accuracy, top5 or cross_entropy; of test images also likeness and likeness_before.
     metric: String,
     /// None if training diverged.
     value: Option<f64>,
@@ -101,13 +124,14 @@ impl<'r> Results<'r> {
     /// Reads what finished runs have left.
     pub fn of(experiment: &'r Comparison, facts: &ImageFacts, runs: &'r [FinishedRun<ImageSpec>]) -> Result<Self> {
         let mut arms = Vec::new();
-        for arm in &experiment.file.arm {
+        for entrant in &experiment.entrants {
+            let arm = &entrant.arm;
             let mut scored = Scored::default();
             let runs: Vec<&FinishedRun<ImageSpec>> = runs.iter().filter(|run| run.spec.arm == arm.name).collect();
             runs.iter().try_for_each(|run| scored.add(run))?;
             if !runs.is_empty() {
                 let runs = runs.into_iter().filter(|run| !run.diverged()).collect();
-                arms.push(ArmResults { arm, runs, scored });
+                arms.push(ArmResults { entrant, arm, runs, scored });
             }
         }
         Ok(Self { experiment, set: experiment.image_set(facts), arms })
@@ -120,6 +144,11 @@ impl<'r> Results<'r> {
     /// The network that a network is compared to.
     pub fn other(&self, result: &ArmResults<'_>) -> Option<&ArmResults<'r>> {
         self.arm(result.arm.compared_to.as_deref()?)
+    }
+
+    /// The networks that had a training.
+    pub fn under(&self, training: Training) -> impl Iterator<Item = &ArmResults<'r>> {
+        self.arms.iter().filter(move |result| result.entrant.training == training)
     }
 
     /// The paper's test accuracy of a network; it has none for the sample.
@@ -149,6 +178,28 @@ impl<'r> Results<'r> {
         let compared = Compared { compared_to: other.map(|other| other.arm.name.clone()) };
         let paper = self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy"));
         (columns, result.scored.statistics(figure), compared, differences, Paper { paper })
+    }
+
+    /// Every difference of every figure, by the training.
+    pub fn difference_rows(&self) -> Vec<DifferenceRow> {
+        let mut rows = Vec::new();
+        for (result, less) in self.arms.iter().filter_map(|result| Some((result, result.entrant.less.as_ref()?))) {
+            let (other, Training { epochs, augment }) = (self.other(result), result.entrant.training);
+            rows.extend(result.figures(&self.set).iter().map(|figure| {
+                let columns = DifferenceColumns {
+                    experiment: self.experiment.file.experiment.name.clone(),
+                    data: self.set.name().into(),
+                    network: result.entrant.network[0].clone(),
+                    less: less.clone(),
+                    augment: augment.name().into(),
+                    epochs,
+                    split: figure.split.into(),
+                    metric: figure.metric.clone(),
+                };
+                (columns, other.and_then(|other| result.scored.less(&other.scored, figure)).into())
+            }));
+        }
+        rows
     }
 
     /// Every score of every seed, without a value where its training diverged.

@@ -8,6 +8,7 @@ use crate::engine::settings::{Given, ProfileName};
 use crate::engine::testing::{PROFILES, assert_told, changed, checked, told};
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::ScheduleConfig;
+use check::{Entrant, Training};
 use spec::ImageSet;
 
 fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Comparison> {
@@ -89,7 +90,10 @@ fn every_other_data_set_has_a_file_that_changes_what_it_says_and_nothing_else() 
         assert_eq!(given.text_of("data.dataset").as_deref(), Some("cifar10"));
     }
     let stl10 = extending("extends = 'mixer-stl10'\nseeds = 7", &Given::of(ProfileName::Quick))?;
-    assert_eq!((stl10.file.seeds, stl10.file.data.dataset, stl10.file.train.epochs), (7, Dataset::Stl10, 20));
+    assert_eq!(
+        (stl10.file.seeds, stl10.file.data.dataset, &stl10.file.train.epochs[..]),
+        (7, Dataset::Stl10, &[20][..])
+    );
     assert!(stl10.file.experiment.claims.is_empty());
     Ok(())
 }
@@ -161,6 +165,63 @@ fn arms_of_a_sweep_have_labels_of_their_own_and_are_compared_with_those_of_their
     let own: Comparison = checked(&text, ProfileName::Paper, &[("channels", "16,32")])?;
     assert_eq!((arms(&own)[0][1], arms(&own)[1][1]), ("plain, channels 16", "plain, channels 32"));
     assert!(own.file.expect.is_empty());
+    Ok(())
+}
+
+#[test]
+fn every_network_gets_every_training_and_is_compared_under_it() -> Result<()> {
+    let flags = [("models", "mixer-4,mixer-4-han-12"), ("epochs", "2,5"), ("augment", "none,basic"), ("seeds", "4")];
+    let fewer = ("set", "train.fewer_seeds={from_epochs=5,seeds=3}");
+    let budget = with(ProfileName::Quick, &[&flags[..], &[fewer]].concat())?;
+    let seen = |of: &Entrant| {
+        let Training { epochs, augment } = of.training;
+        (of.arm.name.clone(), of.arm.label.clone(), of.arm.compared_to.clone(), epochs, augment)
+    };
+    let entrants: Vec<_> = budget.entrants.iter().map(seen).collect();
+    let [plain, han] = ["mixer-4", "mixer-4-han-12"].map(|name| format!("{name}-epochs2-basic"));
+    assert_eq!(entrants.len(), 8);
+    assert_eq!(entrants[4], (plain.clone(), "4 mixer, 2 epochs, basic".into(), None, 2, Augment::Basic));
+    assert_eq!(entrants[5], (han, "4 mixer + 12 Han, 2 epochs, basic".into(), Some(plain), 2, Augment::Basic));
+    let runs = budget.runs(&facts(50_000), "cpu")?;
+    let of = |name: &str| -> Vec<(usize, Augment)> {
+        let of_arm = runs.iter().filter(|run| run.arm == name);
+        of_arm.map(|run| (run.fit.iterations / run.fit.report_every, run.augment)).collect()
+    };
+    assert_eq!(of("mixer-4-epochs2-none"), [(2, Augment::None); 4]);
+    assert_eq!(of("mixer-4-han-12-epochs5-basic"), [(5, Augment::Basic); 3]);
+    // One training is what the file says of its networks.
+    let one = with(ProfileName::Quick, &[("epochs", "7")])?;
+    assert!(one.entrants.iter().all(|of| of.arm.name == of.network[0] && of.training.epochs == 7));
+    for (flag, cure) in [
+        (("epochs", "5,5"), "train.epochs has a value twice"),
+        (("set", "train.epochs=[]"), "train.epochs is an empty list"),
+        (("set", "train.augment=[]"), "train.augment is an empty list"),
+        (("set", "train.fewer_seeds={from_epochs=1,seeds=0}"), "train.fewer_seeds.seeds is 0"),
+    ] {
+        let told = told(with(ProfileName::Quick, &[flag]));
+        assert!(told.contains(cure), "{told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_budget_has_one_network_with_three_starts_and_seeds_that_chose_nothing() -> Result<()> {
+    for profile in PROFILES {
+        let budget: Comparison = checked(BUDGET, profile, &[])?;
+        let runs = budget.runs(&facts(50_000), "cpu")?;
+        assert!(runs.iter().all(|run| run.problem().is_none() && run.seed.0 >= 100), "{profile}");
+        crate::engine::settings::every_key_can_be_set(&budget.file);
+    }
+    let runs = checked::<Comparison>(BUDGET, ProfileName::Paper, &[])?.runs(&facts(50_000), "cpu")?;
+    // 3 networks, 2 augmentations; 5 seeds for two lengths and 3 for the third.
+    assert_eq!(runs.len(), 3 * 2 * (5 + 5 + 3));
+    let names: Vec<&str> = runs.iter().map(|run| &*run.arm).collect();
+    let budget: Comparison = checked(BUDGET, ProfileName::Paper, &[])?;
+    for claim in &budget.file.experiment.claims {
+        for evidence in &claim.evidence {
+            assert!(names.iter().any(|name| evidence.row.contains(&format!(" arm={name} "))), "{}", evidence.row);
+        }
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! One training: data, network, training, scores of the last iterate.
 
+use super::likeness;
 use super::parts::Parts;
 use super::rows::{ConfusionRow, CurveRow};
 use super::spec::ImageSpec;
@@ -8,6 +9,7 @@ use crate::data::images::{ImageData, Shape};
 use crate::engine::rows::EvaluationRow;
 use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
 use crate::evaluate::classification::{answers, score};
+use crate::evaluate::gradient::Likeness;
 use crate::model::Network;
 use crate::train::{Best, Report};
 use anyhow::Result;
@@ -32,13 +34,24 @@ impl Runner for Trainer<'_> {
         let Shape { height, width, channels } = self.data.train.shape;
         let image = [height, width, channels];
         let model = spec.model.build(image, spec.data.dataset.classes(), spec.seed, job.device)?;
-        let trained = train(spec, (&model, &parts.train, &spec.fit), Best::default(), job, |report, model| {
-            let validation = look(spec, &parts, &job.halt.network(model.frozen.as_ref()), report, job)?;
+        let network = job.halt.network(model.frozen.as_ref());
+        let before = job.part("likeness before", || Ok(likeness::of_images(&network, &parts)?))?;
+        let trained = train(spec, (&model, &parts.train, &spec.fit), Best::default(), job, |report, _| {
+            let validation = look(spec, &parts, &network, report, job)?;
             Ok(Seen { validation, error: None })
         })?;
         let Some(Trained { ending, report_seconds, .. }) = trained else { return Ok(None) };
         let (evaluations, confusion) = match ending.outcome() {
-            RunOutcome::Finished => scores(spec, &parts, &job.halt.network(model.frozen.as_ref()))?,
+            RunOutcome::Finished => {
+                let (mut evaluations, confusion) = scores(spec, &parts, &network)?;
+                let after = likeness::of_images(&network, &parts)?;
+                evaluations.extend([("likeness_before", before), ("likeness", after)].into_iter().filter_map(
+                    |(metric, Likeness { cosine, pairs })| {
+                        Some(EvaluationRow::of(spec, "test", metric, cosine?, pairs))
+                    },
+                ));
+                (evaluations, confusion)
+            }
             RunOutcome::Diverged => (Vec::new(), Vec::new()),
         };
         let of_test = |row: &&EvaluationRow| row.split == "test" && row.metric == "accuracy";
@@ -48,7 +61,11 @@ impl Runner for Trainer<'_> {
         let record = Record::new(ending, format!("test accuracy {accuracy:.2} %, {seconds:.1} s an epoch"))
             .rows("evaluations.csv", &evaluations)?
             .rows("confusion.csv", &confusion)?;
-        Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
+        let record = match spec.keep_weights {
+            true => record.tensors("weights.safetensors", model.parameters.to_stored()?),
+            false => record,
+        };
+        Ok(Some(record))
     }
 }
 
