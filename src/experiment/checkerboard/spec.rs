@@ -44,7 +44,7 @@ pub struct TrainingSpec {
 }
 
 impl Spec for TrainingSpec {
-    const REVISION: &'static str = "0.6.0";
+    const REVISION: &'static str = "0.10.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "board";
     const SECONDS: f64 = 2e-8;

@@ -206,7 +206,7 @@ impl Course {
 }
 
 impl Spec for ProbeSpec {
-    const REVISION: &'static str = "0.6.0";
+    const REVISION: &'static str = "0.10.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "probe";
     const SECONDS: f64 = 2e-9;
