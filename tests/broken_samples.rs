@@ -23,13 +23,13 @@ type Kernel<T> = fn(&Stack<T>, Geometry, &[T], &[T]) -> (Vec<T>, Vec<T>);
 
 fn by_row<T: Element>(stack: &Stack<T>, geometry: Geometry, x: &[T], g: &[T]) -> (Vec<T>, Vec<T>) {
     let (y, tape) = row::forward(stack, geometry, x, Record::Tape);
-    let (dx, ..) = row::backward(stack, geometry, x, &tape.expect("a tape"), g);
+    let (dx, ..) = row::backward(stack, geometry, &y, &tape.expect("a tape"), g);
     (y, dx)
 }
 
 fn by_panel<T: Element>(stack: &Stack<T>, geometry: Geometry, x: &[T], g: &[T]) -> (Vec<T>, Vec<T>) {
     let (y, tape) = panel::forward(stack, geometry, x, Record::Tape);
-    let (dx, ..) = panel::backward(stack, geometry, x, &tape.expect("a tape"), g);
+    let (dx, ..) = panel::backward(stack, geometry, &y, &tape.expect("a tape"), g);
     (y, dx)
 }
 

@@ -206,6 +206,73 @@ fn compare_paths(axis: Axis, shape: &[usize], width: usize, depth: usize, seed: 
     Ok(())
 }
 
+#[test]
+fn inputs_that_are_rebuilt_give_the_gradients_of_the_composed_layers_at_any_depth() -> Result<()> {
+    // The composed layers keep every input; the kernels rebuild it from the output. Widths around a register and a chunk
+    // of signs, batches around a register, a panel and a block.
+    let mut cases = Vec::new();
+    for (place, width) in [1, 3, 5, 17, 65, 130].into_iter().enumerate() {
+        for (other, batch) in [1, 3, 4, 5, 17, 64, 65, 130].into_iter().enumerate() {
+            let depth = [1, 2, 50][(place + other) % 3];
+            cases.push((Axis::Last, vec![batch, width], width, depth));
+        }
+        for channels in [1, 5, 16, 65] {
+            let (batch, depth) = (1 + place % 3, [2, 50, 1][place % 3]);
+            cases.push((Axis::Tokens, vec![batch, width, channels], width, depth));
+        }
+    }
+    cases.extend([3, 17].map(|batch| (Axis::Last, vec![batch, 33], 33, 1_000)));
+    cases.push((Axis::Tokens, vec![2, 30, 9], 30, 1_000));
+    for (seed, (axis, shape, width, depth)) in (0..).zip(cases) {
+        compare_paths(axis, &shape, width, depth, seed)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_backward_pass_can_be_repeated() -> Result<()> {
+    let mut stream = Seed(8).stream("twice");
+    for batch in BATCHES {
+        // Zeros in the first layer: their list is read again as well.
+        let random = Random::stack(&mut stream, 3, 10, Bias::Zero)?;
+        let x = Var::from_tensor(&Tensor::zeros((batch, 10), DType::F64, &Device::Cpu)?)?;
+        random.b.set(&Tensor::cat(
+            &[&Tensor::zeros((1, 10), DType::F64, &Device::Cpu)?, &normal(&mut stream, &[2, 10])?],
+            0,
+        )?)?;
+        let loss = random.stack.forward(&x)?.sqr()?.sum_all()?;
+        let [once, twice] = [loss.backward()?, loss.backward()?];
+        for var in [&x, &random.u, &random.b] {
+            assert_eq!(bits(&gradient(&once, var)?)?, bits(&gradient(&twice, var)?)?);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn zeros_inside_a_stack_have_no_slope() -> Result<()> {
+    // The direction along the first axis leaves the others as they are: entry i grows by 1/8 a layer, and becomes 0 in
+    // layer i. No rounding of a rebuilt input may turn that into a small number with a slope.
+    let width = 70;
+    let mut b = vec![vec![0.125f64; width]; width];
+    for (layer, row) in b.iter_mut().enumerate() {
+        row[layer] = -(1.0 + 0.125 * layer as f64);
+        row[0] = 0.3;
+    }
+    let b = Tensor::new(b, &Device::Cpu)?;
+    let u = Tensor::eye(width, DType::F64, &Device::Cpu)?.narrow(0, 0, 1)?.broadcast_as((width, width))?;
+    for (batch, dtype) in BATCHES.into_iter().flat_map(|batch| [DType::F32, DType::F64].map(|dtype| (batch, dtype))) {
+        let x = Tensor::ones((batch, width), dtype, &Device::Cpu)?;
+        let random = Random::of(&u.contiguous()?, &b, dtype)?;
+        let [_, gx, ..] = run(&random, &x, &x.ones_like()?, HanStack::forward)?;
+        for row in 0..batch {
+            let gx = entries(&gx.get(row)?)?;
+            assert!(gx[0].abs() == 1.0 && gx[1..].iter().all(|g| *g == 0.0), "{dtype:?}, batch {batch}: {gx:?}");
+        }
+    }
+    Ok(())
+}
+
 /// One batch for each of the two kernels.
 const BATCHES: [usize; 2] = [2, 9];
 const FORWARDS: [fn(&HanStack, &Tensor) -> Result<Tensor>; 2] = [HanStack::forward, HanStack::forward_composed];

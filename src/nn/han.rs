@@ -291,8 +291,7 @@ impl Fused<3> for HanOp {
 
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
         let (stack, tape) = self.kept.get::<(Stack<T>, Tape<T>)>()?;
-        let [x, _, _] = pass.inputs;
-        let gradients = kernel::backward(stack, self.geometry, x, tape, pass.gradient);
+        let gradients = kernel::backward(stack, self.geometry, pass.output, tape, pass.gradient);
         Ok([Some(gradients.input), Some(gradients.direction), Some(gradients.bias)])
     }
 }

@@ -8,13 +8,24 @@
 //! dL/du = (dL/dv - (v . dL/dv) v) / |u|
 //! ```
 //!
-//! Only z and p are kept for the backward pass: y is |z|, and the next layer's x is this layer's y.
+//! A layer can be undone: from y = |z| and the sign of z follow z and x = H (z - b). So the forward pass keeps one bit for
+//! each entry and layer ([`signs`]), and the backward pass starts from the output and rebuilds x layer by layer:
 //!
-//! Two loops over the same mathematics: [`panel`] puts one sample in each vector lane (the common case: many samples,
-//! no horizontal sums, and the token axis needs no transpose), [`row`] puts the width in the lanes (few samples).
+//! ```text
+//! z = +-y          p = v.x = -v.(z - b)          x = (z - b) + 2 p v
+//! ```
+//!
+//! Reflections neither shrink nor stretch, so that rounding adds up and does not grow. dL/dx and dL/db depend on the signs
+//! alone, which are exact; only dL/dv sees the rounding of x.
+//!
+//! One loop over the layers ([`strip`]) in two arrangements: [`panel`] puts one sample in each vector lane (the common
+//! case: many samples, no horizontal sums, and the token axis needs no transpose), [`row`] puts the width in the lanes
+//! (few samples).
 
 pub mod panel;
 pub mod row;
+mod signs;
+mod strip;
 
 use super::lanes::Element;
 
@@ -129,13 +140,18 @@ impl<T: Element> Stack<T> {
     }
 }
 
-/// What the forward pass keeps for the backward pass.
+/// What the forward pass keeps for the backward pass, beside its output.
 #[derive(Debug)]
-pub enum Tape<T> {
-    /// Written by [`panel::forward`].
-    Panel(panel::Tape<T>),
-    /// Written by [`row::forward`].
-    Row(row::Tape<T>),
+pub struct Tape<T: Element> {
+    /// Of blocks of samples, in order.
+    blocks: Vec<signs::Signs<T>>,
+}
+
+impl<T: Element> Tape<T> {
+    /// Memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.blocks.iter().map(signs::Signs::bytes).sum()
+    }
 }
 
 /// Whether the forward pass writes a tape.
@@ -143,7 +159,7 @@ pub enum Tape<T> {
 pub enum Record {
     /// Inference: nothing is kept.
     Nothing,
-    /// Training: the backward pass will need z and v.x.
+    /// Training: the backward pass will need the signs of z.
     Tape,
 }
 
@@ -169,27 +185,67 @@ pub fn forward<T: Element>(
     record: Record,
 ) -> (Vec<T>, Option<Tape<T>>) {
     if geometry.samples() < PANEL_SAMPLES {
-        let (output, tape) = row::forward(stack, geometry, input, record);
-        (output, tape.map(Tape::Row))
+        row::forward(stack, geometry, input, record)
     } else {
-        let (output, tape) = panel::forward(stack, geometry, input, record);
-        (output, tape.map(Tape::Panel))
+        panel::forward(stack, geometry, input, record)
     }
 }
 
-/// Propagates `output_gradient` back through the pass that wrote `tape`.
+/// Propagates `output_gradient` back through the pass that returned `output` and `tape`.
 pub fn backward<T: Element>(
     stack: &Stack<T>,
     geometry: Geometry,
-    input: &[T],
+    output: &[T],
     tape: &Tape<T>,
     output_gradient: &[T],
 ) -> Gradients<T> {
-    let (input, mut direction, bias) = match tape {
-        Tape::Panel(tape) => panel::backward(stack, geometry, input, tape, output_gradient),
-        Tape::Row(tape) => row::backward(stack, geometry, input, tape, output_gradient),
+    let (input, mut direction, bias) = if geometry.samples() < PANEL_SAMPLES {
+        row::backward(stack, geometry, output, tape, output_gradient)
+    } else {
+        panel::backward(stack, geometry, output, tape, output_gradient)
     };
     stack.project(&mut direction);
     let narrow = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
     Gradients { input, direction: narrow(direction), bias: narrow(bias) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    fn numbers(len: usize, name: &str) -> Vec<f32> {
+        let mut stream = Seed(1).stream(name);
+        (0..len).map(|_| stream.normal() as f32).collect()
+    }
+
+    #[test]
+    fn a_tape_is_about_a_bit_for_each_entry_and_layer() {
+        let (depth, width) = (10, 256);
+        let stack = Stack::new(&numbers(depth * width, "u"), &numbers(depth * width, "b"), width);
+        for samples in [64, 128] {
+            let geometry = Geometry { outer: samples, width, inner: 1 };
+            let (_, tape) = forward(&stack, geometry, &numbers(samples * width, "x"), Record::Tape);
+            assert_eq!(tape.map(|tape| tape.bytes()), Some(samples * width * depth / 8));
+        }
+    }
+
+    #[test]
+    fn inference_keeps_no_tape() {
+        let stack = Stack::new(&numbers(50, "u"), &numbers(50, "b"), 10);
+        for samples in [1, 40] {
+            let geometry = Geometry { outer: samples, width: 10, inner: 1 };
+            assert!(forward(&stack, geometry, &numbers(samples * 10, "x"), Record::Nothing).1.is_none());
+        }
+    }
+
+    #[test]
+    fn exact_zeros_cost_another_bit() {
+        let (depth, width, samples) = (10, 64, 64);
+        let stack = Stack::new(&numbers(depth * width, "u"), &vec![0.0; depth * width], width);
+        let geometry = Geometry { outer: samples, width, inner: 1 };
+        let (_, tape) = forward(&stack, geometry, &vec![0.0; samples * width], Record::Tape);
+        let bits = tape.map_or(0, |tape| 8 * tape.bytes());
+        assert!(bits < 3 * samples * width * depth, "{bits} bits");
+    }
 }

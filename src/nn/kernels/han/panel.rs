@@ -1,37 +1,29 @@
 //! One sample per vector lane.
 //!
-//! Samples are packed into panels: `width` registers, register f holding entry f of as many samples as there are
-//! lanes. A dot product over the width is then a chain of multiply-adds without a horizontal sum, and a panel stays in
-//! the first-level cache through all layers. Lanes without a sample start as zeros and are not stored; their gradient is 0.
+//! A panel is a strip ([`super::strip`]) of `width` registers: register f holds entry f of as many samples as there are
+//! lanes. A dot product over the width is then a chain of multiply-adds without a horizontal sum. Lanes without a sample
+//! hold ones (zeros would be noted as such) and are not stored; their gradient is 0.
 //!
-//! The outer rows of the input are cut into blocks of about 128 samples (at least one row), each a contiguous piece of
-//! memory. Blocks are the unit of threading, and within a block the backward pass goes layer by layer, so that the
-//! sums over samples of one layer stay in cache.
+//! The outer rows of the input are cut into blocks of about 64 samples (at least one row), each a contiguous piece of
+//! memory. A few panels at a time go through all layers, while they are in cache.
 
-use super::{Geometry, Record, Stack};
+use super::signs::Signs;
+use super::strip::{self, BATCH, Layers, Orientation, Sums, chunks};
+use super::{Geometry, Record, Stack, Tape};
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::threads;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Samples in a block, for any number of threads: the order of summation may not depend on it.
-const BLOCK_SAMPLES: usize = 128;
+const BLOCK_SAMPLES: usize = 64;
+/// Most pieces of a backward pass, each some blocks one after the other with sums of its own: enough for several
+/// threads, few enough for the sums to stay small beside the signs.
+const PIECES: usize = 8;
 /// Fewest scalars (samples x width x depth) that are worth handing to other threads.
 const PARALLEL_WORK: usize = 1 << 20;
-
-/// z and p = v.x of every layer, a block of samples after the other.
-#[derive(Debug)]
-pub struct Tape<T> {
-    blocks: Vec<BlockTape<T>>,
-}
-
-#[derive(Debug)]
-struct BlockTape<T> {
-    /// `[depth, panels, width, lanes]`
-    z: Vec<T>,
-    /// `[depth, panels, lanes]`
-    p: Vec<T>,
-}
+/// Entries of a sample that are packed at a time: a cache line of f32.
+const TILE: usize = 16;
 
 /// See [`super::forward`].
 pub fn forward<T: Element>(
@@ -41,17 +33,14 @@ pub fn forward<T: Element>(
     record: Record,
 ) -> (Vec<T>, Option<Tape<T>>) {
     let mut output = vec![T::default(); input.len()];
-    let rows = rows_per_block(geometry);
-    let step = rows * geometry.width * geometry.inner;
+    let step = rows_per_block(geometry) * geometry.width * geometry.inner;
     let run = |(output, input): (&mut [T], &[T])| {
-        let block = Block::of(geometry, input.len());
-        Arch::new().dispatch(Forward { stack, block, input, output, record })
+        Arch::new().dispatch(Forward { stack, geometry: block(geometry, input.len()), input, output, record })
     };
-    let pieces = output.chunks_mut(step).zip(input.chunks(step));
     let blocks: Vec<_> = if parallel(stack, geometry) {
         output.par_chunks_mut(step).zip(input.par_chunks(step)).map(run).collect()
     } else {
-        pieces.map(run).collect()
+        output.chunks_mut(step).zip(input.chunks(step)).map(run).collect()
     };
     let tape = blocks.into_iter().collect::<Option<Vec<_>>>().map(|blocks| Tape { blocks });
     (output, tape)
@@ -61,298 +50,264 @@ pub fn forward<T: Element>(
 pub fn backward<T: Element>(
     stack: &Stack<T>,
     geometry: Geometry,
-    input: &[T],
+    output: &[T],
     tape: &Tape<T>,
     output_gradient: &[T],
 ) -> (Vec<T>, Vec<f64>, Vec<f64>) {
-    let mut input_gradient = vec![T::default(); input.len()];
+    let mut input_gradient = vec![T::default(); output.len()];
     let step = rows_per_block(geometry) * geometry.width * geometry.inner;
+    let blocks = tape.blocks.len().div_ceil(PIECES).max(1);
     let run = |(index, input_gradient): (usize, &mut [T])| {
-        let input = &input[index * step..][..input_gradient.len()];
-        let output_gradient = &output_gradient[index * step..][..input_gradient.len()];
-        let block = Block::of(geometry, input.len());
-        let tape = &tape.blocks[index];
-        Arch::new().dispatch(Backward { stack, block, input, tape, output_gradient, input_gradient })
+        let mut sums = Sums::zeros(stack.len());
+        for (place, input_gradient) in input_gradient.chunks_mut(step).enumerate() {
+            let index = index * blocks + place;
+            let range = index * step..index * step + input_gradient.len();
+            Arch::new().dispatch(Backward {
+                stack,
+                geometry: block(geometry, input_gradient.len()),
+                output: &output[range.clone()],
+                signs: &tape.blocks[index],
+                output_gradient: &output_gradient[range],
+                input_gradient,
+                sums: &mut sums,
+            });
+        }
+        sums
     };
-    let blocks: Vec<Sums> = if parallel(stack, geometry) {
-        input_gradient.par_chunks_mut(step).enumerate().map(run).collect()
+    let mut total = Sums::zeros(stack.len());
+    if parallel(stack, geometry) {
+        let pieces: Vec<Sums> = input_gradient.par_chunks_mut(step * blocks).enumerate().map(run).collect();
+        pieces.iter().for_each(|piece| total.add(piece));
     } else {
-        input_gradient.chunks_mut(step).enumerate().map(run).collect()
-    };
-    let mut total = Sums::zeros(stack);
-    for block in &blocks {
-        total.add(block);
+        input_gradient.chunks_mut(step * blocks).enumerate().map(run).for_each(|piece| total.add(&piece));
     }
     (input_gradient, total.direction, total.bias)
 }
 
+/// The number of outer rows with about [`BLOCK_SAMPLES`] samples.
 fn rows_per_block(geometry: Geometry) -> usize {
-    (BLOCK_SAMPLES / geometry.inner).max(1)
+    ((BLOCK_SAMPLES + geometry.inner / 2) / geometry.inner.max(1)).max(1)
 }
 
-fn parallel<T>(stack: &Stack<T>, geometry: Geometry) -> bool {
-    geometry.samples() * geometry.width * stack.depth >= PARALLEL_WORK && threads::count() > 1
-}
-
-/// Sums over samples, `[depth, width]` each, in double precision.
-struct Sums {
-    direction: Vec<f64>,
-    bias: Vec<f64>,
-}
-
-impl Sums {
-    fn zeros<T>(stack: &Stack<T>) -> Self {
-        let len = stack.depth * stack.width;
-        Self { direction: vec![0.0; len], bias: vec![0.0; len] }
-    }
-
-    fn add(&mut self, other: &Sums) {
-        self.direction.iter_mut().zip(&other.direction).for_each(|(a, b)| *a += b);
-        self.bias.iter_mut().zip(&other.bias).for_each(|(a, b)| *a += b);
-    }
+fn parallel<T: Element>(stack: &Stack<T>, geometry: Geometry) -> bool {
+    geometry.samples() * stack.len() >= PARALLEL_WORK && threads::count() > 1
 }
 
 /// A contiguous piece of the input: some outer rows with all their inner positions.
-#[derive(Clone, Copy)]
-struct Block {
-    geometry: Geometry,
+fn block(whole: Geometry, len: usize) -> Geometry {
+    Geometry { outer: len / (whole.width * whole.inner), ..whole }
 }
 
-impl Block {
-    fn of(whole: Geometry, len: usize) -> Self {
-        Self { geometry: Geometry { outer: len / (whole.width * whole.inner), ..whole } }
+/// Samples in the lanes.
+struct SamplesInLanes;
+
+impl Orientation for SamplesInLanes {
+    type Parameter<T: Element, S: Simd> = T;
+
+    #[inline(always)]
+    fn parameters<T: Element, S: Simd>(row: &[T]) -> &[T] {
+        row
     }
 
-    fn panels(&self, lanes: usize) -> usize {
-        self.geometry.samples().div_ceil(lanes)
+    #[inline(always)]
+    fn lanes<T: Element, S: Simd>(simd: S, parameter: T) -> T::Lanes<S> {
+        T::splat(simd, parameter)
+    }
+
+    #[inline(always)]
+    fn over_width<T: Element, S: Simd>(_: S, sum: T::Lanes<S>) -> T::Lanes<S> {
+        sum
+    }
+
+    #[inline(always)]
+    fn add_over_samples<T: Element, S: Simd>(simd: S, steps: &[T::Lanes<S>; BATCH], totals: &mut [f64]) {
+        // A tree: two registers become one with half as many terms of each, so that the last holds a sum in every lane.
+        let (mut sums, lanes) = (*steps, T::lane_count::<S>());
+        let mut count = BATCH;
+        for stage in 0..lanes.trailing_zeros() {
+            count /= 2;
+            for place in 0..count {
+                sums[place] = T::merge_sums(simd, sums[2 * place], sums[2 * place + 1], stage);
+            }
+        }
+        for (total, sum) in totals.iter_mut().zip(T::scalars::<S>(&sums[..count])) {
+            *total += sum.to_f64();
+        }
+    }
+}
+
+fn layers<T: Element>(stack: &Stack<T>) -> Layers<'_, T> {
+    Layers { unit: &stack.unit, bias: &stack.bias, depth: stack.depth }
+}
+
+/// Consecutive samples of a block that lie in the lanes of a group of panels.
+#[derive(Clone, Copy)]
+struct Group {
+    geometry: Geometry,
+    first: usize,
+    /// Lanes of a panel.
+    lanes: usize,
+    /// Panels.
+    panels: usize,
+}
+
+impl Group {
+    /// Its samples, with their lane in the group.
+    fn samples(self) -> impl Iterator<Item = (usize, usize)> {
+        let end = (self.first + self.lanes * self.panels).min(self.geometry.samples());
+        (self.first..end).enumerate()
     }
 
     /// Whether the samples of every panel lie side by side in memory, so that packing copies whole registers.
-    fn side_by_side(&self, lanes: usize) -> bool {
-        self.geometry.inner.is_multiple_of(lanes)
+    fn side_by_side(self) -> bool {
+        self.geometry.inner.is_multiple_of(self.lanes)
     }
 
-    /// Packs the block into `[panels, width, lanes]`; lanes without a sample are left as they are.
+    /// Packs its samples into `[width, panels, lanes]`; lanes without a sample are left as they are.
     #[inline(always)]
-    fn pack<T: Element>(&self, lanes: usize, source: &[T], panels: &mut [T]) {
-        let Geometry { width, inner, .. } = self.geometry;
-        if self.side_by_side(lanes) {
-            for (panel, rows) in panels.chunks_exact_mut(width * lanes).enumerate() {
-                let offset = self.geometry.offset(panel * lanes);
-                for (f, row) in rows.chunks_exact_mut(lanes).enumerate() {
-                    row.copy_from_slice(&source[offset + f * inner..][..lanes]);
+    fn pack<T: Element>(self, source: &[T], panels: &mut [T]) {
+        let (inner, wide) = (self.geometry.inner, self.panels * self.lanes);
+        if self.side_by_side() {
+            for panel in 0..self.panels {
+                let place = panel * self.lanes;
+                let offset = self.geometry.offset(self.first + place);
+                for (f, step) in panels.chunks_exact_mut(wide).enumerate() {
+                    step[place..][..self.lanes].copy_from_slice(&source[offset + f * inner..][..self.lanes]);
                 }
             }
             return;
         }
-        for sample in 0..self.geometry.samples() {
-            let rows = &mut panels[sample / lanes * width * lanes..][..width * lanes];
-            let column = source[self.geometry.offset(sample)..].iter().step_by(inner);
-            rows[sample % lanes..].iter_mut().step_by(lanes).zip(column).for_each(|(to, from)| *to = *from);
+        for (tile, steps) in panels.chunks_mut(TILE * wide).enumerate() {
+            for (lane, sample) in self.samples() {
+                let column = source[self.geometry.offset(sample) + tile * TILE * inner..].iter().step_by(inner);
+                steps[lane..].iter_mut().step_by(wide).zip(column).for_each(|(to, from)| *to = *from);
+            }
         }
     }
 
-    /// The inverse of [`Block::pack`].
+    /// The inverse of [`Group::pack`].
     #[inline(always)]
-    fn unpack<T: Element>(&self, lanes: usize, panels: &[T], target: &mut [T]) {
-        let Geometry { width, inner, .. } = self.geometry;
-        if self.side_by_side(lanes) {
-            for (panel, rows) in panels.chunks_exact(width * lanes).enumerate() {
-                let offset = self.geometry.offset(panel * lanes);
-                for (f, row) in rows.chunks_exact(lanes).enumerate() {
-                    target[offset + f * inner..][..lanes].copy_from_slice(row);
+    fn unpack<T: Element>(self, panels: &[T], target: &mut [T]) {
+        let (inner, wide) = (self.geometry.inner, self.panels * self.lanes);
+        if self.side_by_side() {
+            for panel in 0..self.panels {
+                let place = panel * self.lanes;
+                let offset = self.geometry.offset(self.first + place);
+                for (f, step) in panels.chunks_exact(wide).enumerate() {
+                    target[offset + f * inner..][..self.lanes].copy_from_slice(&step[place..][..self.lanes]);
                 }
             }
             return;
         }
-        for sample in 0..self.geometry.samples() {
-            let rows = &panels[sample / lanes * width * lanes..][..width * lanes];
-            let column = target[self.geometry.offset(sample)..].iter_mut().step_by(inner);
-            rows[sample % lanes..].iter().step_by(lanes).zip(column).for_each(|(from, to)| *to = *from);
+        for (tile, steps) in panels.chunks(TILE * wide).enumerate() {
+            for (lane, sample) in self.samples() {
+                let column = target[self.geometry.offset(sample) + tile * TILE * inner..].iter_mut().step_by(inner);
+                steps[lane..].iter().step_by(wide).zip(column).for_each(|(from, to)| *to = *from);
+            }
         }
     }
+}
+
+/// The groups of a block, of at most `most` panels, each with the number of its first panel.
+fn groups<T: Element, S: Simd>(geometry: Geometry, most: usize) -> impl Iterator<Item = (usize, Group)> {
+    let lanes = T::lane_count::<S>();
+    let count = geometry.samples().div_ceil(lanes);
+    (0..count)
+        .step_by(most)
+        .map(move |panel| (panel, Group { geometry, first: panel * lanes, lanes, panels: (count - panel).min(most) }))
 }
 
 struct Forward<'a, T> {
     stack: &'a Stack<T>,
-    block: Block,
+    geometry: Geometry,
     input: &'a [T],
     output: &'a mut [T],
     record: Record,
 }
 
 impl<T: Element> WithSimd for Forward<'_, T> {
-    type Output = Option<BlockTape<T>>;
+    type Output = Option<Signs<T>>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { stack, block, input, output, record } = self;
+    fn with_simd<S: Simd>(mut self, simd: S) -> Self::Output {
         let lanes = T::lane_count::<S>();
-        let (width, count) = (stack.width, block.panels(lanes));
-        let mut panels = vec![T::default(); count * width * lanes];
-        block.pack(lanes, input, &mut panels);
-        let mut tape = match record {
-            Record::Nothing => None,
-            Record::Tape => Some(BlockTape {
-                z: vec![T::default(); stack.depth * count * width * lanes],
-                p: vec![T::default(); stack.depth * count * lanes],
-            }),
-        };
-        for panel in 0..count {
-            let x = T::split_mut::<S>(&mut panels[panel * width * lanes..][..width * lanes]).0;
-            for layer in 0..stack.depth {
-                let unit = &stack.unit[layer * width..][..width];
-                let bias = &stack.bias[layer * width..][..width];
-                let p = dot(simd, unit, x);
-                let scale = T::times(simd, T::splat(simd, T::from_f64(-2.0)), p);
-                if let Some(BlockTape { z, p: projections }) = &mut tape {
-                    let place = layer * count + panel;
-                    let z = T::split_mut::<S>(&mut z[place * width * lanes..][..width * lanes]).0;
-                    T::split_mut::<S>(&mut projections[place * lanes..][..lanes]).0[0] = p;
-                    for (((x, z), v), b) in x.iter_mut().zip(z).zip(unit).zip(bias) {
-                        *z = reflect(simd, *x, scale, *v, *b);
-                        *x = T::abs(simd, *z);
-                    }
-                } else {
-                    for ((x, v), b) in x.iter_mut().zip(unit).zip(bias) {
-                        *x = T::abs(simd, reflect(simd, *x, scale, *v, *b));
-                    }
-                }
+        let panels = self.geometry.samples().div_ceil(lanes);
+        let chunks = self.stack.depth * chunks::<T>(self.stack.width);
+        let mut signs = (self.record == Record::Tape).then(|| Signs::new(panels, chunks, lanes));
+        let mut x = vec![T::default(); 2 * self.stack.width * lanes];
+        for (panel, group) in groups::<T, S>(self.geometry, 2) {
+            let x = &mut x[..self.stack.width * group.panels * lanes];
+            match group.panels {
+                2 => self.group::<S, 2>(simd, group, panel, x, signs.as_mut()),
+                _ => self.group::<S, 1>(simd, group, panel, x, signs.as_mut()),
             }
         }
-        block.unpack(lanes, &panels, output);
-        tape
+        signs
     }
 }
 
-/// x + scale v + b
-#[inline(always)]
-fn reflect<T: Element, S: Simd>(simd: S, x: T::Lanes<S>, scale: T::Lanes<S>, v: T, b: T) -> T::Lanes<S> {
-    T::mul_add(simd, scale, T::splat(simd, v), T::plus(simd, x, T::splat(simd, b)))
+impl<T: Element> Forward<'_, T> {
+    #[inline(always)]
+    fn group<S: Simd, const G: usize>(
+        &mut self,
+        simd: S,
+        group: Group,
+        panel: usize,
+        x: &mut [T],
+        signs: Option<&mut Signs<T>>,
+    ) {
+        x.fill(T::from_f64(1.0));
+        group.pack(self.input, x);
+        let writer = signs.map(|signs| signs.writer::<S, G>(panel));
+        let strips = T::split_mut::<S>(x).0.as_chunks_mut::<G>().0;
+        strip::forward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), strips, writer);
+        group.unpack(x, self.output);
+    }
 }
 
-/// v.x in every lane, in four interleaved sums: one alone would wait for each multiply-add to finish.
-#[inline(always)]
-fn dot<T: Element, S: Simd>(simd: S, v: &[T], x: &[T::Lanes<S>]) -> T::Lanes<S> {
-    let zero = T::splat(simd, T::default());
-    let mut sums = [zero; 4];
-    let (v4, v_rest) = v.as_chunks::<4>();
-    let (x4, x_rest) = x.as_chunks::<4>();
-    for (v, x) in v4.iter().zip(x4) {
-        for ((sum, v), x) in sums.iter_mut().zip(v).zip(x) {
-            *sum = T::mul_add(simd, T::splat(simd, *v), *x, *sum);
-        }
-    }
-    for (v, x) in v_rest.iter().zip(x_rest) {
-        sums[0] = T::mul_add(simd, T::splat(simd, *v), *x, sums[0]);
-    }
-    let [a, b, c, d] = sums;
-    T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d))
-}
-
-struct Backward<'a, T> {
+struct Backward<'a, T: Element> {
     stack: &'a Stack<T>,
-    block: Block,
-    input: &'a [T],
-    tape: &'a BlockTape<T>,
+    geometry: Geometry,
+    output: &'a [T],
+    signs: &'a Signs<T>,
     output_gradient: &'a [T],
     input_gradient: &'a mut [T],
+    sums: &'a mut Sums,
 }
 
 impl<T: Element> WithSimd for Backward<'_, T> {
-    type Output = Sums;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Sums {
-        let Self { stack, block, input, tape, output_gradient, input_gradient } = self;
-        let lanes = T::lane_count::<S>();
-        let (width, count) = (stack.width, block.panels(lanes));
-        let size = width * lanes;
-        let mut gradient = vec![T::default(); count * size];
-        block.pack(lanes, output_gradient, &mut gradient);
-        let mut first_input = vec![T::default(); count * size];
-        block.pack(lanes, input, &mut first_input);
-
-        let mut sums = Sums::zeros(stack);
-        let zero = T::splat(simd, T::default());
-        let mut direction_sum = vec![zero; width];
-        let mut bias_sum = vec![zero; width];
-        for layer in (0..stack.depth).rev() {
-            let unit = &stack.unit[layer * width..][..width];
-            direction_sum.fill(zero);
-            bias_sum.fill(zero);
-            for panel in 0..count {
-                let place = layer * count + panel;
-                let g = T::split_mut::<S>(&mut gradient[panel * size..][..size]).0;
-                let z = T::split::<S>(&tape.z[place * size..][..size]).0;
-                let p = T::split::<S>(&tape.p[place * lanes..][..lanes]).0[0];
-                let t = signed_dot(simd, unit, z, g);
-                let scale = T::times(simd, T::splat(simd, T::from_f64(-2.0)), t);
-                let sums = direction_sum.iter_mut().zip(&mut bias_sum).zip(unit);
-                // x of this layer is |z| of the layer before: abs leaves the (possibly negative) first input to its own arm.
-                if layer == 0 {
-                    let x = T::split::<S>(&first_input[panel * size..][..size]).0;
-                    for ((((d, b), v), g), x) in sums.zip(g).zip(x) {
-                        accumulate(simd, d, b, g, *x, *v, p, t, scale);
-                    }
-                } else {
-                    let before = (place - count) * size;
-                    let z = T::split::<S>(&tape.z[before..][..size]).0;
-                    for ((((d, b), v), g), z) in sums.zip(g).zip(z) {
-                        accumulate(simd, d, b, g, T::abs(simd, *z), *v, p, t, scale);
-                    }
-                }
-            }
-            let row = layer * width..(layer + 1) * width;
-            for (total, sum) in sums.direction[row.clone()].iter_mut().zip(&direction_sum) {
-                *total = T::reduce_sum(simd, *sum).to_f64();
-            }
-            for (total, sum) in sums.bias[row].iter_mut().zip(&bias_sum) {
-                *total = T::reduce_sum(simd, *sum).to_f64();
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // Of each panel five registers are in use at a time.
+        let most = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
+        let len = most * self.stack.width * T::lane_count::<S>();
+        let [mut y, mut g] = [(); 2].map(|()| vec![T::default(); len]);
+        for (panel, group) in groups::<T, S>(self.geometry, most) {
+            let len = group.panels * self.stack.width * group.lanes;
+            let (y, g) = (&mut y[..len], &mut g[..len]);
+            match group.panels {
+                4 => self.group::<S, 4>(simd, group, panel, y, g),
+                3 => self.group::<S, 3>(simd, group, panel, y, g),
+                2 => self.group::<S, 2>(simd, group, panel, y, g),
+                _ => self.group::<S, 1>(simd, group, panel, y, g),
             }
         }
-        block.unpack(lanes, &gradient, input_gradient);
-        sums
     }
 }
 
-/// Multiplies g by sign(z) in place and returns v.g.
-#[inline(always)]
-fn signed_dot<T: Element, S: Simd>(simd: S, v: &[T], z: &[T::Lanes<S>], g: &mut [T::Lanes<S>]) -> T::Lanes<S> {
-    let zero = T::splat(simd, T::default());
-    let mut sums = [zero; 4];
-    let (v4, v_rest) = v.as_chunks::<4>();
-    let (z4, z_rest) = z.as_chunks::<4>();
-    let (g4, g_rest) = g.as_chunks_mut::<4>();
-    for ((v, z), g) in v4.iter().zip(z4).zip(g4) {
-        for (((sum, v), z), g) in sums.iter_mut().zip(v).zip(z).zip(g) {
-            *g = T::mul_sign(simd, *g, *z);
-            *sum = T::mul_add(simd, T::splat(simd, *v), *g, *sum);
-        }
+impl<T: Element> Backward<'_, T> {
+    #[inline(always)]
+    fn group<S: Simd, const G: usize>(&mut self, simd: S, group: Group, panel: usize, y: &mut [T], g: &mut [T]) {
+        y.fill(T::default());
+        group.pack(self.output, y);
+        g.fill(T::default());
+        group.pack(self.output_gradient, g);
+        let reader = self.signs.reader::<S, G>(panel);
+        let y = T::split_mut::<S>(y).0.as_chunks_mut::<G>().0;
+        let strips = T::split_mut::<S>(g).0.as_chunks_mut::<G>().0;
+        strip::backward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), reader, y, strips, self.sums);
+        group.unpack(g, self.input_gradient);
     }
-    for ((v, z), g) in v_rest.iter().zip(z_rest).zip(g_rest) {
-        *g = T::mul_sign(simd, *g, *z);
-        sums[0] = T::mul_add(simd, T::splat(simd, *v), *g, sums[0]);
-    }
-    let [a, b, c, d] = sums;
-    T::plus(simd, T::plus(simd, a, b), T::plus(simd, c, d))
-}
-
-/// One entry of one panel: adds t x + p g and g to the sums, and turns g into dL/dx = g + scale v.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "registers of one inner loop; a struct would only rename them")]
-fn accumulate<T: Element, S: Simd>(
-    simd: S,
-    direction_sum: &mut T::Lanes<S>,
-    bias_sum: &mut T::Lanes<S>,
-    g: &mut T::Lanes<S>,
-    x: T::Lanes<S>,
-    v: T,
-    p: T::Lanes<S>,
-    t: T::Lanes<S>,
-    scale: T::Lanes<S>,
-) {
-    *direction_sum = T::mul_add(simd, t, x, T::mul_add(simd, p, *g, *direction_sum));
-    *bias_sum = T::plus(simd, *bias_sum, *g);
-    *g = T::mul_add(simd, scale, T::splat(simd, v), *g);
 }

@@ -1,22 +1,18 @@
-//! The width in the vector lanes, one sample after the other: for so few samples that [`super::panel`] would leave
-//! most of its lanes empty.
+//! The width in the vector lanes: for so few samples that [`super::panel`] would leave most of its lanes empty. Each
+//! sample is a strip ([`super::strip`]).
 //!
-//! Rows are padded with zeros to whole registers. A padded entry has v = b = 0, so it stays 0 through every layer of a
-//! sound sample. A broken one (v.x infinite or NaN) leaves NaN there, so every sample clears its padding.
+//! Rows are padded to whole registers. A padded entry has v = b = 0, and x = 1 instead of 0, which would be noted as an
+//! entry without a slope. A broken sample (v.x infinite or NaN) leaves NaN there, so every sample fills its padding.
 
-use super::{Geometry, Record, Stack};
+use super::signs::Signs;
+use super::strip::{self, BATCH, Layers, Orientation, Sums, chunks};
+use super::{Geometry, PANEL_SAMPLES, Record, Stack, Tape};
 use crate::nn::kernels::lanes::Element;
-use crate::nn::kernels::rows::dot_of_lanes as dot;
 use pulp::{Arch, Simd, WithSimd};
+use std::borrow::Cow;
 
-/// z and p = v.x of every layer, a sample after the other.
-#[derive(Debug)]
-pub struct Tape<T> {
-    /// `[samples, depth, padded width]`
-    z: Vec<T>,
-    /// `[samples, depth]`
-    p: Vec<T>,
-}
+/// Samples that go through the layers together.
+const MOST: usize = PANEL_SAMPLES - 1;
 
 /// See [`super::forward`].
 pub fn forward<T: Element>(
@@ -32,32 +28,98 @@ pub fn forward<T: Element>(
 pub fn backward<T: Element>(
     stack: &Stack<T>,
     geometry: Geometry,
-    input: &[T],
+    output: &[T],
     tape: &Tape<T>,
     output_gradient: &[T],
 ) -> (Vec<T>, Vec<f64>, Vec<f64>) {
-    Arch::new().dispatch(Backward { stack, geometry, input, tape, output_gradient })
+    Arch::new().dispatch(Backward { stack, geometry, output, tape, output_gradient })
 }
 
-/// Copies rows of `width` into rows of `padded`, zeros behind.
-fn pad<T: Element>(rows: &[T], width: usize, padded: usize) -> Vec<T> {
-    let mut wide = vec![T::default(); rows.len() / width * padded];
-    for (to, from) in wide.chunks_exact_mut(padded).zip(rows.chunks_exact(width)) {
-        to[..width].copy_from_slice(from);
+/// Entries of the width in the lanes.
+struct WidthInLanes;
+
+impl Orientation for WidthInLanes {
+    type Parameter<T: Element, S: Simd> = T::Lanes<S>;
+
+    #[inline(always)]
+    fn parameters<T: Element, S: Simd>(row: &[T]) -> &[T::Lanes<S>] {
+        T::split::<S>(row).0
     }
-    wide
+
+    #[inline(always)]
+    fn lanes<T: Element, S: Simd>(_: S, parameter: T::Lanes<S>) -> T::Lanes<S> {
+        parameter
+    }
+
+    #[inline(always)]
+    fn over_width<T: Element, S: Simd>(simd: S, sum: T::Lanes<S>) -> T::Lanes<S> {
+        T::splat(simd, T::reduce_sum(simd, sum))
+    }
+
+    #[inline(always)]
+    fn add_over_samples<T: Element, S: Simd>(_: S, steps: &[T::Lanes<S>; BATCH], totals: &mut [f64]) {
+        for (total, sum) in totals.iter_mut().zip(T::scalars::<S>(steps)) {
+            *total += sum.to_f64();
+        }
+    }
 }
 
-fn load<T: Element>(geometry: Geometry, sample: usize, source: &[T], row: &mut [T]) {
-    let column = source[geometry.offset(sample)..].iter().step_by(geometry.inner);
-    let (entries, padding) = row.split_at_mut(geometry.width);
-    entries.iter_mut().zip(column).for_each(|(to, from)| *to = *from);
-    padding.fill(T::default());
+/// The rows of a stack, padded to whole registers.
+struct Padded<'a, T: Element> {
+    unit: Cow<'a, [T]>,
+    bias: Cow<'a, [T]>,
+    depth: usize,
+    width: usize,
 }
 
-fn store<T: Element>(geometry: Geometry, sample: usize, row: &[T], target: &mut [T]) {
-    let column = target[geometry.offset(sample)..].iter_mut().step_by(geometry.inner);
-    row[..geometry.width].iter().zip(column).for_each(|(from, to)| *to = *from);
+impl<'a, T: Element> Padded<'a, T> {
+    fn new<S: Simd>(stack: &'a Stack<T>) -> Self {
+        let width = stack.width.next_multiple_of(T::lane_count::<S>());
+        let pad = |rows: &'a [T]| {
+            if width == stack.width {
+                return Cow::Borrowed(rows);
+            }
+            let mut wide = vec![T::default(); stack.depth * width];
+            for (to, from) in wide.chunks_exact_mut(width).zip(rows.chunks_exact(stack.width)) {
+                to[..stack.width].copy_from_slice(from);
+            }
+            Cow::Owned(wide)
+        };
+        Self { unit: pad(&stack.unit), bias: pad(&stack.bias), depth: stack.depth, width }
+    }
+
+    fn layers(&self) -> Layers<'_, T> {
+        Layers { unit: &self.unit, bias: &self.bias, depth: self.depth }
+    }
+}
+
+/// Some samples as `[registers of the width, samples, lanes]`, with `padding` behind the width.
+#[inline(always)]
+fn load<T: Element, S: Simd, const G: usize>(
+    geometry: Geometry,
+    first: usize,
+    source: &[T],
+    padding: T,
+    strips: &mut [T],
+) {
+    strips.fill(padding);
+    let lanes = T::lane_count::<S>();
+    for strip in 0..G {
+        let mut column = source[geometry.offset(first + strip)..].iter().step_by(geometry.inner).take(geometry.width);
+        for step in strips.chunks_exact_mut(G * lanes) {
+            step[strip * lanes..][..lanes].iter_mut().zip(&mut column).for_each(|(to, from)| *to = *from);
+        }
+    }
+}
+
+#[inline(always)]
+fn store<T: Element, S: Simd, const G: usize>(geometry: Geometry, first: usize, strips: &[T], target: &mut [T]) {
+    let lanes = T::lane_count::<S>();
+    for strip in 0..G {
+        let column = target[geometry.offset(first + strip)..].iter_mut().step_by(geometry.inner).take(geometry.width);
+        let entries = strips.chunks_exact(G * lanes).flat_map(|step| &step[strip * lanes..][..lanes]);
+        column.zip(entries).for_each(|(to, from)| *to = *from);
+    }
 }
 
 struct Forward<'a, T> {
@@ -72,42 +134,45 @@ impl<T: Element> WithSimd for Forward<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { stack, geometry, input, record } = self;
-        let (width, depth) = (stack.width, stack.depth);
-        let padded = width.next_multiple_of(T::lane_count::<S>());
-        let (unit, bias) = (pad(&stack.unit, width, padded), pad(&stack.bias, width, padded));
-        let mut output = vec![T::default(); input.len()];
-        let mut row = vec![T::default(); padded];
-        let mut tape = Tape { z: Vec::new(), p: Vec::new() };
-        for sample in 0..geometry.samples() {
-            load(geometry, sample, input, &mut row);
-            for layer in 0..depth {
-                let x = T::split_mut::<S>(&mut row).0;
-                let v = T::split::<S>(&unit[layer * padded..][..padded]).0;
-                let b = T::split::<S>(&bias[layer * padded..][..padded]).0;
-                let p = dot::<T, S>(simd, v, x);
-                let scale = T::splat(simd, T::from_f64(-2.0 * p.to_f64()));
-                for ((x, v), b) in x.iter_mut().zip(v).zip(b) {
-                    *x = T::mul_add(simd, scale, *v, T::plus(simd, *x, *b));
-                }
-                if record == Record::Tape {
-                    tape.z.extend_from_slice(&row);
-                    tape.p.push(p);
-                }
-                for x in T::split_mut::<S>(&mut row).0 {
-                    *x = T::abs(simd, *x);
-                }
+        let (samples, lanes) = (self.geometry.samples(), T::lane_count::<S>());
+        let padded = Padded::new::<S>(self.stack);
+        let chunks = padded.depth * chunks::<T>(padded.width / lanes);
+        let mut signs = (self.record == Record::Tape).then(|| Signs::new(samples, chunks, lanes));
+        let mut output = vec![T::default(); self.input.len()];
+        for first in (0..samples).step_by(MOST) {
+            match samples - first {
+                1 => self.group::<S, 1>(simd, &padded, first, signs.as_mut(), &mut output),
+                2 => self.group::<S, 2>(simd, &padded, first, signs.as_mut(), &mut output),
+                _ => self.group::<S, MOST>(simd, &padded, first, signs.as_mut(), &mut output),
             }
-            store(geometry, sample, &row, &mut output);
         }
-        (output, (record == Record::Tape).then_some(tape))
+        (output, signs.map(|signs| Tape { blocks: vec![signs] }))
     }
 }
 
-struct Backward<'a, T> {
+impl<T: Element> Forward<'_, T> {
+    #[inline(always)]
+    fn group<S: Simd, const G: usize>(
+        &self,
+        simd: S,
+        padded: &Padded<'_, T>,
+        first: usize,
+        signs: Option<&mut Signs<T>>,
+        output: &mut [T],
+    ) {
+        let mut x = vec![T::default(); G * padded.width];
+        load::<T, S, G>(self.geometry, first, self.input, T::from_f64(1.0), &mut x);
+        let writer = signs.map(|signs| signs.writer::<S, G>(first));
+        let strips = T::split_mut::<S>(&mut x).0.as_chunks_mut::<G>().0;
+        strip::forward::<WidthInLanes, T, S, G>(simd, padded.layers(), strips, writer);
+        store::<T, S, G>(self.geometry, first, &x, output);
+    }
+}
+
+struct Backward<'a, T: Element> {
     stack: &'a Stack<T>,
     geometry: Geometry,
-    input: &'a [T],
+    output: &'a [T],
     tape: &'a Tape<T>,
     output_gradient: &'a [T],
 }
@@ -117,47 +182,43 @@ impl<T: Element> WithSimd for Backward<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { stack, geometry, input, tape, output_gradient } = self;
-        let (width, depth) = (stack.width, stack.depth);
-        let padded = width.next_multiple_of(T::lane_count::<S>());
-        let unit = pad(&stack.unit, width, padded);
-        let mut input_gradient = vec![T::default(); input.len()];
-        let mut direction = vec![0.0; depth * width];
-        let mut bias = vec![0.0; depth * width];
-        let (mut g_row, mut x_row) = (vec![T::default(); padded], vec![T::default(); padded]);
-        for sample in 0..geometry.samples() {
-            load(geometry, sample, output_gradient, &mut g_row);
-            for layer in (0..depth).rev() {
-                let place = sample * depth + layer;
-                if layer == 0 {
-                    load(geometry, sample, input, &mut x_row);
-                } else {
-                    let before = &tape.z[(place - 1) * padded..][..padded];
-                    x_row
-                        .iter_mut()
-                        .zip(before)
-                        .for_each(|(x, z)| *x = if *z < T::default() { T::default() - *z } else { *z });
-                }
-                let g = T::split_mut::<S>(&mut g_row).0;
-                let z = T::split::<S>(&tape.z[place * padded..][..padded]).0;
-                for (g, z) in g.iter_mut().zip(z) {
-                    *g = T::mul_sign(simd, *g, *z);
-                }
-                let v = T::split::<S>(&unit[layer * padded..][..padded]).0;
-                let t = dot::<T, S>(simd, v, g).to_f64();
-                let p = tape.p[place].to_f64();
-                let sums = direction[layer * width..].iter_mut().zip(&mut bias[layer * width..]);
-                for ((d, b), (x, g)) in sums.zip(x_row.iter().zip(&g_row)).take(width) {
-                    *d += t * x.to_f64() + p * g.to_f64();
-                    *b += g.to_f64();
-                }
-                let scale = T::splat(simd, T::from_f64(-2.0 * t));
-                for (g, v) in T::split_mut::<S>(&mut g_row).0.iter_mut().zip(v) {
-                    *g = T::mul_add(simd, scale, *v, *g);
-                }
+        let samples = self.geometry.samples();
+        let padded = Padded::new::<S>(self.stack);
+        let mut sums = Sums::zeros(padded.unit.len());
+        let mut gradient = vec![T::default(); self.output.len()];
+        for first in (0..samples).step_by(MOST) {
+            match samples - first {
+                1 => self.group::<S, 1>(simd, &padded, first, &mut sums, &mut gradient),
+                2 => self.group::<S, 2>(simd, &padded, first, &mut sums, &mut gradient),
+                _ => self.group::<S, MOST>(simd, &padded, first, &mut sums, &mut gradient),
             }
-            store(geometry, sample, &g_row, &mut input_gradient);
         }
-        (input_gradient, direction, bias)
+        let narrow = |sums: Vec<f64>| -> Vec<f64> {
+            sums.chunks_exact(padded.width).flat_map(|row| &row[..self.stack.width]).copied().collect()
+        };
+        (gradient, narrow(sums.direction), narrow(sums.bias))
+    }
+}
+
+impl<T: Element> Backward<'_, T> {
+    #[inline(always)]
+    fn group<S: Simd, const G: usize>(
+        &self,
+        simd: S,
+        padded: &Padded<'_, T>,
+        first: usize,
+        sums: &mut Sums,
+        gradient: &mut [T],
+    ) {
+        let [mut y, mut g] = [self.output, self.output_gradient].map(|source| {
+            let mut strips = vec![T::default(); G * padded.width];
+            load::<T, S, G>(self.geometry, first, source, T::default(), &mut strips);
+            strips
+        });
+        let reader = self.tape.blocks[0].reader::<S, G>(first);
+        let y = T::split_mut::<S>(&mut y).0.as_chunks_mut::<G>().0;
+        let strips = T::split_mut::<S>(&mut g).0.as_chunks_mut::<G>().0;
+        strip::backward::<WidthInLanes, T, S, G>(simd, padded.layers(), reader, y, strips, sums);
+        store::<T, S, G>(self.geometry, first, &g, gradient);
     }
 }
