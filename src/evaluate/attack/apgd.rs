@@ -25,6 +25,7 @@ use super::random::{Source, at_rim};
 use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::Threat;
+use crate::nn::kernels::dispatch::vectorized;
 use crate::rng::Seed;
 use candle_core::{FloatDType, Result};
 
@@ -206,13 +207,20 @@ impl<'e, T: FloatDType> Climb<'e, T> {
         self.ahead.copy_from_slice(point);
         ascend(self.threat.norm, &mut self.ahead, gradient, self.eta);
         project(self.threat, self.example.image, &mut self.ahead);
-        for ((x, z), old) in point.iter_mut().zip(&self.ahead).zip(&mut self.old) {
+        blend(alpha, point, &self.ahead, &mut self.old);
+        project(self.threat, self.example.image, point);
+        self.made += 1;
+    }
+}
+
+vectorized! {
+    /// The step to z = `ahead` and the momentum of the step from `old`, which becomes the point before this step.
+    fn blend<T: FloatDType>(alpha: T, point: &mut [T], ahead: &[T], old: &mut [T]) {
+        for ((x, z), old) in point.iter_mut().zip(ahead).zip(old) {
             let here = *x;
             *x = here + alpha * (*z - here) + (T::one() - alpha) * (here - *old);
             *old = here;
         }
-        project(self.threat, self.example.image, point);
-        self.made += 1;
     }
 }
 
