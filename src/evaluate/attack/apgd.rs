@@ -14,7 +14,7 @@
 //! the jump itself. Unlike it, the first step is compared with the loss at the start rather than with 0, and a run
 //! ends with its first success.
 
-use super::ball::{ascend, project};
+use super::ball::{climb, project};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -205,8 +205,7 @@ impl<'e, T: FloatDType> Climb<'e, T> {
     fn step(&mut self, point: &mut [T], gradient: &[T]) {
         let alpha = T::from_f64(if self.made == 0 { 1.0 } else { ALPHA });
         self.ahead.copy_from_slice(point);
-        ascend(self.threat.norm, &mut self.ahead, gradient, self.eta);
-        project(self.threat, self.example.image, &mut self.ahead);
+        climb(self.threat, self.example.image, &mut self.ahead, gradient, self.eta);
         blend(alpha, point, &self.ahead, &mut self.old);
         project(self.threat, self.example.image, point);
         self.made += 1;

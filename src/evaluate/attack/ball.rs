@@ -45,15 +45,7 @@ vectorized! {
         match norm {
             Norm::Linf => {
                 let (step, back) = (T::from_f64(step), T::from_f64(-step));
-                for (x, g) in point.iter_mut().zip(gradient) {
-                    *x += if *g > T::zero() {
-                        step
-                    } else if *g < T::zero() {
-                        back
-                    } else {
-                        T::zero()
-                    };
-                }
+                point.iter_mut().zip(gradient).for_each(|(x, g)| *x += signed(*g, step, back));
             }
             Norm::L2 => {
                 let scale = T::from_f64(step / length(gradient).max(SHORTEST));
@@ -77,6 +69,35 @@ vectorized! {
                 point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + scale * *x));
             }
         }
+    }
+
+    /// [`ascend`] and [`project`], for Linf in one pass.
+    pub(super) fn climb<T: FloatDType>(threat: Threat, original: &[T], point: &mut [T], gradient: &[T], step: f64) {
+        match threat.norm {
+            Norm::Linf => {
+                let (low, high) = (T::from_f64(-threat.eps), T::from_f64(threat.eps));
+                let (step, back) = (T::from_f64(step), T::from_f64(-step));
+                for ((x, x0), g) in point.iter_mut().zip(original).zip(gradient) {
+                    *x = clip(*x0 + within(*x + signed(*g, step, back) - *x0, low, high));
+                }
+            }
+            Norm::L2 => {
+                ascend(threat.norm, point, gradient, step);
+                project(threat, original, point);
+            }
+        }
+    }
+}
+
+/// The step in the direction of a slope.
+#[inline(always)]
+fn signed<T: FloatDType>(slope: T, step: T, back: T) -> T {
+    if slope > T::zero() {
+        step
+    } else if slope < T::zero() {
+        back
+    } else {
+        T::zero()
     }
 }
 
@@ -135,8 +156,11 @@ mod tests {
             let mut point = original.clone();
             for step in 0..20 {
                 let gradient: Vec<f32> = (0..785).map(|i| ((i * 53 + step * 29) % 97) as f32 / 97.0 - 0.5).collect();
-                ascend(threat.norm, &mut point, &gradient, 0.3 * threat.eps);
-                project(threat, &original, &mut point);
+                let mut apart = point.clone();
+                climb(threat, &original, &mut point, &gradient, 0.3 * threat.eps);
+                ascend(threat.norm, &mut apart, &gradient, 0.3 * threat.eps);
+                project(threat, &original, &mut apart);
+                assert_eq!(point, apart);
             }
             let hash = |bits: u64, x: &f32| (bits ^ u64::from(x.to_bits())).wrapping_mul(0x0100_0000_01b3);
             assert_eq!(point.iter().fold(0, hash), expected, "{threat:?}");

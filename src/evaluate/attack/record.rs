@@ -76,14 +76,15 @@ impl<'a, T: FloatDType> Record<'a, T> {
         self.broken_now = false;
         if let Some(cause) = cause {
             let (threat, original) = (self.goal.threat, self.example.image);
+            let clear = self.goal.keep == Keep::First && threat.clearly_holds(original, point);
             let (allowed, better) = match self.goal.keep {
-                Keep::First => (threat.reaches(original, point), self.outcome.adversarial.is_none()),
+                Keep::First => (clear || threat.reaches(original, point), self.outcome.adversarial.is_none()),
                 Keep::Nearest => {
                     let distance = Distance::between(original, point);
                     (threat.allows(distance), distance.in_norm(threat.norm) < self.outcome.distance(threat.norm))
                 }
             };
-            let inside = in_box(point);
+            let inside = clear || in_box(point);
             let counts = inside && (allowed || self.goal.keep == Keep::Nearest);
             self.outcome.outside += usize::from(!counts);
             self.broken_now = inside && allowed;

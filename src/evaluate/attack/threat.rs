@@ -1,7 +1,7 @@
 //! What an attacker may do to an image: move it inside a ball around it, and inside the box [0, 1] of all images.
 
 use crate::nn::kernels::dispatch::vectorized;
-use candle_core::FloatDType;
+use candle_core::{DType, FloatDType};
 use serde::{Deserialize, Serialize};
 
 /// Slack of every comparison of a measured distance with a bound, absolute. An f32 image at x + 0.1 may measure
@@ -69,6 +69,15 @@ impl Threat {
         }
     }
 
+    /// Whether the image is in the ball and in the box, for all that rounding may have done: a quick look. False says
+    /// nothing.
+    pub(super) fn clearly_holds<T: FloatDType>(self, original: &[T], image: &[T]) -> bool {
+        // A difference in T is off by less than a part of 2^24, and so is the bound.
+        let bound = T::from_f64((self.eps + TOLERANCE) * (1.0 - f64::from(f32::EPSILON) * 2.0));
+        let decides = self.norm == Norm::Linf && matches!(T::DTYPE, DType::F32 | DType::F64);
+        decides && near_and_in_box(original, image, bound)
+    }
+
     /// Why nothing can be attacked under this threat, if so.
     pub fn problem(self) -> Option<String> {
         let fits = self.eps.is_finite() && self.eps >= 0.0;
@@ -111,6 +120,14 @@ vectorized! {
     /// Whether every pixel is in [0, 1].
     pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
         image.iter().fold(true, |inside, pixel| inside & (*pixel >= T::zero()) & (*pixel <= T::one()))
+    }
+
+    fn near_and_in_box<T: FloatDType>(original: &[T], image: &[T], bound: T) -> bool {
+        let (zero, one, back) = (T::zero(), T::one(), T::zero() - bound);
+        original.iter().zip(image).fold(true, |inside, (a, b)| {
+            let change = *b - *a;
+            inside & (*b >= zero) & (*b <= one) & (change >= back) & (change <= bound)
+        })
     }
 
     fn change<T: FloatDType>(original: &[T], image: &[T]) -> Change {
@@ -189,6 +206,10 @@ mod tests {
                     for factor in [0.0, 0.5, 1.0 - 2e-16, 1.0, 1.0 + 3e-16, 2.0] {
                         let threat = Threat { norm, eps: size * factor - TOLERANCE };
                         assert_eq!(threat.reaches(&original, &image), threat.allows(distance), "{threat:?} {broken}");
+                        let holds = threat.allows(distance) && in_box(&image);
+                        assert!(holds || !threat.clearly_holds(&original, &image), "{threat:?} {broken}");
+                        let far = norm == Norm::L2 || broken || factor < 2.0;
+                        assert!(far || threat.clearly_holds(&original, &image), "{threat:?}");
                     }
                 }
                 image.push(f32::NAN);
