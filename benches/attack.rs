@@ -30,7 +30,7 @@ fn attacks(criterion: &mut Criterion) {
     group.sample_size(10);
     for (name, config) in [
         ("hannet 784-100x20", ModelConfig::Hannet(HanNetConfig::new(100, 20, vec![1]))),
-        ("fcnet 784-100x3", ModelConfig::Fcnet(FcNetConfig::new(100, 3))),
+        ("fcnet 784-100x6", ModelConfig::Fcnet(FcNetConfig::new(100, 6))),
     ] {
         let model = config.build(INPUTS, 10, seed, &Device::Cpu).expect("a valid model");
         let classifier = Classifier::new(model.frozen.as_ref(), INPUTS).expect("a classifier");

@@ -1,7 +1,7 @@
 //! Networks that are one layer after the other, and their layers one by one for what can be proved from that.
 
 use super::Network;
-use crate::nn::{Dense, DenseStack, HanLayer, HanStack, Mode, OrthogonalDense};
+use crate::nn::{Dense, DenseStack, HanLayer, HanStack, Mode, OrthogonalDense, Trace};
 use candle_core::{DType, Result, Tensor};
 use candle_nn::Module;
 
@@ -64,17 +64,26 @@ impl Chain {
         }
         Ok(layers)
     }
+
+    fn pass(&self, xs: &Tensor, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+        let hidden = self.body.iter().try_fold(xs.clone(), |h, link| match link {
+            Link::Dense(layer) => layer.forward_traced(&h, trace.as_deref_mut()),
+            Link::DenseStack(stack) => stack.forward_traced(&h, trace.as_deref_mut()),
+            Link::Orthogonal(layer) => layer.forward_traced(&h, trace.as_deref_mut()),
+            Link::Han(stack) => stack.forward_traced(&h, trace.as_deref_mut()),
+        })?;
+        self.head.forward_traced(&hidden, trace)
+    }
 }
 
 impl Network for Chain {
     fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
-        let hidden = self.body.iter().try_fold(xs.clone(), |h, link| match link {
-            Link::Dense(layer) => layer.forward(&h),
-            Link::DenseStack(stack) => stack.forward(&h),
-            Link::Orthogonal(layer) => layer.forward(&h),
-            Link::Han(stack) => stack.forward(&h),
-        })?;
-        self.head.forward(&hidden)
+        self.pass(xs, None)
+    }
+
+    fn traced(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
+        let Some(mut trace) = Trace::of(xs)? else { return Ok(None) };
+        Ok(Some((self.pass(xs, Some(&mut trace))?, trace)))
     }
 
     fn chain(&self) -> Result<&Chain> {
@@ -90,5 +99,62 @@ impl Module for Layer {
             Self::Dense(layer) => layer.forward(xs),
             Self::Han(layer) => layer.forward(xs),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Activation, BoundedFcNetConfig, FcNetConfig, HanNetConfig, ModelConfig};
+    use crate::nn::Mode;
+    use crate::rng::Seed;
+    use candle_core::{DType, Device, Result, Tensor, Var};
+
+    #[test]
+    fn a_trace_leads_to_the_gradient_of_the_graph_to_the_bit() -> Result<()> {
+        let fcnet = |depth, activation| ModelConfig::Fcnet(FcNetConfig { activation, ..FcNetConfig::new(9, depth) });
+        for config in [
+            ModelConfig::Hannet(HanNetConfig::new(9, 5, vec![1, 4])),
+            ModelConfig::Certified(HanNetConfig::new(9, 5, vec![1, 3])),
+            ModelConfig::BoundedFcnet(BoundedFcNetConfig { width: 9, depth: 3, norm_product: 2.0 }),
+            fcnet(3, Activation::Relu),
+            fcnet(1, Activation::Abs),
+            fcnet(2, Activation::Tanh),
+        ] {
+            for dtype in [DType::F32, DType::F64] {
+                let model = config.build_as(dtype, 7, 4, Seed(3), &Device::Cpu)?;
+                let mut stream = Seed(4).stream("chain");
+                let mut normal = |len: usize| (0..len).map(|_| stream.normal()).collect::<Vec<f64>>();
+                let xs = Tensor::from_vec(normal(11 * 7), (11, 7), &Device::Cpu)?.to_dtype(dtype)?;
+                let c = Tensor::from_vec(normal(11 * 4), (11, 4), &Device::Cpu)?.to_dtype(dtype)?;
+                let input = Var::from_tensor(&xs)?;
+                let output = model.frozen.forward(input.as_tensor(), Mode::Eval)?;
+                let gradients = (&output * &c)?.sum_all()?.backward()?;
+                let expected = gradients.get(input.as_tensor()).expect("a gradient").flatten_all()?;
+                // Parameters that are no constants make no difference.
+                for network in [&model.frozen, &model.network] {
+                    let (traced, trace) = network.traced(&xs)?.expect("a trace");
+                    assert!(!traced.track_op());
+                    assert_eq!(
+                        traced.to_dtype(DType::F64)?.to_vec2::<f64>()?,
+                        output.to_dtype(DType::F64)?.to_vec2::<f64>()?
+                    );
+                    let c = c.flatten_all()?;
+                    match dtype {
+                        DType::F32 => assert_eq!(trace.backward(c.to_vec1::<f32>()?)?, expected.to_vec1::<f32>()?),
+                        _ => assert_eq!(trace.backward(c.to_vec1::<f64>()?)?, expected.to_vec1::<f64>()?),
+                    }
+                    assert!(trace.backward(vec![0f32; 3]).is_err() && trace.backward(vec![0u8; 44]).is_err());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn whole_numbers_have_no_trace() -> Result<()> {
+        let model = ModelConfig::Fcnet(FcNetConfig::new(9, 2)).build(7, 4, Seed(3), &Device::Cpu)?;
+        assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::U8, &Device::Cpu)?).is_err());
+        assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::BF16, &Device::Cpu)?)?.is_none());
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Stopping in the middle of work that makes no steps: attacks, certificates, scores of large sets.
 
 use super::{Chain, Network, Part};
-use crate::nn::Mode;
+use crate::nn::{Mode, Trace};
 use candle_core::{Result, Tensor, bail};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -68,6 +68,11 @@ impl Network for Halting<'_> {
         self.network.forward(xs, mode)
     }
 
+    fn traced(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
+        self.halt.check()?;
+        self.network.traced(xs)
+    }
+
     fn parts(&self) -> Result<Vec<Part<'_>>> {
         Ok(self.network.parts()?.into_iter().map(|part| checked(self.halt, part)).collect())
     }
@@ -108,7 +113,11 @@ mod tests {
         assert!(!halt.obeyed());
         stop.store(true, Ordering::Relaxed);
         assert!(!halt.obeyed());
-        assert!(network.forward(&xs, Mode::Eval).is_err() && parts[0](&xs, Mode::Eval).is_err());
+        assert!(
+            network.forward(&xs, Mode::Eval).is_err()
+                && network.traced(&xs).is_err()
+                && parts[0](&xs, Mode::Eval).is_err()
+        );
         assert!(halt.obeyed());
         Ok(())
     }

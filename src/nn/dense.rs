@@ -4,13 +4,14 @@
 //! the slow axis; this layer does neither.
 
 use super::activation::activate_composed;
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply3_traced};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
@@ -105,12 +106,15 @@ impl Dense {
         let z = xs.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
         activate_composed(self.activation, &z)
     }
-}
 
-impl Module for Dense {
+    /// The layer's output; with a trace, a step of it rather than a part of candle's graph.
+    ///
     /// # Shapes
-    /// - xs: (.., inputs) -> (.., outputs)
-    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         let Some((&last, batch)) = xs.dims().split_last() else { bail!("a dense layer cannot take a scalar") };
         if last != inputs {
@@ -119,18 +123,26 @@ impl Module for Dense {
         let rows = batch.iter().product::<usize>();
         let flat = xs.contiguous()?.reshape((rows, inputs))?; // (rows, inputs)
         let y = if has_kernel(xs)? {
-            let parameters = self.weight.track_op() || self.bias.track_op();
+            let parameters = trace.is_none() && (self.weight.track_op() || self.bias.track_op());
             let op = DenseOp {
                 shape: kernel::Shape { rows, inputs, outputs },
                 activation: self.activation,
-                wanted: Wanted { input: xs.track_op(), parameters },
+                wanted: Wanted { input: trace.is_some() || xs.track_op(), parameters },
                 pre_activation: Saved::default(),
             };
-            apply3(op, &flat, &self.weight, &self.bias)?
+            apply3_traced(op, &flat, &self.weight, &self.bias, trace)?
         } else {
             self.forward_composed(&flat)?
         };
         y.reshape([batch, &[outputs]].concat())
+    }
+}
+
+impl Module for Dense {
+    /// # Shapes
+    /// - xs: (.., inputs) -> (.., outputs)
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.forward_traced(xs, None)
     }
 }
 

@@ -3,12 +3,13 @@
 
 use super::Activation;
 use super::dense::{Dense, DenseInit, bias_init};
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply3_traced};
 use super::kernels::dense::Wanted;
 use super::kernels::dense_stack as kernel;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -46,12 +47,15 @@ impl DenseStack {
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
         self.layers()?.iter().try_fold(xs.clone(), |h, layer| layer.forward(&h))
     }
-}
 
-impl Module for DenseStack {
+    /// As [`Dense::forward_traced`].
+    ///
     /// # Shapes
-    /// - xs: (batch, width) -> same
-    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
         let (rows, inputs) = xs.dims2()?;
         let width = self.weight.dims()[1];
         if inputs != width {
@@ -60,10 +64,18 @@ impl Module for DenseStack {
         if !has_kernel(xs)? {
             return self.forward_composed(xs);
         }
-        let parameters = self.weight.track_op() || self.bias.track_op();
-        let wanted = Wanted { input: xs.track_op(), parameters };
+        let parameters = trace.is_none() && (self.weight.track_op() || self.bias.track_op());
+        let wanted = Wanted { input: trace.is_some() || xs.track_op(), parameters };
         let op = DenseStackOp { shape: kernel::Shape { rows, width }, wanted, hidden: Saved::default() };
-        apply3(op, xs, &self.weight, &self.bias)
+        apply3_traced(op, xs, &self.weight, &self.bias, trace)
+    }
+}
+
+impl Module for DenseStack {
+    /// # Shapes
+    /// - xs: (batch, width) -> same
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.forward_traced(xs, None)
     }
 }
 

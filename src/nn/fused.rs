@@ -5,6 +5,7 @@
 
 use super::kernels::lanes::Element;
 use super::storage::entries;
+use super::trace::{Step, Trace};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -49,8 +50,24 @@ pub(super) fn apply2(op: impl Fused<2>, a: &Tensor, b: &Tensor) -> Result<Tensor
 
 /// The result of a function of three tensors, as a node of the graph.
 pub(super) fn apply3(op: impl Fused<3>, a: &Tensor, b: &Tensor, c: &Tensor) -> Result<Tensor> {
+    apply3_traced(op, a, b, c, None)
+}
+
+/// As [`apply3`]; with a trace, a step of it rather than a node of the graph.
+pub(super) fn apply3_traced(
+    op: impl Fused<3>,
+    a: &Tensor,
+    b: &Tensor,
+    c: &Tensor,
+    trace: Option<&mut Trace>,
+) -> Result<Tensor> {
     check_types(&op, a, [b, c])?;
-    a.contiguous()?.apply_op3(&b.contiguous()?, &c.contiguous()?, Op(op))
+    let (inputs, op) = ([a.contiguous()?, b.contiguous()?, c.contiguous()?], Op(op));
+    let [a, b, c] = &inputs;
+    let Some(trace) = trace else { return a.apply_op3(b, c, op) };
+    let output = a.apply_op3_no_bwd(b, c, &op)?;
+    trace.push(Made { output: output.clone(), inputs, op });
+    Ok(output)
 }
 
 /// Whether an operation's inputs, behind the first usually parameters, are of one type.
@@ -120,9 +137,11 @@ impl<F> Op<F> {
     where
         F: Fused<N>,
     {
+        let gradient = g.contiguous()?;
+        let (g, layout) = gradient.storage_and_layout();
         match output.dtype() {
-            DType::F32 => self.backward_as::<f32, N>(inputs, output, g),
-            _ => self.backward_as::<f64, N>(inputs, output, g),
+            DType::F32 => tensors(self.backward_as::<f32, N>(inputs, output, of_cpu(&g, layout)?)?, inputs),
+            _ => tensors(self.backward_as::<f64, N>(inputs, output, of_cpu(&g, layout)?)?, inputs),
         }
     }
 
@@ -130,24 +149,59 @@ impl<F> Op<F> {
         &self,
         inputs: [&Tensor; N],
         output: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<[Option<Tensor>; N]>
+        gradient: &[T],
+    ) -> Result<[Option<Vec<T>>; N]>
     where
         F: Fused<N>,
     {
-        let gradient = gradient.contiguous()?;
         let guards = inputs.map(Tensor::storage_and_layout);
         let mut slices: [&[T]; N] = [&[]; N];
         for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
             *slice = of_cpu(storage, layout)?;
         }
-        let ((y, y_layout), (g, g_layout)) = (output.storage_and_layout(), gradient.storage_and_layout());
-        let pass = Pass { inputs: slices, output: of_cpu(&y, y_layout)?, gradient: of_cpu(&g, g_layout)? };
-        let mut gradients = [const { None }; N];
-        for ((tensor, values), input) in gradients.iter_mut().zip(self.0.backward(&pass)?).zip(inputs) {
-            *tensor = values.map(|values| Tensor::from_vec(values, input.shape(), input.device())).transpose()?;
+        let (y, y_layout) = output.storage_and_layout();
+        self.0.backward(&Pass { inputs: slices, output: of_cpu(&y, y_layout)?, gradient })
+    }
+}
+
+fn tensors<T: Element, const N: usize>(
+    gradients: [Option<Vec<T>>; N],
+    inputs: [&Tensor; N],
+) -> Result<[Option<Tensor>; N]> {
+    let mut tensors = [const { None }; N];
+    for ((tensor, values), input) in tensors.iter_mut().zip(gradients).zip(inputs) {
+        *tensor = values.map(|values| Tensor::from_vec(values, input.shape(), input.device())).transpose()?;
+    }
+    Ok(tensors)
+}
+
+/// An operation outside of the graph, with what it was given and returned.
+struct Made<F, const N: usize> {
+    op: Op<F>,
+    inputs: [Tensor; N],
+    output: Tensor,
+}
+
+impl<F: Fused<N>, const N: usize> Made<F, N> {
+    fn backward_as<T: Element>(&self, gradient: &[T]) -> Result<CpuStorage> {
+        if gradient.len() != self.output.elem_count() {
+            bail!("{} takes {} gradients back, got {}", F::NAME, self.output.elem_count(), gradient.len());
         }
-        Ok(gradients)
+        let gradients = self.op.backward_as::<T, N>(self.inputs.each_ref(), &self.output, gradient)?;
+        match gradients.into_iter().next().flatten() {
+            Some(first) => Ok(T::to_cpu_storage_owned(first)),
+            None => bail!("{} was not asked for the gradient of its input", F::NAME),
+        }
+    }
+}
+
+impl<F: Fused<N>, const N: usize> Step for Made<F, N> {
+    fn backward(&self, gradient: CpuStorage) -> Result<CpuStorage> {
+        match &gradient {
+            CpuStorage::F32(gradient) => self.backward_as(gradient),
+            CpuStorage::F64(gradient) => self.backward_as(gradient),
+            _ => bail!("{} takes gradients of f32 or f64", F::NAME),
+        }
     }
 }
 

@@ -26,11 +26,12 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply3_traced};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -191,6 +192,24 @@ impl HanStack {
         }
         Ok(h)
     }
+
+    /// The output of the last layer; with a trace, a step of it rather than a part of candle's graph.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
+        let geometry = self.geometry(xs)?;
+        if !has_kernel(xs)? {
+            return self.forward_composed(xs);
+        }
+        let (direction, bias) = (self.direction()?, self.bias()?);
+        let tracked = trace.is_some() || xs.track_op() || direction.track_op() || bias.track_op();
+        let record = if tracked { Record::Tape } else { Record::Nothing };
+        apply3_traced(HanOp { geometry, record, kept: Saved::default() }, xs, &direction, &bias, trace)
+    }
 }
 
 impl Module for HanStack {
@@ -201,14 +220,7 @@ impl Module for HanStack {
     /// # Errors
     /// When the shape is another one, or the type is not that of the parameters.
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let geometry = self.geometry(xs)?;
-        if !has_kernel(xs)? {
-            return self.forward_composed(xs);
-        }
-        let (direction, bias) = (self.direction()?, self.bias()?);
-        let tracked = xs.track_op() || direction.track_op() || bias.track_op();
-        let record = if tracked { Record::Tape } else { Record::Nothing };
-        apply3(HanOp { geometry, record, kept: Saved::default() }, xs, &direction, &bias)
+        self.forward_traced(xs, None)
     }
 }
 

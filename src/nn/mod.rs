@@ -29,6 +29,7 @@ pub mod stiefel;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod trace;
 
 pub use activation::{activate, add_relu};
 pub use batch_norm::{BatchNorm, batch_norm};
@@ -47,6 +48,7 @@ pub use mixer::{MixerStack, mixer_stack};
 pub use orthogonal::{OrthogonalDense, orthogonal_dense};
 pub use params::{Parameters, Role, Scope};
 pub use residual::{ResidualBlock, residual_block};
+pub use trace::Trace;
 
 /// Whether a forward pass belongs to training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use super::init::Init;
 use super::params::{Draw, Role, Scope, Stored};
 use super::stiefel;
 use super::storage::check_parameters;
+use super::trace::Trace;
 use candle_core::{Result, Tensor};
 use candle_nn::Module;
 
@@ -41,13 +42,24 @@ impl OrthogonalDense {
     pub fn dense(&self) -> Result<Dense> {
         Dense::new(self.weight.clone(), self.bias.clone(), self.activation)
     }
+
+    /// As [`Dense::forward_traced`].
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
+        Dense::new(stiefel::tangent(&self.weight)?, self.bias.clone(), self.activation)?.forward_traced(xs, trace)
+    }
 }
 
 impl Module for OrthogonalDense {
     /// # Shapes
     /// - xs: (.., inputs) -> (.., outputs)
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        Dense::new(stiefel::tangent(&self.weight)?, self.bias.clone(), self.activation)?.forward(xs)
+        self.forward_traced(xs, None)
     }
 }
 

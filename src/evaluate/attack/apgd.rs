@@ -14,7 +14,7 @@
 //! the jump itself. Unlike it, the first step is compared with the loss at the start rather than with 0, and a run
 //! ends with its first success.
 
-use super::ball::{ascend, project};
+use super::ball::{climb, project};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -25,6 +25,7 @@ use super::random::{Source, at_rim};
 use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::Threat;
+use crate::nn::kernels::dispatch::vectorized;
 use crate::rng::Seed;
 use candle_core::{FloatDType, Result};
 
@@ -204,15 +205,21 @@ impl<'e, T: FloatDType> Climb<'e, T> {
     fn step(&mut self, point: &mut [T], gradient: &[T]) {
         let alpha = T::from_f64(if self.made == 0 { 1.0 } else { ALPHA });
         self.ahead.copy_from_slice(point);
-        ascend(self.threat.norm, &mut self.ahead, gradient, self.eta);
-        project(self.threat, self.example.image, &mut self.ahead);
-        for ((x, z), old) in point.iter_mut().zip(&self.ahead).zip(&mut self.old) {
+        climb(self.threat, self.example.image, &mut self.ahead, gradient, self.eta);
+        blend(alpha, point, &self.ahead, &mut self.old);
+        project(self.threat, self.example.image, point);
+        self.made += 1;
+    }
+}
+
+vectorized! {
+    /// The step to z = `ahead` and the momentum of the step from `old`, which becomes the point before this step.
+    fn blend<T: FloatDType>(alpha: T, point: &mut [T], ahead: &[T], old: &mut [T]) {
+        for ((x, z), old) in point.iter_mut().zip(ahead).zip(old) {
             let here = *x;
             *x = here + alpha * (*z - here) + (T::one() - alpha) * (here - *old);
             *old = here;
         }
-        project(self.threat, self.example.image, point);
-        self.made += 1;
     }
 }
 

@@ -1,22 +1,11 @@
 //! Steps and projections of one image, on plain slices.
 
 use super::threat::{Norm, Threat};
+use crate::nn::kernels::dispatch::vectorized;
 use candle_core::FloatDType;
 
 /// Least length by which a gradient is divided (the 1e-12 of Foolbox and AutoAttack).
 const SHORTEST: f64 = 1e-12;
-
-/// Euclidean length, summed in f64.
-pub(super) fn length<T: FloatDType>(vector: &[T]) -> f64 {
-    // Eight partial sums: a single one is a chain of dependent additions, and the slowest loop of a step.
-    let mut sums = [0f64; 8];
-    let chunks = vector.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|v| v.to_f64().powi(2)).sum();
-    for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += v.to_f64() * v.to_f64());
-    }
-    (sums.iter().sum::<f64>() + rest).sqrt()
-}
 
 /// The largest entry, by absolute value.
 pub(super) fn largest<T: FloatDType>(vector: &[T]) -> f64 {
@@ -32,48 +21,83 @@ pub(super) fn size<T: FloatDType>(norm: Norm, vector: &[T]) -> f64 {
     }
 }
 
-/// Whether no entry differs from 0.
+/// Whether no entry differs from 0. Hardly ever is more than the first one looked at.
 pub(super) fn is_zero<T: FloatDType>(vector: &[T]) -> bool {
-    vector.iter().fold(0u32, |seen, v| seen | u32::from(*v != T::zero())) == 0
+    vector.iter().all(|v| *v == T::zero())
 }
 
-/// x + step sign(g) or x + step g / |g|: the steepest ascent of a linear function over a step of that size. sign(0) is
-/// 0.
-pub(super) fn ascend<T: FloatDType>(norm: Norm, point: &mut [T], gradient: &[T], step: f64) {
-    match norm {
-        Norm::Linf => {
-            let (step, back) = (T::from_f64(step), T::from_f64(-step));
-            for (x, g) in point.iter_mut().zip(gradient) {
-                *x += if *g > T::zero() {
-                    step
-                } else if *g < T::zero() {
-                    back
-                } else {
-                    T::zero()
-                };
+vectorized! {
+    /// Euclidean length, summed in f64.
+    pub(super) fn length<T: FloatDType>(vector: &[T]) -> f64 {
+        // Eight partial sums: a single one is a chain of dependent additions, and the slowest loop of a step.
+        let mut sums = [0f64; 8];
+        let chunks = vector.chunks_exact(8);
+        let rest: f64 = chunks.remainder().iter().map(|v| v.to_f64().powi(2)).sum();
+        for chunk in chunks {
+            sums.iter_mut().zip(chunk).for_each(|(sum, v)| *sum += v.to_f64() * v.to_f64());
+        }
+        (sums.iter().sum::<f64>() + rest).sqrt()
+    }
+
+    /// x + step sign(g) or x + step g / |g|: the steepest ascent of a linear function over a step of that size. sign(0) is
+    /// 0.
+    pub(super) fn ascend<T: FloatDType>(norm: Norm, point: &mut [T], gradient: &[T], step: f64) {
+        match norm {
+            Norm::Linf => {
+                let (step, back) = (T::from_f64(step), T::from_f64(-step));
+                point.iter_mut().zip(gradient).for_each(|(x, g)| *x += signed(*g, step, back));
+            }
+            Norm::L2 => {
+                let scale = T::from_f64(step / length(gradient).max(SHORTEST));
+                point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * *g);
             }
         }
-        Norm::L2 => {
-            let scale = T::from_f64(step / length(gradient).max(SHORTEST));
-            point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * *g);
+    }
+
+    /// The point moved into the ball around the original, then into the box. The original is in the box, so the second
+    /// step does not leave the ball. For L2 this is not the nearest point of the intersection.
+    pub(super) fn project<T: FloatDType>(threat: Threat, original: &[T], point: &mut [T]) {
+        match threat.norm {
+            Norm::Linf => {
+                let (low, high) = (T::from_f64(-threat.eps), T::from_f64(threat.eps));
+                point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + within(*x - *x0, low, high)));
+            }
+            Norm::L2 => {
+                point.iter_mut().zip(original).for_each(|(x, x0)| *x -= *x0);
+                let length = length(point);
+                let scale = if length > threat.eps { T::from_f64(threat.eps / length) } else { T::one() };
+                point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + scale * *x));
+            }
+        }
+    }
+
+    /// [`ascend`] and [`project`], for Linf in one pass.
+    pub(super) fn climb<T: FloatDType>(threat: Threat, original: &[T], point: &mut [T], gradient: &[T], step: f64) {
+        match threat.norm {
+            Norm::Linf => {
+                let (low, high) = (T::from_f64(-threat.eps), T::from_f64(threat.eps));
+                let (step, back) = (T::from_f64(step), T::from_f64(-step));
+                for ((x, x0), g) in point.iter_mut().zip(original).zip(gradient) {
+                    *x = clip(*x0 + within(*x + signed(*g, step, back) - *x0, low, high));
+                }
+            }
+            Norm::L2 => {
+                ascend(threat.norm, point, gradient, step);
+                project(threat, original, point);
+            }
         }
     }
 }
 
-/// The point moved into the ball around the original, then into the box. The original is in the box, so the second
-/// step does not leave the ball. For L2 this is not the nearest point of the intersection.
-pub(super) fn project<T: FloatDType>(threat: Threat, original: &[T], point: &mut [T]) {
-    match threat.norm {
-        Norm::Linf => {
-            let (low, high) = (T::from_f64(-threat.eps), T::from_f64(threat.eps));
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + within(*x - *x0, low, high)));
-        }
-        Norm::L2 => {
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x -= *x0);
-            let length = length(point);
-            let scale = if length > threat.eps { T::from_f64(threat.eps / length) } else { T::one() };
-            point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + scale * *x));
-        }
+/// The step in the direction of a slope.
+#[inline(always)]
+fn signed<T: FloatDType>(slope: T, step: T, back: T) -> T {
+    if slope > T::zero() {
+        step
+    } else if slope < T::zero() {
+        back
+    } else {
+        T::zero()
     }
 }
 
@@ -132,8 +156,11 @@ mod tests {
             let mut point = original.clone();
             for step in 0..20 {
                 let gradient: Vec<f32> = (0..785).map(|i| ((i * 53 + step * 29) % 97) as f32 / 97.0 - 0.5).collect();
-                ascend(threat.norm, &mut point, &gradient, 0.3 * threat.eps);
-                project(threat, &original, &mut point);
+                let mut apart = point.clone();
+                climb(threat, &original, &mut point, &gradient, 0.3 * threat.eps);
+                ascend(threat.norm, &mut apart, &gradient, 0.3 * threat.eps);
+                project(threat, &original, &mut apart);
+                assert_eq!(point, apart);
             }
             let hash = |bits: u64, x: &f32| (bits ^ u64::from(x.to_bits())).wrapping_mul(0x0100_0000_01b3);
             assert_eq!(point.iter().fold(0, hash), expected, "{threat:?}");

@@ -1,8 +1,8 @@
 //! A network as an attack sees it: logits, and gradients of functions of the logits with respect to the image.
 
 use crate::model::Network;
-use crate::nn::Mode;
 use crate::nn::kernels::threads;
+use crate::nn::{Mode, Trace};
 use candle_core::{DType, Device, FloatDType, Result, Tensor, Var, WithDType, bail};
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -129,16 +129,19 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
 
     /// One pass of [`ROWS`] images.
     pub(super) fn forward(&self, block: &[T], want: Want) -> Result<Pass<T>> {
-        let input = match want {
-            Want::Logits => None,
-            Want::Gradients => Some(Var::from_slice(block, (ROWS, self.inputs), &self.device)?),
+        let images = self.tensor(block)?;
+        let (output, back) = match want {
+            Want::Logits => (self.network.forward(&images, Mode::Eval)?, Back::Nowhere),
+            Want::Gradients => match self.network.traced(&images)? {
+                Some((output, trace)) => (output, Back::Trace(trace)),
+                None => {
+                    let input = Var::from_slice(block, (ROWS, self.inputs), &self.device)?;
+                    let output = self.network.forward(input.as_tensor(), Mode::Eval)?;
+                    (output.clone(), Back::Graph { input, output })
+                }
+            },
         };
-        let output = match &input {
-            Some(input) => self.network.forward(input.as_tensor(), Mode::Eval)?,
-            None => self.network.forward(&self.tensor(block)?, Mode::Eval)?,
-        };
-        let logits = in_double(&output)?;
-        Ok(Pass { input, output, logits, classes: self.classes, pixels: PhantomData })
+        Ok(Pass { logits: in_double(&output)?, back, classes: self.classes, pixels: PhantomData })
     }
 
     fn tensor<I: WithDType>(&self, images: &[I]) -> Result<Tensor> {
@@ -172,12 +175,21 @@ pub(super) enum Want {
 
 /// A forward pass, ready to go back.
 pub(super) struct Pass<T> {
-    input: Option<Var>,
-    output: Tensor,
+    back: Back,
     /// (ROWS, classes)
     pub logits: Vec<f64>,
     classes: usize,
     pixels: PhantomData<T>,
+}
+
+/// How gradients get from the logits to the images.
+enum Back {
+    /// The pass was made for logits alone.
+    Nowhere,
+    /// From layer to layer.
+    Trace(Trace),
+    /// Through candle's graph.
+    Graph { input: Var, output: Tensor },
 }
 
 impl<T: FloatDType> Pass<T> {
@@ -187,7 +199,6 @@ impl<T: FloatDType> Pass<T> {
     /// # Shapes
     /// - cotangents (c): (ROWS, classes) -> (ROWS, inputs)
     pub fn backward(&self, cotangents: &[f64]) -> Result<Vec<T>> {
-        let Some(input) = &self.input else { bail!("this pass was made for logits alone") };
         let mut scaled = cotangents.to_vec();
         for row in scaled.chunks_exact_mut(self.classes) {
             let largest = largest(row);
@@ -195,7 +206,11 @@ impl<T: FloatDType> Pass<T> {
                 row.iter_mut().for_each(|c| *c /= largest);
             }
         }
-        let output = &self.output;
+        let (input, output) = match &self.back {
+            Back::Nowhere => bail!("this pass was made for logits alone"),
+            Back::Trace(trace) => return trace.backward(scaled.into_iter().map(T::from_f64).collect()),
+            Back::Graph { input, output } => (input, output),
+        };
         let c = Tensor::from_vec(scaled, output.dims(), output.device())?.to_dtype(output.dtype())?;
         let gradients = (output * c)?.sum_all()?.backward()?;
         match gradients.get(input.as_tensor()) {

@@ -8,7 +8,7 @@
 //! ball, then into the box. Every point counts, not the last one alone. Where the gradient is exactly 0 the step goes
 //! in a random direction.
 
-use super::ball::{ascend, is_zero, project};
+use super::ball::{climb, is_zero};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Aim, Goal, Keep, Stop, Target};
@@ -244,11 +244,10 @@ impl<T: FloatDType> Search<T> for Ascent<'_, T> {
         if is_zero(gradient) {
             let mut random = vec![T::zero(); gradient.len()];
             direction(threat.norm, &mut self.stream, &mut random);
-            ascend(threat.norm, point, &random, self.step);
+            climb(threat, self.example.image, point, &random, self.step);
         } else {
-            ascend(threat.norm, point, gradient, self.step);
+            climb(threat, self.example.image, point, gradient, self.step);
         }
-        project(threat, self.example.image, point);
         self.made += 1;
     }
 }

@@ -1,6 +1,7 @@
 //! What an attacker may do to an image: move it inside a ball around it, and inside the box [0, 1] of all images.
 
-use candle_core::FloatDType;
+use crate::nn::kernels::dispatch::vectorized;
+use candle_core::{DType, FloatDType};
 use serde::{Deserialize, Serialize};
 
 /// Slack of every comparison of a measured distance with a bound, absolute. An f32 image at x + 0.1 may measure
@@ -54,6 +55,29 @@ impl Threat {
         distance.in_norm(self.norm) <= self.eps + TOLERANCE
     }
 
+    /// Whether the image is in the ball around its original: [`Threat::allows`] of their [`Distance::between`], which is
+    /// measured where rounding might decide and nowhere else.
+    pub(super) fn reaches<T: FloatDType>(self, original: &[T], image: &[T]) -> bool {
+        let Change { linf, square, .. } = change(original, image);
+        let bound = self.eps + TOLERANCE;
+        // Sums of the same squares in any order are that near to each other. No comparison with a NaN holds.
+        let rounding = (image.len() + 4) as f64 * f64::EPSILON * square.sqrt();
+        match self.norm {
+            Norm::Linf => linf <= bound && !square.is_nan(),
+            Norm::L2 if (square.sqrt() - bound).abs() > rounding => square.sqrt() <= bound,
+            Norm::L2 => self.allows(Distance::between(original, image)),
+        }
+    }
+
+    /// Whether the image is in the ball and in the box, for all that rounding may have done: a quick look. False says
+    /// nothing.
+    pub(super) fn clearly_holds<T: FloatDType>(self, original: &[T], image: &[T]) -> bool {
+        // A difference in T is off by less than a part of 2^24, and so is the bound.
+        let bound = T::from_f64((self.eps + TOLERANCE) * (1.0 - f64::from(f32::EPSILON) * 2.0));
+        let decides = self.norm == Norm::Linf && matches!(T::DTYPE, DType::F32 | DType::F64);
+        decides && near_and_in_box(original, image, bound)
+    }
+
     /// Why nothing can be attacked under this threat, if so.
     pub fn problem(self) -> Option<String> {
         let fits = self.eps.is_finite() && self.eps >= 0.0;
@@ -75,14 +99,11 @@ pub struct Distance {
 impl Distance {
     /// Measures the way from one image to another of the same size. A NaN pixel makes both norms NaN.
     pub fn between<T: FloatDType>(original: &[T], image: &[T]) -> Self {
-        let (mut linf, mut square, mut l0) = (0f64, 0f64, 0);
-        for (a, b) in original.iter().zip(image) {
-            let change = (b.to_f64() - a.to_f64()).abs();
-            // max() passes over a NaN, which must not look like no change.
-            linf = if change > linf || change.is_nan() { change } else { linf };
-            square += change * change;
-            l0 += usize::from(change != 0.0);
-        }
+        let Change { linf, l0, .. } = change(original, image);
+        // One sum from the first pixel to the last: published distances have these bits.
+        let changes = original.iter().zip(image).map(|(a, b)| b.to_f64() - a.to_f64());
+        let square = changes.fold(0.0, |sum, change| sum + change * change);
+        // The largest change passes over a NaN, which must not look like no change.
         Self { linf: if square.is_nan() { f64::NAN } else { linf }, l2: square.sqrt(), l0 }
     }
 
@@ -95,9 +116,65 @@ impl Distance {
     }
 }
 
-/// Whether every pixel is in [0, 1].
-pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
-    image.iter().all(|pixel| (T::zero()..=T::one()).contains(pixel))
+vectorized! {
+    /// Whether every pixel is in [0, 1].
+    pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
+        image.iter().fold(true, |inside, pixel| inside & (*pixel >= T::zero()) & (*pixel <= T::one()))
+    }
+
+    fn near_and_in_box<T: FloatDType>(original: &[T], image: &[T], bound: T) -> bool {
+        let (zero, one, back) = (T::zero(), T::one(), T::zero() - bound);
+        original.iter().zip(image).fold(true, |inside, (a, b)| {
+            let change = *b - *a;
+            inside & (*b >= zero) & (*b <= one) & (change >= back) & (change <= bound)
+        })
+    }
+
+    fn change<T: FloatDType>(original: &[T], image: &[T]) -> Change {
+        let (originals, images) = (original.chunks_exact(LANES), image.chunks_exact(LANES));
+        let (original_rest, image_rest) = (originals.remainder(), images.remainder());
+        let mut lanes = Lanes::default();
+        for (a, b) in originals.zip(images) {
+            lanes.add(a, b);
+        }
+        lanes.add(original_rest, image_rest);
+        Change {
+            linf: lanes.linf.into_iter().fold(0.0, f64::max),
+            square: lanes.square.into_iter().sum(),
+            l0: lanes.l0.into_iter().sum::<u64>() as usize,
+        }
+    }
+}
+
+/// What of a change can be measured side by side.
+struct Change {
+    /// The largest one, NaN left out.
+    linf: f64,
+    /// |change|^2, not summed in order.
+    square: f64,
+    l0: usize,
+}
+
+const LANES: usize = 8;
+
+/// [`Change`] of every eighth pixel.
+#[derive(Default)]
+struct Lanes {
+    linf: [f64; LANES],
+    square: [f64; LANES],
+    l0: [u64; LANES],
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn add<T: FloatDType>(&mut self, original: &[T], image: &[T]) {
+        for (lane, (a, b)) in original.iter().zip(image).enumerate() {
+            let change = (b.to_f64() - a.to_f64()).abs();
+            self.linf[lane] = if change > self.linf[lane] { change } else { self.linf[lane] };
+            self.square[lane] += change * change;
+            self.l0[lane] += u64::from(change != 0.0);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +189,33 @@ mod tests {
         assert!(distance.linf > 0.1 && Threat::linf(0.1).allows(distance));
         assert!(!Threat::linf(0.0999).allows(distance));
         assert_eq!(distance.l0, 1000);
+    }
+
+    #[test]
+    fn reaching_is_measuring_and_comparing() {
+        let mut stream = crate::rng::Seed(8).stream("threat");
+        for len in [0, 1, 7, 8, 785] {
+            let mut draw = || (0..len).map(|_| stream.uniform() as f32).collect::<Vec<_>>();
+            let (mut original, mut image) = (draw(), draw());
+            let bounds = Distance::between(&original, &image);
+            for broken in [false, true] {
+                let distance = Distance::between(&original, &image);
+                assert_eq!(distance.linf.is_nan(), broken);
+                for (norm, size) in [(Norm::Linf, bounds.linf), (Norm::L2, bounds.l2)] {
+                    // At the bound, a rounding beside it, and well away from it.
+                    for factor in [0.0, 0.5, 1.0 - 2e-16, 1.0, 1.0 + 3e-16, 2.0] {
+                        let threat = Threat { norm, eps: size * factor - TOLERANCE };
+                        assert_eq!(threat.reaches(&original, &image), threat.allows(distance), "{threat:?} {broken}");
+                        let holds = threat.allows(distance) && in_box(&image);
+                        assert!(holds || !threat.clearly_holds(&original, &image), "{threat:?} {broken}");
+                        let far = norm == Norm::L2 || broken || factor < 2.0;
+                        assert!(far || threat.clearly_holds(&original, &image), "{threat:?}");
+                    }
+                }
+                image.push(f32::NAN);
+                original.push(0.5);
+            }
+        }
     }
 
     #[test]

@@ -26,4 +26,4 @@ macro_rules! vectorized {
     (@output $output:ty) => { $output };
 }
 
-pub(super) use vectorized;
+pub(crate) use vectorized;

@@ -10,7 +10,7 @@ pub mod conv;
 pub mod conv_norm;
 pub mod dense;
 pub mod dense_stack;
-mod dispatch;
+pub(crate) mod dispatch;
 pub mod gelu;
 pub mod han;
 pub mod han_blocks;
