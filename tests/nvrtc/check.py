@@ -16,9 +16,13 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SOURCE = ROOT / "src/nn/cuda/han.cu"
 KERNELS = {"normalise", "forward", "backward", "finish"}
-ARCHITECTURES = ["sm_80", "sm_90"]
+ARCHITECTURES = ["sm_80"]
 # Widths of the experiments, one that fills no warp, and the largest, with few and many samples.
-WIDTHS, MANY = (1, 30, 64, 100, 256, 1024), (False, True)
+PROGRAMS = list(itertools.product(("float", "double"), (1, 30, 64, 100, 256, 1024), (False, True)))
+
+
+def options(real, width, many):
+    return [f"-D{name}={value}" for name, value in constants(real, width, many).items()]
 
 
 def constants(real, width, many):
@@ -37,14 +41,14 @@ def main():
     for builtins in home.glob("lib/libnvrtc-builtins.so.*"):
         ctypes.CDLL(str(builtins))  # nvrtc looks for it by name alone
     nvrtc = ctypes.CDLL(str(library))
-    for real, width, many in itertools.product(("float", "double"), WIDTHS, MANY):
-        defined = constants(real, width, many)
-        ptx = compiled(nvrtc, [f"-D{name}={value}" for name, value in defined.items()])
+    for real, width, many in PROGRAMS:
+        ptx = compiled(nvrtc, options(real, width, many))
         found = set(re.findall(r"\.entry (\w+)", ptx))
         if found != KERNELS:
             sys.exit(f"{SOURCE.name} has the kernels {sorted(found)}, not {sorted(KERNELS)}")
         for architecture in ARCHITECTURES:
-            print(f"{real} {width:4}, {defined['WARPS']} x {defined['SAMPLES']}, {architecture}: {assembled(home, ptx, architecture)}")
+            samples = "many" if many else "few"
+            print(f"{real} {width:4}, {samples} samples, {architecture}: {assembled(home, ptx, architecture)}")
 
 
 def compiled(nvrtc, options):
@@ -85,7 +89,8 @@ def assembled(home, ptx, architecture):
     about = re.findall(
         r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", result.stderr, re.DOTALL
     )
-    return ", ".join(f"{name} {registers} registers" + (f" {spilled} B spilled" * (spilled != "0")) for name, spilled, registers in about)
+    spills = {name: f" (spills {spilled} bytes)" for name, spilled, _ in about if spilled != "0"}
+    return "registers of " + ", ".join(f"{name} {registers}{spills.get(name, '')}" for name, _, registers in sorted(about))
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ extern "C" __global__ void __launch_bounds__(LANES) normalise(const real *direct
     }
 }
 
-// `input` and `output` may be the same. `signs` is read where `record` is not 0.
+// Without an `input` it is in `output`, which is overwritten. Without `signs` nothing is kept for `backward`.
 extern "C" __global__ void __launch_bounds__(THREADS) forward(
     const real *input,
     real *output,
@@ -177,14 +177,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     unsigned *signs,
     long long samples,
     long long inner,
-    int depth,
-    int record
+    int depth
 ) {
     __shared__ real scratch[SCRATCH];
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
     const long long first = (long long)blockIdx.x * TILE;
     real x[SAMPLES][ENTRIES];
-    load(x, input, scratch, first, samples, inner);
+    load(x, input ? input : output, scratch, first, samples, inner);
     for (int layer = 0; layer < depth; layer++) {
         real v[ENTRIES], b[ENTRIES];
         load_row(v, unit + (long long)layer * WIDTH);
@@ -209,14 +208,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
             for (int k = 0; k < ENTRIES; k++) {
                 const real z = x[s][k] - along[s] * v[k] + b[k];
                 x[s][k] = fabs(z);
-                if (record) {
+                if (signs) {
                     const unsigned is_above = __ballot_sync(ALL, z > 0), is_below = __ballot_sync(ALL, z < 0);
                     above = lane == k ? is_above : above;
                     below = lane == k ? is_below : below;
                 }
             }
             const long long sample = first + warp * SAMPLES + s;
-            if (record && sample < samples && lane < ENTRIES) {
+            if (signs && sample < samples && lane < ENTRIES) {
                 unsigned *words = signs + sign_words(layer, sample, samples);
                 words[lane] = above;
                 words[ENTRIES + lane] = below;
@@ -226,8 +225,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
     store(x, output, scratch, first, samples, inner);
 }
 
-// `input` is the input again, up to rounding, written where `rebuild` is not 0. It and `output` may be the same, and so may the
-// gradients. `partial` gets two rows of PADDED numbers for each layer and block: the sums of (t x + p g), and of g, over its samples,
+// `input` is the input again, up to rounding; without it that is not written. Without an `output` it is in `input`, and without an
+// `output_gradient` that is in `input_gradient`; both are overwritten. `partial` gets two rows of PADDED numbers for each layer and block: the sums of (t x + p g), and of g, over its samples,
 // with g = dL/dz, t = v.g and p = v.x.
 extern "C" __global__ void __launch_bounds__(THREADS) backward(
     const real *output,
@@ -240,15 +239,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
     real *partial,
     long long samples,
     long long inner,
-    int depth,
-    int rebuild
+    int depth
 ) {
     __shared__ real scratch[SCRATCH];
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
     const long long first = (long long)blockIdx.x * TILE;
     real x[SAMPLES][ENTRIES], g[SAMPLES][ENTRIES];
-    load(x, output, scratch, first, samples, inner);
-    load(g, output_gradient, scratch, first, samples, inner);
+    load(x, output ? output : input, scratch, first, samples, inner);
+    load(g, output_gradient ? output_gradient : input_gradient, scratch, first, samples, inner);
     for (int layer = depth - 1; layer >= 0; layer--) {
         real v[ENTRIES], b[ENTRIES];
         load_row(v, unit + (long long)layer * WIDTH);
@@ -301,7 +299,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
         __syncthreads();
     }
     store(g, input_gradient, scratch, first, samples, inner);
-    if (rebuild) {
+    if (input) {
         store(x, input, scratch, first, samples, inner);
     }
 }
