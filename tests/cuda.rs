@@ -1,4 +1,4 @@
-//! The layers on a GPU, kernels and composed, against the kernels on the CPU, short trainings on both, and the time of a step.
+//! The layers on a GPU, kernels and composed, against the kernels on the CPU, and short trainings on both.
 //! `make test-cuda` runs it. Where there is no GPU every test says so and ends.
 
 #![cfg(feature = "cuda")]
@@ -20,12 +20,11 @@ use han_exp::nn::{
 };
 use han_exp::rng::Seed;
 use han_exp::train::{
-    Control, FitConfig, LossConfig, Observer, Optimizer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig,
-    Snapshot, State, StepReport, Streams, fit, resume,
+    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, Snapshot,
+    State, StepReport, Streams, fit, resume,
 };
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 /// The first GPU, one handle for all tests: tensors of two handles do not mix.
 fn gpu() -> Option<&'static Device> {
@@ -483,54 +482,6 @@ fn a_training_goes_on_to_the_same_bits() -> Result<()> {
         }
     }
     assert!(wrong.is_empty(), "other weights than without a break: {wrong:?}");
-    Ok(())
-}
-
-/// Time of a training step, beside which `make test-cuda` prints that of PyTorch: the networks of `benches/peers.py`.
-#[test]
-fn the_time_of_a_step() -> Result<()> {
-    let Some(gpu) = gpu() else { return Ok(()) };
-    let sgd = OptimizerConfig::Sgd { momentum: 0.9, weight_decay: 0.0 };
-    let adam = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.1 };
-    let flat = |config: ModelConfig| (100, config.build_as(DType::F32, 2, 2, Seed(0), gpu), &sgd);
-    let mixer = |mixer_blocks, han_blocks| {
-        let config = ImageModelConfig::Mixer(MixerConfig::new(256, mixer_blocks, han_blocks));
-        (64, config.build_as(DType::F32, [32, 32, 3], 10, Seed(0), gpu), &adam)
-    };
-    for (name, (batch, model, rule)) in [
-        ("hannet-20x30", flat(ModelConfig::Hannet(HanNetConfig::new(30, 20, vec![1, 2, 20])))),
-        ("fcnet-6x100", flat(ModelConfig::Fcnet(FcNetConfig::new(100, 6)))),
-        ("resnet-10x100", flat(ModelConfig::Resnet(ResNetConfig { width: 100, blocks: 10 }))),
-        ("mixer-4", mixer(4, 0)),
-        ("mixer-4-han-12", mixer(4, 12)),
-        ("mixer-8", mixer(8, 0)),
-    ] {
-        let model = model?;
-        let is_image = name.starts_with("mixer");
-        let dims: &[usize] = if is_image { &[batch, 32, 32, 3] } else { &[batch, 2] };
-        let xs = normal(&mut Seed(1).stream("x"), dims)?.to_dtype(DType::F32)?.to_device(gpu)?;
-        let labels: Vec<u32> = (0..batch as u32).map(|label| label % 10).collect();
-        let (labels, targets) = (Tensor::from_vec(labels, batch, gpu)?, xs.zeros_like()?);
-        let mut optimizer = Optimizer::new(rule.clone(), model.parameters.trained())?;
-        let mut step = || {
-            let outputs = model.network.forward(&xs, Mode::Train)?;
-            let loss = if is_image { loss::cross_entropy(&outputs, &labels) } else { loss::mse(&outputs, &targets) }?;
-            optimizer.step(&loss.backward()?, 1e-4)
-        };
-        let mut milliseconds = Vec::new();
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(4) || milliseconds.len() < 5 {
-            let one = Instant::now();
-            step()?;
-            gpu.synchronize()?;
-            // The first second warms up.
-            if start.elapsed() > Duration::from_secs(1) {
-                milliseconds.push(1e3 * one.elapsed().as_secs_f64());
-            }
-        }
-        milliseconds.sort_by(f64::total_cmp);
-        println!("{name:15} han-exp    {:9.3} ms", milliseconds[milliseconds.len() / 2]);
-    }
     Ok(())
 }
 
