@@ -226,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
 }
 
 // `input` is the input again, up to rounding; without it that is not written. Without an `output` it is in `input`, and without an
-// `output_gradient` that is in `input_gradient`; both are overwritten. `partial` gets two rows of PADDED numbers for each layer and block: the sums of (t x + p g), and of g, over its samples,
+// `output_gradient` that is in `input_gradient`; both are overwritten. `partial`, where there is one, gets two rows of PADDED numbers for each layer and block: the sums of (t x + p g), and of g, over its samples,
 // with g = dL/dz, t = v.g and p = v.x.
 extern "C" __global__ void __launch_bounds__(THREADS) backward(
     const real *output,
@@ -286,6 +286,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
             }
             sums[k * LANES + lane] = of_direction;
             sums[PADDED + k * LANES + lane] = of_bias;
+        }
+        if (!partial) {
+            continue;
         }
         __syncthreads();
         real *of_block = partial + ((long long)layer * gridDim.x + blockIdx.x) * 2 * PADDED;

@@ -1,98 +1,18 @@
 //! Stacks of Han-layers as one operation on a GPU: `han.cu` launched once for all layers along one axis.
 
 use super::compile::{kernel, launch};
-use super::variant::{Variant, WIDEST};
+use super::plan::{Part, Plan};
+use super::variant::{Real, WIDEST};
 use crate::nn::fused::Saved;
-use crate::nn::kernels::han::{Geometry, Record};
+use crate::nn::kernels::han::Record;
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr, PushKernelArg};
 use candle_core::cuda_backend::{CudaDType, CudaDevice};
 use candle_core::op::BackpropOp;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
-use std::ops::Range;
-
-/// Layers of one geometry whose parameters lie side by side.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::nn) struct Part {
-    /// Place of their first entry among all directions (and biases).
-    pub start: usize,
-    /// How many.
-    pub layers: usize,
-    /// What they reflect.
-    pub geometry: Geometry,
-}
-
-impl Part {
-    /// Entries of some of the layers among all directions.
-    fn entries(self, layers: Range<usize>) -> Range<usize> {
-        let width = self.geometry.width;
-        self.start + layers.start * width..self.start + layers.end * width
-    }
-
-    fn variant<T: Real>(self) -> Variant {
-        Variant::of(T::NAME, size_of::<T>(), self.geometry)
-    }
-
-    fn blocks<T: Real>(self) -> usize {
-        self.variant::<T>().blocks(self.geometry.samples())
-    }
-
-    /// Signs of one layer, in words.
-    fn sign_words<T: Real>(self) -> usize {
-        self.geometry.samples() * self.variant::<T>().sign_words()
-    }
-
-    /// Sums of one layer over the samples of each block.
-    fn sums<T: Real>(self) -> usize {
-        self.blocks::<T>() * self.variant::<T>().sums()
-    }
-}
-
-/// Layers in the order in which they are applied: so many of the first part, so many of the second, and on with the first, until none
-/// is left.
-#[derive(Debug, Clone)]
-pub(in crate::nn) struct Plan {
-    /// Their parts. All have as many layers.
-    pub parts: Vec<Part>,
-    /// Layers of one part that follow each other.
-    pub at_once: usize,
-}
-
-/// One launch: some layers of a part, and the place of their signs.
-struct Leg {
-    part: usize,
-    layers: Range<usize>,
-    signs: Range<usize>,
-}
-
-impl Plan {
-    fn layers(&self) -> usize {
-        self.parts.iter().map(|part| part.layers).sum()
-    }
-
-    /// Places of a part's layers among those of all parts.
-    fn layers_of(&self, part: usize) -> Range<usize> {
-        let before: usize = self.parts[..part].iter().map(|part| part.layers).sum();
-        before..before + self.parts[part].layers
-    }
-
-    fn legs<T: Real>(&self) -> Vec<Leg> {
-        let (mut legs, mut words) = (Vec::new(), 0);
-        let rounds = self.parts.first().map_or(0, |part| part.layers.div_ceil(self.at_once));
-        for round in 0..rounds {
-            for (place, part) in self.parts.iter().enumerate() {
-                let layers = round * self.at_once..part.layers.min((round + 1) * self.at_once);
-                let signs = words..words + layers.len() * part.sign_words::<T>();
-                words = signs.end;
-                legs.push(Leg { part: place, layers, signs });
-            }
-        }
-        legs
-    }
-}
 
 /// Whether [`apply`] takes a tensor with layers of some widths.
-pub(in crate::nn) fn has_kernel(xs: &Tensor, widths: &[usize]) -> bool {
+pub fn has_kernel(xs: &Tensor, widths: &[usize]) -> bool {
     let fits = matches!(xs.dtype(), DType::F32 | DType::F64) && xs.elem_count() > 0;
     xs.device().is_cuda() && fits && widths.iter().all(|width| *width <= WIDEST)
 }
@@ -101,7 +21,7 @@ pub(in crate::nn) fn has_kernel(xs: &Tensor, widths: &[usize]) -> bool {
 ///
 /// # Errors
 /// When types or devices differ, or the device fails.
-pub(in crate::nn) fn apply(plan: Plan, xs: &Tensor, direction: &Tensor, bias: &Tensor) -> Result<Tensor> {
+pub fn apply(plan: Plan, xs: &Tensor, direction: &Tensor, bias: &Tensor) -> Result<Tensor> {
     let [found, expected, other] = [xs, direction, bias].map(Tensor::dtype);
     if found != expected || expected != other {
         let [expected, found] = [expected, found].map(|dtype| dtype.as_str());
@@ -109,30 +29,26 @@ pub(in crate::nn) fn apply(plan: Plan, xs: &Tensor, direction: &Tensor, bias: &T
     }
     let tracked = xs.track_op() || direction.track_op() || bias.track_op();
     let record = if tracked { Record::Tape } else { Record::Nothing };
-    let op = HanOp { plan, record, kept: Saved::default() };
+    let trained = direction.track_op() || bias.track_op();
+    let op = HanOp { plan, record, trained, kept: Saved::default() };
     xs.contiguous()?.apply_op3(&direction.contiguous()?, &bias.contiguous()?, op)
 }
 
 const NAME: &str = "han-stack";
 
-/// A type with a kernel.
-trait Real: CudaDType + DeviceRepr + Send + Sync + 'static {
-    /// In C.
-    const NAME: &'static str;
-}
+/// A type with a kernel, as candle and the driver know it.
+trait Number: Real + CudaDType + DeviceRepr + Send + Sync + 'static {}
 
-impl Real for f32 {
-    const NAME: &'static str = "float";
-}
+impl Number for f32 {}
 
-impl Real for f64 {
-    const NAME: &'static str = "double";
-}
+impl Number for f64 {}
 
 /// The operation on (x, u, b).
 struct HanOp {
     plan: Plan,
     record: Record,
+    /// Whether somebody reads the gradients of u and b.
+    trained: bool,
     kept: Saved,
 }
 
@@ -150,7 +66,7 @@ const NOWHERE: u64 = 0;
 
 impl HanOp {
     #[allow(unsafe_code, reason = "kernels are foreign functions")]
-    fn forward<T: Real>(&self, inputs: [(&CudaStorage, &Layout); 3]) -> Result<(CudaStorage, Shape)> {
+    fn forward<T: Number>(&self, inputs: [(&CudaStorage, &Layout); 3]) -> Result<(CudaStorage, Shape)> {
         let [x, direction, bias] = [view::<T>(inputs[0])?, view::<T>(inputs[1])?, view::<T>(inputs[2])?];
         let device = inputs[0].0.device();
         let (plan, legs) = (&self.plan, self.plan.legs::<T>());
@@ -200,14 +116,14 @@ impl HanOp {
         Ok((CudaStorage::wrap_cuda_slice(output, device.clone()), inputs[0].1.shape().clone()))
     }
 
-    /// dL/dx, dL/du and dL/db.
+    /// dL/dx, and where the layers are trained dL/du and dL/db.
     #[allow(unsafe_code, reason = "kernels are foreign functions")]
-    fn backward<T: Real>(
+    fn backward<T: Number>(
         &self,
         output: (&CudaStorage, &Layout),
         gradient: (&CudaStorage, &Layout),
         bias: (&CudaStorage, &Layout),
-    ) -> Result<[CudaStorage; 3]> {
+    ) -> Result<(CudaStorage, Option<[CudaStorage; 2]>)> {
         let Tape { unit, length, signs } = self.kept.get::<Tape<T>>()?;
         let device = output.0.device();
         let [output, gradient, bias] = [view::<T>(output)?, view::<T>(gradient)?, view::<T>(bias)?];
@@ -216,8 +132,9 @@ impl HanOp {
         // What one leg rebuilds is what the leg before it put out.
         let mut rebuilt = if legs.len() > 1 { Some(uninitialised::<T>(device, output.len())?) } else { None };
         let mut input_gradient = uninitialised::<T>(device, output.len())?;
+        let trained = plan.parts.iter().filter(|_| self.trained);
         let sums = |part: &Part| uninitialised::<T>(device, part.layers * part.sums::<T>());
-        let mut partial = plan.parts.iter().map(sums).collect::<Result<Vec<_>>>()?;
+        let mut partial = trained.map(sums).collect::<Result<Vec<_>>>()?;
 
         for (place, leg) in legs.into_iter().rev().enumerate() {
             let part = plan.parts[leg.part];
@@ -225,7 +142,8 @@ impl HanOp {
             let backward = kernel(device, part.variant::<T>(), "backward")?;
             let (unit, bias, signs) = (unit.slice(entries.clone()), bias.slice(entries), signs.slice(leg.signs));
             let of_layer = part.sums::<T>();
-            let mut partial = partial[leg.part].slice_mut(leg.layers.start * of_layer..leg.layers.end * of_layer);
+            let rows = leg.layers.start * of_layer..leg.layers.end * of_layer;
+            let mut partial = partial.get_mut(leg.part).map(|partial| partial.slice_mut(rows));
             let (samples, inner, depth) = sizes(part, leg.layers.len())?;
             let mut arguments = backward.builder();
             if place == 0 {
@@ -237,12 +155,20 @@ impl HanOp {
                 Some(rebuilt) => arguments.arg(rebuilt),
                 None => arguments.arg(&NOWHERE),
             };
-            arguments.arg(&mut input_gradient).arg(&unit).arg(&bias).arg(&signs).arg(&mut partial);
+            arguments.arg(&mut input_gradient).arg(&unit).arg(&bias).arg(&signs);
+            match &mut partial {
+                Some(partial) => arguments.arg(partial),
+                None => arguments.arg(&NOWHERE),
+            };
             arguments.arg(&samples).arg(&inner).arg(&depth);
             // SAFETY: as forward; `partial` has two rows for each layer and block.
             unsafe { launch(arguments, part.blocks::<T>(), part.variant::<T>().threads()) }?;
         }
 
+        let wrapped = |gradient| CudaStorage::wrap_cuda_slice(gradient, device.clone());
+        if !self.trained {
+            return Ok((wrapped(input_gradient), None));
+        }
         let mut direction_gradient = uninitialised::<T>(device, bias.len())?;
         let mut bias_gradient = uninitialised::<T>(device, bias.len())?;
         for (place, (part, partial)) in plan.parts.iter().zip(&partial).enumerate() {
@@ -257,8 +183,7 @@ impl HanOp {
             // SAFETY: a block for each layer, and buffers of as many rows.
             unsafe { launch(arguments, part.layers, 1024) }?;
         }
-        Ok([input_gradient, direction_gradient, bias_gradient]
-            .map(|gradient| CudaStorage::wrap_cuda_slice(gradient, device.clone())))
+        Ok((wrapped(input_gradient), Some([direction_gradient, bias_gradient].map(wrapped))))
     }
 }
 
@@ -326,18 +251,21 @@ impl CustomOp3 for HanOp {
         let gradient = gradient.contiguous()?;
         let guards = [output, &gradient, bias].map(Tensor::storage_and_layout);
         let [output, gradient, biases] = &guards;
-        let [output, gradient, biases] =
-            [on_gpu(&output.0, output.1)?, on_gpu(&gradient.0, gradient.1)?, on_gpu(&biases.0, biases.1)?];
+        let (output, gradient) = (on_gpu(&output.0, output.1)?, on_gpu(&gradient.0, gradient.1)?);
+        let biases = on_gpu(&biases.0, biases.1)?;
         let gradients = match x.dtype() {
             DType::F32 => self.backward::<f32>(output, gradient, biases)?,
             _ => self.backward::<f64>(output, gradient, biases)?,
         };
-        let [x, direction, bias] = [x, direction, bias].map(Tensor::shape);
-        let tensor = |storage, shape: &Shape| {
-            Some(Tensor::from_storage(Storage::Cuda(storage), shape.clone(), BackpropOp::none(), false))
+        let tensor = |storage, like: &Tensor| {
+            Some(Tensor::from_storage(Storage::Cuda(storage), like.shape().clone(), BackpropOp::none(), false))
         };
-        let [of_x, of_direction, of_bias] = gradients;
-        Ok((tensor(of_x, x), tensor(of_direction, direction), tensor(of_bias, bias)))
+        let (of_x, of_parameters) = gradients;
+        let of_x = tensor(of_x, x);
+        match of_parameters {
+            Some([of_direction, of_bias]) => Ok((of_x, tensor(of_direction, direction), tensor(of_bias, bias))),
+            None => Ok((of_x, None, None)),
+        }
     }
 }
 

@@ -14,6 +14,20 @@ const MOST_IN_LANE: usize = 128;
 /// Bytes of one vector in each lane, times warps, up to which the sums of a block fit into the 48 kB of shared memory that every GPU has.
 const MOST_IN_BLOCK: usize = 512;
 
+/// A type that vectors may have.
+pub trait Real {
+    /// In C.
+    const NAME: &'static str;
+}
+
+impl Real for f32 {
+    const NAME: &'static str = "float";
+}
+
+impl Real for f64 {
+    const NAME: &'static str = "double";
+}
+
 /// A program made of `han.cu`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Variant {
