@@ -284,8 +284,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) backward(
                 of_bias += g[s][k];
                 g[s][k] -= 2 * t[s] * v[k];
             }
-            sums[k * LANES + lane] = of_direction;
-            sums[PADDED + k * LANES + lane] = of_bias;
+            if (partial) {
+                sums[k * LANES + lane] = of_direction;
+                sums[PADDED + k * LANES + lane] = of_bias;
+            }
         }
         if (!partial) {
             continue;
