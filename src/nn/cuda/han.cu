@@ -226,8 +226,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) forward(
 }
 
 // `input` is the input again, up to rounding; without it that is not written. Without an `output` it is in `input`, and without an
-// `output_gradient` that is in `input_gradient`; both are overwritten. `partial`, where there is one, gets two rows of PADDED numbers for each layer and block: the sums of (t x + p g), and of g, over its samples,
-// with g = dL/dz, t = v.g and p = v.x.
+// `output_gradient` that is in `input_gradient`; both are overwritten. `partial` gets two rows of PADDED numbers for each layer and
+// block: the sums of (t x + p g), and of g, over its samples, with g = dL/dz, t = v.g and p = v.x. Without it nobody wants them.
 extern "C" __global__ void __launch_bounds__(THREADS) backward(
     const real *output,
     const real *output_gradient,
