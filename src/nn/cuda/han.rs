@@ -13,11 +13,12 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Layout, Result, Sha
 
 /// Whether [`apply`] takes a tensor with layers of some widths.
 pub fn has_kernel(xs: &Tensor, widths: &[usize]) -> bool {
-    let fits = matches!(xs.dtype(), DType::F32 | DType::F64) && xs.elem_count() > 0;
-    xs.device().is_cuda() && fits && widths.iter().all(|width| *width <= WIDEST)
+    xs.device().is_cuda()
+        && matches!(xs.dtype(), DType::F32 | DType::F64)
+        && widths.iter().all(|width| *width <= WIDEST)
 }
 
-/// The layers' result as a node of the graph.
+/// The layers' result as a node of the graph. An empty batch is its own result: nothing can be launched for it.
 ///
 /// # Errors
 /// When types or devices differ, or the device fails.
@@ -26,6 +27,9 @@ pub fn apply(plan: Plan, xs: &Tensor, direction: &Tensor, bias: &Tensor) -> Resu
     if found != expected || expected != other {
         let [expected, found] = [expected, found].map(|dtype| dtype.as_str());
         bail!("{NAME} with parameters of type {expected} takes tensors of that type, got {found}");
+    }
+    if xs.elem_count() == 0 {
+        return Ok(xs.clone());
     }
     let tracked = xs.track_op() || direction.track_op() || bias.track_op();
     let record = if tracked { Record::Tape } else { Record::Nothing };
