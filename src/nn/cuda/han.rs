@@ -96,6 +96,7 @@ impl HanOp {
             let forward = kernel(device, part.variant::<T>(), "forward")?;
             let (unit, bias) = (unit.slice(entries.clone()), bias.slice(entries));
             let (samples, inner, depth) = sizes(part, leg.layers.len())?;
+            let mut words = (recorded > 0).then(|| signs.slice_mut(leg.signs));
             let mut arguments = forward.builder();
             if place == 0 {
                 arguments.arg(&x)
@@ -103,13 +104,10 @@ impl HanOp {
                 arguments.arg(&NOWHERE)
             };
             arguments.arg(&mut output).arg(&unit).arg(&bias);
-            let mut words;
-            if recorded > 0 {
-                words = signs.slice_mut(leg.signs);
-                arguments.arg(&mut words);
-            } else {
-                arguments.arg(&NOWHERE);
-            }
+            match &mut words {
+                Some(words) => arguments.arg(words),
+                None => arguments.arg(&NOWHERE),
+            };
             arguments.arg(&samples).arg(&inner).arg(&depth);
             // SAFETY: x and output have the entries of all samples, the parameters `depth` rows, the signs their words for each.
             unsafe { launch(arguments, part.blocks::<T>(), part.variant::<T>().threads()) }?;
