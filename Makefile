@@ -21,7 +21,8 @@ BROWSER := target/browser
 SLURM := target/slurm
 # CUDA's compiler from PyPI, for machines without one.
 CUDA_VENV := target/cuda
-CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl
+CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cuda-crt==13.0.* nvidia-nvvm==13.0.* nvidia-cuda-cccl \
+  nvidia-cuda-nvrtc==13.0.*
 
 # The library without the program, itself included.
 MOST_CRATES := 150
@@ -49,8 +50,9 @@ test-slurm: build ## Submit plans to a real Slurm on this machine; needs root, p
 	rm -rf $(SLURM)
 	python3 tests/slurm/check.py $(BINARY) $(SLURM)
 
-test-cuda: ## Hold the networks on a GPU against the CPU; needs a GPU and nvcc
+test-cuda: ## Compare the networks on a GPU with the CPU, train and resume, and time steps beside PyTorch; needs a GPU, nvcc, python3
 	$(CARGO) test $(PROFILE) --features cuda --test cuda -- --nocapture
+	CARGO="$(CARGO)" $(PYTHON) benches/peers.py --cuda
 
 check: ## Formatting, lints and documentation, all without warnings; with the program and without
 	$(CARGO) fmt --check
@@ -62,7 +64,8 @@ check: ## Formatting, lints and documentation, all without warnings; with the pr
 	@crates=$$($(CARGO) tree --locked --no-default-features --edges normal,build --prefix none --no-dedupe | sort -u | wc -l) && \
 	echo "the library alone is $$crates crates" && test $$crates -le $(MOST_CRATES)
 
-check-cuda: $(CUDA_VENV)/ready ## Type check and lints of the CUDA build; needs no GPU, fetches nvcc from PyPI
+check-cuda: $(CUDA_VENV)/ready ## Type check and lints of the CUDA build, its kernels compiled; needs no GPU, fetches nvcc and nvrtc from PyPI
+	python3 tests/nvrtc/check.py $(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13
 	home=$$(echo $(CURDIR)/$(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13) && \
 	export CUDA_HOME=$$home PATH=$$home/bin:$$PATH CUDA_COMPUTE_CAP=80 && \
 	$(CARGO) check $(PROFILE) --features cuda && \

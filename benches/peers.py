@@ -1,6 +1,7 @@
 """Times of one training step in this program, in PyTorch and, where it can be imported, in JAX: `make bench-peers`.
 
     python3 benches/peers.py OUT.csv [--rounds 3] [--only hannet,mixer]
+    python3 benches/peers.py --cuda                 # on a GPU, printed, without JAX: part of `make test-cuda`
 
 The programs are timed in turns, a process each, on as many cores as a network gets threads. A row is the median of a program for a
 network in a round; data are random, since only the time counts.
@@ -35,11 +36,16 @@ SECONDS = 3.0
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path, nargs="?")
+    parser.add_argument("--cuda", action="store_true", help="on a GPU; PyTorch is left out where it has none")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="networks whose names begin so")
     arguments = parser.parse_args()
     wanted = [name for name in NETWORKS if name.startswith(tuple(arguments.only.split(",")))]
+    if arguments.cuda:
+        return print_cuda(wanted)
+    if arguments.out is None:
+        parser.error("say where the times go: OUT.csv")
     peers = [peer for peer in ("torch", "jax") if importable(peer)]
     if "torch" not in peers:
         sys.exit(MISSING)
@@ -58,6 +64,25 @@ def main():
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow("network,batch,threads,program,version,processor,round,milliseconds".split(","))
         writer.writerows(rows)
+
+
+def print_cuda(wanted):
+    """Medians on a GPU: those of benches/cuda_step.rs, and beside them PyTorch's on the same one."""
+    bench = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--features", "cuda", "--bench", "cuda_step"]
+    told = subprocess.run(bench, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    ours = dict(line.split() for line in told.splitlines())
+    has_torch = importable("torch") and not subprocess.run(
+        [sys.executable, "-c", "import sys, torch; sys.exit(not torch.cuda.is_available())"]
+    ).returncode
+    if not has_torch:
+        print("PyTorch with CUDA is missing: its times are left out", file=sys.stderr)
+    for name in wanted:
+        print(f"{name:15} han-exp    {float(ours[name]):9.3f} ms", flush=True)
+        if has_torch:
+            call = f"import sys; sys.path.insert(0, 'benches'); import peers; peers.torch_times({name!r}, None, 'cuda')"
+            told = subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+            program, release, milliseconds = told.stdout.split()
+            print(f"{name:15} {program:10} {float(milliseconds):9.3f} ms  ({release})", flush=True)
 
 
 def importable(module):
@@ -128,12 +153,14 @@ def median_ms(step, steps_a_call=1):
     return statistics.median(times)
 
 
-def torch_times(name, threads):
+def torch_times(name, threads, device="cpu"):
     import torch
 
-    torch.set_num_threads(threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     torch.manual_seed(0)
     model, inputs, targets, loss, optimizer = torch_task(torch, name)
+    model, inputs, targets = model.to(device), inputs.to(device), targets.to(device)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     assert parameters == NETWORKS[name][2], f"{name} has {parameters} parameters"
 
@@ -141,6 +168,8 @@ def torch_times(name, threads):
         optimizer.zero_grad()
         loss(model(inputs), targets).backward()
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     print("pytorch", torch.__version__, median_ms(step))
 

@@ -1,5 +1,5 @@
-//! The composed layers on a GPU against the kernels on the CPU, and short trainings on both. `make test-cuda` runs it.
-//! Where there is no GPU every test says so and ends.
+//! The layers on a GPU, kernels and composed, against the kernels on the CPU, and short trainings on both.
+//! `make test-cuda` runs it. Where there is no GPU every test says so and ends.
 
 #![cfg(feature = "cuda")]
 
@@ -20,8 +20,8 @@ use han_exp::nn::{
 };
 use han_exp::rng::Seed;
 use han_exp::train::{
-    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, StepReport,
-    Streams, fit,
+    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, Snapshot,
+    State, StepReport, Streams, fit, resume,
 };
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -69,7 +69,16 @@ const CASES: &[Case] = &[
     ("han stack along tokens", &[3, 16, 5], |scope| {
         module(scoped_han_stack(16, &names(4), scope)?.along(Axis::Tokens))
     }),
+    ("a Han-layer of one entry", &[5, 1], |scope| module(scoped_han_stack(1, &names(1), scope)?)),
+    ("a deep Han stack", &[7, 33], |scope| module(scoped_han_stack(33, &names(100), scope)?)),
+    ("a Han stack with many samples", &[5000, 100], |scope| module(scoped_han_stack(100, &names(3), scope)?)),
+    ("a Han stack along many tokens", &[70, 64, 65], |scope| {
+        module(scoped_han_stack(64, &names(2), scope)?.along(Axis::Tokens))
+    }),
+    ("the widest Han stack with a kernel", &[9, 1024], |scope| module(scoped_han_stack(1024, &names(2), scope)?)),
+    ("a Han stack without a kernel", &[3, 1025], |scope| module(scoped_han_stack(1025, &names(2), scope)?)),
     ("han blocks", &[3, 16, 24], |scope| module(han_blocks(16, 24, &names(3), None, scope)?)),
+    ("many Han blocks", &[20, 64, 256], |scope| module(han_blocks(64, 256, &names(12), None, scope)?)),
     ("mixer blocks", &[3, 16, 24], |scope| module(mixer_stack(16, 24, &names(2), scope)?)),
     ("dense", &[20, 7], |scope| module(dense(7, 11, Activation::Identity, DenseInit::Orthogonal, scope)?)),
     ("dense, |.|", &[4, 5, 7], |scope| module(dense(7, 11, Activation::Abs, DenseInit::KaimingNormal, scope)?)),
@@ -176,6 +185,52 @@ fn layers_agree_with_their_kernels_on_the_cpu() -> Result<()> {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// What is easily wrong in a kernel: tensors that are parts of others, an empty batch, a zero direction, entries that are 0, and a
+/// broken parameter.
+#[test]
+fn the_kernel_of_han_stacks_equals_the_composed_one_at_the_edges() -> Result<()> {
+    let Some(gpu) = gpu() else { return Ok(()) };
+    for (dtype, tolerance) in TYPES {
+        let random =
+            |name: &str, dims: &[usize]| normal(&mut Seed(6).stream(name), dims)?.to_dtype(dtype)?.to_device(gpu);
+        let (direction, bias) =
+            (Var::from_tensor(&random("u", &[4, 40])?)?, Var::from_tensor(&random("b", &[4, 40])?)?);
+        let stack = HanStack::new(direction.as_tensor().clone(), bias.as_tensor().clone())?;
+        let xs = random("x", &[50, 6, 40])?;
+        let whole = stack.forward_composed(&xs)?;
+        for (what, part, expected) in [
+            ("rows in between", xs.narrow(0, 7, 11)?, whole.narrow(0, 7, 11)?),
+            ("turned", xs.transpose(0, 1)?, whole.transpose(0, 1)?),
+            ("one sample", xs.narrow(0, 3, 1)?.narrow(1, 2, 1)?, whole.narrow(0, 3, 1)?.narrow(1, 2, 1)?),
+        ] {
+            assert_close(&on_cpu(&stack.forward(&part)?)?, &on_cpu(&expected)?, tolerance, what)?;
+        }
+        assert_eq!(stack.forward(&xs.narrow(0, 0, 0)?)?.dims(), [0, 6, 40]);
+
+        // A direction that training made zero is the identity, and entries that are 0 have no slope.
+        let second = direction.narrow(0, 1, 1)?.zeros_like()?;
+        let rows = [direction.narrow(0, 0, 1)?, second, direction.narrow(0, 2, 2)?].map(|rows| rows.detach());
+        direction.set(&Tensor::cat(&rows, 0)?)?;
+        let zeros = Tensor::cat(&[xs.narrow(0, 0, 3)?, xs.narrow(0, 0, 3)?.zeros_like()?], 0)?;
+        let gradients = |y: Tensor| y.sum_all()?.backward();
+        let (kernel, composed) = (gradients(stack.forward(&zeros)?)?, gradients(stack.forward_composed(&zeros)?)?);
+        for (what, var) in [("zero direction", &direction), ("its bias", &bias)] {
+            let [Some(actual), Some(expected)] = [&kernel, &composed].map(|store| store.get(var.as_tensor())) else {
+                panic!("no gradient of {what}")
+            };
+            assert_close(&on_cpu(actual)?, &on_cpu(expected)?, tolerance, what)?;
+        }
+        bias.set(&bias.zeros_like()?)?;
+        let silent = Var::from_tensor(&zeros.narrow(0, 3, 3)?)?;
+        let gradients = stack.forward(silent.as_tensor())?.sum_all()?.backward()?;
+        assert_eq!(gradients.get(silent.as_tensor()).map(largest).transpose()?, Some(0.0));
+
+        bias.set(&(bias.as_detached_tensor() + f64::NAN)?)?;
+        assert!(common::entries(&stack.forward(&xs)?)?.iter().all(|y| y.is_nan()));
+    }
     Ok(())
 }
 
@@ -322,9 +377,8 @@ impl Observer for Losses {
     }
 }
 
-/// Losses of the steps of a short training, and the weights after it.
-fn trained(network: &Network, loss: LossConfig, rule: &OptimizerConfig, device: &Device) -> Result<Trained> {
-    let config = FitConfig {
+fn config(rule: &OptimizerConfig, loss: LossConfig) -> FitConfig {
+    FitConfig {
         iterations: 20,
         batch_size: 32,
         report_every: 10,
@@ -334,7 +388,12 @@ fn trained(network: &Network, loss: LossConfig, rule: &OptimizerConfig, device: 
         input_noise: 0.01,
         sampling: Sampling::default(),
         loss,
-    };
+    }
+}
+
+/// Losses of the steps of a short training, and the weights after it.
+fn trained(network: &Network, loss: LossConfig, rule: &OptimizerConfig, device: &Device) -> Result<Trained> {
+    let config = config(rule, loss);
     let (model, points) = (network.build(DType::F32, device)?, network.points(100, &loss, device)?);
     let mut losses = Losses(Vec::new());
     let (batches, noise) = (&mut Seed(5).stream("batch"), &mut Seed(5).stream("noise"));
@@ -373,6 +432,56 @@ fn short_trainings_agree_with_the_cpu_and_repeat_themselves() -> Result<()> {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// Keeps the state of a training after so many steps.
+struct Kept {
+    at: usize,
+    steps: usize,
+    state: Option<State>,
+}
+
+impl Observer for Kept {
+    fn keep(&mut self, now: &Snapshot<'_>) -> Result<()> {
+        self.steps += 1;
+        if self.steps == self.at {
+            self.state = Some(now.state()?);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_training_goes_on_to_the_same_bits() -> Result<()> {
+    let Some(gpu) = gpu() else { return Ok(()) };
+    let adam = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.1 };
+    let mut wrong = Vec::new();
+    for (name, network, loss) in networks() {
+        let config = config(&adam, loss);
+        let points = network.points(100, &loss, gpu)?;
+        let go = |state: Option<&State>, kept: &mut Kept| -> Result<Vec<(String, Vec<u64>)>> {
+            let model = network.build(DType::F32, gpu)?;
+            let (batches, noise) = (&mut Seed(5).stream("batch"), &mut Seed(5).stream("noise"));
+            let streams = Streams { batches, noise };
+            match state {
+                Some(state) => resume(&model, &points, &config, streams, state, kept)?,
+                None => fit(&model, &points, &config, streams, kept)?,
+            };
+            model.parameters.to_stored()?.into_iter().map(|(name, tensor)| Ok((name, bits(&tensor)?))).collect()
+        };
+        let mut kept = Kept { at: 7, steps: 0, state: None };
+        let whole = go(None, &mut kept)?;
+        let Some(state) = kept.state.take() else { panic!("{name}: no state after 7 steps") };
+        if go(Some(&state), &mut kept)? != whole {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "other weights than without a break: {wrong:?}");
     Ok(())
 }
 

@@ -26,6 +26,8 @@
 //! # Ok::<(), candle_core::Error>(())
 //! ```
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply3_traced};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
@@ -203,6 +205,12 @@ impl HanStack {
     pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
         let geometry = self.geometry(xs)?;
         if !has_kernel(xs)? {
+            #[cfg(feature = "cuda")]
+            if cuda::has_kernel(xs, &[geometry.width]) {
+                let layers = self.depth();
+                let plan = cuda::Plan { parts: vec![cuda::Part { start: 0, layers, geometry }], at_once: layers };
+                return cuda::apply(plan, xs, &self.direction()?, &self.bias()?);
+            }
             return self.forward_composed(xs);
         }
         let (direction, bias) = (self.direction()?, self.bias()?);

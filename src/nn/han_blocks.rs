@@ -1,10 +1,14 @@
 //! Han blocks: two Han-layers along the tokens of every channel, then two along the channels of every token, without
 //! norm or skip (Yu and Zhang 2024, the mixer experiment). A run of blocks is one operation.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply3};
 use super::han::{Axis, HanStack};
 use super::han_scope::HanInit;
 use super::init::Init;
+#[cfg(feature = "cuda")]
+use super::kernels::han::Geometry;
 use super::kernels::han::{Record, Stack};
 use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
 use super::kernels::lanes::Element;
@@ -75,6 +79,16 @@ impl HanBlocks {
             })
         })
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_plan(&self, batch: usize) -> cuda::Plan {
+        let (layers, along_tokens) = (ALONG * self.blocks(), ALONG * self.blocks() * self.tokens);
+        let of_tokens = Geometry { outer: batch, width: self.tokens, inner: self.channels };
+        let of_channels = Geometry { outer: batch * self.tokens, width: self.channels, inner: 1 };
+        let parts = [(0, of_tokens), (along_tokens, of_channels)];
+        let part = |(start, geometry)| cuda::Part { start, layers, geometry };
+        cuda::Plan { parts: parts.map(part).to_vec(), at_once: ALONG }
+    }
 }
 
 fn rows(tensor: &Tensor) -> Result<[usize; 2]> {
@@ -92,6 +106,10 @@ impl Module for HanBlocks {
             bail!("Han blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
         }
         if !has_kernel(xs)? {
+            #[cfg(feature = "cuda")]
+            if cuda::has_kernel(xs, &[tokens, channels]) {
+                return cuda::apply(self.cuda_plan(batch), xs, &self.direction, &self.bias);
+            }
             return self.forward_composed(xs);
         }
         let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();

@@ -154,7 +154,7 @@ pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Marg
     let radii = right.broadcast_sub(logits)?.div(&distances.index_select(labels, 0)?)?; // (batch, classes), 0 at t
     let is_right = Tensor::eye(classes, logits.dtype(), logits.device())?.index_select(labels, 0)?;
     let missing = (is_right.affine(-margin.radius, margin.radius)? - radii)?; // radius - r_j, 0 at t
-    cross_entropy(&(missing / margin.temperature)?, labels)? * margin.temperature
+    candle_nn::loss::cross_entropy(&(missing / margin.temperature)?, labels)? * margin.temperature
 }
 
 struct MeanSquaredError {

@@ -1,12 +1,14 @@
 //! Layers, parameters and losses: what candle lacks or does slowly, each a small file.
 //!
 //! Every layer runs a fused kernel on the CPU (f32 and f64) and the same function composed of candle operations
-//! elsewhere. Gradients follow PyTorch's conventions at kinks: |z| and ReLU have slope 0 at 0.
+//! elsewhere; Han-layers have a kernel on NVIDIA GPUs as well. Gradients follow PyTorch's conventions at kinks: |z| and ReLU have slope 0 at 0.
 
 mod activation;
 mod batch_norm;
 mod conv;
 mod conv_norm;
+#[cfg(any(feature = "cuda", test))]
+mod cuda;
 mod dense;
 mod dense_stack;
 mod fused;

@@ -5,6 +5,7 @@ use crate::data::TrainingSet;
 use crate::model::Model;
 use crate::nn::Mode;
 use crate::rng::Stream;
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -239,14 +240,16 @@ impl Run<'_> {
             let xs = with_noise(xs, config.input_noise, noise)?;
             let outputs = model.network.forward(&xs, Mode::Train)?;
             let loss = config.loss.of(model, &outputs, &ys)?;
+            // A GPU has all of its work before somebody waits for a number, and the update behind that.
+            let gradients = loss.backward()?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if !value.is_finite() {
                 return Ok(Outcome::Diverged { step: now.step });
             }
-            optimizer.step(&loss.backward()?, learning_rate)?;
-            model.parameters.retract()?;
             now.tally.add(value, config.loss.right(&outputs, &ys)?);
-            drop::<(Tensor, Tensor)>((loss, outputs)); // and with them the graph, before the observer evaluates
+            optimizer.step(&gradients, learning_rate)?;
+            model.parameters.retract()?;
+            drop::<(Tensor, Tensor, GradStore)>((loss, outputs, gradients)); // and with them the graph, before the observer evaluates
             now.step += 1;
             now.noise = noise.position();
             let control = observer.step(StepReport { step: now.step, loss: value, learning_rate });

@@ -1,0 +1,58 @@
+//! `han.cu` compiled for a shape by NVIDIA's run-time compiler, once for each process.
+
+use super::variant::Variant;
+use candle_core::cuda_backend::cudarc::driver::{LaunchArgs, LaunchConfig};
+use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
+use candle_core::cuda_backend::{CudaDevice, CudaFunc, WrapErr};
+use candle_core::{Result, bail};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const SOURCE: &str = include_str!("han.cu");
+
+/// A kernel of a program, on a device.
+///
+/// # Errors
+/// When the source cannot be compiled or loaded.
+pub fn kernel(device: &CudaDevice, variant: Variant, name: &str) -> Result<CudaFunc> {
+    // candle keeps loaded programs by their names, but wants their text in any case.
+    device.get_or_load_custom_func(name, &variant.name(), &ptx(variant)?)
+}
+
+fn ptx(variant: Variant) -> Result<Arc<str>> {
+    static COMPILED: Mutex<BTreeMap<Variant, Arc<str>>> = Mutex::new(BTreeMap::new());
+    // A thread that panicked here has left the map as it was.
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(ptx) = compiled.get(&variant) {
+        return Ok(ptx.clone());
+    }
+    let options = CompileOptions { options: variant.options(), name: Some("han.cu".into()), ..Default::default() };
+    let ptx: Arc<str> = match compile_ptx_with_opts(SOURCE, options) {
+        Ok(ptx) => ptx.to_src().into(),
+        Err(CompileError::CompileError { nvrtc, options, log }) => {
+            bail!("the kernel of the Han-layers does not compile ({nvrtc:?}, {options:?}): {}", log.to_string_lossy())
+        }
+        Err(error) => bail!("the kernel of the Han-layers does not compile: {error}"),
+    };
+    compiled.insert(variant, ptx.clone());
+    Ok(ptx)
+}
+
+/// Puts a kernel with its arguments into the queue of its device.
+///
+/// # Errors
+/// When there are more blocks than a grid has, or the device fails.
+///
+/// # Safety
+/// The arguments are those of the kernel, in number, order and type, and every buffer is as long as the kernel expects for that grid.
+#[allow(unsafe_code, reason = "a kernel is a foreign function")]
+pub unsafe fn launch(mut arguments: LaunchArgs<'_>, blocks: usize, threads: usize) -> Result<()> {
+    let (Ok(blocks), Ok(threads)) = (i32::try_from(blocks), u32::try_from(threads)) else {
+        bail!("a grid of {blocks} blocks is too large; use smaller batches");
+    };
+    let grid =
+        LaunchConfig { grid_dim: (blocks.unsigned_abs(), 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
+    // SAFETY: the caller's.
+    unsafe { arguments.launch(grid) }.w()?;
+    Ok(())
+}

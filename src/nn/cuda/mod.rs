@@ -1,0 +1,15 @@
+//! CUDA kernels of ours, compiled at run time for the shapes at hand. What has none is composed of candle's operations.
+
+#![cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "here to be tested without a GPU"))]
+
+#[cfg(feature = "cuda")]
+mod compile;
+#[cfg(feature = "cuda")]
+mod han;
+mod plan;
+mod variant;
+
+#[cfg(feature = "cuda")]
+pub use han::{apply, has_kernel};
+#[cfg(feature = "cuda")]
+pub use plan::{Part, Plan};
