@@ -22,10 +22,13 @@
 //! case: many samples, no horizontal sums, and the token axis needs no transpose), [`row`] puts the width in the lanes
 //! (few samples).
 
+mod apply;
+mod group;
 pub mod panel;
 pub mod row;
 mod signs;
 mod strip;
+mod undo;
 
 use super::lanes::Element;
 

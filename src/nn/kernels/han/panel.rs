@@ -7,9 +7,10 @@
 //! The outer rows of the input are cut into blocks of about 64 samples (at least one row), each a contiguous piece of
 //! memory. A few panels at a time go through all layers, while they are in cache.
 
+use super::group::{Group, groups};
 use super::signs::Signs;
-use super::strip::{self, BATCH, Layers, Orientation, Sums, chunks};
-use super::{Geometry, Record, Stack, Tape};
+use super::strip::{BATCH, Layers, Orientation, Sums, chunks};
+use super::{Geometry, Record, Stack, Tape, apply, undo};
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::threads;
 use pulp::{Arch, Simd, WithSimd};
@@ -22,9 +23,6 @@ const BLOCK_SAMPLES: usize = 64;
 const PIECES: usize = 8;
 /// Fewest scalars (samples x width x depth) that are worth handing to other threads.
 const PARALLEL_WORK: usize = 1 << 20;
-/// Entries of a sample that are packed at a time: a cache line of f32.
-const TILE: usize = 16;
-
 /// See [`super::forward`].
 pub fn forward<T: Element>(
     stack: &Stack<T>,
@@ -74,13 +72,17 @@ pub fn backward<T: Element>(
         }
         sums
     };
-    let mut total = Sums::zeros(stack.len());
-    if parallel(stack, geometry) {
+    let join = |mut total: Sums, piece: Sums| {
+        total.add(&piece);
+        total
+    };
+    let total = if parallel(stack, geometry) {
         let pieces: Vec<Sums> = input_gradient.par_chunks_mut(step * blocks).enumerate().map(run).collect();
-        pieces.iter().for_each(|piece| total.add(piece));
+        pieces.into_iter().reduce(join)
     } else {
-        input_gradient.chunks_mut(step * blocks).enumerate().map(run).for_each(|piece| total.add(&piece));
-    }
+        input_gradient.chunks_mut(step * blocks).enumerate().map(run).reduce(join)
+    };
+    let total = total.unwrap_or_else(|| Sums::zeros(stack.len()));
     (input_gradient, total.direction, total.bias)
 }
 
@@ -140,83 +142,6 @@ fn layers<T: Element>(stack: &Stack<T>) -> Layers<'_, T> {
     Layers { unit: &stack.unit, bias: &stack.bias, depth: stack.depth }
 }
 
-/// Consecutive samples of a block that lie in the lanes of a group of panels.
-#[derive(Clone, Copy)]
-struct Group {
-    geometry: Geometry,
-    first: usize,
-    /// Lanes of a panel.
-    lanes: usize,
-    /// Panels.
-    panels: usize,
-}
-
-impl Group {
-    /// Its samples, with their lane in the group.
-    fn samples(self) -> impl Iterator<Item = (usize, usize)> {
-        let end = (self.first + self.lanes * self.panels).min(self.geometry.samples());
-        (self.first..end).enumerate()
-    }
-
-    /// Whether the samples of every panel lie side by side in memory, so that packing copies whole registers.
-    fn side_by_side(self) -> bool {
-        self.geometry.inner.is_multiple_of(self.lanes)
-    }
-
-    /// Packs its samples into `[width, panels, lanes]`; lanes without a sample are left as they are.
-    #[inline(always)]
-    fn pack<T: Element>(self, source: &[T], panels: &mut [T]) {
-        let (inner, wide) = (self.geometry.inner, self.panels * self.lanes);
-        if self.side_by_side() {
-            for panel in 0..self.panels {
-                let place = panel * self.lanes;
-                let offset = self.geometry.offset(self.first + place);
-                for (f, step) in panels.chunks_exact_mut(wide).enumerate() {
-                    step[place..][..self.lanes].copy_from_slice(&source[offset + f * inner..][..self.lanes]);
-                }
-            }
-            return;
-        }
-        for (tile, steps) in panels.chunks_mut(TILE * wide).enumerate() {
-            for (lane, sample) in self.samples() {
-                let column = source[self.geometry.offset(sample) + tile * TILE * inner..].iter().step_by(inner);
-                steps[lane..].iter_mut().step_by(wide).zip(column).for_each(|(to, from)| *to = *from);
-            }
-        }
-    }
-
-    /// The inverse of [`Group::pack`].
-    #[inline(always)]
-    fn unpack<T: Element>(self, panels: &[T], target: &mut [T]) {
-        let (inner, wide) = (self.geometry.inner, self.panels * self.lanes);
-        if self.side_by_side() {
-            for panel in 0..self.panels {
-                let place = panel * self.lanes;
-                let offset = self.geometry.offset(self.first + place);
-                for (f, step) in panels.chunks_exact(wide).enumerate() {
-                    target[offset + f * inner..][..self.lanes].copy_from_slice(&step[place..][..self.lanes]);
-                }
-            }
-            return;
-        }
-        for (tile, steps) in panels.chunks(TILE * wide).enumerate() {
-            for (lane, sample) in self.samples() {
-                let column = target[self.geometry.offset(sample) + tile * TILE * inner..].iter_mut().step_by(inner);
-                steps[lane..].iter().step_by(wide).zip(column).for_each(|(from, to)| *to = *from);
-            }
-        }
-    }
-}
-
-/// The groups of a block, of at most `most` panels, each with the number of its first panel.
-fn groups<T: Element, S: Simd>(geometry: Geometry, most: usize) -> impl Iterator<Item = (usize, Group)> {
-    let lanes = T::lane_count::<S>();
-    let count = geometry.samples().div_ceil(lanes);
-    (0..count)
-        .step_by(most)
-        .map(move |panel| (panel, Group { geometry, first: panel * lanes, lanes, panels: (count - panel).min(most) }))
-}
-
 struct Forward<'a, T> {
     stack: &'a Stack<T>,
     geometry: Geometry,
@@ -260,7 +185,7 @@ impl<T: Element> Forward<'_, T> {
         group.pack(self.input, x);
         let writer = signs.map(|signs| signs.writer::<S, G>(panel));
         let strips = T::split_mut::<S>(x).0.as_chunks_mut::<G>().0;
-        strip::forward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), strips, writer);
+        apply::forward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), strips, writer);
         group.unpack(x, self.output);
     }
 }
@@ -307,7 +232,7 @@ impl<T: Element> Backward<'_, T> {
         let reader = self.signs.reader::<S, G>(panel);
         let y = T::split_mut::<S>(y).0.as_chunks_mut::<G>().0;
         let strips = T::split_mut::<S>(g).0.as_chunks_mut::<G>().0;
-        strip::backward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), reader, y, strips, self.sums);
+        undo::backward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), reader, y, strips, self.sums);
         group.unpack(g, self.input_gradient);
     }
 }

@@ -5,8 +5,8 @@
 //! entry without a slope. A broken sample (v.x infinite or NaN) leaves NaN there, so every sample fills its padding.
 
 use super::signs::Signs;
-use super::strip::{self, BATCH, Layers, Orientation, Sums, chunks};
-use super::{Geometry, PANEL_SAMPLES, Record, Stack, Tape};
+use super::strip::{BATCH, Layers, Orientation, Sums, chunks};
+use super::{Geometry, PANEL_SAMPLES, Record, Stack, Tape, apply, undo};
 use crate::nn::kernels::lanes::Element;
 use pulp::{Arch, Simd, WithSimd};
 use std::borrow::Cow;
@@ -164,7 +164,7 @@ impl<T: Element> Forward<'_, T> {
         load::<T, S, G>(self.geometry, first, self.input, T::from_f64(1.0), &mut x);
         let writer = signs.map(|signs| signs.writer::<S, G>(first));
         let strips = T::split_mut::<S>(&mut x).0.as_chunks_mut::<G>().0;
-        strip::forward::<WidthInLanes, T, S, G>(simd, padded.layers(), strips, writer);
+        apply::forward::<WidthInLanes, T, S, G>(simd, padded.layers(), strips, writer);
         store::<T, S, G>(self.geometry, first, &x, output);
     }
 }
@@ -218,7 +218,7 @@ impl<T: Element> Backward<'_, T> {
         let reader = self.tape.blocks[0].reader::<S, G>(first);
         let y = T::split_mut::<S>(&mut y).0.as_chunks_mut::<G>().0;
         let strips = T::split_mut::<S>(&mut g).0.as_chunks_mut::<G>().0;
-        strip::backward::<WidthInLanes, T, S, G>(simd, padded.layers(), reader, y, strips, sums);
+        undo::backward::<WidthInLanes, T, S, G>(simd, padded.layers(), reader, y, strips, sums);
         store::<T, S, G>(self.geometry, first, &g, gradient);
     }
 }
