@@ -28,7 +28,7 @@ CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cud
 MOST_CRATES := 150
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish readme figures bench bench-peers fuzz clean
+.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish budget readme figures bench bench-peers fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -91,6 +91,10 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) mnist-attack --models $(ATTACKED) --out $(PUBLISHED)
 	$(BINARY) mixer --out $(PUBLISHED)
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
+
+budget: build ## Go on with the curve of mixer-budget, days of two cores in all; results/published/budget has the runs so far
+	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out $(PUBLISHED)/budget
+	$(BINARY) mixer-budget --profile paper --out $(PUBLISHED)/budget
 
 readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
