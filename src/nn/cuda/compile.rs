@@ -1,22 +1,36 @@
 //! `han.cu` compiled for a shape by NVIDIA's run-time compiler, once for each process.
 
 use super::variant::Variant;
-use candle_core::cuda_backend::cudarc::driver::{LaunchArgs, LaunchConfig};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, LaunchArgs, LaunchConfig};
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
-use candle_core::cuda_backend::{CudaDevice, CudaFunc, WrapErr};
+use candle_core::cuda_backend::{CudaDevice, WrapErr};
 use candle_core::{Result, bail};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SOURCE: &str = include_str!("han.cu");
 
+/// A kernel of a program, with the queue of its device.
+pub struct Kernel {
+    function: CudaFunction,
+    stream: Arc<CudaStream>,
+}
+
+impl Kernel {
+    /// A launch without arguments so far.
+    pub fn builder(&self) -> LaunchArgs<'_> {
+        self.stream.launch_builder(&self.function)
+    }
+}
+
 /// A kernel of a program, on a device.
 ///
 /// # Errors
 /// When the source cannot be compiled or loaded.
-pub fn kernel(device: &CudaDevice, variant: Variant, name: &str) -> Result<CudaFunc> {
+pub fn kernel(device: &CudaDevice, variant: Variant, name: &str) -> Result<Kernel> {
     // candle keeps loaded programs by their names, but wants their text in any case.
-    device.get_or_load_custom_func(name, &variant.name(), &ptx(variant)?)
+    let function = device.get_or_load_custom_func(name, &variant.name(), &ptx(variant)?)?;
+    Ok(Kernel { function: function.into_cuda_function(), stream: device.cuda_stream() })
 }
 
 fn ptx(variant: Variant) -> Result<Arc<str>> {

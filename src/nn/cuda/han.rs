@@ -195,7 +195,7 @@ fn sizes(part: Part, layers: usize) -> Result<(i64, i64, i32)> {
 }
 
 /// The entries of a contiguous tensor.
-fn view<'a, T: Real>((storage, layout): (&'a CudaStorage, &Layout)) -> Result<CudaView<'a, T>> {
+fn view<'a, T: Number>((storage, layout): (&'a CudaStorage, &Layout)) -> Result<CudaView<'a, T>> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
         None => bail!("{NAME} needs a contiguous tensor, got strides {:?}", layout.stride()),
