@@ -108,7 +108,7 @@ mod tests {
         let file = small().encode();
         assert_eq!(file[..8], [0, 0, 8, 3, 0, 0, 0, 3]);
         assert_eq!(Array::decode(&file, 12).expect("a plain file"), small());
-        assert_eq!(Array::decode(&gzip(&file), 12).expect("a gzip file"), small());
+        assert_eq!(Array::decode(gzip(&file), 12).expect("a gzip file"), small());
     }
 
     #[test]
