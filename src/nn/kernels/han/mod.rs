@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A layer can be undone: from y = |z| and the sign of z follow z and x = H (z - b). So the forward pass keeps one bit for
-//! each entry and layer ([`signs`]), and the backward pass starts from the output and rebuilds x layer by layer:
+//! each entry and layer (`signs.rs`), and the backward pass starts from the output and rebuilds x layer by layer:
 //!
 //! ```text
 //! z = +-y          p = v.x = -v.(z - b)          x = (z - b) + 2 p v
@@ -18,7 +18,7 @@
 //! Reflections neither shrink nor stretch, so that rounding adds up and does not grow. dL/dx and dL/db depend on the signs
 //! alone, which are exact; only dL/dv sees the rounding of x.
 //!
-//! One loop over the layers ([`strip`]) in two arrangements: [`panel`] puts one sample in each vector lane (the common
+//! One loop over the layers (`strip.rs`) in two arrangements: [`panel`] puts one sample in each vector lane (the common
 //! case: many samples, no horizontal sums, and the token axis needs no transpose), [`row`] puts the width in the lanes
 //! (few samples).
 

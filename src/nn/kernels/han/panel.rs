@@ -1,6 +1,6 @@
 //! One sample per vector lane.
 //!
-//! A panel is a strip ([`super::strip`]) of `width` registers: register f holds entry f of as many samples as there are
+//! A panel is a strip (`strip.rs`) of `width` registers: register f holds entry f of as many samples as there are
 //! lanes. A dot product over the width is then a chain of multiply-adds without a horizontal sum. Lanes without a sample
 //! hold ones (zeros would be noted as such) and are not stored; their gradient is 0.
 //!

@@ -1,5 +1,5 @@
 //! The width in the vector lanes: for so few samples that [`super::panel`] would leave most of its lanes empty. Each
-//! sample is a strip ([`super::strip`]).
+//! sample is a strip (`strip.rs`).
 //!
 //! Rows are padded to whole registers. A padded entry has v = b = 0, and x = 1 instead of 0, which would be noted as an
 //! entry without a slope. A broken sample (v.x infinite or NaN) leaves NaN there, so every sample fills its padding.
