@@ -105,7 +105,7 @@ impl Module for Layer {
 #[cfg(test)]
 mod tests {
     use crate::model::{Activation, BoundedFcNetConfig, FcNetConfig, HanNetConfig, ModelConfig};
-    use crate::nn::Mode;
+    use crate::nn::{Dense, HanStack, Mode, Trace};
     use crate::rng::Seed;
     use candle_core::{DType, Device, Result, Tensor, Var};
 
@@ -155,6 +155,20 @@ mod tests {
         let model = ModelConfig::Fcnet(FcNetConfig::new(9, 2)).build(7, 4, Seed(3), &Device::Cpu)?;
         assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::U8, &Device::Cpu)?).is_err());
         assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::BF16, &Device::Cpu)?)?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn a_layer_without_a_kernel_refuses_a_trace() -> Result<()> {
+        let tensor = |dims: &[usize]| Tensor::ones(dims, DType::BF16, &Device::Cpu);
+        let mut trace = Trace::of(&Tensor::zeros(1, DType::F32, &Device::Cpu)?)?.expect("kernels for f32");
+        let dense = Dense::new(tensor(&[3, 3])?, tensor(&[3])?, Activation::Identity)?;
+        let han = HanStack::new(tensor(&[2, 3])?, tensor(&[2, 3])?)?;
+        let xs = tensor(&[4, 3])?;
+        for refused in [dense.forward_traced(&xs, Some(&mut trace)), han.forward_traced(&xs, Some(&mut trace))] {
+            assert!(refused.is_err_and(|error| error.to_string().contains("leaves no trace")));
+        }
+        assert!(dense.forward_traced(&xs, None).is_ok() && han.forward_traced(&xs, None).is_ok());
         Ok(())
     }
 }

@@ -132,6 +132,7 @@ impl Dense {
             };
             apply3_traced(op, &flat, &self.weight, &self.bias, trace)?
         } else {
+            Trace::refuse(trace, "a dense layer")?;
             self.forward_composed(&flat)?
         };
         y.reshape([batch, &[outputs]].concat())

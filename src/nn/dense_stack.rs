@@ -62,6 +62,7 @@ impl DenseStack {
             bail!("dense layers of width {width} cannot take a tensor of shape {:?}", xs.dims());
         }
         if !has_kernel(xs)? {
+            Trace::refuse(trace, "a dense stack")?;
             return self.forward_composed(xs);
         }
         let parameters = trace.is_none() && (self.weight.track_op() || self.bias.track_op());

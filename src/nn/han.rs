@@ -205,6 +205,7 @@ impl HanStack {
     pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
         let geometry = self.geometry(xs)?;
         if !has_kernel(xs)? {
+            Trace::refuse(trace, "a Han stack")?;
             #[cfg(feature = "cuda")]
             if cuda::has_kernel(xs, &[geometry.width]) {
                 let layers = self.depth();

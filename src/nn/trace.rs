@@ -5,7 +5,7 @@
 //! every layer has one input and one output, no sum is needed: each layer passes a vector on to the one before it.
 
 use super::storage::has_kernel;
-use candle_core::{CpuStorage, Result, Tensor, WithDType};
+use candle_core::{CpuStorage, Result, Tensor, WithDType, bail};
 
 /// What each layer of a pass needs to lead a gradient from its output to its input; parameters are constants.
 ///
@@ -37,6 +37,14 @@ impl Trace {
     /// When the entries are whole numbers.
     pub fn of(xs: &Tensor) -> Result<Option<Self>> {
         Ok(has_kernel(xs)?.then(Self::default))
+    }
+
+    /// Refuses a pass that leaves no step: one of a type or on a device without kernels.
+    pub(super) fn refuse(trace: Option<&mut Self>, layer: &str) -> Result<()> {
+        if trace.is_some() {
+            bail!("{layer} has no kernel for this type and device, and leaves no trace; use Trace::of(its input)");
+        }
+        Ok(())
     }
 
     pub(super) fn push(&mut self, step: impl Step + 'static) {

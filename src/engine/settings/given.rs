@@ -304,7 +304,7 @@ fn without_repetitions(file: &impl File) -> Result<toml::Table> {
     let mut table = toml::Table::try_from(file)?;
     let arms = table.get_mut("arm").and_then(toml::Value::as_array_mut).into_iter().flatten();
     arms.filter_map(toml::Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
-    ["seeds", "first_seed", "experiment"].into_iter().for_each(|key| drop(table.remove(key)));
+    ["seeds", "first_seed", "fewer_seeds", "experiment"].into_iter().for_each(|key| drop(table.remove(key)));
     Ok(table)
 }
 

@@ -68,6 +68,11 @@ impl Comparison {
         trainings(&self.file).collect()
     }
 
+    /// The augmentation that is shown: the last, where there are several.
+    pub fn shown_augment(&self) -> Augment {
+        self.file.train.augment.last().copied().unwrap_or_default()
+    }
+
     /// Every run, in the order of trainings, arms and seeds.
     ///
     /// # Errors
@@ -135,8 +140,8 @@ impl Comparison {
             ensure!(given > 0, "{name}: train.{key} is an empty list; use at least one value");
             ensure!(!twice, "{name}: train.{key} has a value twice; name each once");
         }
-        if let Some(fewer) = &train.fewer_seeds {
-            check_count(&name, "train.fewer_seeds.seeds", fewer.seeds, MOST_SEEDS)?;
+        if let Some(fewer) = &file.fewer_seeds {
+            check_count(&name, "fewer_seeds.seeds", fewer.seeds, MOST_SEEDS)?;
         }
         let (batch_size, rate) = (train.batch_size, train.learning_rate);
         ensure!(batch_size >= 2, "{name}: train.batch_size is {batch_size}; use at least 2, batch norm needs a spread");
@@ -169,7 +174,7 @@ impl Entrant {
             arm.rename(format!("{}{ending}", arm.name), &training.to_string());
             arm.compared_to.iter_mut().for_each(|other| *other += &ending);
         }
-        if let Some(fewer) = file.train.fewer_seeds.as_ref().filter(|fewer| epochs >= fewer.from_epochs) {
+        if let Some(fewer) = file.fewer_seeds.as_ref().filter(|fewer| epochs >= fewer.from_epochs) {
             arm.seeds = Some(file.repetitions_of(&arm).min(fewer.seeds));
         }
         Self { arm, network, less, training }

@@ -1,5 +1,6 @@
 //! The charts of a comparison of image classifiers.
 
+use super::check::Training;
 use super::contact::contact_file;
 use super::rows::{ConfusionRow, CurveRow};
 use super::summary::{ArmResults, Results};
@@ -54,48 +55,50 @@ fn images(results: &Results<'_>, store: &Store) -> Result<Image> {
         let heading = name.unwrap_or_else(|| format!("class {label}"));
         rows.push(SheetRow { heading, groups: vec![versions, changed] });
     }
-    let (data, augment) = (results.set.name(), file.train.augment.last().copied().unwrap_or_default());
+    let (data, augment) = (results.set.name(), results.experiment.shown_augment());
     let title = format!("Training images, data {data}, augmentation {augment}");
     contact_sheet(&title, pixels.dim(2)?, &["as it is", "in the first epochs"], &rows)
 }
 
 /// Every network over the epochs; seeds that diverged are left out. Where there are several trainings, each has its panel.
 fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
-    let course = |result: &ArmResults<'_>, split: &str, quantity: Quantity| -> Result<Course> {
+    let mut curves: Vec<(&ArmResults<'_>, Vec<Vec<CurveRow>>)> = Vec::new();
+    for result in &results.arms {
+        curves.push((result, result.runs.iter().map(|run| run.rows("curves.csv")).collect::<Result<_>>()?));
+    }
+    let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, quantity: Quantity| {
         let value = |row: &CurveRow| match quantity {
             Quantity::Loss => row.loss,
             Quantity::Accuracy => row.accuracy,
         };
-        let of_seed = |rows: Vec<CurveRow>| -> Vec<(f64, f64)> {
+        let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
             rows.iter().filter(|row| row.split == split).map(|row| (row.epoch, value(row))).collect()
         };
-        let seeds = result.runs.iter().map(|run| run.rows("curves.csv").map(of_seed)).collect::<Result<_>>()?;
         let [arm, label] = result.entrant.network.clone();
-        Ok(Course { arm, label, seeds })
+        Course { arm, label, seeds: seeds.iter().map(of_seed).collect() }
     };
-    let panel = |title: String, of: &[&ArmResults<'_>], split: &str, quantity: Quantity| -> Result<CoursePanel> {
-        let mut courses = of.iter().map(|result| course(result, split, quantity)).collect::<Result<Vec<_>>>()?;
-        courses.retain(|course| course.seeds.iter().any(|seed| !seed.is_empty()));
-        Ok(CoursePanel { title, quantity, courses })
+    let panel = |title: String, training: Training, split: &str, quantity: Quantity| {
+        let under = curves.iter().filter(|(result, _)| result.entrant.training == training);
+        let courses = under.map(|(result, seeds)| course(result, seeds, split, quantity));
+        let courses = courses.filter(|course| course.seeds.iter().any(|seed| !seed.is_empty())).collect();
+        CoursePanel { title, quantity, courses }
     };
     let mut panels = Vec::new();
-    match results.experiment.trainings().as_slice() {
-        [_] => {
-            let all: Vec<&ArmResults<'_>> = results.arms.iter().collect();
+    match *results.experiment.trainings() {
+        [training] => {
             for (quantity, what) in [(Quantity::Loss, "loss"), (Quantity::Accuracy, "accuracy")] {
                 for (split, images) in
                     [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")]
                 {
-                    panels.push(panel(format!("{images}: {what}"), &all, split, quantity)?);
+                    panels.push(panel(format!("{images}: {what}"), training, split, quantity));
                 }
             }
         }
-        several => {
-            for &training in several {
-                let of: Vec<&ArmResults<'_>> = results.under(training).collect();
-                panels.push(panel(format!("Test accuracy: {training}"), &of, "test", Quantity::Accuracy)?);
-            }
-        }
+        ref several => panels.extend(
+            several
+                .iter()
+                .map(|&training| panel(format!("Test accuracy: {training}"), training, "test", Quantity::Accuracy)),
+        ),
     }
     panels.retain(|panel| !panel.courses.is_empty());
     ensure!(!panels.is_empty(), "no training is finished without divergence");

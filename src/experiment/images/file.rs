@@ -18,6 +18,9 @@ pub struct ImagesFile {
     pub seeds: usize,
     #[serde(default)]
     pub first_seed: u64,
+    /// Fewer repetitions of the long trainings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewer_seeds: Option<FewerSeeds>,
     /// Whether runs leave the weights of their last iterate: most of what they take on the disk.
     #[serde(default = "kept", skip_serializing_if = "is_kept")]
     pub keep_weights: bool,
@@ -61,9 +64,6 @@ pub struct DataFile {
 pub struct TrainFile {
     /// Passes over the training images. Several, here or of `augment`, make an arm of each network and each training.
     pub epochs: Several<usize>,
-    /// Fewer repetitions of the long trainings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fewer_seeds: Option<FewerSeeds>,
     pub batch_size: usize,
     /// Base learning rate.
     pub learning_rate: f64,
@@ -72,7 +72,7 @@ pub struct TrainFile {
     pub schedule: ScheduleConfig,
 }
 
-/// `train.fewer_seeds`
+/// `fewer_seeds`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FewerSeeds {
@@ -212,7 +212,14 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
     )
     .many(),
     Flag::key("train-limit", "N", Takes::Count, &["data.train_limit"], "Most training images, drawn at random"),
-    Flag::SEEDS,
+    Flag::key(
+        "seeds",
+        "N",
+        Takes::Count,
+        // Those of long trainings among them, where the file has fewer.
+        &["seeds", "arm.*.seeds", "*.seeds"],
+        Flag::<ImagesFile>::SEEDS.help,
+    ),
     Flag::FIRST_SEED,
 ];
 

@@ -13,8 +13,8 @@ use candle_nn::ops::log_softmax;
 /// Test images that are looked at.
 const IMAGES: usize = 256;
 
-/// The likeness of the loss's gradients at test images and at their neighbours, whose every byte is one more or one less. The images
-/// and neighbours are the same for every network and seed.
+/// The likeness of the loss's gradients at test images and at neighbours, in which every byte is one higher or lower. The images and
+/// neighbours are the same for every network and seed.
 pub(super) fn of_images(network: &dyn Network, parts: &Parts<'_>) -> Result<Likeness> {
     let rows: Vec<u32> = (0..IMAGES.min(parts.test.len()) as u32).collect();
     let (images, labels) = parts.test.batch(0, &rows)?;

@@ -88,9 +88,7 @@ impl Experiment for Comparison {
     fn stages(&self, facts: &ImageFacts, data: Option<&ImageData>, walk: &mut Walk<'_>) -> Result<Self::Findings> {
         if let Some(data) = data {
             let contact = contact_file(walk.store, &self.file.experiment.name);
-            // The strongest, where there are several.
-            let augment = self.file.train.augment.last().copied().unwrap_or_default();
-            walk.leave(&contact, |path| write_contact(data, augment, path))?;
+            walk.leave(&contact, |path| write_contact(data, self.shown_augment(), path))?;
         }
         let trainer = data.map(|data| Trainer { data, data_hash: &facts.sha256 });
         walk.stage(&self.runs(facts, walk.device())?, trainer, Way::default())

@@ -48,8 +48,8 @@ pub(super) fn of(
     page.table(
         "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
          (Student's t). train: some training images as they are, without augmentation; from top-1 on: test images. likeness: \
-         mean cosine between the loss's gradients at an image and at its neighbour, every byte of which is one more or one less, \
-         before training and after it. The seconds are of the machine below.",
+         mean cosine between the gradients of the loss at an image and at a neighbour with every byte one higher or lower, before \
+         training and after it. The seconds are of the machine below.",
         networks(
             &results,
             "network, parameters, seeds, diverged, train, validation, top-1, interval, best, worst, top-5, cross-entropy, likeness, paper, \

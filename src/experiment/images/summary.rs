@@ -146,11 +146,6 @@ impl<'r> Results<'r> {
         self.arm(result.arm.compared_to.as_deref()?)
     }
 
-    /// The networks that had a training.
-    pub fn under(&self, training: Training) -> impl Iterator<Item = &ArmResults<'r>> {
-        self.arms.iter().filter(move |result| result.entrant.training == training)
-    }
-
     /// The paper's test accuracy of a network; it has none for the sample.
     pub fn paper(&self, result: &ArmResults<'_>) -> Option<f64> {
         result.arm.paper.filter(|_| !self.set.sample)

@@ -171,7 +171,7 @@ fn arms_of_a_sweep_have_labels_of_their_own_and_are_compared_with_those_of_their
 #[test]
 fn every_network_gets_every_training_and_is_compared_under_it() -> Result<()> {
     let flags = [("models", "mixer-4,mixer-4-han-12"), ("epochs", "2,5"), ("augment", "none,basic"), ("seeds", "4")];
-    let fewer = ("set", "train.fewer_seeds={from_epochs=5,seeds=3}");
+    let fewer = ("set", "fewer_seeds={from_epochs=5,seeds=3}");
     let budget = with(ProfileName::Quick, &[&flags[..], &[fewer]].concat())?;
     let seen = |of: &Entrant| {
         let Training { epochs, augment } = of.training;
@@ -196,7 +196,7 @@ fn every_network_gets_every_training_and_is_compared_under_it() -> Result<()> {
         (("epochs", "5,5"), "train.epochs has a value twice"),
         (("set", "train.epochs=[]"), "train.epochs is an empty list"),
         (("set", "train.augment=[]"), "train.augment is an empty list"),
-        (("set", "train.fewer_seeds={from_epochs=1,seeds=0}"), "train.fewer_seeds.seeds is 0"),
+        (("set", "fewer_seeds={from_epochs=1,seeds=0}"), "fewer_seeds.seeds is 0"),
     ] {
         let told = told(with(ProfileName::Quick, &[flag]));
         assert!(told.contains(cure), "{told}");
@@ -221,6 +221,20 @@ fn the_budget_has_one_network_with_three_starts_and_seeds_that_chose_nothing() -
         for evidence in &claim.evidence {
             assert!(names.iter().any(|name| evidence.row.contains(&format!(" arm={name} "))), "{}", evidence.row);
         }
+    }
+    // A part of the curve, or more seeds of it, decides what it has rows for; another curve decides nothing.
+    for (flag, runs, decides) in [
+        (("epochs", "10,30"), 3 * 2 * (5 + 5), true),
+        (("augment", "basic"), 3 * (5 + 5 + 3), true),
+        (("seeds", "7"), 3 * 2 * 3 * 7, true),
+        (("epochs", "10,31"), 3 * 2 * (5 + 5), false),
+        (("augment", "none,basic"), 3 * 2 * (5 + 5 + 3), false),
+        (("learning-rate", "0.1"), 3 * 2 * (5 + 5 + 3), false),
+    ] {
+        let part: Comparison = checked(BUDGET, ProfileName::Paper, &[flag])?;
+        assert_eq!(part.runs(&facts(50_000), "cpu")?.len(), runs, "{flag:?}");
+        let decided = part.file.experiment.claims.iter().all(|claim| !claim.decided_in.is_empty());
+        assert_eq!(decided, decides, "{flag:?}");
     }
     Ok(())
 }

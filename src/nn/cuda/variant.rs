@@ -73,7 +73,7 @@ impl Variant {
         format!("han-exp-han-{real}-{width}-{warps}x{samples}")
     }
 
-    /// What the compiler is told.
+    /// Its options for the compiler.
     pub fn options(self) -> Vec<String> {
         let Self { real, width, warps, samples } = self;
         vec![
