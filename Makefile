@@ -76,7 +76,7 @@ $(CUDA_VENV)/ready:
 	$(CUDA_VENV)/bin/pip install --quiet $(CUDA_PACKAGES)
 	touch $@
 
-reproduce: build ## Run every experiment and write results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
+reproduce: build ## Run every experiment but mixer-budget, into results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
 	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
 
 demo: build ## Train one HanNet against one FCNet on the checkerboard, in seconds: results/demo/figures/demo-decision-maps.png
@@ -92,7 +92,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) mixer --out $(PUBLISHED)
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
 
-budget: build ## Go on with the curve of mixer-budget, days of two cores in all; results/published/budget has the runs so far
+budget: build ## Go on with the curve of mixer-budget, days of two cores in all; its runs go to results/published/budget
 	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out $(PUBLISHED)/budget
 	$(BINARY) mixer-budget --profile paper --out $(PUBLISHED)/budget
 

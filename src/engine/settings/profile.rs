@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum ProfileName {
     /// A look at everything in seconds; the figures mean nothing.
     Smoke,
-    /// What two CPU cores do in minutes.
+    /// What two CPU cores do in minutes or hours.
     Quick,
     /// The paper's full protocol.
     Paper,

@@ -77,8 +77,7 @@ fn explanation(claims: &Claims) -> String {
     let file = &claims.file.depth;
     format!(
         "**Depth.** Accuracy on the held-out points of the checkerboard in percent, mean +- standard deviation over seeds. \
-         {} steps of {} points for every network; the learning rate is chosen on validation points, of the same number of \
-         rates. A ResNet of n layers has n / 2 blocks.",
+         {} steps of {} points for every network; the learning rate is chosen on validation points. A ResNet of n layers has n / 2 blocks.",
         file.iterations, file.batch_size
     )
 }
