@@ -68,6 +68,10 @@ impl Network for Halting<'_> {
         self.network.forward(xs, mode)
     }
 
+    fn in_words(&self) -> Result<String> {
+        self.network.in_words()
+    }
+
     fn traced(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
         self.halt.check()?;
         self.network.traced(xs)

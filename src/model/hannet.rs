@@ -36,7 +36,8 @@ impl HanNetConfig {
 
     pub(super) fn resize(&mut self, size: Size) {
         for place in &mut self.dense_at {
-            if *place == self.depth {
+            // The first layer is dense whatever the depth.
+            if *place == self.depth && *place > 1 {
                 *place = size.depth;
             }
         }
@@ -95,5 +96,19 @@ impl Hidden {
             Self::Free => Link::Dense(dense(inputs, outputs, act, DenseInit::Orthogonal, scope)?),
             Self::Orthonormal => Link::Orthogonal(orthogonal_dense(inputs, outputs, act, scope)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_layer_stays_dense_at_any_depth() {
+        for (dense_at, depth, deeper) in [(vec![1], 1, vec![1]), (vec![1, 2, 20], 20, vec![1, 2, 40])] {
+            let mut network = HanNetConfig::new(30, depth, dense_at);
+            network.resize(Size { width: 30, depth: 40 });
+            assert_eq!((network.dense_at.clone(), network.problem()), (deeper, None));
+        }
     }
 }

@@ -44,7 +44,7 @@ impl PassThrough {
         }
         if !(length.is_finite() && length > 0.0 && pace.is_finite() && pace >= 0.0) {
             return Some(format!(
-                "pass_through has length {length} and pace {pace}; use a length and a pace of 0 or more"
+                "pass_through has length {length} and pace {pace}; use a positive length and a pace of 0 or more"
             ));
         }
         (width < 2).then(|| format!("pass_through needs directions of two entries, the width is {width}"))

@@ -87,6 +87,9 @@ pub fn conv2d(inputs: usize, outputs: usize, kernel: usize, config: ConvConfig, 
     Conv2d::new(weight, bias, config)
 }
 
+/// Most entries of a convolution's output: a terabyte and more of them.
+const MOST_ENTRIES: usize = 1 << 38;
+
 /// The sizes of a convolution.
 ///
 /// # Errors
@@ -100,7 +103,13 @@ pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Resu
     if channels != inputs || edge != other || stride == 0 || !fits {
         bail!("a convolution with weights {:?} cannot take images of shape {:?}", weight.dims(), xs.dims());
     }
-    Ok(kernel::Shape { batch, height, width, inputs, outputs, kernel: edge, stride, padding })
+    let shape = kernel::Shape { batch, height, width, inputs, outputs, kernel: edge, stride, padding };
+    let (rows, columns) = shape.output_size();
+    let entries = [rows, columns, outputs].into_iter().try_fold(batch, |entries, extent| entries.checked_mul(extent));
+    if entries.is_none_or(|entries| entries > MOST_ENTRIES) {
+        bail!("a convolution with padding {padding} of images of shape {:?} is too large", xs.dims());
+    }
+    Ok(shape)
 }
 
 pub(super) fn input_gradient(xs: &Tensor) -> InputGradient {

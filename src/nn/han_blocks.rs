@@ -223,15 +223,16 @@ impl Fused<3> for HanBlocksOp {
     const NAME: &'static str = "han-blocks";
 
     fn forward<T: Element>(&self, [x, direction, bias]: [&[T]; 3]) -> Result<Vec<T>> {
-        let (y, tape) = kernel::forward(self.shape, &self.blocks(direction, bias), x, self.record);
-        self.tape.put(tape);
+        let blocks = self.blocks(direction, bias);
+        let (y, tape) = kernel::forward(self.shape, &blocks, x, self.record);
+        // Inputs are rebuilt from the output, by the parameters that made it: a step of an optimizer may come in between.
+        self.tape.put((blocks, tape));
         Ok(y)
     }
 
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
-        let [_, direction, bias] = pass.inputs;
-        let blocks = self.blocks(direction, bias);
-        let gradients = kernel::backward(self.shape, &blocks, pass.output, self.tape.get()?, pass.gradient);
+        let (blocks, tape) = self.tape.get::<(Blocks<T>, kernel::Tape)>()?;
+        let gradients = kernel::backward(self.shape, blocks, pass.output, tape, pass.gradient);
         Ok([Some(gradients.input), Some(gradients.directions.concat()), Some(gradients.biases.concat())])
     }
 }
@@ -254,6 +255,27 @@ mod tests {
             let vars = [&xs, &ut, &uc, &bt, &bc];
             assert_same(&blocks.forward(&xs)?, &blocks.forward_composed(&xs)?, &gradient, &vars)?;
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_step_between_forward_and_backward_pass_changes_no_gradient() -> Result<()> {
+        let (tokens, channels) = (6, 10);
+        let len = 2 * ALONG * (tokens + channels);
+        let xs = Var::from_tensor(&normal(&[3, tokens, channels], 5)?)?;
+        let gradient = |step: bool| -> Result<Vec<f64>> {
+            let [direction, bias] = [Var::from_tensor(&normal(&[len], 1)?)?, Var::from_tensor(&normal(&[len], 2)?)?];
+            let tensor = |var: &Var| var.as_tensor().clone();
+            let blocks = HanBlocks { direction: tensor(&direction), bias: tensor(&bias), tokens, channels };
+            let loss = blocks.forward(&xs)?.sum_all()?;
+            if step {
+                for var in [&direction, &bias] {
+                    var.set(&(var.as_tensor().detach() + 1.0)?)?;
+                }
+            }
+            loss.backward()?.get(&xs).expect("a gradient").flatten_all()?.to_vec1()
+        };
+        assert_eq!(gradient(true)?, gradient(false)?);
         Ok(())
     }
 

@@ -45,7 +45,7 @@ impl Best {
     /// When it is another model.
     pub fn restore(self, model: &Model) -> Result<Option<Kept>> {
         let Some(kept) = self.kept else { return Ok(None) };
-        model.parameters.assign(&kept.parameters.iter().cloned().collect())?;
+        model.parameters.restore(&kept.parameters.iter().cloned().collect())?;
         Ok(Some(kept))
     }
 }

@@ -24,6 +24,8 @@ pub struct Comparison {
     pub better: Better,
     pub seeds: Vec<SeedPair>,
     pub difference: Sample,
+    /// Common seeds that have no value because each side's run diverged.
+    pub diverged: [usize; 2],
 }
 
 /// What one seed scored.
@@ -86,10 +88,13 @@ impl Comparison {
             Some(SeedPair { seed: *seed, values, items: Some(items) })
         };
         let seeds: Vec<SeedPair> = one.values.iter().filter_map(pair).collect();
+        let common = |seed: &&u64| one.values.contains_key(*seed) && other.values.contains_key(*seed);
+        let diverged =
+            [one, other].map(|side| side.values.iter().filter(|(seed, value)| value.is_none() && common(seed)).count());
         let of = |side: usize| seeds.iter().map(move |pair| (pair.seed, pair.values[side]));
         let difference = differences(of(0), of(1))?;
         let (metric, norm, epsilon) = (one.metric.clone(), one.norm.clone(), one.epsilon);
-        Some(Self { metric, norm, epsilon, unit: one.unit, better: one.better, seeds, difference })
+        Some(Self { metric, norm, epsilon, unit: one.unit, better: one.better, seeds, difference, diverged })
     }
 
     /// Mean of a side over the common seeds.

@@ -74,8 +74,8 @@ pub fn of(experiment: &str, pair: &Pair<'_>, shown: &[String; 2]) -> (Vec<Figure
             mean_b: figure.mean(1),
             only_a: pair.alone[0].len(),
             only_b: pair.alone[1].len(),
-            diverged_a: pair.diverged[0].len(),
-            diverged_b: pair.diverged[1].len(),
+            diverged_a: figure.diverged[0],
+            diverged_b: figure.diverged[1],
         };
         (names(figure), sides, Some(figure.difference).into())
     };

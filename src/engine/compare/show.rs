@@ -29,7 +29,10 @@ pub fn text(pair: &Pair<'_>, shown: &[String; 2]) -> String {
             text += &wrapped(&format!("left out: seeds {} of {name} alone", listed(&pair.alone[side])), width);
         }
         if !pair.diverged[side].is_empty() {
-            text += &wrapped(&format!("left out: seeds {} diverged in {name}", listed(&pair.diverged[side])), width);
+            text += &wrapped(
+                &format!("left out where they diverged: seeds {} of {name}", listed(&pair.diverged[side])),
+                width,
+            );
         }
     }
     text + &settings(pair, width)

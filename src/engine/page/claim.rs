@@ -2,6 +2,7 @@
 
 use super::Table;
 use crate::engine::invocation::Invocation;
+use crate::engine::settings::ClaimFile;
 use serde::{Deserialize, Serialize};
 
 /// A claim of the paper, with the figure that decides it.
@@ -31,6 +32,8 @@ pub enum Decision {
     NotAtThisBudget,
     Contradicted,
     NotRun,
+    /// A flag has changed what the claim is about.
+    Changed,
 }
 
 impl Decision {
@@ -41,6 +44,7 @@ impl Decision {
             Self::NotAtThisBudget => "not at this budget",
             Self::Contradicted => "contradicted",
             Self::NotRun => "not run",
+            Self::Changed => "changed by flags",
         }
     }
 
@@ -51,7 +55,7 @@ impl Decision {
             Self::Partly => "~",
             Self::NotAtThisBudget => "?",
             Self::Contradicted => "✗",
-            Self::NotRun => "–",
+            Self::NotRun | Self::Changed => "–",
         }
     }
 }
@@ -75,9 +79,9 @@ impl Claim {
         ]
     }
 
-    /// Of runs that are not all there nothing is decided.
-    pub(super) fn undecided(self) -> Self {
-        Self { decision: Decision::NotRun, figure: String::new(), seeds: String::new(), n: None, ..self }
+    pub(super) fn without_figure(file: &ClaimFile, decision: Decision) -> Self {
+        let (claim, paper) = (file.says.clone(), file.paper.clone());
+        Self { claim, decision, figure: String::new(), paper, seeds: String::new(), n: None }
     }
 
     /// For a terminal.

@@ -3,7 +3,7 @@
 use super::claim::{Claim, Decision};
 use super::provenance::range;
 use crate::engine::cite::{Results, Rows};
-use crate::engine::runs::Walk;
+use crate::engine::runs::Store;
 use crate::engine::settings::{ClaimFile, Evidence, ProfileName};
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ struct Found {
     side: Side,
     figure: String,
     n: Option<usize>,
+    seeds: BTreeSet<u64>,
 }
 
 /// Decides a claim from the tables that were written for `experiment`.
@@ -32,14 +33,18 @@ pub(super) fn decide(
     claim: &ClaimFile,
     experiment: &str,
     profile: Option<ProfileName>,
-    walk: &Walk<'_>,
+    store: &Store,
 ) -> Result<Claim> {
-    let results = Results { root: walk.store.root(), names: &BTreeMap::new() };
+    let results = Results { root: store.root(), names: &BTreeMap::new() };
     let found = claim.evidence.iter().map(|evidence| {
         found(evidence, experiment, &results).with_context(|| format!("the evidence {:?}", evidence.row))
     });
     let found = found.collect::<Result<Option<Vec<_>>>>()?;
     let decisive = profile.is_some_and(|profile| claim.decided_in.contains(&profile));
+    if claim.decided_in.is_empty() {
+        // What was measured is of other networks, data or trainings than those of the sentence.
+        return Ok(Claim::without_figure(claim, Decision::Changed));
+    }
     let decision = match &found {
         None => Decision::NotRun,
         Some(_) if !decisive => Decision::NotAtThisBudget,
@@ -52,7 +57,7 @@ pub(super) fn decide(
         decision,
         figure: figures.join("; "),
         paper: claim.paper.clone(),
-        seeds: if found.is_empty() { String::new() } else { seeds(claim, walk) },
+        seeds: range(&found.iter().flat_map(|found| found.seeds.iter().copied()).collect()),
         n: found.iter().filter_map(|found| found.n).min(),
     })
 }
@@ -75,15 +80,47 @@ fn found(evidence: &Evidence, experiment: &str, results: &Results<'_>) -> Result
     }
     let source = format!("{table} {}", evidence.row);
     let rows = results.rows(&source)?;
-    if rows.rows.is_empty() || rows.cell(&evidence.value)?.is_empty() {
+    if rows.rows.is_empty() {
         return Ok(None);
     }
-    let side = match interval(evidence, &rows)? {
-        Some(ends) => side(evidence, ends),
+    let seeds = seeds(evidence, experiment, &rows, results)?;
+    let count = |column: &str| rows.cell(column).ok().and_then(|cell| cell.parse::<usize>().ok());
+    let compared = evidence.value == "difference";
+    let lost = if compared { count("pairs").map(|pairs| seeds.len().saturating_sub(pairs)) } else { count("diverged") };
+    let lost = lost.unwrap_or_default();
+    if rows.cell(&evidence.value)?.is_empty() {
+        let side = if compared { Side::Either } else { Side::Other };
+        return Ok((lost > 0).then(|| Found { side, figure: "all seeds diverged".into(), n: Some(0), seeds }));
+    }
+    let side = match interval(evidence, &rows)?.map(|ends| side(evidence, ends)) {
+        // A figure of those that are left says nothing of the others.
+        Some(Side::Claimed) if lost > 0 => Side::Either,
+        Some(side) => side,
         None => Side::Either,
     };
-    let n = ["pairs", "seeds", "n"].iter().find_map(|column| rows.cell(column).ok()?.parse().ok());
-    Ok(Some(Found { side, figure: results.render(&source, &evidence.figure)?, n }))
+    let mut figure = results.render(&source, &evidence.figure)?;
+    if lost > 0 {
+        figure += &format!(", {lost} of {} seeds diverged", seeds.len());
+    }
+    // Some tables count diverged seeds among `seeds`.
+    let n =
+        count("pairs").filter(|_| compared).or_else(|| Some(count("seeds")?.min(seeds.len() - lost.min(seeds.len()))));
+    Ok(Some(Found { side, figure, n: n.or_else(|| count("n")), seeds }))
+}
+
+/// The seeds of the runs that a piece of evidence is made of.
+fn seeds(evidence: &Evidence, experiment: &str, row: &Rows, results: &Results<'_>) -> Result<BTreeSet<u64>> {
+    let of = |runs: &str| -> Result<BTreeSet<u64>> {
+        let rows = results.rows(&format!("{experiment}-runs {runs}"))?;
+        rows.column("seed")?.into_iter().map(|seed| seed.parse().context("a seed is no number")).collect()
+    };
+    if !evidence.runs.is_empty() {
+        return of(&evidence.runs);
+    }
+    let networks = ["arm", "against", "compared_to"].into_iter().filter_map(|column| row.cell(column).ok());
+    let networks = networks.filter(|name| !name.is_empty()).map(|name| of(&format!("arm={name}")));
+    let common = networks.reduce(|all, seeds| Ok(&all? & &seeds?));
+    common.unwrap_or_else(|| Ok(BTreeSet::new()))
 }
 
 /// The ends of the 95 % interval of a mean, or a value by itself twice; none of a mean without one, which a single seed has.
@@ -111,14 +148,6 @@ fn side(evidence: &Evidence, [low, high]: [f64; 2]) -> Side {
     }
 }
 
-/// The seeds of the networks that the evidence names.
-fn seeds(claim: &ClaimFile, walk: &Walk<'_>) -> String {
-    let words = claim.evidence.iter().flat_map(|evidence| evidence.row.split_whitespace());
-    let arms: BTreeSet<&str> = words.filter_map(|word| word.strip_prefix("arm=")).collect();
-    let entries = walk.entries.iter().filter(|entry| arms.contains(entry.arm.as_str()) && entry.manifest().is_some());
-    range(&entries.map(|entry| entry.seed).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +161,7 @@ mod tests {
             above,
             below,
             figure: String::new(),
+            runs: String::new(),
         };
         let above = evidence(Some(0.0), None);
         assert_eq!(side(&above, [0.1, 0.3]), Side::Claimed);
@@ -157,5 +187,50 @@ mod tests {
         ] {
             assert_eq!(verdict(sides), decision, "{sides:?}");
         }
+    }
+
+    /// A results directory with the tables of an experiment `x`.
+    fn results(rows: &[(&str, &str)]) -> Result<tempfile::TempDir> {
+        let root = tempfile::tempdir()?;
+        std::fs::create_dir(root.path().join("tables"))?;
+        for (ending, rows) in rows {
+            std::fs::write(root.path().join(format!("tables/x{ending}.csv")), rows)?;
+        }
+        Ok(root)
+    }
+
+    fn of(root: &tempfile::TempDir, table: &str, row: &str, value: &str) -> Result<Option<Found>> {
+        let evidence = Evidence {
+            table: table.into(),
+            row: row.into(),
+            value: value.into(),
+            above: Some(0.5),
+            below: None,
+            figure: format!("{{{value}:.2}}"),
+            runs: String::new(),
+        };
+        found(&evidence, "x", &Results { root: root.path(), names: &BTreeMap::new() })
+    }
+
+    #[test]
+    fn seeds_that_diverged_leave_a_claim_open() -> Result<()> {
+        let runs = "arm,seed\na,1\na,2\nb,1\nb,2\nb,3\nc,1\n";
+        let rows = "arm,n,diverged,min\na,2,0,0.9\nb,2,1,0.9\nc,0,1,\n";
+        let pairs =
+            "arm,against,pairs,difference,difference_low,difference_high\na,b,2,0.9,0.8,1\nb,a,1,0.9,0.8,1\na,c,0,,,\n";
+        let root = results(&[("-runs", runs), ("", rows), ("-paired", pairs)])?;
+        let shown = |found: Option<Found>| found.map(|found| (found.side, found.figure, found.n, found.seeds.len()));
+        let min = |arm: &str| of(&root, "", &format!("arm={arm}"), "min").map(shown);
+        assert_eq!(min("a")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
+        assert_eq!(min("b")?, Some((Side::Either, "0.90, 1 of 3 seeds diverged".into(), Some(2), 3)));
+        assert_eq!(min("c")?, Some((Side::Other, "all seeds diverged".into(), Some(0), 1)));
+        assert_eq!(min("d")?, None);
+        let pair = |one: &str, other: &str| {
+            of(&root, "-paired", &format!("arm={one} against={other}"), "difference").map(shown)
+        };
+        assert_eq!(pair("a", "b")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
+        assert_eq!(pair("b", "a")?, Some((Side::Either, "0.90, 1 of 2 seeds diverged".into(), Some(1), 2)));
+        assert_eq!(pair("a", "c")?, Some((Side::Either, "all seeds diverged".into(), Some(0), 1)));
+        Ok(())
     }
 }

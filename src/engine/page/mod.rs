@@ -127,14 +127,21 @@ impl Page {
     fn section(self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Section> {
         let (planned, finished) = (walk.planned(), walk.finished());
         let profile = invocation.map(|called| called.profile);
-        let decided = |claim| decide::decide(claim, &self.name, profile, walk);
-        let claims = self.claims.iter().map(decided).collect::<Result<Vec<_>>>()?;
         let missing = (finished < planned).then(|| format!("{finished} of {planned} runs are finished"));
         let whole = missing.is_none();
+        let decided = |claim| {
+            if whole {
+                decide::decide(claim, &self.name, profile, walk.store)
+            } else {
+                // Of runs that are not all there nothing is decided.
+                Ok(Claim::without_figure(claim, Decision::NotRun))
+            }
+        };
+        let claims = self.claims.iter().map(decided).collect::<Result<Vec<_>>>()?;
         let mut section = Section {
             missing,
             invocation: invocation.cloned(),
-            claims: claims.into_iter().map(|claim| if whole { claim } else { claim.undecided() }).collect(),
+            claims,
             verdicts: if whole { self.verdicts } else { Vec::new() },
             failed: self.failed,
             blocks: self.blocks,

@@ -36,6 +36,10 @@ pub struct Evidence {
     pub below: Option<f64>,
     /// How the figure is written, as in README's markers.
     pub figure: String,
+    /// The runs that it is made of, as rows of `tables/<experiment>-runs.csv`: `arm=hannet recipe=depth depth=20`. Not set, all of its
+    /// networks; of two that are compared, the seeds that both have.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub runs: String,
 }
 
 impl Evidence {

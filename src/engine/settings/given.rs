@@ -98,7 +98,10 @@ impl<F: File> Given<F> {
         let own = file.clone();
         let mut file = self.apply(file)?;
         file.void(&own, Change::Flags);
-        if !selects(without_repetitions(&own)?, without_repetitions(&file)?, F::LISTS) {
+        let (mut own, mut changed) = (toml::Table::try_from(&own)?, toml::Table::try_from(&file)?);
+        let repeated = repeats(&own, &changed);
+        [&mut own, &mut changed].into_iter().for_each(forget_repetitions);
+        if !(repeated && selects(own, changed, F::LISTS)) {
             file.heading_mut().claims.iter_mut().for_each(|claim| claim.decided_in.clear());
         }
         Ok(file)
@@ -222,9 +225,17 @@ fn extended<'t>(
         .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
     let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
     let mut below = extended(below, base, compiled_in)?;
-    // The claims are about that experiment's networks and data.
+    // Claims, expectations and the paper's figures are about that experiment's networks and data.
+    below.remove("expect");
     if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
         heading.remove("claims");
+    }
+    if let Some(DeValue::Array(arms)) = below.get_mut("arm").map(Spanned::get_mut) {
+        for arm in arms.iter_mut() {
+            if let DeValue::Table(arm) = arm.get_mut() {
+                arm.remove("paper");
+            }
+        }
     }
     overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
     Ok(below)
@@ -299,13 +310,33 @@ fn selects(mut own: toml::Table, mut file: toml::Table, lists: &[&str]) -> bool 
     })
 }
 
-/// What a file says but for how often it is repeated, and its heading.
-fn without_repetitions(file: &impl File) -> Result<toml::Table> {
-    let mut table = toml::Table::try_from(file)?;
-    let arms = table.get_mut("arm").and_then(toml::Value::as_array_mut).into_iter().flatten();
-    arms.filter_map(toml::Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
-    ["seeds", "first_seed", "fewer_seeds", "experiment"].into_iter().for_each(|key| drop(table.remove(key)));
-    Ok(table)
+/// Where a file says how often something is repeated.
+const REPETITIONS: [&str; 2] = ["seeds", "fewer_seeds"];
+
+/// Whether a file repeats everything as often as its own, and begins at no earlier seed: those before the first have been used to choose
+/// what is run.
+fn repeats(own: &toml::Table, file: &toml::Table) -> bool {
+    let number = |table: &toml::Table, key: &str| table.get(key).and_then(Value::as_integer);
+    let no_less = |own: &toml::Table, file: &toml::Table, keys: &[&str]| {
+        keys.iter().all(|key| number(own, key).is_none_or(|least| number(file, key).is_none_or(|count| count >= least)))
+    };
+    let arms = |table: &toml::Table| -> Vec<toml::Table> {
+        let arms = table.get("arm").and_then(Value::as_array).into_iter().flatten();
+        arms.filter_map(|arm| arm.as_table().cloned()).collect()
+    };
+    no_less(own, file, &REPETITIONS)
+        && no_less(own, file, &["first_seed"])
+        && arms(file).iter().all(|arm| {
+            let mut own = arms(own).into_iter();
+            own.find(|own| own.get("name") == arm.get("name")).is_none_or(|own| no_less(&own, arm, &REPETITIONS))
+        })
+}
+
+/// Takes away how often a file is repeated, and its heading.
+fn forget_repetitions(table: &mut toml::Table) {
+    let arms = table.get_mut("arm").and_then(Value::as_array_mut).into_iter().flatten();
+    arms.filter_map(Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
+    REPETITIONS.into_iter().chain(["first_seed", "experiment"]).for_each(|key| drop(table.remove(key)));
 }
 
 /// The networks that a file or a profile names.

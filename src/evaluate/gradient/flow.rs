@@ -60,13 +60,19 @@ fn row_lengths(rows: &Tensor) -> Result<Vec<f64>> {
 
 impl Flow {
     fn of(lengths: &[f64], last: &[f64]) -> Self {
-        let ratios = || lengths.iter().zip(last).filter(|(_, last)| **last > 0.0).map(|(length, last)| length / last);
+        let ratios = || lengths.iter().zip(last).filter(|(_, last)| **last != 0.0).map(|(length, last)| length / last);
+        // `min` and `max` pass over a NaN, which would leave the ratios of the other samples.
+        let of_all = |choose: fn(f64, f64) -> f64| {
+            let chosen =
+                |one: f64, other: f64| if one.is_nan() || other.is_nan() { f64::NAN } else { choose(one, other) };
+            ratios().reduce(chosen).unwrap_or(f64::NAN)
+        };
         // Squares of lengths beyond 1e154 or below 1e-154 would leave the range of f64.
         let largest = lengths.iter().copied().fold(0.0, f64::max);
         let squares: f64 = lengths.iter().map(|length| (length / largest).powi(2)).sum();
         // Without a length above 0 the sum is 0, or NaN if one is: `max` passes over it.
         let norm = if largest > 0.0 { largest * (squares / lengths.len() as f64).sqrt() } else { lengths.iter().sum() };
-        Self { norm, least: ratios().fold(f64::NAN, f64::min), most: ratios().fold(f64::NAN, f64::max) }
+        Self { norm, least: of_all(f64::min), most: of_all(f64::max) }
     }
 }
 

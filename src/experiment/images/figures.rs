@@ -181,8 +181,10 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
     }
     panels.retain(|panel| !panel.entries.is_empty());
     ensure!(!panels.is_empty(), "no network is finished beside the one that it is compared with");
-    let notes =
-        [(Key::Filled, "mean over seeds and its 95 % interval (Student's t)"), (Key::Point, "difference in one seed")];
+    let notes = [
+        (Key::Filled, "mean and its 95 % interval (Student's t), from two seeds on"),
+        (Key::Point, "difference in one seed"),
+    ];
     category_panels(&format!("Test accuracy over the length of training, paired by seed; {setting}"), &panels, &notes)
 }
 

@@ -76,7 +76,10 @@ fn setting(results: &Results<'_>) -> String {
         [epochs] => counted(*epochs, "epoch"),
         several => format!("{} epochs", joined(several)),
     };
-    let part = results.set.train_limit.map_or(String::new(), |limit| format!(" ({limit} training images)"));
+    let limit = |limit: Option<usize>, of: &str| limit.map(|limit| format!("{limit} {of} images"));
+    let parts = [limit(results.set.train_limit, "training"), limit(results.set.test_limit, "test")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let part = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     format!("{}{part}, {epochs}", results.set.name())
 }
 

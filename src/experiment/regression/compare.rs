@@ -56,8 +56,11 @@ fn is_released(arm: &Arm<'_>) -> bool {
 
 /// A figure of an arm less that of another on the same table; None where they are in other units.
 fn less_in(one: &Arm<'_>, other: &Arm<'_>, figure: &Figure) -> Option<Sample> {
-    let comparable = one.spec.table == other.spec.table && is_released(one) == is_released(other);
-    one.scored.less(&other.scored, figure).filter(|_| comparable)
+    one.scored.less(&other.scored, figure).filter(|_| are_comparable(one, other))
+}
+
+fn are_comparable(one: &Arm<'_>, other: &Arm<'_>) -> bool {
+    one.spec.table == other.spec.table && is_released(one) == is_released(other)
 }
 
 /// The test error of an arm less that of another on the same table.
@@ -89,11 +92,10 @@ pub(super) fn paired(arms: &[Arm<'_>]) -> Vec<PairRow> {
     let mut rows = Vec::new();
     for (one, other) in arms.iter().flat_map(|one| arms.iter().map(move |other| (one, other))) {
         let rivals = other.spec.recipe().is_none() || (is_hannet(one) && !is_hannet(other));
-        if one.spec.recipe().is_none() || !rivals {
+        if one.spec.recipe().is_none() || !rivals || !are_comparable(one, other) {
             continue;
         }
         for figure in one.scored.scored().filter(|figure| figure.split == "test") {
-            let Some(less) = less_in(one, other, figure) else { continue };
             let columns = PairColumns {
                 experiment: one.spec.experiment.clone(),
                 data: one.spec.table.name.clone(),
@@ -103,7 +105,8 @@ pub(super) fn paired(arms: &[Arm<'_>]) -> Vec<PairRow> {
                 against_recipe: other.spec.details().recipe,
                 metric: figure.metric.clone(),
             };
-            rows.push((columns, Some(less).into()));
+            // Where all seeds of one diverged, the row is there and empty.
+            rows.push((columns, less_in(one, other, figure).into()));
         }
     }
     rows

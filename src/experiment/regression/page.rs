@@ -10,6 +10,7 @@ use crate::engine::runs::{FinishedRun, Spec};
 use crate::engine::settings::word;
 use crate::figure::significant;
 use anyhow::Result;
+use std::collections::BTreeSet;
 
 pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<RegressionSpec>]) -> Result<Page> {
     let train = &experiment.file.train;
@@ -111,9 +112,11 @@ fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
             claims.push(format!("{data}: RMSE of {name} less that of {rival}: {told}"));
         }
     }
+    let tables: BTreeSet<&str> = arms.iter().map(|arm| arm.spec.table.name.as_str()).collect();
+    let of = if claims.len() > tables.len() { "comparisons" } else { "tables" };
     let counts = counts.map(|(word, count)| format!("{word} on {count}")).join(", ");
     let claim =
-        format!("The error of a HanNet beside that of a dense network, by these intervals: {counts} of the tables");
+        format!("The error of a HanNet beside that of a dense network, by these intervals: {counts} of the {of}");
     let claim = (!claims.is_empty()).then_some(claim);
     claims.into_iter().chain(claim).chain(losses).collect()
 }

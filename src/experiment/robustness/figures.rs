@@ -208,9 +208,12 @@ fn beyond(arm: &ArmMeasurements, attack: &str, norm: Norm, eps: f64) -> Vec<f64>
 
 /// One panel a norm: distances found by attacks and, beneath them, certified radii; the first seed.
 fn distances(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
-    let mut panels = Vec::new();
+    let (mut panels, mut seeds) = (Vec::new(), Vec::new());
     for ThreatFile { norm, .. } in &measured.experiment.file.threat {
         let Some(seed) = first_seed(arms, *norm) else { continue };
+        if !seeds.contains(&seed) {
+            seeds.push(seed);
+        }
         let mut curves = Vec::new();
         for (arm, found) in arms {
             let Some(rows) = found.examples.get(&(seed, norm.name())) else { continue };
@@ -225,7 +228,8 @@ fn distances(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
             panels.push(DistancePanel { title, norm_label, curves });
         }
     }
-    distance_distribution(&title(measured, "images left at each distance, first seed"), &panels)
+    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    distance_distribution(&title(measured, &format!("images left at each distance, seed {seeds}")), &panels)
 }
 
 /// One panel for each norm and kind of effort.

@@ -60,7 +60,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         "**Certificates.** Part of all test images in percent that is classified right and certified (L2) beyond a radius: \
          `pair` from the distances between rows of the head, `global` from its norm, both in real arithmetic; `rounded` from \
          the pair form with a bound of the rounding in 32-bit arithmetic taken off, a proof about the program. No \
-         misclassified image that an attack found lies within its image's radius; that is checked in every run.",
+         misclassified image that an attack found lies within its image's radius; in a run on the CPU that is checked, for `rounded`.",
         certificates(measured),
     );
     page.table(

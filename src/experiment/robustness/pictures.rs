@@ -45,7 +45,7 @@ pub(super) fn draw(
     // In L2 a pixel may change by all that the ball allows, and up to 1.
     let scale = eps.min(1.0);
     let (norm, most) = (label(norm), significant(eps));
-    let what = format!("test images drawn at random, attacked in {norm} up to {most}, first seed");
+    let what = format!("test images drawn at random, attacked in {norm} up to {most}, seed {seed}");
     adversarial_grid(&title(measured, &what), scale, &rows)
 }
 

@@ -130,7 +130,7 @@ pub fn load_with(parameters: &Parameters, weights: Weights, hints: &Hints) -> Re
     for (name, from) in pairs {
         let part = stored.get(name).with_context(|| format!("the model has no {name}"))?;
         let content = left.remove(from).with_context(|| format!("{from} is taken twice"))?;
-        let value = sound(content.tensor(from)?, from, dtype)?;
+        let value = sound(content.tensor(from)?, from, name.ends_with("running_var"), dtype)?;
         values.insert(name.to_string(), value.reshape(part.shape.as_slice())?);
         assignment.placed.push(Placed { name: name.into(), from: from.into(), shape: part.shape.clone() });
     }
@@ -212,12 +212,11 @@ fn matched<'p>(
     Ok(pairs.collect())
 }
 
-/// The tensor in the model's type of numbers.
-fn sound(tensor: &Tensor, name: &str, dtype: DType) -> Result<Tensor> {
+/// The tensor in the model's type of numbers; `name` is the file's.
+fn sound(tensor: &Tensor, name: &str, is_variance: bool, dtype: DType) -> Result<Tensor> {
     let tensor = tensor.to_dtype(dtype)?;
     let numbers: Vec<f64> = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
     ensure!(numbers.iter().all(|number| number.is_finite()), "{name}: a weight is not a finite number");
-    let variance = name.ends_with("running_var");
-    ensure!(!variance || numbers.iter().all(|number| *number >= 0.0), "{name}: a variance is negative");
+    ensure!(!is_variance || numbers.iter().all(|number| *number >= 0.0), "{name}: a variance is negative");
     Ok(tensor)
 }

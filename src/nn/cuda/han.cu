@@ -8,7 +8,7 @@
 // Nothing is added with atomics: a block adds up the gradients of its samples in the order of its warps, and `finish` adds up the
 // blocks in double precision in an order of its own that depends on their number alone.
 //
-// The program is compiled at run time (han.rs) with these constants:
+// The program is compiled at run time (compile.rs, variant.rs) with these constants:
 //
 //   REAL      float or double
 //   WIDTH     entries of a vector

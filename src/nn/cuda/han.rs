@@ -1,4 +1,5 @@
-//! Stacks of Han-layers as one operation on a GPU: `han.cu` launched once for all layers along one axis.
+//! Stacks of Han-layers as one operation on a GPU: `han.cu` launched once for all layers of a stack, or for the two along one axis of a Han
+//! block.
 
 use super::compile::{kernel, launch};
 use super::plan::{Part, Plan};

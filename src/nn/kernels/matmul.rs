@@ -18,7 +18,7 @@ pub struct Matrix<'a, T> {
 impl<'a, T> Matrix<'a, T> {
     /// The slice as `rows` rows of `columns` entries.
     pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "a {rows} x {columns} matrix");
+        assert_eq!(Some(data.len()), rows.checked_mul(columns), "a {rows} x {columns} matrix");
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
@@ -49,6 +49,11 @@ fn prefer_unpacked() {
     ONCE.call_once(|| gemm::set_rhs_packing_threshold(UNPACKED_TILES));
 }
 
+/// Entries of a product. Neither matrix need have as many: one of them may have no entry, or both a single row or column.
+fn entries<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> usize {
+    a.rows.checked_mul(b.columns).expect("a product has fewer than 2^64 entries")
+}
+
 /// a b, row-major.
 ///
 /// The bits of the result do not depend on the number of threads, which share rows and columns. `gemm` cuts the sum by the sizes
@@ -62,7 +67,7 @@ pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
 /// Appends a b, row-major, to `c`.
 #[allow(unsafe_code, reason = "the result is not filled before it is written")]
 pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T>) {
-    let (start, len) = (c.len(), a.rows * b.columns);
+    let (start, len) = (c.len(), entries(&a, &b));
     if a.columns == 0 {
         c.resize(start + len, T::default());
         return;
@@ -79,7 +84,7 @@ pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T
 /// c + a b, written over the row-major `c`.
 #[allow(unsafe_code, reason = "gemm takes raw pointers")]
 pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
-    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    assert_eq!(c.len(), entries(&a, &b), "the target has the shape of the product");
     // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
     unsafe { multiply(a, b, c.as_mut_ptr(), true, parallelism(a, b)) }
 }
@@ -87,7 +92,7 @@ pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
 /// a b, written over the row-major `c`, on this thread alone: for kernels that cut the batch themselves.
 #[allow(unsafe_code, reason = "gemm takes raw pointers")]
 pub fn serial_matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
-    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    assert_eq!(c.len(), entries(&a, &b), "the target has the shape of the product");
     // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
     unsafe { multiply(a, b, c.as_mut_ptr(), false, Parallelism::None) }
 }
@@ -95,14 +100,14 @@ pub fn serial_matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]
 /// c + a b, likewise.
 #[allow(unsafe_code, reason = "gemm takes raw pointers")]
 pub fn serial_matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
-    assert_eq!(c.len(), a.rows * b.columns, "the target has the shape of the product");
+    assert_eq!(c.len(), entries(&a, &b), "the target has the shape of the product");
     // SAFETY: `c` is borrowed exclusively, is initialised and has the length of the product.
     unsafe { multiply(a, b, c.as_mut_ptr(), true, Parallelism::None) }
 }
 
 /// Threads for a product of its own.
 fn parallelism<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Parallelism {
-    match a.rows * b.columns * a.columns >= PARALLEL_WORK && threads::count() > 1 {
+    match entries(&a, &b).saturating_mul(a.columns) >= PARALLEL_WORK && threads::count() > 1 {
         true => Parallelism::Rayon(0),
         false => Parallelism::None,
     }
@@ -143,5 +148,23 @@ unsafe fn multiply<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: *mut T, ke
             false,
             parallelism,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a product has fewer than 2^64 entries")]
+    fn a_product_larger_than_any_memory_is_refused() {
+        let [tall, wide] = [(1 << 33, 0), (0, 1 << 31)].map(|(rows, columns)| Matrix::<f32>::new(&[], rows, columns));
+        serial_matmul(tall, wide, &mut []);
+    }
+
+    #[test]
+    #[should_panic(expected = "matrix")]
+    fn a_matrix_has_as_many_entries_as_it_says() {
+        Matrix::<f32>::new(&[], 1 << 33, 1 << 31);
     }
 }

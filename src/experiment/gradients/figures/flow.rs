@@ -92,9 +92,11 @@ fn over_layers(rows: &[&FlowRow], depth: usize) -> Vec<(f64, f64)> {
         let last = layers.iter().max_by_key(|(layer, _)| *layer).map_or(0.0, |(_, norm)| *norm);
         ratios.extend(layers.iter().map(|(layer, norm)| (*layer as f64, norm / last)));
     }
+    ratios.retain(|(_, ratio)| !ratio.is_nan());
+    let mut medians = medians(ratios);
     // A gradient that has vanished altogether has no place on a logarithmic axis.
-    ratios.retain(|(_, ratio)| ratio.is_finite() && *ratio > 0.0);
-    medians(ratios)
+    medians.retain(|(_, ratio)| ratio.is_finite() && *ratio > 0.0);
+    medians
 }
 
 /// Decimal logarithm of the median over seeds of the first layer's norm over the last's, at every depth.
@@ -102,7 +104,10 @@ fn over_depths(rows: &[&FlowRow]) -> Vec<(f64, f64)> {
     let mut depths: Vec<usize> = rows.iter().map(|row| row.depth).collect();
     depths.sort_unstable();
     depths.dedup();
-    let first = |depth: usize| over_layers(rows, depth).first().map(|(_, ratio)| (depth as f64, ratio.log10()));
+    let first = |depth: usize| {
+        let first = over_layers(rows, depth).into_iter().find(|(layer, _)| *layer == 1.0);
+        first.map(|(_, ratio)| (depth as f64, ratio.log10()))
+    };
     depths.into_iter().filter_map(first).collect()
 }
 
