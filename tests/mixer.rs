@@ -205,7 +205,7 @@ fn results_of_other_data_sets_lie_beside_each_other_and_say_which_they_are_of() 
         let before = files(&sandbox.path("out"));
         let told = sandbox.stdout(&tiny(&[&short[..], &["--dataset", dataset, "--data-dir", "data"]].concat()));
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(told.contains(&format!("data {dataset} (100 training images), 2 epochs")), "{told}");
+        assert!(told.contains(&format!("data {dataset} (100 training images, 200 test images), 2 epochs")), "{told}");
         let after = files(&sandbox.path("out"));
         let same = |(path, bytes): (&PathBuf, &Vec<u8>)| path.ends_with("claims.csv") || after.get(path) == Some(bytes);
         assert!(before.iter().all(same), "{dataset} has overwritten something");

@@ -41,7 +41,7 @@ pub(super) fn decide(
     });
     let found = found.collect::<Result<Option<Vec<_>>>>()?;
     let decisive = profile.is_some_and(|profile| claim.decided_in.contains(&profile));
-    if claim.decided_in.is_empty() {
+    if claim.void {
         // What was measured is of other networks, data or trainings than those of the sentence.
         return Ok(Claim::without_figure(claim, Decision::Changed));
     }
@@ -218,13 +218,16 @@ mod tests {
         let rows = "arm,n,diverged,min\na,2,0,0.9\nb,2,1,0.9\nc,0,1,\n";
         let pairs =
             "arm,against,pairs,difference,difference_low,difference_high\na,b,2,0.9,0.8,1\nb,a,1,0.9,0.8,1\na,c,0,,,\n";
-        let root = results(&[("-runs", runs), ("", rows), ("-paired", pairs)])?;
+        let mean = "arm,seeds,diverged,mean,ci95_low,ci95_high\nc,1,0,0.9,,\n";
+        let root = results(&[("-runs", runs), ("", rows), ("-paired", pairs), ("-mean", mean)])?;
         let shown = |found: Option<Found>| found.map(|found| (found.side, found.figure, found.n, found.seeds.len()));
         let min = |arm: &str| of(&root, "", &format!("arm={arm}"), "min").map(shown);
         assert_eq!(min("a")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
         assert_eq!(min("b")?, Some((Side::Either, "0.90, 1 of 3 seeds diverged".into(), Some(2), 3)));
         assert_eq!(min("c")?, Some((Side::Other, "all seeds diverged".into(), Some(0), 1)));
         assert_eq!(min("d")?, None);
+        let single = of(&root, "-mean", "arm=c", "mean").map(shown)?;
+        assert_eq!(single, Some((Side::Either, "0.90".into(), Some(1), 1)), "one seed has no interval");
         let pair = |one: &str, other: &str| {
             of(&root, "-paired", &format!("arm={one} against={other}"), "difference").map(shown)
         };

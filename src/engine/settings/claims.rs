@@ -14,8 +14,11 @@ pub struct ClaimFile {
     /// The paper's figure; nothing where it has none.
     #[serde(default)]
     pub paper: String,
-    /// Profiles with a budget that can decide it; none where a flag has changed more than the seeds.
+    /// Profiles with a budget that can decide it; none where flags leave too few seeds or change what it is about.
     pub decided_in: Vec<ProfileName>,
+    /// Whether flags have changed what it is about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub void: bool,
     pub evidence: Vec<Evidence>,
 }
 

@@ -101,8 +101,12 @@ impl<F: File> Given<F> {
         let (mut own, mut changed) = (toml::Table::try_from(&own)?, toml::Table::try_from(&file)?);
         let repeated = repeats(&own, &changed);
         [&mut own, &mut changed].into_iter().for_each(forget_repetitions);
-        if !(repeated && selects(own, changed, F::LISTS)) {
-            file.heading_mut().claims.iter_mut().for_each(|claim| claim.decided_in.clear());
+        let void = !selects(own, changed, F::LISTS);
+        if void || !repeated {
+            for claim in &mut file.heading_mut().claims {
+                claim.decided_in.clear();
+                claim.void |= void;
+            }
         }
         Ok(file)
     }
