@@ -38,7 +38,8 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
         }
         log += power * size.ln();
         gram = (gram / size)?;
-        gram = gram.matmul(&gram.t()?)?;
+        // Powers of what is small soon become subnormal.
+        gram = without_subnormals(&gram.matmul(&gram.t()?)?)?;
         power /= 2.0;
     }
     Ok((log + power * frobenius(&gram)?.ln()).exp())
@@ -64,7 +65,18 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
 /// ```
 pub fn within(weight: &Tensor, bound: f64) -> Result<Option<Tensor>> {
     let norm = norm(weight)?;
-    (norm > bound).then(|| weight.detach() * (bound / norm)).transpose()
+    (norm > bound).then(|| without_subnormals(&(weight.detach() * (bound / norm))?)).transpose()
+}
+
+/// With 0 for entries below the smallest normal number. A weight that training has left alone becomes smaller with every step of
+/// [`within`], and on many processors products of subnormal numbers take a hundred times as long as others.
+fn without_subnormals(values: &Tensor) -> Result<Tensor> {
+    let smallest = match values.dtype() {
+        DType::F64 => f64::MIN_POSITIVE,
+        // Those of half precision are computed as normal numbers of single precision.
+        _ => f64::from(f32::MIN_POSITIVE),
+    };
+    values.abs()?.lt(smallest)?.where_cond(&values.zeros_like()?, values)
 }
 
 fn frobenius(matrix: &Tensor) -> Result<f64> {
@@ -93,6 +105,17 @@ mod tests {
         assert!(((1.0 - 1e-12) * below..1.01 * below).contains(&norm(&weight)?));
         assert_eq!(norm(&Tensor::zeros((2, 3), DType::F64, &Device::Cpu)?)?, 0.0);
         assert!(norm(&(&weight * f64::NAN)?)?.is_nan());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_scaled_has_no_subnormal_entry_and_keeps_its_nans() -> Result<()> {
+        let weight = Tensor::new(&[[3f32, 2e-38, f32::NAN], [-2e-38, 0.0, 1e-30]], &Device::Cpu)?;
+        let clean = without_subnormals(&(weight * 0.5)?)?.to_vec2::<f32>()?;
+        assert_eq!((clean[0][..2].to_vec(), clean[1].clone()), (vec![1.5, 0.0], vec![0.0, 0.0, 5e-31]));
+        assert!(clean[0][2].is_nan());
+        let scaled = within(&Tensor::new(&[[3f32, 2e-38]], &Device::Cpu)?, 1.0)?.expect("a norm of 3 is too large");
+        assert_eq!(scaled.to_vec2::<f32>()?[0][1], 0.0);
         Ok(())
     }
 

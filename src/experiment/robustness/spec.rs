@@ -179,7 +179,7 @@ fn details(phase: &str, model: &ModelConfig, work: String) -> Details {
 }
 
 impl Spec for TrainingSpec {
-    const REVISION: &'static str = "0.10.0";
+    const REVISION: &'static str = "0.11.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "stopping";
     const SECONDS: f64 = 3e-8;
@@ -214,7 +214,7 @@ impl Spec for TrainingSpec {
 }
 
 impl Spec for AttackSpec {
-    const REVISION: &'static str = "0.10.0";
+    const REVISION: &'static str = "0.11.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "weights";
     // With all attacks of the experiment file.
