@@ -337,6 +337,14 @@ fn weights_that_are_no_finite_numbers_are_refused_whoever_reads_them() {
     save(&sandbox.path("bad.safetensors"), &stored(&build(&config, 1)).into_iter().map(negative).collect());
     let small = ["--model", "resnet", "--width", "4", "--depth", "1", "--weights", "bad.safetensors"];
     assert!(sandbox.error(&checkerboard(&small)).contains("a variance is negative"));
+    // The model's name says which tensor is a variance; the file may call it anything.
+    let turned: Vec<(String, Tensor)> = stored(&build(&config, 1)).into_iter().map(negative).collect();
+    let map: String = turned.iter().enumerate().map(|(place, (name, _))| format!("{name} = part.{place}\n")).collect();
+    fs::write(sandbox.path("all.map"), map).expect("a file");
+    let parts = turned.into_iter().enumerate().map(|(place, (_, tensor))| (format!("part.{place}"), tensor)).collect();
+    save(&sandbox.path("bad.safetensors"), &parts);
+    let told = sandbox.error(&checkerboard(&[&small[..], &["--map", "all.map"]].concat()));
+    assert!(told.contains("part.") && told.contains("a variance is negative"), "{told}");
 
     // Finite weights whose outputs are not.
     let large =

@@ -181,4 +181,13 @@ mod tests {
         }
         Ok(())
     }
+
+    #[test]
+    fn a_convolution_larger_than_any_memory_is_refused() -> Result<()> {
+        let config = ConvConfig { stride: 1, padding: 1 << 32 };
+        let layer = Conv2d::new(normal(&[1, 1, 1, 1], 1)?, normal(&[1], 2)?, config)?;
+        let told = layer.forward(&normal(&[1, 1, 1, 1], 3)?).expect_err("2^66 pixels").to_string();
+        assert!(told.contains("is too large"), "{told}");
+        Ok(())
+    }
 }

@@ -96,7 +96,7 @@ impl Margin {
     }
 }
 
-/// How far the rows of a head lie from each other: ||w_i - w_j||, and 1 on the diagonal, where nothing is to be divided by 0.
+/// How far the rows of a head lie from each other: ||w_i - w_j||, and 1 on the diagonal, which is no distance and may be divided by.
 ///
 /// # Shapes
 /// - head: (classes, width) -> (classes, classes)

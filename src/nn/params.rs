@@ -222,3 +222,20 @@ fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
     }
     u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Scope;
+    use candle_core::Device;
+
+    #[test]
+    fn weights_in_half_precision_may_add_up_to_more_than_it_can_say() -> Result<()> {
+        let scope = Scope::new(Seed(1), DType::F16, &Device::Cpu);
+        let weight = scope.buffer("weight", 70_000, Init::Constant { value: 1.0 })?;
+        assert!(scope.parameters().all_finite()?);
+        weight.set(&(weight.as_detached_tensor() * f64::INFINITY)?)?;
+        assert!(!scope.parameters().all_finite()?);
+        Ok(())
+    }
+}

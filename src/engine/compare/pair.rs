@@ -24,7 +24,7 @@ pub struct Comparison {
     pub better: Better,
     pub seeds: Vec<SeedPair>,
     pub difference: Sample,
-    /// Common seeds that have no value because each side's run diverged.
+    /// How many of the common seeds have no value on each side, because its run diverged.
     pub diverged: [usize; 2],
 }
 

@@ -35,16 +35,16 @@ pub(super) fn decide(
     profile: Option<ProfileName>,
     store: &Store,
 ) -> Result<Claim> {
+    if claim.void {
+        // What was measured is of other networks, data or trainings than those of the sentence.
+        return Ok(Claim::without_figure(claim, Decision::Changed));
+    }
     let results = Results { root: store.root(), names: &BTreeMap::new() };
     let found = claim.evidence.iter().map(|evidence| {
         found(evidence, experiment, &results).with_context(|| format!("the evidence {:?}", evidence.row))
     });
     let found = found.collect::<Result<Option<Vec<_>>>>()?;
     let decisive = profile.is_some_and(|profile| claim.decided_in.contains(&profile));
-    if claim.void {
-        // What was measured is of other networks, data or trainings than those of the sentence.
-        return Ok(Claim::without_figure(claim, Decision::Changed));
-    }
     let decision = match &found {
         None => Decision::NotRun,
         Some(_) if !decisive => Decision::NotAtThisBudget,
@@ -103,8 +103,7 @@ fn found(evidence: &Evidence, experiment: &str, results: &Results<'_>) -> Result
         figure += &format!(", {lost} of {} seeds diverged", seeds.len());
     }
     // Some tables count diverged seeds among `seeds`.
-    let n =
-        count("pairs").filter(|_| compared).or_else(|| Some(count("seeds")?.min(seeds.len() - lost.min(seeds.len()))));
+    let n = count("pairs").filter(|_| compared).or_else(|| Some(count("seeds")?.min(seeds.len().saturating_sub(lost))));
     Ok(Some(Found { side, figure, n: n.or_else(|| count("n")), seeds }))
 }
 

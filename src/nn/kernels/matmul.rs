@@ -49,7 +49,7 @@ fn prefer_unpacked() {
     ONCE.call_once(|| gemm::set_rhs_packing_threshold(UNPACKED_TILES));
 }
 
-/// Entries of a product. Neither matrix need have as many: one of them may have no entry, or both a single row or column.
+/// Entries of a product. It may have more than a `usize` can count although its factors have none.
 fn entries<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>) -> usize {
     a.rows.checked_mul(b.columns).expect("a product has fewer than 2^64 entries")
 }
