@@ -5,9 +5,9 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use han_exp::model::image::{ImageModelConfig, MixerConfig};
-use han_exp::nn::{Mode, Scope, han_blocks, loss};
+use han_exp::nn::{Scope, han_blocks, loss};
 use han_exp::rng::Seed;
-use han_exp::train::{Optimizer, OptimizerConfig};
+use han_exp::train::{Optimizer, OptimizerConfig, Pass};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,9 +36,8 @@ fn networks(criterion: &mut Criterion) {
         let name = format!("channels {channels}, {mixer_blocks} + {han_blocks}");
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let logits = model.network.forward(&xs, Mode::Train).expect("a forward pass");
-                let gradients = loss::cross_entropy(&logits, &labels).and_then(|loss| loss.backward());
-                optimizer.step(&gradients.expect("a backward pass"), 1e-4).expect("a step");
+                let pass = Pass::of(&model, &xs, |logits| loss::cross_entropy(logits, &labels)).expect("a pass");
+                optimizer.step(&pass.gradients, 1e-4).expect("a step");
             });
         });
     }

@@ -86,6 +86,18 @@ impl Network for Chain {
         Ok(Some((self.pass(xs, Some(&mut trace))?, trace)))
     }
 
+    fn traced_in_training(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
+        let computes = |link: &Link| match link {
+            Link::Dense(_) | Link::DenseStack(_) => false,
+            Link::Orthogonal(_) => true,
+            Link::Han(stack) => !stack.is_of_one_variable(),
+        };
+        let Some(mut trace) = Trace::of_training(xs)?.filter(|_| !self.body.iter().any(computes)) else {
+            return Ok(None);
+        };
+        Ok(Some((self.pass(xs, Some(&mut trace))?, trace)))
+    }
+
     fn chain(&self) -> Result<&Chain> {
         Ok(self)
     }

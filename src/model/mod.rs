@@ -54,6 +54,15 @@ pub trait Network: Sync {
         Ok(None)
     }
 
+    /// [`Network::forward`] in [`Mode::Train`] outside of candle's graph, and the way from a gradient of the outputs back to those of
+    /// the variables: the same numbers in less time. None for a network, type or device that has no such way.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    fn traced_in_training(&self, _xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
+        Ok(None)
+    }
+
     /// The network cut between its hidden layers: every part but the last makes a hidden state, the last one the outputs.
     /// One after the other they are [`Network::forward`]. Take them from [`Model::frozen`], whose parameters are constants;
     /// running statistics are updated in [`Mode::Train`] as ever.

@@ -1,6 +1,6 @@
 //! Element-wise activations as candle operations.
 
-use super::fused::{Fused, Pass, apply1, apply2};
+use super::fused::{Fused, Pass, apply};
 use super::kernels::activation::{self as kernel, Activation};
 use super::kernels::lanes::Element;
 use super::storage::has_kernel;
@@ -27,7 +27,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
         return Ok(z.clone());
     }
     if has_kernel(z)? {
-        return apply1(ActivationOp(act), z);
+        return apply(ActivationOp(act), [z], None);
     }
     activate_composed(act, z)
 }
@@ -50,7 +50,7 @@ pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
 /// ```
 pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.dims() == b.dims() && a.dtype() == b.dtype() && has_kernel(a)? {
-        return apply2(AddReluOp, a, b);
+        return apply(AddReluOp, [a, b], None);
     }
     activate_composed(Activation::Relu, &(a + b)?)
 }

@@ -3,7 +3,7 @@
 
 use super::Mode;
 use super::activation::activate_composed;
-use super::fused::{Fused, Pass, Saved, apply1, apply3};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::batch_norm::{self as kernel, Statistics};
@@ -66,7 +66,7 @@ impl BatchNorm {
         match mode {
             Mode::Eval if fused && !self.weight.track_op() && !self.bias.track_op() => {
                 let (scale, shift) = self.running_affine()?;
-                apply1(FrozenOp { shape, activation: self.activation, scale, shift }, xs)
+                apply(FrozenOp { shape, activation: self.activation, scale, shift }, [xs], None)
             }
             Mode::Eval => {
                 let Running { mean, variance } = &self.running;
@@ -81,7 +81,7 @@ impl BatchNorm {
     fn forward_fused(&self, xs: &Tensor, shape: kernel::Shape) -> Result<Tensor> {
         let statistics = Saved::default();
         let op = BatchNormOp { shape, activation: self.activation, statistics: statistics.clone() };
-        let y = apply3(op, xs, &self.weight, &self.bias)?;
+        let y = apply(op, [xs, &self.weight, &self.bias], None)?;
         self.running.update(statistics.get()?, shape.count())?;
         Ok(y)
     }

@@ -3,13 +3,14 @@
 //! candle's own reaches a quarter of the speed of its matrix product on a CPU, and less backward.
 
 use super::dense::bias_init;
-use super::fused::{Fused, Pass, apply3};
+use super::fused::{Fused, Pass, apply};
 use super::init::Init;
-use super::kernels::conv::{self as kernel, InputGradient};
-use super::kernels::dense::column_sums;
+use super::kernels::conv as kernel;
+use super::kernels::dense::{Wanted, column_sums};
 use super::kernels::lanes::Element;
 use super::params::Scope;
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
@@ -48,6 +49,23 @@ impl Conv2d {
         Ok(Self { weight, bias, config })
     }
 
+    /// The convolution; with a trace, a step of it rather than a part of candle's graph.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
+        let shape = geometry(xs, &self.weight, self.config)?;
+        if !has_kernel(xs)? {
+            Trace::refuse(trace, "a convolution")?;
+            return self.forward_composed(xs);
+        }
+        let wanted = Trace::wanted(trace.as_deref(), xs, &[&self.weight, &self.bias]);
+        apply(ConvOp { shape, wanted }, [xs, &self.weight, &self.bias], trace)
+    }
+
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
         convolve_composed(xs, &self.weight, self.config)?.broadcast_add(&self.bias)
     }
@@ -57,11 +75,7 @@ impl Module for Conv2d {
     /// # Shapes
     /// - xs: (batch, height, width, inputs) -> (batch, rows, columns, outputs)
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let shape = geometry(xs, &self.weight, self.config)?;
-        if !has_kernel(xs)? {
-            return self.forward_composed(xs);
-        }
-        apply3(ConvOp { shape, input: input_gradient(xs) }, xs, &self.weight, &self.bias)
+        self.forward_traced(xs, None)
     }
 }
 
@@ -112,10 +126,6 @@ pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Resu
     Ok(shape)
 }
 
-pub(super) fn input_gradient(xs: &Tensor) -> InputGradient {
-    if xs.track_op() { InputGradient::Wanted } else { InputGradient::Unread }
-}
-
 /// The convolution without a bias, of candle's operations.
 pub(super) fn convolve_composed(
     xs: &Tensor,
@@ -129,7 +139,7 @@ pub(super) fn convolve_composed(
 /// The operation on (x, weight, bias).
 struct ConvOp {
     shape: kernel::Shape,
-    input: InputGradient,
+    wanted: Wanted,
 }
 
 impl Fused<3> for ConvOp {
@@ -151,10 +161,9 @@ impl Fused<3> for ConvOp {
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
         let [x, weight, _] = pass.inputs;
         let sample = self.shape.positions() * self.shape.outputs;
-        let (input, weight) = kernel::backward(self.shape, x, weight, self.input, |index, dz| {
+        let (input, weight) = kernel::backward(self.shape, x, weight, self.wanted.input, |index, dz| {
             dz.copy_from_slice(&pass.gradient[index * sample..][..sample]);
         });
-        let input = (self.input == InputGradient::Wanted).then_some(input);
         Ok([input, Some(weight), Some(column_sums(pass.gradient, self.shape.outputs))])
     }
 }

@@ -3,18 +3,19 @@
 use super::Mode;
 use super::activation::activate;
 use super::batch_norm::{BatchNorm, EPSILON};
-use super::conv::{ConvConfig, convolve_composed, geometry, input_gradient};
+use super::conv::{ConvConfig, convolve_composed, geometry};
 use super::dense::bias_init;
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::Activation;
 use super::kernels::batch_norm::Statistics;
-use super::kernels::conv::InputGradient;
 use super::kernels::conv_norm as kernel;
+use super::kernels::dense::Wanted;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
 use super::running::Running;
 use super::storage::has_kernel;
+use super::trace::Trace;
 use super::{Conv2d, kernels::conv::Shape as ConvShape};
 use candle_core::{Result, Shape, Tensor};
 use candle_nn::{Module, ModuleT};
@@ -52,15 +53,25 @@ impl ConvNorm {
     /// # Errors
     /// When the image does not fit, and in [`Mode::Train`] with a single value per channel.
     pub fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.forward_traced(xs, mode, None)
+    }
+
+    /// As [`ConvNorm::forward`]; with a trace, in [`Mode::Train`], a step of it rather than a part of candle's graph.
+    ///
+    /// # Errors
+    /// As [`ConvNorm::forward`], and when there can be no step.
+    pub fn forward_traced(&self, xs: &Tensor, mode: Mode, trace: Option<&mut Trace>) -> Result<Tensor> {
         let shape = geometry(xs, &self.weight, self.config)?;
         let count = shape.batch * shape.positions();
         if mode == Mode::Eval || !has_kernel(xs)? || count < 2 {
+            Trace::refuse(trace, "a convolution with batch norm")?;
             return self.forward_by_parts(xs, mode);
         }
         let shape = kernel::Shape { conv: shape, activation: self.activation };
-        let op = ConvNormOp { shape, input: input_gradient(xs), tape: Saved::default(), measured: Saved::default() };
+        let wanted = Trace::wanted(trace.as_deref(), xs, &[&self.weight, &self.vectors]);
+        let op = ConvNormOp { shape, wanted, tape: Saved::default(), measured: Saved::default() };
         let measured = op.measured.clone();
-        let y = apply3(op, xs, &self.weight, &self.vectors)?;
+        let y = apply(op, [xs, &self.weight, &self.vectors], trace)?;
         self.running.update(measured.get()?, count)?;
         Ok(y)
     }
@@ -132,7 +143,7 @@ pub fn conv_norm(
 /// Train mode as an operation on (x, weight, vectors).
 struct ConvNormOp {
     shape: kernel::Shape,
-    input: InputGradient,
+    wanted: Wanted,
     tape: Saved,
     /// For the running statistics.
     measured: Saved,
@@ -170,12 +181,11 @@ impl Fused<3> for ConvNormOp {
         let scale = &vectors[..self.conv().outputs];
         let tape = self.tape.get()?;
         let gradients =
-            kernel::backward(self.shape, EPSILON, x, weight, scale, tape, pass.output, pass.gradient, self.input);
+            kernel::backward(self.shape, EPSILON, x, weight, scale, tape, pass.output, pass.gradient, self.wanted.input);
         let mut of_vectors = gradients.scale;
         of_vectors.extend(gradients.shift);
         of_vectors.resize(vectors.len(), T::default());
-        let input = (self.input == InputGradient::Wanted).then_some(gradients.input);
-        Ok([input, Some(gradients.weight), Some(of_vectors)])
+        Ok([gradients.input, Some(gradients.weight), Some(of_vectors)])
     }
 }
 

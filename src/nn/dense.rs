@@ -4,7 +4,7 @@
 //! the slow axis; this layer does neither.
 
 use super::activation::activate_composed;
-use super::fused::{Fused, Pass, Saved, apply3_traced};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
@@ -123,14 +123,13 @@ impl Dense {
         let rows = batch.iter().product::<usize>();
         let flat = xs.contiguous()?.reshape((rows, inputs))?; // (rows, inputs)
         let y = if has_kernel(xs)? {
-            let parameters = trace.is_none() && (self.weight.track_op() || self.bias.track_op());
             let op = DenseOp {
                 shape: kernel::Shape { rows, inputs, outputs },
                 activation: self.activation,
-                wanted: Wanted { input: trace.is_some() || xs.track_op(), parameters },
+                wanted: Trace::wanted(trace.as_deref(), xs, &[&self.weight, &self.bias]),
                 pre_activation: Saved::default(),
             };
-            apply3_traced(op, &flat, &self.weight, &self.bias, trace)?
+            apply(op, [&flat, &self.weight, &self.bias], trace)?
         } else {
             Trace::refuse(trace, "a dense layer")?;
             self.forward_composed(&flat)?

@@ -3,7 +3,7 @@
 
 use super::Activation;
 use super::dense::{Dense, DenseInit, bias_init};
-use super::fused::{Fused, Pass, Saved, apply3_traced};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::kernels::dense::Wanted;
 use super::kernels::dense_stack as kernel;
 use super::kernels::lanes::Element;
@@ -65,10 +65,9 @@ impl DenseStack {
             Trace::refuse(trace, "a dense stack")?;
             return self.forward_composed(xs);
         }
-        let parameters = trace.is_none() && (self.weight.track_op() || self.bias.track_op());
-        let wanted = Wanted { input: trace.is_some() || xs.track_op(), parameters };
+        let wanted = Trace::wanted(trace.as_deref(), xs, &[&self.weight, &self.bias]);
         let op = DenseStackOp { shape: kernel::Shape { rows, width }, wanted, hidden: Saved::default() };
-        apply3_traced(op, xs, &self.weight, &self.bias, trace)
+        apply(op, [xs, &self.weight, &self.bias], trace)
     }
 }
 

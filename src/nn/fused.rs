@@ -6,6 +6,7 @@
 use super::kernels::lanes::Element;
 use super::storage::entries;
 use super::trace::{Step, Trace};
+use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -37,51 +38,66 @@ pub(super) struct Pass<'a, T, const N: usize> {
     pub gradient: &'a [T],
 }
 
-/// The result of a function of one tensor, as a node of the graph.
-pub(super) fn apply1(op: impl Fused<1>, a: &Tensor) -> Result<Tensor> {
-    a.contiguous()?.apply_op1(Op(op))
-}
-
-/// The result of a function of two tensors, as a node of the graph.
-pub(super) fn apply2(op: impl Fused<2>, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    check_types(&op, a, [b])?;
-    a.contiguous()?.apply_op2(&b.contiguous()?, Op(op))
-}
-
-/// The result of a function of three tensors, as a node of the graph.
-pub(super) fn apply3(op: impl Fused<3>, a: &Tensor, b: &Tensor, c: &Tensor) -> Result<Tensor> {
-    apply3_traced(op, a, b, c, None)
-}
-
-/// As [`apply3`]; with a trace, a step of it rather than a node of the graph.
-pub(super) fn apply3_traced(
-    op: impl Fused<3>,
-    a: &Tensor,
-    b: &Tensor,
-    c: &Tensor,
+/// The result of a function of `N` tensors: a node of candle's graph or, with a trace, a step of that.
+pub(super) fn apply<F: Fused<N>, const N: usize>(
+    op: F,
+    inputs: [&Tensor; N],
     trace: Option<&mut Trace>,
-) -> Result<Tensor> {
-    check_types(&op, a, [b, c])?;
-    let (inputs, op) = ([a.contiguous()?, b.contiguous()?, c.contiguous()?], Op(op));
-    let [a, b, c] = &inputs;
-    let Some(trace) = trace else { return a.apply_op3(b, c, op) };
-    let output = a.apply_op3_no_bwd(b, c, &op)?;
+) -> Result<Tensor>
+where
+    Op<F>: Arity<N>,
+{
+    // Behind the first there are usually parameters.
+    if let Some(other) = inputs.iter().find(|other| other.dtype() != inputs[0].dtype()) {
+        let [expected, found] = [*other, inputs[0]].map(|tensor| tensor.dtype().as_str());
+        bail!("{} with parameters of type {expected} takes tensors of that type, got {found}", F::NAME)
+    }
+    let mut inputs = inputs.map(Clone::clone);
+    for input in &mut inputs {
+        *input = input.contiguous()?;
+    }
+    let op = Op(op);
+    let Some(trace) = trace else { return op.in_graph(inputs.each_ref()) };
+    let output = op.outside(inputs.each_ref())?;
     trace.push(Made { output: output.clone(), inputs, op });
     Ok(output)
 }
 
-/// Whether an operation's inputs, behind the first usually parameters, are of one type.
-fn check_types<F: Fused<N>, const N: usize, const M: usize>(
-    _op: &F,
-    first: &Tensor,
-    others: [&Tensor; M],
-) -> Result<()> {
-    match others.into_iter().find(|other| other.dtype() != first.dtype()) {
-        Some(other) => {
-            let [expected, found] = [other, first].map(|tensor| tensor.dtype().as_str());
-            bail!("{} with parameters of type {expected} takes tensors of that type, got {found}", F::NAME)
-        }
-        None => Ok(()),
+/// candle's operations have a trait for each number of inputs.
+pub(super) trait Arity<const N: usize>: Sized {
+    /// The result as a node of the graph.
+    fn in_graph(self, inputs: [&Tensor; N]) -> Result<Tensor>;
+    /// The result alone.
+    fn outside(&self, inputs: [&Tensor; N]) -> Result<Tensor>;
+}
+
+impl<F: Fused<1>> Arity<1> for Op<F> {
+    fn in_graph(self, [a]: [&Tensor; 1]) -> Result<Tensor> {
+        a.apply_op1(self)
+    }
+
+    fn outside(&self, [a]: [&Tensor; 1]) -> Result<Tensor> {
+        a.apply_op1_no_bwd(self)
+    }
+}
+
+impl<F: Fused<2>> Arity<2> for Op<F> {
+    fn in_graph(self, [a, b]: [&Tensor; 2]) -> Result<Tensor> {
+        a.apply_op2(b, self)
+    }
+
+    fn outside(&self, [a, b]: [&Tensor; 2]) -> Result<Tensor> {
+        a.apply_op2_no_bwd(b, self)
+    }
+}
+
+impl<F: Fused<3>> Arity<3> for Op<F> {
+    fn in_graph(self, [a, b, c]: [&Tensor; 3]) -> Result<Tensor> {
+        a.apply_op3(b, c, self)
+    }
+
+    fn outside(&self, [a, b, c]: [&Tensor; 3]) -> Result<Tensor> {
+        a.apply_op3_no_bwd(b, c, self)
     }
 }
 
@@ -108,7 +124,8 @@ impl Saved {
     }
 }
 
-struct Op<F>(F);
+/// An operation as candle sees it.
+pub(super) struct Op<F>(F);
 
 impl<F> Op<F> {
     fn forward<const N: usize>(&self, inputs: [(&CpuStorage, &Layout); N]) -> Result<(CpuStorage, Shape)>
@@ -183,23 +200,39 @@ struct Made<F, const N: usize> {
 }
 
 impl<F: Fused<N>, const N: usize> Made<F, N> {
-    fn backward_as<T: Element>(&self, gradient: &[T]) -> Result<CpuStorage> {
+    fn backward_as<T: Element>(
+        &self,
+        gradient: &[T],
+        gradients: Option<&mut GradStore>,
+    ) -> Result<Option<CpuStorage>> {
         if gradient.len() != self.output.elem_count() {
             bail!("{} takes {} gradients back, got {}", F::NAME, self.output.elem_count(), gradient.len());
         }
-        let gradients = self.op.backward_as::<T, N>(self.inputs.each_ref(), &self.output, gradient)?;
-        match gradients.into_iter().next().flatten() {
-            Some(first) => Ok(T::to_cpu_storage_owned(first)),
-            None => bail!("{} was not asked for the gradient of its input", F::NAME),
+        let found = self.op.backward_as::<T, N>(self.inputs.each_ref(), &self.output, gradient)?;
+        let mut found = found.into_iter().zip(&self.inputs);
+        let first = found.next().and_then(|(first, _)| first).map(T::to_cpu_storage_owned);
+        let Some(gradients) = gradients else { return Ok(first) };
+        for (values, input) in found {
+            if !input.is_variable() && input.track_op() {
+                bail!("{} has a parameter that was computed from variables; use candle's graph", F::NAME);
+            }
+            let Some(values) = values.filter(|_| input.is_variable()) else { continue };
+            let gradient = Tensor::from_vec(values, input.shape(), input.device())?;
+            let sum = match gradients.remove(input) {
+                Some(other) => (other + gradient)?,
+                None => gradient,
+            };
+            gradients.insert(input, sum);
         }
+        Ok(first)
     }
 }
 
 impl<F: Fused<N>, const N: usize> Step for Made<F, N> {
-    fn backward(&self, gradient: CpuStorage) -> Result<CpuStorage> {
+    fn backward(&self, gradient: CpuStorage, gradients: Option<&mut GradStore>) -> Result<Option<CpuStorage>> {
         match &gradient {
-            CpuStorage::F32(gradient) => self.backward_as(gradient),
-            CpuStorage::F64(gradient) => self.backward_as(gradient),
+            CpuStorage::F32(gradient) => self.backward_as(gradient, gradients),
+            CpuStorage::F64(gradient) => self.backward_as(gradient, gradients),
             _ => bail!("{} takes gradients of f32 or f64", F::NAME),
         }
     }

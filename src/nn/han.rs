@@ -28,7 +28,7 @@
 
 #[cfg(feature = "cuda")]
 use super::cuda;
-use super::fused::{Fused, Pass, Saved, apply3_traced};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
@@ -140,6 +140,11 @@ impl HanStack {
         Tensor::cat(&self.bias, 0)
     }
 
+    /// Whether u of all layers is one variable, and b another: else both are computed from several in every pass.
+    pub fn is_of_one_variable(&self) -> bool {
+        self.direction.len() == 1
+    }
+
     /// Number of layers.
     pub fn depth(&self) -> usize {
         self.direction.iter().map(|rows| rows.dims()[0]).sum()
@@ -215,9 +220,8 @@ impl HanStack {
             return self.forward_composed(xs);
         }
         let (direction, bias) = (self.direction()?, self.bias()?);
-        let tracked = trace.is_some() || xs.track_op() || direction.track_op() || bias.track_op();
-        let record = if tracked { Record::Tape } else { Record::Nothing };
-        apply3_traced(HanOp { geometry, record, kept: Saved::default() }, xs, &direction, &bias, trace)
+        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&direction, &bias]));
+        apply(HanOp { geometry, record, kept: Saved::default() }, [xs, &direction, &bias], trace)
     }
 }
 

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "cuda")]
 use super::cuda;
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::han::{Axis, HanStack};
 use super::han_scope::HanInit;
 use super::init::Init;
@@ -14,6 +14,7 @@ use super::kernels::han_blocks::{self as kernel, ALONG, Blocks};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 use serde::{Deserialize, Serialize};
@@ -100,23 +101,36 @@ impl Module for HanBlocks {
     /// # Shapes
     /// - xs: (batch, tokens, channels) -> same
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.forward_traced(xs, None)
+    }
+}
+
+impl HanBlocks {
+    /// The output of the last block; with a trace, a step of it rather than a part of candle's graph.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
         let (batch, tokens, channels) = xs.dims3()?;
         if (tokens, channels) != (self.tokens, self.channels) {
             let expected = (self.tokens, self.channels);
             bail!("Han blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
         }
         if !has_kernel(xs)? {
+            Trace::refuse(trace, "a run of Han blocks")?;
             #[cfg(feature = "cuda")]
             if cuda::has_kernel(xs, &[tokens, channels]) {
                 return cuda::apply(self.cuda_plan(batch), xs, &self.direction, &self.bias);
             }
             return self.forward_composed(xs);
         }
-        let tracked = xs.track_op() || self.direction.track_op() || self.bias.track_op();
-        let record = if tracked { Record::Tape } else { Record::Nothing };
+        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&self.direction, &self.bias]));
         let shape = kernel::Shape { batch, tokens, channels };
         let op = HanBlocksOp { shape, along_tokens: ALONG * self.blocks() * tokens, record, tape: Saved::default() };
-        apply3(op, xs, &self.direction, &self.bias)
+        apply(op, [xs, &self.direction, &self.bias], trace)
     }
 }
 

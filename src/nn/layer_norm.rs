@@ -2,12 +2,13 @@
 //!
 //! candle's own cuts the graph: its fused pass has no backward pass, and everything before it stops learning.
 
-use super::fused::{Fused, Pass, Saved, apply1, apply3};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::lanes::Element;
 use super::kernels::layer_norm::{self as kernel, EPSILON, Moments};
 use super::params::Scope;
 use super::storage::{check_parameters, has_kernel};
+use super::trace::Trace;
 use candle_core::{D, Result, Shape, Tensor, bail};
 use candle_nn::Module;
 
@@ -38,20 +39,32 @@ impl LayerNorm {
         let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
         centred.broadcast_div(&deviation)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
     }
+
+    /// The normalised rows; with a trace, a step of it rather than a part of candle's graph.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
+        let channels = self.weight.dims1()?;
+        if xs.dims().last() != Some(&channels) {
+            bail!("layer norm over {channels} channels cannot take a tensor of shape {:?}", xs.dims());
+        }
+        if !has_kernel(xs)? {
+            Trace::refuse(trace, "layer norm")?;
+            return self.forward_composed(xs);
+        }
+        apply(LayerNormOp { moments: Saved::default() }, [xs, &self.weight, &self.bias], trace)
+    }
 }
 
 impl Module for LayerNorm {
     /// # Shapes
     /// - xs: (.., channels) -> same
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let channels = self.weight.dims1()?;
-        if xs.dims().last() != Some(&channels) {
-            bail!("layer norm over {channels} channels cannot take a tensor of shape {:?}", xs.dims());
-        }
-        match has_kernel(xs)? {
-            true => apply3(LayerNormOp { moments: Saved::default() }, xs, &self.weight, &self.bias),
-            false => self.forward_composed(xs),
-        }
+        self.forward_traced(xs, None)
     }
 }
 
@@ -119,14 +132,23 @@ impl Fused<3> for LayerNormOp {
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn mean_of_tokens(xs: &Tensor) -> Result<Tensor> {
+    mean_of_tokens_traced(xs, None)
+}
+
+/// As [`mean_of_tokens`]; with a trace, a step of it rather than a part of candle's graph.
+///
+/// # Errors
+/// As [`mean_of_tokens`].
+pub fn mean_of_tokens_traced(xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
     let (batch, tokens, channels) = xs.dims3()?;
     if tokens == 0 || channels == 0 {
         bail!("a tensor of shape {:?} has no tokens to average", xs.dims());
     }
-    match has_kernel(xs)? {
-        true => apply1(MeanOp { batch, tokens, channels }, xs),
-        false => xs.mean(1),
+    if !has_kernel(xs)? {
+        Trace::refuse(trace, "the mean of tokens")?;
+        return xs.mean(1);
     }
+    apply(MeanOp { batch, tokens, channels }, [xs], trace)
 }
 
 struct MeanOp {
@@ -155,8 +177,11 @@ impl Fused<1> for MeanOp {
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 1>) -> Result<[Option<Vec<T>>; 1]> {
         let scale = T::from_f64(1.0 / self.tokens as f64);
         let scaled: Vec<T> = pass.gradient.iter().map(|g| *g * scale).collect();
-        let rows = scaled.chunks_exact(self.channels).flat_map(|row| std::iter::repeat_n(row, self.tokens));
-        Ok([Some(rows.flatten().copied().collect())])
+        let mut rows = Vec::with_capacity(scaled.len() * self.tokens);
+        for row in scaled.chunks_exact(self.channels) {
+            (0..self.tokens).for_each(|_| rows.extend_from_slice(row));
+        }
+        Ok([Some(rows)])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Losses, averaged as PyTorch averages by default.
 
-use super::fused::{Fused, Pass, apply2};
+use super::fused::{Fused, Pass, apply};
 use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
 use super::storage::{check_parameters, has_kernel};
@@ -71,7 +71,7 @@ pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     }
     if has_kernel(prediction)? && prediction.dtype() == target.dtype() && prediction.dims() == target.dims() {
         let wanted = [prediction.track_op(), target.track_op()];
-        return apply2(MeanSquaredError { wanted }, prediction, target);
+        return apply(MeanSquaredError { wanted }, [prediction, target], None);
     }
     candle_nn::loss::mse(prediction, target)
 }

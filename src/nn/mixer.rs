@@ -6,7 +6,7 @@
 //! ```
 
 use super::dense::{DenseInit, bias_init};
-use super::fused::{Fused, Pass, Saved, apply2};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::Activation;
 use super::kernels::han::Record;
@@ -14,6 +14,7 @@ use super::kernels::lanes::Element;
 use super::kernels::mixer as kernel;
 use super::params::{Draw, Role, Scope, Stored};
 use super::storage::has_kernel;
+use super::trace::Trace;
 use super::{Axis, Dense, LayerNorm};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
@@ -38,6 +39,23 @@ impl MixerStack {
         let mut shape = kernel::Shape { batch, tokens, channels, blocks: 1 };
         shape.blocks = self.parameters.elem_count() / shape.block();
         Ok(shape)
+    }
+
+    /// The output of the last block; with a trace, a step of it rather than a part of candle's graph.
+    ///
+    /// # Shapes
+    /// As [`Module::forward`].
+    ///
+    /// # Errors
+    /// When shape or type do not fit the parameters.
+    pub fn forward_traced(&self, xs: &Tensor, trace: Option<&mut Trace>) -> Result<Tensor> {
+        let shape = self.shape(xs)?;
+        if !has_kernel(xs)? {
+            Trace::refuse(trace, "a run of mixer blocks")?;
+            return self.forward_composed(xs);
+        }
+        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&self.parameters]));
+        apply(MixerOp { shape, record, tape: Saved::default() }, [xs, &self.parameters], trace)
     }
 
     /// The same function composed of candle's operations.
@@ -68,13 +86,7 @@ impl Module for MixerStack {
     /// # Shapes
     /// - xs: (batch, tokens, channels) -> same
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        let shape = self.shape(xs)?;
-        if !has_kernel(xs)? {
-            return self.forward_composed(xs);
-        }
-        let tracked = xs.track_op() || self.parameters.track_op();
-        let record = if tracked { Record::Tape } else { Record::Nothing };
-        apply2(MixerOp { shape, record, tape: Saved::default() }, xs, &self.parameters)
+        self.forward_traced(xs, None)
     }
 }
 

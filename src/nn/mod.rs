@@ -45,7 +45,7 @@ pub use han_scope::{HanInit, han_stack_from, scoped_han_stack};
 pub use han_vars::{han_layer, han_stack};
 pub use init::Init;
 pub use kernels::activation::Activation;
-pub use layer_norm::{LayerNorm, layer_norm, mean_of_tokens};
+pub use layer_norm::{LayerNorm, layer_norm, mean_of_tokens, mean_of_tokens_traced};
 pub use mixer::{MixerStack, mixer_stack};
 pub use orthogonal::{OrthogonalDense, orthogonal_dense};
 pub use params::{Parameters, Role, Scope};

@@ -5,7 +5,7 @@ use super::Mode;
 use super::activation::add_relu;
 use super::batch_norm::{BatchNorm, EPSILON};
 use super::dense::{Dense, DenseInit, bias_init};
-use super::fused::{Fused, Pass, Saved, apply3};
+use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::Activation;
 use super::kernels::batch_norm::Statistics;
@@ -48,7 +48,7 @@ impl ResidualBlock {
         let op =
             ResidualOp { shape: kernel::Shape { rows, width }, tape: Saved::default(), measured: Saved::default() };
         let measured = op.measured.clone();
-        let y = apply3(op, xs, &self.weight, &self.vectors)?;
+        let y = apply(op, [xs, &self.weight, &self.vectors], None)?;
         for (running, measured) in self.running.iter().zip(measured.get::<[Statistics; 2]>()?) {
             running.update(measured, rows)?;
         }

@@ -4,7 +4,7 @@
 //! A weight stays one of them in two steps: its gradient is taken along them ([`tangent`]), and after each update the
 //! nearest of them takes its place ([`nearest`]).
 
-use super::fused::{Fused, Pass, apply1};
+use super::fused::{Fused, Pass, apply};
 use super::kernels::lanes::Element;
 use super::kernels::orthogonal as kernel;
 use super::storage::has_kernel;
@@ -120,7 +120,7 @@ pub fn tangent(weight: &Tensor) -> Result<Tensor> {
     }
     if has_kernel(weight)? {
         let (rows, columns) = weight.dims2()?;
-        return apply1(TangentOp { rows, columns }, weight);
+        return apply(TangentOp { rows, columns }, [weight], None);
     }
     tangent_composed(weight)
 }

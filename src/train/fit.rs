@@ -1,9 +1,8 @@
 //! One training run: batches, steps, reports, and an outcome.
 
-use super::{LossConfig, Optimizer, OptimizerConfig, Sampling, ScheduleConfig, prefetch, sampling::Batches};
+use super::{LossConfig, Optimizer, OptimizerConfig, Pass, Sampling, ScheduleConfig, prefetch, sampling::Batches};
 use crate::data::TrainingSet;
 use crate::model::Model;
-use crate::nn::Mode;
 use crate::rng::Stream;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -238,10 +237,8 @@ impl Run<'_> {
             let learning_rate = self.rate(now.step);
             let (xs, ys) = next()?;
             let xs = with_noise(xs, config.input_noise, noise)?;
-            let outputs = model.network.forward(&xs, Mode::Train)?;
-            let loss = config.loss.of(model, &outputs, &ys)?;
             // A GPU has all of its work before somebody waits for a number, and the update behind that.
-            let gradients = loss.backward()?;
+            let Pass { outputs, loss, gradients } = Pass::of(model, &xs, |outputs| config.loss.of(model, outputs, &ys))?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if !value.is_finite() {
                 return Ok(Outcome::Diverged { step: now.step });

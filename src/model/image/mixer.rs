@@ -3,7 +3,8 @@
 use crate::model::Network;
 use crate::nn::{
     Activation, Conv2d, ConvBias, ConvConfig, ConvNorm, Dense, DenseInit, HanBlocks, IdentityStart, LayerNorm,
-    MixerStack, Mode, Scope, conv_norm, conv2d, dense, han_blocks, layer_norm, mean_of_tokens, mixer_stack,
+    MixerStack, Mode, Scope, Trace, conv_norm, conv2d, dense, han_blocks, layer_norm, mean_of_tokens_traced,
+    mixer_stack,
 };
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
@@ -113,16 +114,31 @@ pub(super) struct Mixer {
     head: Dense,
 }
 
-impl Network for Mixer {
-    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
-        let stem = self.stem.iter().try_fold(xs.clone(), |h, conv| conv.forward(&h, mode))?;
-        let mut h = self.widen.forward(&stem)?.flatten(1, 2)?; // (batch, tokens, channels)
+impl Mixer {
+    fn pass(&self, xs: &Tensor, mode: Mode, mut trace: Option<&mut Trace>) -> Result<Tensor> {
+        let mut h = xs.clone();
+        for conv in &self.stem {
+            h = conv.forward_traced(&h, mode, trace.as_deref_mut())?;
+        }
+        h = self.widen.forward_traced(&h, trace.as_deref_mut())?.flatten(1, 2)?; // (batch, tokens, channels)
         if let Some(mixer) = &self.mixer {
-            h = mixer.forward(&h)?;
+            h = mixer.forward_traced(&h, trace.as_deref_mut())?;
         }
         if let Some(han) = &self.han {
-            h = han.forward(&h)?;
+            h = han.forward_traced(&h, trace.as_deref_mut())?;
         }
-        self.head.forward(&mean_of_tokens(&self.norm.forward(&h)?)?)
+        h = self.norm.forward_traced(&h, trace.as_deref_mut())?;
+        self.head.forward_traced(&mean_of_tokens_traced(&h, trace.as_deref_mut())?, trace)
+    }
+}
+
+impl Network for Mixer {
+    fn forward(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.pass(xs, mode, None)
+    }
+
+    fn traced_in_training(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
+        let Some(mut trace) = Trace::of_training(xs)? else { return Ok(None) };
+        Ok(Some((self.pass(xs, Mode::Train, Some(&mut trace))?, trace)))
     }
 }

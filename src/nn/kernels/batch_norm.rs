@@ -1,6 +1,7 @@
 //! Batch normalisation over `[outer, channels, inner]` (Ioffe and Szegedy 2015, Algorithm 1), statistics in double
 //! precision.
 
+use super::columns::two_sums;
 use super::dispatch::vectorized;
 use super::lanes::Element;
 use super::pieces;
@@ -162,24 +163,20 @@ pub(super) fn narrow<T: Element>(values: &[f64]) -> Vec<T> {
 vectorized! {
     /// Per channel, the sums of d and of d^2 with d = x - pivot.
     fn moments<T: Element>(shape: Shape, values: &[T], pivots: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (mut sums, mut squares) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
         if shape.inner == 1 {
-            for row in values.chunks_exact(shape.channels) {
-                for (((sum, square), pivot), x) in sums.iter_mut().zip(&mut squares).zip(pivots).zip(row) {
-                    let d = x.to_f64() - pivot;
-                    *sum += d;
-                    *square += d * d;
-                }
-            }
-        } else {
-            for (index, piece) in values.chunks_exact(shape.piece()).enumerate() {
-                let channel = index % shape.channels;
-                let pivot = pivots[channel];
-                for x in piece {
-                    let d = x.to_f64() - pivot;
-                    sums[channel] += d;
-                    squares[channel] += d * d;
-                }
+            return two_sums([values], pivots, |[x], pivot| {
+                let d = x.to_f64() - pivot;
+                [d, d * d]
+            });
+        }
+        let (mut sums, mut squares) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
+        for (index, piece) in values.chunks_exact(shape.piece()).enumerate() {
+            let channel = index % shape.channels;
+            let pivot = pivots[channel];
+            for x in piece {
+                let d = x.to_f64() - pivot;
+                sums[channel] += d;
+                squares[channel] += d * d;
             }
         }
         (sums, squares)
@@ -187,23 +184,16 @@ vectorized! {
 
     /// Per channel, the sums of g and of g (x - mean).
     fn gradient_sums<T: Element>(shape: Shape, values: &[T], mean: &[f64], gradient: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let (mut sums, mut products) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
         if shape.inner == 1 {
-            for (row, gradient) in values.chunks_exact(shape.channels).zip(gradient.chunks_exact(shape.channels)) {
-                let accumulators = sums.iter_mut().zip(&mut products).zip(mean);
-                for (((sum, product), mean), (x, g)) in accumulators.zip(row.iter().zip(gradient)) {
-                    *sum += g.to_f64();
-                    *product += g.to_f64() * (x.to_f64() - mean);
-                }
-            }
-        } else {
-            let pieces = values.chunks_exact(shape.piece()).zip(gradient.chunks_exact(shape.piece()));
-            for (index, (piece, gradient)) in pieces.enumerate() {
-                let channel = index % shape.channels;
-                for (x, g) in piece.iter().zip(gradient) {
-                    sums[channel] += g.to_f64();
-                    products[channel] += g.to_f64() * (x.to_f64() - mean[channel]);
-                }
+            return two_sums([values, gradient], mean, |[x, g], mean| [g.to_f64(), g.to_f64() * (x.to_f64() - mean)]);
+        }
+        let (mut sums, mut products) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
+        let pieces = values.chunks_exact(shape.piece()).zip(gradient.chunks_exact(shape.piece()));
+        for (index, (piece, gradient)) in pieces.enumerate() {
+            let channel = index % shape.channels;
+            for (x, g) in piece.iter().zip(gradient) {
+                sums[channel] += g.to_f64();
+                products[channel] += g.to_f64() * (x.to_f64() - mean[channel]);
             }
         }
         (sums, products)

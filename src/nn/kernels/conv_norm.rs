@@ -5,7 +5,8 @@
 
 use super::activation::Activation;
 use super::batch_norm::{self, Slopes, Statistics, narrow};
-use super::conv::{self, InputGradient};
+use super::columns::{two_sums, widened};
+use super::conv;
 use super::dispatch::vectorized;
 use super::lanes::Element;
 use super::pieces;
@@ -22,8 +23,8 @@ pub struct Tape<T> {
 /// Gradients of a scalar loss.
 #[derive(Debug)]
 pub struct Gradients<T> {
-    /// As the input; empty where it is not wanted.
-    pub input: Vec<T>,
+    /// As the input, if somebody will read it.
+    pub input: Option<Vec<T>>,
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: Vec<T>,
     /// Of batch norm's weight, `[outputs]`.
@@ -64,7 +65,7 @@ pub fn forward<T: Element>(
     let z = conv::forward(shape.conv, x, weight);
     let statistics = Statistics::of(shape.channels(), &z);
     let (scale, shift) = statistics.affine(epsilon, scale, shift);
-    let (scale, shift) = (narrow::<T>(&scale), narrow::<T>(&shift));
+    let (scale, shift) = (widened(&narrow::<T>(&scale)), widened(&narrow::<T>(&shift)));
     let mut y = vec![T::default(); z.len()];
     let work = pieces::ranges(shape.rows()).into_iter().zip(pieces::parts_mut(&mut y, shape.rows()));
     pieces::each(work, |(rows, y)| {
@@ -85,7 +86,7 @@ pub fn backward<T: Element>(
     tape: &Tape<T>,
     y: &[T],
     gradient: &[T],
-    input: InputGradient,
+    input: bool,
 ) -> Gradients<T> {
     let channels = shape.conv.outputs;
     let Tape { z, statistics } = tape;
@@ -96,20 +97,21 @@ pub fn backward<T: Element>(
     let (of_gradient, of_product) = sums.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let sums = (pieces::total(channels, of_gradient), pieces::total(channels, of_product));
     let slopes = Slopes::of(shape.rows(), epsilon, statistics, scale, sums);
+    let [a, c, d] = [&slopes.a, &slopes.c, &slopes.d].map(|factors| widened(factors));
     let sample = shape.conv.positions() * channels;
     let (input, weight) = conv::backward(shape.conv, x, weight, input, |index, dz| {
         let piece = index * sample..(index + 1) * sample;
         let (z, y, g) = (&z[piece.clone()], &y[piece.clone()], &gradient[piece]);
-        input_gradient(shape.activation, z, y, g, [&slopes.a, &slopes.c, &slopes.d], dz);
+        input_gradient(shape.activation, z, y, g, [&a, &c, &d], dz);
     });
     Gradients { input, weight, scale: slopes.weight, shift: slopes.bias }
 }
 
 vectorized! {
-    /// act(scale z + shift), one scale and shift a column.
+    /// act(scale z + shift), with scale and shift of some rows of channels.
     fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut [T]) {
         let columns = scale.len();
-        for (z, y) in z.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
+        for (z, y) in z.chunks(columns).zip(y.chunks_mut(columns)) {
             for (((z, y), a), b) in z.iter().zip(y).zip(scale).zip(shift) {
                 *y = act.value(*z * *a + *b);
             }
@@ -118,26 +120,18 @@ vectorized! {
 
     /// Per column, the sums of g and of g (z - mean), where g is the gradient times the activation's slope.
     fn gradient_sums<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], mean: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let columns = mean.len();
-        let (mut sums, mut products) = (vec![0.0; columns], vec![0.0; columns]);
-        let rows = z.chunks_exact(columns).zip(y.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
-        for ((z, y), g) in rows {
-            let sums = sums.iter_mut().zip(&mut products).zip(mean);
-            for (((sum, product), mean), ((z, y), g)) in sums.zip(z.iter().zip(y).zip(g)) {
-                let g = (*g * act.slope(*y)).to_f64();
-                *sum += g;
-                *product += g * (z.to_f64() - mean);
-            }
-        }
-        (sums, products)
+        two_sums([z, y, gradient], mean, |[z, y, g], mean| {
+            let g = (g * act.slope(y)).to_f64();
+            [g, g * (z.to_f64() - mean)]
+        })
     }
 
-    /// a g + c z + d, column by column, with the factors a, c and d and g as in [`gradient_sums`].
+    /// a g + c z + d, with the factors a, c and d of some rows of channels and g as in [`gradient_sums`].
     fn input_gradient<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], factors: [&[T]; 3], dz: &mut [T]) {
         let [a, c, d] = factors;
         let columns = a.len();
-        let rows = z.chunks_exact(columns).zip(y.chunks_exact(columns)).zip(gradient.chunks_exact(columns));
-        for (((z, y), g), dz) in rows.zip(dz.chunks_exact_mut(columns)) {
+        let rows = z.chunks(columns).zip(y.chunks(columns)).zip(gradient.chunks(columns));
+        for (((z, y), g), dz) in rows.zip(dz.chunks_mut(columns)) {
             let factors = a.iter().zip(c.iter().zip(d));
             for ((((z, y), g), dz), (a, (c, d))) in z.iter().zip(y).zip(g).zip(dz).zip(factors) {
                 *dz = *a * (*g * act.slope(*y)) + *c * *z + *d;

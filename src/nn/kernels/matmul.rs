@@ -65,8 +65,17 @@ pub fn matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
 }
 
 /// Appends a b, row-major, to `c`.
-#[allow(unsafe_code, reason = "the result is not filled before it is written")]
 pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T>) {
+    append(a, b, c, parallelism(a, b));
+}
+
+/// As [`matmul_onto`], on this thread alone: for kernels that cut the batch themselves.
+pub fn serial_matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T>) {
+    append(a, b, c, Parallelism::None);
+}
+
+#[allow(unsafe_code, reason = "the result is not filled before it is written")]
+fn append<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T>, parallelism: Parallelism) {
     let (start, len) = (c.len(), entries(&a, &b));
     if a.columns == 0 {
         c.resize(start + len, T::default());
@@ -76,7 +85,7 @@ pub fn matmul_onto<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut Vec<T
     // SAFETY: there is room for `len` entries behind `start`, and `gemm` told not to read its target writes every one
     // of them.
     unsafe {
-        multiply(a, b, c.as_mut_ptr().add(start), false, parallelism(a, b));
+        multiply(a, b, c.as_mut_ptr().add(start), false, parallelism);
         c.set_len(start + len);
     }
 }
@@ -89,7 +98,7 @@ pub fn matmul_add<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
     unsafe { multiply(a, b, c.as_mut_ptr(), true, parallelism(a, b)) }
 }
 
-/// a b, written over the row-major `c`, on this thread alone: for kernels that cut the batch themselves.
+/// a b, written over the row-major `c`, on this thread alone.
 #[allow(unsafe_code, reason = "gemm takes raw pointers")]
 pub fn serial_matmul<T: Element>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
     assert_eq!(c.len(), entries(&a, &b), "the target has the shape of the product");

@@ -14,7 +14,7 @@ use super::gelu;
 use super::han::Record;
 use super::lanes::Element;
 use super::layer_norm::{self, Moments};
-use super::matmul::{Matrix, serial_matmul, serial_matmul_add};
+use super::matmul::{Matrix, serial_matmul, serial_matmul_add, serial_matmul_onto};
 use super::pieces;
 use std::ops::Range;
 
@@ -108,44 +108,20 @@ macro_rules! split_half {
 split_half!(half_of, &[T], split_at);
 split_half!(half_of_mut, &mut [T], split_at_mut);
 
-/// What the forward pass keeps of the samples that went through together.
+/// What the forward pass keeps of a half, of the samples that went through together.
 #[derive(Debug)]
 struct Visit<T> {
-    /// Inputs of every half, `[halves, samples, tokens, channels]`.
-    inputs: Vec<T>,
-    /// W1 LN(x) + b1 of every half, likewise.
-    hidden: Vec<T>,
-    /// Of every row of every half's input.
+    /// Its input, `[samples, tokens, channels]`.
+    x: Vec<T>,
+    /// W1 LN(x) + b1, likewise.
+    z: Vec<T>,
+    /// Of every row of x.
     moments: Vec<Moments<T>>,
 }
 
-/// What the forward pass keeps, piece by piece of the batch.
+/// What the forward pass keeps: pieces of the batch, samples that went together, halves.
 #[derive(Debug)]
-pub struct Tape<T>(Vec<Vec<Visit<T>>>);
-
-impl<T: Element> Visit<T> {
-    /// With room for so many halves of `rows` rows; none where nothing is kept.
-    fn with_room(record: Record, halves: usize, rows: usize, channels: usize) -> Self {
-        let rows = if record == Record::Tape { halves * rows } else { 0 };
-        let [inputs, hidden] = [(); 2].map(|()| Vec::with_capacity(rows * channels));
-        Self { inputs, hidden, moments: Vec::with_capacity(rows) }
-    }
-}
-
-/// Memory for what nobody keeps, the same from half to half. What it holds from before is never read.
-struct Scratch<T> {
-    first: Vec<T>,
-    second: Vec<T>,
-    third: Vec<T>,
-    moments: Vec<Moments<T>>,
-}
-
-impl<T: Element> Scratch<T> {
-    fn new(entries: usize, rows: usize) -> Self {
-        let [first, second, third] = [(); 3].map(|()| vec![T::default(); entries]);
-        Self { first, second, third, moments: vec![Moments::default(); rows] }
-    }
-}
+pub struct Tape<T>(Vec<Vec<Vec<Visit<T>>>>);
 
 /// A transposed copy of the weights of halves that mix channels: row-major right operands are multiplied faster.
 struct Transposed<T> {
@@ -168,16 +144,21 @@ pub fn forward<T: Element>(shape: Shape, x: &[T], parameters: &[T], record: Reco
     let mut y = x.to_vec();
     let parts = pieces::parts_mut(&mut y, shape.batch);
     let tape = pieces::each(parts, |part: &mut [T]| {
-        let most = part.len().min(shape.step() * shape.sample());
-        let mut scratch = Scratch::new(most, most / shape.channels);
-        let visits = part.chunks_mut(shape.step() * shape.sample()).map(|x| {
-            let mut visit = Visit::with_room(record, halves.len(), x.len() / shape.channels, shape.channels);
+        // Normalised values, then activations: nobody keeps them.
+        let mut n = vec![T::default(); part.len().min(shape.step() * shape.sample())];
+        let visits = part.chunks_mut(shape.step() * shape.sample()).map(|entries| {
+            let mut visits = Vec::with_capacity(if record == Record::Tape { halves.len() } else { 0 });
+            let mut x = entries.to_vec();
             for ((mixed, place), transposed) in halves.iter().zip(&transposed) {
                 let half = half_of(&parameters[place.clone()], shape.channels, shape.width(*mixed));
-                let kept = (record == Record::Tape).then_some(&mut visit);
-                forward_half(shape, *mixed, &half, transposed, x, &mut scratch, kept);
+                let (y, visit) = forward_half(shape, *mixed, &half, transposed, x, &mut n);
+                if record == Record::Tape {
+                    visits.push(visit);
+                }
+                x = y;
             }
-            visit
+            entries.copy_from_slice(&x);
+            visits
         });
         visits.collect::<Vec<_>>()
     });
@@ -192,53 +173,48 @@ fn transpose<T: Element>(weight: &[T], width: usize) -> Vec<T> {
     transposed
 }
 
+/// The half's output, and what its backward pass needs. `scratch` has room for the samples.
 fn forward_half<T: Element>(
     shape: Shape,
     mixed: Mixed,
     half: &Half<&[T]>,
     transposed: &Transposed<T>,
-    x: &mut [T],
-    scratch: &mut Scratch<T>,
-    mut tape: Option<&mut Visit<T>>,
-) {
+    x: Vec<T>,
+    scratch: &mut [T],
+) -> (Vec<T>, Visit<T>) {
     let Shape { tokens, channels, .. } = shape;
     let rows = x.len() / channels;
-    let (n, z) = (&mut scratch.first[..x.len()], &mut scratch.second[..x.len()]);
-    let moments = &mut scratch.moments[..rows];
-    layer_norm::measure(x, moments);
-    layer_norm::normalise(x, moments, half.norm_weight, half.norm_bias, n);
-    if let Some(tape) = &mut tape {
-        tape.inputs.extend_from_slice(x);
-    }
+    let n = &mut scratch[..x.len()];
+    let [mut y, mut z] = [(); 2].map(|()| Vec::with_capacity(x.len()));
+    let mut moments = vec![Moments::default(); rows];
+    layer_norm::measure(&x, &mut moments);
+    layer_norm::normalise(&x, &moments, half.norm_weight, half.norm_bias, n);
     match mixed {
         Mixed::Tokens => {
             let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
-            for (n, z) in samples(n, shape).zip(z.chunks_exact_mut(shape.sample())) {
-                serial_matmul(first, Matrix::new(n, tokens, channels), z);
+            for n in samples(n, shape) {
+                serial_matmul_onto(first, Matrix::new(n, tokens, channels), &mut z);
             }
-            gelu::after_column_bias(z, channels, half.first_bias, n);
-            for (x, b) in x.chunks_exact_mut(channels).zip(half.second_bias.iter().cycle()) {
-                x.iter_mut().for_each(|x| *x += *b);
+            gelu::after_column_bias(&mut z, channels, half.first_bias, n);
+            for (x, b) in x.chunks_exact(channels).zip(half.second_bias.iter().cycle()) {
+                y.extend(x.iter().map(|x| *x + *b));
             }
-            for (h, x) in samples(n, shape).zip(x.chunks_exact_mut(shape.sample())) {
-                serial_matmul_add(second, Matrix::new(h, tokens, channels), x);
+            for (h, y) in samples(n, shape).zip(y.chunks_exact_mut(shape.sample())) {
+                serial_matmul_add(second, Matrix::new(h, tokens, channels), y);
             }
         }
         Mixed::Channels => {
             let weights = [&transposed.first, &transposed.second];
             let [first, second] = weights.map(|weight| Matrix::new(weight, channels, channels));
-            serial_matmul(Matrix::new(n, rows, channels), first, z);
-            gelu::after_row_bias(z, half.first_bias, n);
-            for x in x.chunks_exact_mut(channels) {
-                x.iter_mut().zip(half.second_bias).for_each(|(x, b)| *x += *b);
+            serial_matmul_onto(Matrix::new(n, rows, channels), first, &mut z);
+            gelu::after_row_bias(&mut z, half.first_bias, n);
+            for x in x.chunks_exact(channels) {
+                y.extend(x.iter().zip(half.second_bias).map(|(x, b)| *x + *b));
             }
-            serial_matmul_add(Matrix::new(n, rows, channels), second, x);
+            serial_matmul_add(Matrix::new(n, rows, channels), second, &mut y);
         }
     }
-    if let Some(tape) = tape {
-        tape.hidden.extend_from_slice(z);
-        tape.moments.extend_from_slice(moments);
-    }
+    (y, Visit { x, z, moments })
 }
 
 /// Rows of `columns` entries.
@@ -255,22 +231,16 @@ pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, grad
     let halves = shape.halves();
     let mut input_gradient = gradient.to_vec();
     let parts = pieces::parts_mut(&mut input_gradient, shape.batch).zip(&tape.0);
-    let sums = pieces::each(parts, |(part, visits): (&mut [T], &Vec<Visit<T>>)| {
+    let sums = pieces::each(parts, |(part, kept): (&mut [T], &Vec<Vec<Visit<T>>>)| {
         let mut sums = vec![T::default(); parameters.len()];
-        let mut scratch = Scratch::new(part.len().min(shape.step() * shape.sample()), 0);
-        for (g, visit) in part.chunks_mut(shape.step() * shape.sample()).zip(visits) {
-            for (index, (mixed, place)) in halves.iter().enumerate().rev() {
+        let most = part.len().min(shape.step() * shape.sample());
+        let mut scratch = [(); 3].map(|()| vec![T::default(); most]);
+        for (g, visits) in part.chunks_mut(shape.step() * shape.sample()).zip(kept) {
+            for ((mixed, place), visit) in halves.iter().zip(visits).rev() {
                 let width = shape.width(*mixed);
                 let half = half_of(&parameters[place.clone()], shape.channels, width);
                 let sums = half_of_mut(&mut sums[place.clone()], shape.channels, width);
-                let size = g.len();
-                let rows = size / shape.channels;
-                let seen = Seen {
-                    x: &visit.inputs[index * size..][..size],
-                    z: &visit.hidden[index * size..][..size],
-                    moments: &visit.moments[index * rows..][..rows],
-                };
-                backward_half(shape, *mixed, &half, &seen, (g, &mut scratch), sums);
+                backward_half(shape, *mixed, &half, visit, (g, &mut scratch), sums);
             }
         }
         sums
@@ -278,26 +248,18 @@ pub fn backward<T: Element>(shape: Shape, parameters: &[T], tape: &Tape<T>, grad
     (input_gradient, pieces::total(parameters.len(), sums))
 }
 
-/// What the tape holds of a half.
-struct Seen<'a, T> {
-    x: &'a [T],
-    z: &'a [T],
-    moments: &'a [Moments<T>],
-}
-
 /// Turns the gradient `g` of the half's output into that of its input, and adds to the sums.
 fn backward_half<T: Element>(
     shape: Shape,
     mixed: Mixed,
     half: &Half<&[T]>,
-    seen: &Seen<'_, T>,
-    (g, scratch): (&mut [T], &mut Scratch<T>),
+    seen: &Visit<T>,
+    (g, scratch): (&mut [T], &mut [Vec<T>; 3]),
     sums: Half<&mut [T]>,
 ) {
     let Shape { tokens, channels, .. } = shape;
-    let Scratch { first: n, second: dz, third: slope, .. } = scratch;
-    let [n, dz, slope] = [n, dz, slope].map(|scratch| &mut scratch[..g.len()]);
-    gelu::value_and_slope(seen.z, n, slope);
+    let [n, dz, slope] = scratch.each_mut().map(|scratch| &mut scratch[..g.len()]);
+    gelu::value_and_slope(&seen.z, n, slope);
     match mixed {
         Mixed::Tokens => {
             let [first, second] = [half.first, half.second].map(|weight| Matrix::new(weight, tokens, tokens));
@@ -307,7 +269,7 @@ fn backward_half<T: Element>(
                 add_row_sums(g, channels, sums.second_bias);
             }
             dz.iter_mut().zip(&*slope).for_each(|(dz, slope)| *dz *= *slope);
-            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, n);
+            layer_norm::normalise(&seen.x, &seen.moments, half.norm_weight, half.norm_bias, n);
             for ((dz, n), dn) in samples(dz, shape).zip(samples(n, shape)).zip(slope.chunks_exact_mut(shape.sample())) {
                 serial_matmul_add(matrix(dz, channels), matrix(n, channels).transposed(), sums.first);
                 serial_matmul(first.transposed(), matrix(dz, channels), dn);
@@ -320,14 +282,14 @@ fn backward_half<T: Element>(
             serial_matmul(matrix(g, channels), second, dz);
             add_column_sums(g, sums.second_bias);
             dz.iter_mut().zip(&*slope).for_each(|(dz, slope)| *dz *= *slope);
-            layer_norm::normalise(seen.x, seen.moments, half.norm_weight, half.norm_bias, n);
+            layer_norm::normalise(&seen.x, &seen.moments, half.norm_weight, half.norm_bias, n);
             serial_matmul_add(matrix(dz, channels).transposed(), matrix(n, channels), sums.first);
             serial_matmul(matrix(dz, channels), first, slope);
             add_column_sums(dz, sums.first_bias);
         }
     }
     let (dn, Half { norm_weight, norm_bias, .. }) = (&*slope, sums);
-    layer_norm::add_backward(seen.x, seen.moments, half.norm_weight, dn, g, norm_weight, norm_bias);
+    layer_norm::add_backward(&seen.x, &seen.moments, half.norm_weight, dn, g, norm_weight, norm_bias);
 }
 
 vectorized! {

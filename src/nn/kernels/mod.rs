@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod batch_norm;
+mod columns;
 pub mod conv;
 pub mod conv_norm;
 pub mod dense;

@@ -30,6 +30,7 @@ mod signs;
 mod strip;
 mod undo;
 
+use super::dense::Wanted;
 use super::lanes::Element;
 
 /// Where the width of the layer lies in a contiguous tensor seen as `[outer, width, inner]`.
@@ -164,6 +165,13 @@ pub enum Record {
     Nothing,
     /// Training: the backward pass will need the signs of z.
     Tape,
+}
+
+impl Record {
+    /// What those gradients need.
+    pub fn for_gradients(wanted: Wanted) -> Self {
+        if wanted.input || wanted.parameters { Self::Tape } else { Self::Nothing }
+    }
 }
 
 /// Gradients of a scalar loss with respect to input, directions and biases.
