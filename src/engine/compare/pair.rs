@@ -168,6 +168,7 @@ mod tests {
         assert_eq!((&pair.alone, &pair.diverged), (&[vec![4], vec![7]], &[vec![3], vec![]]));
         let figure = &pair.figures[0];
         assert_eq!((figure.difference.n, figure.difference.mean), (2, 0.375));
+        assert_eq!(figure.diverged, [1, 0]);
         assert_eq!((figure.mean(0), figure.mean(1), figure.ahead()), (0.625, 0.25, None));
     }
 

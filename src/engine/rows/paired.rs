@@ -67,4 +67,12 @@ mod tests {
         assert_eq!(on_common(&first, &second), Some((paired, [1.0, 0.5])));
         assert_eq!(on_common(&first, &items(&[(1, true)])), None);
     }
+
+    #[test]
+    fn a_row_without_a_pair_is_a_row() {
+        let none = Differences::from(differences([(1, 0.5)], [(2, 0.5)]));
+        assert_eq!((none.pairs, none.difference, none.difference_std, none.difference_low), (0, None, None, None));
+        let one = Differences::from(differences([(1, 0.75)], [(1, 0.5)]));
+        assert_eq!((one.pairs, one.difference, one.difference_std, one.difference_high), (1, Some(0.25), None, None));
+    }
 }
