@@ -5,7 +5,7 @@
 
 use super::dispatch::vectorized;
 use super::lanes::Element;
-use super::matmul::{Matrix, serial_matmul, serial_matmul_add};
+use super::matmul::{Matrix, serial_matmul, serial_matmul_add, serial_matmul_onto};
 use super::pieces;
 
 /// Sizes of one pass.
@@ -169,16 +169,13 @@ pub fn forward<T: Element>(shape: Shape, x: &[T], weight: &[T]) -> Vec<T> {
     let weight = by_window(shape, weight);
     let weight = Matrix::new(&weight, shape.window(), shape.outputs);
     let (positions, window) = (shape.positions(), shape.window());
-    let mut z = vec![T::default(); shape.batch * positions * shape.outputs];
-    let work = pieces::ranges(shape.batch).into_iter().zip(pieces::parts_mut(&mut z, shape.batch));
-    pieces::each(work, |(range, z)| {
+    pieces::gathered(shape.batch, shape.batch * positions * shape.outputs, |range, z| {
         let mut rows = Vec::new();
-        for (sample, z) in range.zip(z.chunks_exact_mut(positions * shape.outputs)) {
+        for sample in range {
             let rows = unfolded(shape, &x[sample * shape.input()..][..shape.input()], &mut rows);
-            serial_matmul(Matrix::new(rows, positions, window), weight, z);
+            serial_matmul_onto(Matrix::new(rows, positions, window), weight, z);
         }
-    });
-    z
+    })
 }
 
 /// The unfolding of a sample, in `rows` unless the sample is its own.

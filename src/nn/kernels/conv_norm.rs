@@ -66,9 +66,7 @@ pub fn forward<T: Element>(
     let statistics = Statistics::of(shape.channels(), &z);
     let (scale, shift) = statistics.affine(epsilon, scale, shift);
     let (scale, shift) = (widened(&narrow::<T>(&scale)), widened(&narrow::<T>(&shift)));
-    let mut y = vec![T::default(); z.len()];
-    let work = pieces::ranges(shape.rows()).into_iter().zip(pieces::parts_mut(&mut y, shape.rows()));
-    pieces::each(work, |(rows, y)| {
+    let y = pieces::gathered(shape.rows(), z.len(), |rows, y| {
         let channels = shape.conv.outputs;
         affine(shape.activation, &z[rows.start * channels..rows.end * channels], &scale, &shift, y);
     });
@@ -108,13 +106,10 @@ pub fn backward<T: Element>(
 }
 
 vectorized! {
-    /// act(scale z + shift), with scale and shift of some rows of channels.
-    fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut [T]) {
-        let columns = scale.len();
-        for (z, y) in z.chunks(columns).zip(y.chunks_mut(columns)) {
-            for (((z, y), a), b) in z.iter().zip(y).zip(scale).zip(shift) {
-                *y = act.value(*z * *a + *b);
-            }
+    /// Appends act(scale z + shift) to y, with scale and shift of some rows of channels.
+    fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut Vec<T>) {
+        for z in z.chunks(scale.len()) {
+            y.extend(z.iter().zip(scale).zip(shift).map(|((z, a), b)| act.value(*z * *a + *b)));
         }
     }
 

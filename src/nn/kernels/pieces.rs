@@ -32,6 +32,23 @@ pub fn each<P: Send, R: Send>(pieces: impl IntoIterator<Item = P>, work: impl Fn
     pieces.into_par_iter().map(&work).collect()
 }
 
+/// What `append` makes of all pieces of `0..count`, which is `len` entries, one after the other. Memory that every entry is
+/// appended to need not be cleared before.
+pub fn gathered<T: Element>(count: usize, len: usize, append: impl Fn(Range<usize>, &mut Vec<T>) + Sync) -> Vec<T> {
+    let mut all = Vec::with_capacity(len);
+    if threads::count() == 1 {
+        ranges(count).into_iter().for_each(|range| append(range, &mut all));
+        return all;
+    }
+    let parts = each(ranges(count), |range| {
+        let mut part = Vec::with_capacity((len / count.max(1)) * range.len());
+        append(range, &mut part);
+        part
+    });
+    parts.into_iter().for_each(|part| all.extend_from_slice(&part));
+    all
+}
+
 /// The sum of vectors of `len` entries, added in order; zeros where there are none, as for an empty batch.
 pub fn total<T: Element>(len: usize, parts: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     let mut parts = parts.into_iter();
