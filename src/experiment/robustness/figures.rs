@@ -95,8 +95,13 @@ fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SizePoint> {
     (0..=CERTIFIED_POINTS).filter_map(of).collect()
 }
 
-fn series(arm: &ArmFile, role: Role, points: Vec<SizePoint>) -> Option<Series> {
-    (!points.is_empty()).then(|| Series { arm: arm.name.clone(), label: arm.label.clone(), role, points })
+/// A network's label; with the number of images that were attacked where it is not that of the others.
+fn name(measured: &Measurements<'_>, arm: &ArmFile) -> String {
+    let most = measured.arms.iter().map(|found| found.images).max();
+    match measured.arm(&arm.name).map(|found| found.images) {
+        Some(images) if Some(images) != most => format!("{} ({images} images)", arm.label),
+        _ => arm.label.clone(),
+    }
 }
 
 /// Worst case, certificate below, random noise above: a panel for each norm.
@@ -105,13 +110,16 @@ fn against_eps(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image>
         let norm = threat.norm;
         let most = threat.eps.iter().chain(&threat.sweep).copied().fold(0.0, f64::max);
         let of_arm = |(arm, found): &Shown<'_>| {
-            [
-                series(arm, Role::WorstCase, points(found, "worst_case", norm)),
-                series(arm, Role::Noise, points(found, "noise", norm)),
-                series(arm, Role::Certificate, proved(found, norm, most)),
-            ]
+            let roles = [
+                (Role::WorstCase, points(found, "worst_case", norm)),
+                (Role::Noise, points(found, "noise", norm)),
+                (Role::Certificate, proved(found, norm, most)),
+            ];
+            let label = name(measured, arm);
+            roles.map(|(role, points)| Series { arm: arm.name.clone(), label: label.clone(), role, points })
         };
-        let series: Vec<Series> = arms.iter().flat_map(of_arm).flatten().collect();
+        let series: Vec<Series> =
+            arms.iter().flat_map(of_arm).filter(|series| !series.points.is_empty()).collect();
         let (title, size) = (format!("Perturbations in {}", label(norm)), "size of the perturbation");
         let norm_label = format!("{size} ({})", label(norm));
         (!series.is_empty()).then_some(RobustnessPanel { title, norm_label, series })
@@ -151,7 +159,7 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
             for arm in &measured.experiment.file.arm {
                 let sample = measured.arm(&arm.name).and_then(|found| found.sample(&figure));
                 let range = sample.map(|sample| [sample.min, sample.mean, sample.max]);
-                entries.extend(range.map(|range| Entry { range: Some(range), ..entry(arm, category, Body::Bar) }));
+                entries.extend(range.map(|range| Entry { range: Some(range), ..entry(measured, arm, category, Body::Bar) }));
             }
         }
         let y = LineQuantity::new("accuracy (%)", AxisScale::Percent);
@@ -163,8 +171,8 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
     category_panels(&title(measured, "every network at the sizes of the tables"), &panels, &notes)
 }
 
-fn entry(arm: &ArmFile, category: usize, body: Body) -> Entry {
-    let (arm, label) = (arm.name.clone(), arm.label.clone());
+fn entry(measured: &Measurements<'_>, arm: &ArmFile, category: usize, body: Body) -> Entry {
+    let (arm, label) = (arm.name.clone(), name(measured, arm));
     Entry { arm, label, category, range: None, body, open: false, points: Vec::new(), note: None }
 }
 
@@ -178,7 +186,7 @@ fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
                 let of_arm = |(arm, found): &Shown<'_>| {
                     let above = beyond(found, attack, threat.norm, *eps);
                     let shown = !above.is_empty();
-                    shown.then(|| Entry { points: above, ..entry(arm, categories.len(), Body::Whisker) })
+                    shown.then(|| Entry { points: above, ..entry(measured, arm, categories.len(), Body::Whisker) })
                 };
                 let of_attack: Vec<Entry> = arms.iter().filter_map(of_arm).collect();
                 if !of_attack.is_empty() {
@@ -220,7 +228,7 @@ fn distances(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
             // The column that holds for the program which was attacked.
             let radii = rows.iter().map(|row| row.certified_rounded.map(|radius| radius * scale(*norm))).collect();
             let distances = rows.iter().map(|row| row.distance).collect();
-            curves.push(DistanceCurve { arm: arm.name.clone(), label: arm.label.clone(), distances, radii });
+            curves.push(DistanceCurve { arm: arm.name.clone(), label: name(measured, arm), distances, radii });
         }
         if !curves.is_empty() {
             let norm = label(*norm);
@@ -247,7 +255,7 @@ fn effort(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
                 if let Some(row) = rows.first() {
                     eps = row.epsilon;
                     let points = rows.iter().map(|row| (row.amount as f64, row.accuracy)).collect();
-                    curves.push(EffortCurve { arm: arm.name.clone(), label: arm.label.clone(), points });
+                    curves.push(EffortCurve { arm: arm.name.clone(), label: name(measured, arm), points });
                 }
             }
             if !curves.is_empty() {

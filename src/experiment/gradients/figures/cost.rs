@@ -47,7 +47,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
                 series.push(line(arm, label, Drawing::Dotted, guide));
             }
             let mut measured = line(arm, label, Drawing::Marked, points);
-            let power = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.4}"));
+            let power = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.2}"));
             grows.extend(power.iter().map(|power| (pass, format!("of a {label} {power}"))));
             measured.ending = power.into_iter().collect();
             series.insert(0, measured);
