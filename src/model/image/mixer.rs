@@ -7,7 +7,6 @@ use crate::nn::{
     mixer_stack,
 };
 use candle_core::{Result, Tensor, bail};
-use candle_nn::Module;
 use serde::{Deserialize, Serialize};
 
 /// Convolutions of 3 x 3 pixels in the stem.

@@ -57,6 +57,33 @@ impl Activation {
     }
 }
 
+/// Compiles an expression once for every activation, with the one at hand as a constant: a choice inside a loop would keep it from
+/// being vectorised.
+macro_rules! for_known {
+    ($act:expr, $known:ident => $body:expr) => {
+        match $act {
+            Activation::Identity => {
+                const $known: Activation = Activation::Identity;
+                $body
+            }
+            Activation::Abs => {
+                const $known: Activation = Activation::Abs;
+                $body
+            }
+            Activation::Relu => {
+                const $known: Activation = Activation::Relu;
+                $body
+            }
+            Activation::Tanh => {
+                const $known: Activation = Activation::Tanh;
+                $body
+            }
+        }
+    };
+}
+
+pub(super) use for_known;
+
 /// act(z), element by element.
 pub fn forward<T: Element>(act: Activation, z: &[T]) -> Vec<T> {
     // One loop per activation: a choice inside the loop would keep it from being vectorised.

@@ -57,78 +57,103 @@ impl Shape {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
-    /// Calls `run(in the unfolding, in the input, scalars)` for every run of memory that both share.
+    /// Calls `each` for all runs of memory that the input and its unfolding share.
     #[inline(always)]
-    fn runs(&self, mut run: impl FnMut(usize, usize, usize)) {
+    fn runs(&self, mut each: impl FnMut(Runs)) {
+        let &Self { kernel, stride, padding, width, inputs, .. } = self;
         let (rows, columns) = self.output_size();
+        // Positions of a row whose windows lie inside the input from left to right.
+        let first = padding.div_ceil(stride).min(columns);
+        let end = (width + padding).checked_sub(kernel).map_or(0, |left| left / stride + 1).clamp(first, columns);
         for row in 0..rows {
-            for ky in 0..self.kernel {
-                let Some(y) = (row * self.stride + ky).checked_sub(self.padding).filter(|y| *y < self.height) else {
+            for ky in 0..kernel {
+                let Some(y) = (row * stride + ky).checked_sub(padding).filter(|y| *y < self.height) else {
                     continue;
                 };
-                for column in 0..columns {
-                    // Columns of the window that lie inside the input.
-                    let left = column * self.stride;
-                    let from = self.padding.saturating_sub(left);
-                    let to = self.kernel.min((self.width + self.padding).saturating_sub(left));
+                let mut column = 0;
+                while column < columns {
+                    let count = if column == first && first < end { end - first } else { 1 };
+                    let left = column * stride;
+                    let from = padding.saturating_sub(left);
+                    let to = kernel.min((width + padding).saturating_sub(left));
                     if from < to {
-                        let unfolded = ((row * columns + column) * self.kernel + ky) * self.kernel + from;
-                        let x = left + from - self.padding;
-                        let input = y * self.width + x;
-                        run(unfolded * self.inputs, input * self.inputs, (to - from) * self.inputs);
+                        let unfolded = ((row * columns + column) * kernel + ky) * kernel + from;
+                        let input = y * width + left + from - padding;
+                        let len = (to - from) * inputs;
+                        each(Runs { unfolded: unfolded * inputs, input: input * inputs, len, count });
                     }
+                    column += count;
                 }
             }
         }
     }
 }
 
+/// Runs of equal length, one for each of some neighbouring output positions: [`Shape::window`] apart in the unfolding, and a step of
+/// the convolution in the input.
+#[derive(Clone, Copy)]
+struct Runs {
+    /// Where the first begins in the unfolding.
+    unfolded: usize,
+    /// And in the input.
+    input: usize,
+    /// Scalars in each.
+    len: usize,
+    count: usize,
+}
+
+impl Runs {
+    /// Where each begins, in the unfolding and in the input.
+    #[inline(always)]
+    fn starts(self, shape: Shape) -> impl Iterator<Item = (usize, usize)> {
+        let (unfolded, input) = (shape.window(), shape.stride * shape.inputs);
+        (0..self.count).map(move |place| (self.unfolded + place * unfolded, self.input + place * input))
+    }
+}
+
 /// A sample as rows of windows. Where a window reaches over the edge, `rows` has to be 0 already; it stays so.
-///
-/// A call of `memcpy` takes longer than the copy of a few pixels does, unless the compiler knows how many: here the windows of 3 x 3
-/// pixels with 3, 8, 16 and 32 channels.
 fn unfold<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
+    // A call of `memcpy` takes longer than the copy of a few pixels does, unless the compiler knows how many. These are windows of
+    // 3 x 3 pixels with 3, 8, 16 and 32 channels.
     match shape.kernel * shape.inputs {
-        9 => unfold_9(shape, x, rows),
-        24 => unfold_24(shape, x, rows),
-        48 => unfold_48(shape, x, rows),
-        96 => unfold_96(shape, x, rows),
-        _ => shape.runs(|to, from, len| rows[to..to + len].copy_from_slice(&x[from..from + len])),
+        9 => unfold_known::<T, 9>(shape, x, rows),
+        24 => unfold_known::<T, 24>(shape, x, rows),
+        48 => unfold_known::<T, 48>(shape, x, rows),
+        96 => unfold_known::<T, 96>(shape, x, rows),
+        _ => unfold_known::<T, 0>(shape, x, rows),
     }
-}
-
-vectorized! {
-    fn unfold_9<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
-        unfold_runs_of::<T, 9>(shape, x, rows);
-    }
-
-    fn unfold_24<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
-        unfold_runs_of::<T, 24>(shape, x, rows);
-    }
-
-    fn unfold_48<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
-        unfold_runs_of::<T, 48>(shape, x, rows);
-    }
-
-    fn unfold_96<T: Element>(shape: Shape, x: &[T], rows: &mut [T]) {
-        unfold_runs_of::<T, 96>(shape, x, rows);
-    }
-}
-
-/// [`unfold`] where most runs have that length.
-#[inline(always)]
-fn unfold_runs_of<T: Element, const LEN: usize>(shape: Shape, x: &[T], rows: &mut [T]) {
-    shape.runs(|to, from, len| match (rows[to..].first_chunk_mut::<LEN>(), x[from..].first_chunk::<LEN>()) {
-        (Some(rows), Some(x)) if len == LEN => *rows = *x,
-        _ => rows[to..to + len].copy_from_slice(&x[from..from + len]),
-    });
 }
 
 /// The transpose of [`unfold`]: adds rows of windows to the pixels they came from.
 fn fold<T: Element>(shape: Shape, rows: &[T], x: &mut [T]) {
-    shape.runs(|from, to, len| {
-        x[to..to + len].iter_mut().zip(&rows[from..from + len]).for_each(|(x, row)| *x += *row);
-    });
+    match shape.kernel * shape.inputs {
+        24 => fold_known::<T, 24>(shape, rows, x),
+        48 => fold_known::<T, 48>(shape, rows, x),
+        96 => fold_known::<T, 96>(shape, rows, x),
+        _ => fold_known::<T, 0>(shape, rows, x),
+    }
+}
+
+vectorized! {
+    /// [`unfold`] where most runs are of length `LEN`.
+    fn unfold_known<T: Element, const LEN: usize>(shape: Shape, x: &[T], rows: &mut [T]) {
+        shape.runs(|runs| for (to, from) in runs.starts(shape) {
+            match (rows[to..].first_chunk_mut::<LEN>(), x[from..].first_chunk::<LEN>()) {
+                (Some(rows), Some(x)) if runs.len == LEN => *rows = *x,
+                _ => rows[to..to + runs.len].copy_from_slice(&x[from..from + runs.len]),
+            }
+        });
+    }
+
+    /// [`fold`] where most runs are of length `LEN`.
+    fn fold_known<T: Element, const LEN: usize>(shape: Shape, rows: &[T], x: &mut [T]) {
+        shape.runs(|runs| for (from, to) in runs.starts(shape) {
+            match (rows[from..].first_chunk::<LEN>(), x[to..].first_chunk_mut::<LEN>()) {
+                (Some(rows), Some(x)) if runs.len == LEN => x.iter_mut().zip(rows).for_each(|(x, row)| *x += *row),
+                _ => x[to..to + runs.len].iter_mut().zip(&rows[from..from + runs.len]).for_each(|(x, row)| *x += *row),
+            }
+        });
+    }
 }
 
 /// PyTorch's `[outputs, inputs, kernel, kernel]` as `[window, outputs]`, the window in the order of [`unfold`].

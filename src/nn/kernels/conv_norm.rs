@@ -3,7 +3,7 @@
 //! A bias of the convolution is left out: the batch's mean takes it away again, so that neither the output nor any
 //! gradient depends on it, and its own gradient is 0.
 
-use super::activation::Activation;
+use super::activation::{Activation, for_known};
 use super::batch_norm::{self, Slopes, Statistics, narrow};
 use super::columns::{two_sums, widened};
 use super::conv;
@@ -108,17 +108,17 @@ pub fn backward<T: Element>(
 vectorized! {
     /// Appends act(scale z + shift) to y, with scale and shift of some rows of channels.
     fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut Vec<T>) {
-        for z in z.chunks(scale.len()) {
-            y.extend(z.iter().zip(scale).zip(shift).map(|((z, a), b)| act.value(*z * *a + *b)));
-        }
+        for_known!(act, ACT => for z in z.chunks(scale.len()) {
+            y.extend(z.iter().zip(scale).zip(shift).map(|((z, a), b)| ACT.value(*z * *a + *b)));
+        });
     }
 
     /// Per column, the sums of g and of g (z - mean), where g is the gradient times the activation's slope.
     fn gradient_sums<T: Element>(act: Activation, z: &[T], y: &[T], gradient: &[T], mean: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        two_sums([z, y, gradient], mean, |[z, y, g], mean| {
-            let g = (g * act.slope(y)).to_f64();
+        for_known!(act, ACT => two_sums([z, y, gradient], mean, |[z, y, g], mean| {
+            let g = (g * ACT.slope(y)).to_f64();
             [g, g * (z.to_f64() - mean)]
-        })
+        }))
     }
 
     /// a g + c z + d, with the factors a, c and d of some rows of channels and g as in [`gradient_sums`].
@@ -126,11 +126,11 @@ vectorized! {
         let [a, c, d] = factors;
         let columns = a.len();
         let rows = z.chunks(columns).zip(y.chunks(columns)).zip(gradient.chunks(columns));
-        for (((z, y), g), dz) in rows.zip(dz.chunks_mut(columns)) {
+        for_known!(act, ACT => for (((z, y), g), dz) in rows.zip(dz.chunks_mut(columns)) {
             let factors = a.iter().zip(c.iter().zip(d));
             for ((((z, y), g), dz), (a, (c, d))) in z.iter().zip(y).zip(g).zip(dz).zip(factors) {
-                *dz = *a * (*g * act.slope(*y)) + *c * *z + *d;
+                *dz = *a * (*g * ACT.slope(*y)) + *c * *z + *d;
             }
-        }
+        });
     }
 }

@@ -6,11 +6,11 @@
 /// inlined, and then it is compiled for the oldest instruction set. A function that begins its arguments with `@simd;`
 /// can name the instruction set itself.
 macro_rules! vectorized {
-    ($($(#[$attribute:meta])* $vis:vis fn $name:ident<$t:ident: $bound:path>($(@$simd:ident;)? $($arg:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {
+    ($($(#[$attribute:meta])* $vis:vis fn $name:ident<$t:ident: $bound:path $(, const $n:ident: usize)?>($(@$simd:ident;)? $($arg:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block)*) => {
         $($(#[$attribute])*
-        $vis fn $name<$t: $bound>($($arg: $type),*) $(-> $output)? {
-            struct Call<Arguments>(Arguments);
-            impl<$t: $bound> pulp::WithSimd for Call<($($type,)*)> {
+        $vis fn $name<$t: $bound $(, const $n: usize)?>($($arg: $type),*) $(-> $output)? {
+            struct Call<Arguments $(, const $n: usize)?>(Arguments);
+            impl<$t: $bound $(, const $n: usize)?> pulp::WithSimd for Call<($($type,)*) $(, $n)?> {
                 type Output = vectorized!(@output $($output)?);
                 #[inline(always)]
                 fn with_simd<S: pulp::Simd>(self, _instructions: S) -> Self::Output {
@@ -19,7 +19,7 @@ macro_rules! vectorized {
                     $body
                 }
             }
-            pulp::Arch::new().dispatch(Call(($($arg,)*)))
+            pulp::Arch::new().dispatch(Call::<_ $(, $n)?>(($($arg,)*)))
         })*
     };
     (@output) => { () };

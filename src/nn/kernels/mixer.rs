@@ -196,9 +196,7 @@ fn forward_half<T: Element>(
                 serial_matmul_onto(first, Matrix::new(n, tokens, channels), &mut z);
             }
             gelu::after_column_bias(&mut z, channels, half.first_bias, n);
-            for (x, b) in x.chunks_exact(channels).zip(half.second_bias.iter().cycle()) {
-                y.extend(x.iter().map(|x| *x + *b));
-            }
+            append_with_column_bias(&x, channels, half.second_bias, &mut y);
             for (h, y) in samples(n, shape).zip(y.chunks_exact_mut(shape.sample())) {
                 serial_matmul_add(second, Matrix::new(h, tokens, channels), y);
             }
@@ -208,9 +206,7 @@ fn forward_half<T: Element>(
             let [first, second] = weights.map(|weight| Matrix::new(weight, channels, channels));
             serial_matmul_onto(Matrix::new(n, rows, channels), first, &mut z);
             gelu::after_row_bias(&mut z, half.first_bias, n);
-            for x in x.chunks_exact(channels) {
-                y.extend(x.iter().zip(half.second_bias).map(|(x, b)| *x + *b));
-            }
+            append_with_row_bias(&x, half.second_bias, &mut y);
             serial_matmul_add(Matrix::new(n, rows, channels), second, &mut y);
         }
     }
@@ -293,6 +289,19 @@ fn backward_half<T: Element>(
 }
 
 vectorized! {
+    fn append_with_row_bias<T: Element>(x: &[T], bias: &[T], y: &mut Vec<T>) {
+        for x in x.chunks_exact(bias.len()) {
+            y.extend(x.iter().zip(bias).map(|(x, b)| *x + *b));
+        }
+    }
+
+    /// With one bias for all of a row, the biases repeating after `bias.len()` rows.
+    fn append_with_column_bias<T: Element>(x: &[T], columns: usize, bias: &[T], y: &mut Vec<T>) {
+        for (x, b) in x.chunks_exact(columns).zip(bias.iter().cycle()) {
+            y.extend(x.iter().map(|x| *x + *b));
+        }
+    }
+
     fn add_column_sums<T: Element>(matrix: &[T], sums: &mut [T]) {
         for row in matrix.chunks_exact(sums.len()) {
             sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *value);
