@@ -180,8 +180,17 @@ impl Fused<3> for ConvNormOp {
         let [x, weight, vectors] = pass.inputs;
         let scale = &vectors[..self.conv().outputs];
         let tape = self.tape.get()?;
-        let gradients =
-            kernel::backward(self.shape, EPSILON, x, weight, scale, tape, pass.output, pass.gradient, self.wanted.input);
+        let gradients = kernel::backward(
+            self.shape,
+            EPSILON,
+            x,
+            weight,
+            scale,
+            tape,
+            pass.output,
+            pass.gradient,
+            self.wanted.input,
+        );
         let mut of_vectors = gradients.scale;
         of_vectors.extend(gradients.shift);
         of_vectors.resize(vectors.len(), T::default());

@@ -200,11 +200,7 @@ struct Made<F, const N: usize> {
 }
 
 impl<F: Fused<N>, const N: usize> Made<F, N> {
-    fn backward_as<T: Element>(
-        &self,
-        gradient: &[T],
-        gradients: Option<&mut GradStore>,
-    ) -> Result<Option<CpuStorage>> {
+    fn backward_as<T: Element>(&self, gradient: &[T], gradients: Option<&mut GradStore>) -> Result<Option<CpuStorage>> {
         if gradient.len() != self.output.elem_count() {
             bail!("{} takes {} gradients back, got {}", F::NAME, self.output.elem_count(), gradient.len());
         }

@@ -238,7 +238,8 @@ impl Run<'_> {
             let (xs, ys) = next()?;
             let xs = with_noise(xs, config.input_noise, noise)?;
             // A GPU has all of its work before somebody waits for a number, and the update behind that.
-            let Pass { outputs, loss, gradients } = Pass::of(model, &xs, |outputs| config.loss.of(model, outputs, &ys))?;
+            let Pass { outputs, loss, gradients } =
+                Pass::of(model, &xs, |outputs| config.loss.of(model, outputs, &ys))?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if !value.is_finite() {
                 return Ok(Outcome::Diverged { step: now.step });

@@ -84,10 +84,9 @@ mod tests {
                 compare([&build()?, &build()?], &xs, |outputs| loss::cross_entropy(outputs, &labels))?;
             }
             let (xs, ys) = (random(&[12, 3], dtype)?, random(&[12, 2], dtype)?);
-            for config in [
-                ModelConfig::Hannet(HanNetConfig::new(6, 5, vec![1, 3])),
-                ModelConfig::Fcnet(FcNetConfig::new(6, 3)),
-            ] {
+            for config in
+                [ModelConfig::Hannet(HanNetConfig::new(6, 5, vec![1, 3])), ModelConfig::Fcnet(FcNetConfig::new(6, 3))]
+            {
                 let build = || config.build_as(dtype, 3, 2, Seed(1), &Device::Cpu);
                 compare([&build()?, &build()?], &xs, |outputs| loss::mse(outputs, &ys))?;
             }

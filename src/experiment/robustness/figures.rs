@@ -118,8 +118,7 @@ fn against_eps(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image>
             let label = name(measured, arm);
             roles.map(|(role, points)| Series { arm: arm.name.clone(), label: label.clone(), role, points })
         };
-        let series: Vec<Series> =
-            arms.iter().flat_map(of_arm).filter(|series| !series.points.is_empty()).collect();
+        let series: Vec<Series> = arms.iter().flat_map(of_arm).filter(|series| !series.points.is_empty()).collect();
         let (title, size) = (format!("Perturbations in {}", label(norm)), "size of the perturbation");
         let norm_label = format!("{size} ({})", label(norm));
         (!series.is_empty()).then_some(RobustnessPanel { title, norm_label, series })
@@ -159,7 +158,9 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
             for arm in &measured.experiment.file.arm {
                 let sample = measured.arm(&arm.name).and_then(|found| found.sample(&figure));
                 let range = sample.map(|sample| [sample.min, sample.mean, sample.max]);
-                entries.extend(range.map(|range| Entry { range: Some(range), ..entry(measured, arm, category, Body::Bar) }));
+                entries.extend(
+                    range.map(|range| Entry { range: Some(range), ..entry(measured, arm, category, Body::Bar) }),
+                );
             }
         }
         let y = LineQuantity::new("accuracy (%)", AxisScale::Percent);
