@@ -6,9 +6,9 @@ use candle_core::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use han_exp::data::{Points, TrainingSet};
 use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig};
-use han_exp::nn::{Mode, loss};
+use han_exp::nn::loss;
 use han_exp::rng::Seed;
-use han_exp::train::{Optimizer, OptimizerConfig};
+use han_exp::train::{Optimizer, OptimizerConfig, Pass};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,8 +26,8 @@ fn points(stream_name: &str) -> Points {
 
 fn step(model: &Model, optimizer: &mut Optimizer, data: &Points, rows: &[u32]) -> candle_core::Result<f32> {
     let (xs, ys) = data.batch(0, rows)?;
-    let loss = loss::mse(&model.network.forward(&xs, Mode::Train)?, &ys)?;
-    optimizer.step(&loss.backward()?, 1e-4)?;
+    let Pass { loss, gradients, .. } = Pass::of(model, &xs, |outputs| loss::mse(outputs, &ys))?;
+    optimizer.step(&gradients, 1e-4)?;
     loss.to_scalar()
 }
 
