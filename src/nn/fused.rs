@@ -38,7 +38,7 @@ pub(super) struct Pass<'a, T, const N: usize> {
     pub gradient: &'a [T],
 }
 
-/// The result of a function of `N` tensors: a node of candle's graph or, with a trace, a step of that.
+/// The result of a function of `N` tensors: a node of candle's graph or, with a trace, a step of the trace.
 pub(super) fn apply<F: Fused<N>, const N: usize>(
     op: F,
     inputs: [&Tensor; N],

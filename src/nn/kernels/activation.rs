@@ -61,23 +61,14 @@ impl Activation {
 /// being vectorised.
 macro_rules! for_known {
     ($act:expr, $known:ident => $body:expr) => {
+        for_known!($act, $known => $body; Identity Abs Relu Tanh)
+    };
+    ($act:expr, $known:ident => $body:expr; $($name:ident)*) => {
         match $act {
-            Activation::Identity => {
-                const $known: Activation = Activation::Identity;
+            $(Activation::$name => {
+                const $known: Activation = Activation::$name;
                 $body
-            }
-            Activation::Abs => {
-                const $known: Activation = Activation::Abs;
-                $body
-            }
-            Activation::Relu => {
-                const $known: Activation = Activation::Relu;
-                $body
-            }
-            Activation::Tanh => {
-                const $known: Activation = Activation::Tanh;
-                $body
-            }
+            })*
         }
     };
 }
