@@ -28,7 +28,7 @@ CUDA_PACKAGES := nvidia-cuda-nvcc==13.0.* nvidia-cuda-runtime==13.0.* nvidia-cud
 MOST_CRATES := 150
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish budget readme figures bench bench-peers fuzz clean
+.PHONY: help build test test-browser test-kills test-slurm test-cuda check check-cuda reproduce demo publish budget readme figures bench bench-peers bench-cuda fuzz clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -107,6 +107,9 @@ bench: ## Time one training step of each network on one thread
 
 bench-peers: ## Time training steps beside PyTorch and JAX, three rounds: peers.csv (PYTHON names an interpreter that has them)
 	$(PYTHON) benches/peers.py $(PUBLISHED)/peers.csv
+
+bench-cuda: ## Time training steps on a GPU, beside PyTorch's where it is: peers-cuda.csv
+	CARGO="$(CARGO)" $(PYTHON) benches/peers.py --cuda $(PUBLISHED)/peers-cuda.csv
 
 fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ compiler, installs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2

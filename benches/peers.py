@@ -1,7 +1,7 @@
 """Times of one training step in this program, in PyTorch and, where it can be imported, in JAX: `make bench-peers`.
 
     python3 benches/peers.py OUT.csv [--rounds 3] [--only hannet,mixer]
-    python3 benches/peers.py --cuda                 # on a GPU, printed, without JAX: part of `make test-cuda`
+    python3 benches/peers.py --cuda [OUT.csv]       # on a GPU, without JAX: part of `make test-cuda`
 
 The programs are timed in turns, a process each, on as many cores as a network gets threads. A row is the median of a program for a
 network in a round; data are random, since only the time counts.
@@ -43,7 +43,7 @@ def main():
     arguments = parser.parse_args()
     wanted = [name for name in NETWORKS if name.startswith(tuple(arguments.only.split(",")))]
     if arguments.cuda:
-        return print_cuda(wanted)
+        return on_gpu(wanted, arguments.out)
     if arguments.out is None:
         parser.error("say where the times go: OUT.csv")
     peers = [peer for peer in ("torch", "jax") if importable(peer)]
@@ -59,14 +59,18 @@ def main():
                 for program, version, milliseconds in time_it(name, threads):
                     rows.append([name, batch, threads, program, version, processor(), turn, f"{milliseconds:.4g}"])
                     print(f"round {turn}  {name:15} {program:10} {milliseconds:9.3f} ms", flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.out.open("w", newline="") as file:
+    write(arguments.out, rows)
+
+
+def write(out, rows):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow("network,batch,threads,program,version,processor,round,milliseconds".split(","))
         writer.writerows(rows)
 
 
-def print_cuda(wanted):
+def on_gpu(wanted, out):
     """Medians on a GPU: those of benches/cuda_step.rs, and beside them PyTorch's on the same one."""
     bench = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--features", "cuda", "--bench", "cuda_step"]
     told = subprocess.run(bench, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -76,13 +80,24 @@ def print_cuda(wanted):
     ).returncode
     if not has_torch:
         print("PyTorch with CUDA is missing: its times are left out", file=sys.stderr)
+    rows = []
     for name in wanted:
-        print(f"{name:15} han-exp    {float(ours[name]):9.3f} ms", flush=True)
+        times = [("han-exp", version(), ours[name])]
         if has_torch:
             call = f"import sys; sys.path.insert(0, 'benches'); import peers; peers.torch_times({name!r}, None, 'cuda')"
             told = subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-            program, release, milliseconds = told.stdout.split()
+            times.append(told.stdout.split())
+        for program, release, milliseconds in times:
+            rows.append([name, NETWORKS[name][0], "", program, release, gpu(), 1, f"{float(milliseconds):.4g}"])
             print(f"{name:15} {program:10} {float(milliseconds):9.3f} ms  ({release})", flush=True)
+        if out is not None:
+            write(out, rows)
+
+
+def gpu():
+    """Its name, as the driver gives it."""
+    call = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[0].strip()
 
 
 def importable(module):

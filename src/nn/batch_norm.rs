@@ -3,6 +3,8 @@
 
 use super::Mode;
 use super::activation::activate_composed;
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
@@ -74,6 +76,14 @@ impl BatchNorm {
             }
             Mode::Train if shape.count() < 2 => bail!("batch norm cannot train on a single value per channel"),
             Mode::Train if fused => self.forward_fused(xs, shape),
+            #[cfg(feature = "cuda")]
+            Mode::Train if shape.inner == 1 && cuda::layers::apply_to(xs) => {
+                let relu = self.activation == Activation::Relu;
+                let rows = xs.reshape((shape.outer, channels))?;
+                let [y, mean, variance] = cuda::layers::batch_norm(&rows, &self.weight, &self.bias, relu)?;
+                self.running.update_on_gpu(&mean, &variance, shape.count())?;
+                y.reshape(xs.shape())
+            }
             Mode::Train => self.forward_composed(xs),
         }
     }

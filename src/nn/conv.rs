@@ -2,6 +2,8 @@
 //!
 //! candle's own reaches a quarter of the speed of its matrix product on a CPU, and less backward.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::dense::bias_init;
 use super::fused::{Fused, Pass, apply};
 use super::init::Init;
@@ -60,6 +62,10 @@ impl Conv2d {
         let shape = geometry(xs, &self.weight, self.config)?;
         if !has_kernel(xs)? {
             Trace::refuse(trace, "a convolution")?;
+            #[cfg(feature = "cuda")]
+            if cuda::layers::apply_to(xs) {
+                return cuda::layers::conv(xs, &self.weight, &self.bias, shape);
+            }
             return self.forward_composed(xs);
         }
         let wanted = Trace::wanted(trace.as_deref(), xs, &[&self.weight, &self.bias]);

@@ -4,6 +4,8 @@ use super::Mode;
 use super::activation::activate;
 use super::batch_norm::{BatchNorm, EPSILON};
 use super::conv::{ConvConfig, convolve_composed, geometry};
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::dense::bias_init;
 use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
@@ -65,6 +67,13 @@ impl ConvNorm {
         let count = shape.batch * shape.positions();
         if mode == Mode::Eval || !has_kernel(xs)? || count < 2 {
             Trace::refuse(trace, "a convolution with batch norm")?;
+            #[cfg(feature = "cuda")]
+            if mode == Mode::Train && count > 1 && cuda::layers::apply_to(xs) {
+                let relu = self.activation == Activation::Relu;
+                let [y, mean, variance] = cuda::layers::conv_norm(xs, &self.weight, &self.vectors, shape, relu)?;
+                self.running.update_on_gpu(&mean, &variance, count)?;
+                return Ok(y);
+            }
             return self.forward_by_parts(xs, mode);
         }
         let shape = kernel::Shape { conv: shape, activation: self.activation };

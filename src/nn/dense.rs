@@ -4,6 +4,8 @@
 //! the slow axis; this layer does neither.
 
 use super::activation::activate_composed;
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::activation::{self, Activation};
@@ -103,6 +105,10 @@ impl Dense {
     }
 
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if cuda::layers::apply_to(xs) {
+            return activate_composed(self.activation, &cuda::layers::dense(xs, &self.weight, &self.bias)?);
+        }
         let z = xs.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
         activate_composed(self.activation, &z)
     }

@@ -2,6 +2,8 @@
 //!
 //! candle's own cuts the graph: its fused pass has no backward pass, and everything before it stops learning.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
 use super::kernels::lanes::Element;
@@ -54,6 +56,10 @@ impl LayerNorm {
         }
         if !has_kernel(xs)? {
             Trace::refuse(trace, "layer norm")?;
+            #[cfg(feature = "cuda")]
+            if cuda::layers::apply_to(xs) {
+                return cuda::layers::layer_norm(xs, &self.weight, &self.bias);
+            }
             return self.forward_composed(xs);
         }
         apply(LayerNormOp { moments: Saved::default() }, [xs, &self.weight, &self.bias], trace)

@@ -5,6 +5,8 @@
 //! x = x + W2 gelu(W1 LN(x) + b1) + b2            along channels
 //! ```
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::dense::{DenseInit, bias_init};
 use super::fused::{Fused, Pass, Saved, apply};
 use super::init::Init;
@@ -52,6 +54,10 @@ impl MixerStack {
         let shape = self.shape(xs)?;
         if !has_kernel(xs)? {
             Trace::refuse(trace, "a run of mixer blocks")?;
+            #[cfg(feature = "cuda")]
+            if cuda::layers::apply_to(xs) {
+                return cuda::layers::mixer_blocks(xs, &self.parameters, shape.blocks);
+            }
             return self.forward_composed(xs);
         }
         let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&self.parameters]));

@@ -8,7 +8,7 @@ mod batch_norm;
 mod conv;
 mod conv_norm;
 #[cfg(any(feature = "cuda", test))]
-mod cuda;
+pub(crate) mod cuda;
 mod dense;
 mod dense_stack;
 mod fused;

@@ -1,5 +1,7 @@
 //! The running statistics of batch norm.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::init::Init;
 use super::kernels::batch_norm::Statistics;
 use super::kernels::lanes::Element;
@@ -28,6 +30,13 @@ impl Running {
     pub fn update(&self, measured: &Statistics, count: usize) -> Result<()> {
         self.mean.inplace_op1(&Blend { measured: &measured.mean, factor: 1.0 })?;
         self.variance.inplace_op1(&Blend { measured: &measured.variance, factor: unbiased(count) })
+    }
+
+    /// As [`Running::update`], with what a GPU measured.
+    #[cfg(feature = "cuda")]
+    pub fn update_on_gpu(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
+        cuda::layers::blend(&self.mean, mean, MOMENTUM, 1.0)?;
+        cuda::layers::blend(&self.variance, variance, MOMENTUM, unbiased(count))
     }
 
     pub fn update_composed(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {

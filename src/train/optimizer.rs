@@ -1,12 +1,18 @@
-//! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU; the composed one is
-//! for other devices.
+//! SGD, Adam and AdamW as PyTorch defines them, with one fused pass over each parameter on the CPU and on a GPU; the composed
+//! one is for other types and devices.
 
 use super::OptimizerConfig;
+#[cfg(feature = "cuda")]
+use crate::nn::cuda;
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::optimizer as kernel;
 use crate::nn::{Parameters, Role};
+#[cfg(feature = "cuda")]
+use candle_core::backend::BackendStorage;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Result, Tensor, Var, WithDType, bail};
+#[cfg(feature = "cuda")]
+use candle_core::{CudaStorage, cuda_backend::cudarc::driver::CudaSlice};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +23,7 @@ pub struct Optimizer {
     steps: i32,
 }
 
-/// A variable and its moments: on the CPU plain vectors, elsewhere tensors.
+/// A variable and its moments: on the CPU plain vectors, on a GPU buffers, elsewhere tensors.
 struct Slot {
     var: Var,
     /// Factors on the learning rate of equal pieces of the variable; empty for a single piece at the usual rate.
@@ -27,7 +33,12 @@ struct Slot {
 
 enum State {
     Cpu(Mutex<Moments>),
-    Device { first: Var, second: Var },
+    #[cfg(feature = "cuda")]
+    Gpu(Mutex<cuda::optimizer::Moments>),
+    Device {
+        first: Var,
+        second: Var,
+    },
 }
 
 /// First and second moment; SGD keeps its velocity in the first and leaves the second empty.
@@ -153,6 +164,11 @@ impl Slot {
         let state = match (var.device().is_cpu(), var.dtype()) {
             (true, DType::F32) => State::Cpu(Mutex::new(Moments::F32(vec![0.0; len], vec![0.0; second]))),
             (true, DType::F64) => State::Cpu(Mutex::new(Moments::F64(vec![0.0; len], vec![0.0; second]))),
+            #[cfg(feature = "cuda")]
+            (false, DType::F32 | DType::F64) if var.device().is_cuda() => {
+                let moments = cuda::optimizer::Moments::zeros(var.device().as_cuda_device()?, var.dtype(), len)?;
+                State::Gpu(Mutex::new(moments))
+            }
             _ => {
                 let zeros = || Var::zeros(var.shape(), var.dtype(), var.device());
                 State::Device { first: zeros()?, second: zeros()? }
@@ -168,6 +184,8 @@ impl Slot {
                 Moments::F32(first, second) => Ok([flat(first)?, flat(second)?]),
                 Moments::F64(first, second) => Ok([flat(first)?, flat(second)?]),
             },
+            #[cfg(feature = "cuda")]
+            State::Gpu(moments) => lock(moments).copies(self.var.device().as_cuda_device()?),
             State::Device { first, second } => {
                 let copied = |var: &Var| var.as_detached_tensor().to_device(&Device::Cpu)?.copy();
                 Ok([copied(first)?, copied(second)?])
@@ -181,6 +199,8 @@ impl Slot {
                 Moments::F32(m, v) => fill(m, first).and_then(|()| fill(v, second)),
                 Moments::F64(m, v) => fill(m, first).and_then(|()| fill(v, second)),
             },
+            #[cfg(feature = "cuda")]
+            State::Gpu(moments) => lock(moments).set(self.var.device().as_cuda_device()?, [first, second]),
             State::Device { first: m, second: v } => {
                 m.set(&first.to_device(m.device())?).and_then(|()| v.set(&second.to_device(v.device())?))
             }
@@ -193,13 +213,17 @@ impl Slot {
             State::Cpu(moments) => {
                 self.var.as_tensor().inplace_op2(&gradient.contiguous()?.detach(), &Update { rules, moments })
             }
+            #[cfg(feature = "cuda")]
+            State::Gpu(moments) => {
+                self.var.as_tensor().inplace_op2(&gradient.contiguous()?.detach(), &GpuUpdate { rules, moments })
+            }
             State::Device { first, second } => step_composed(rules, &self.var, gradient, first, second),
         }
     }
 }
 
 /// A thread that panicked here has already ended the run.
-fn lock(moments: &Mutex<Moments>) -> MutexGuard<'_, Moments> {
+fn lock<M>(moments: &Mutex<M>) -> MutexGuard<'_, M> {
     moments.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -265,6 +289,61 @@ impl Rule {
             Self::Sgd(step) => kernel::sgd(step, weight, gradient, first),
             Self::Adam(step) => kernel::adam(step, weight, gradient, first, second),
         }
+    }
+}
+
+/// The update on a GPU.
+#[cfg(feature = "cuda")]
+struct GpuUpdate<'a> {
+    /// One for each piece of the variable.
+    rules: &'a [Rule],
+    moments: &'a Mutex<cuda::optimizer::Moments>,
+}
+
+#[cfg(feature = "cuda")]
+impl InplaceOp2 for GpuUpdate<'_> {
+    fn name(&self) -> &'static str {
+        "optimizer-step"
+    }
+
+    fn cpu_fwd(&self, _: &mut CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<()> {
+        bail!("this update runs on a GPU alone")
+    }
+
+    fn cuda_fwd(&self, var: &mut CudaStorage, layout: &Layout, gradient: &CudaStorage, from: &Layout) -> Result<()> {
+        match &mut *lock(self.moments) {
+            cuda::optimizer::Moments::F32(moments) => self.apply((var, layout), (gradient, from), moments),
+            cuda::optimizer::Moments::F64(moments) => self.apply((var, layout), (gradient, from), moments),
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl GpuUpdate<'_> {
+    fn apply<T: cuda::Number>(
+        &self,
+        (var, layout): (&mut CudaStorage, &Layout),
+        gradient: (&CudaStorage, &Layout),
+        [first, second]: &mut [CudaSlice<T>; 2],
+    ) -> Result<()> {
+        let device = gradient.0.device();
+        let (Some((start, end)), gradient) = (layout.contiguous_offsets(), cuda::view::<T>(gradient)?) else {
+            bail!("an optimizer updates contiguous variables alone");
+        };
+        let mut var = var.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
+        let piece = gradient.len() / self.rules.len().max(1);
+        for (place, rule) in self.rules.iter().enumerate() {
+            let range = place * piece..(place + 1) * piece;
+            let (mut var, gradient) = (var.slice_mut(range.clone()), gradient.slice(range.clone()));
+            let (mut first, mut second) = (first.slice_mut(range.clone()), second.slice_mut(range));
+            match rule {
+                Rule::Sgd(step) => cuda::optimizer::sgd(device, *step, &mut var, &gradient, &mut first)?,
+                Rule::Adam(step) => {
+                    cuda::optimizer::adam(device, *step, &mut var, &gradient, [&mut first, &mut second])?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

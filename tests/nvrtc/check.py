@@ -14,8 +14,11 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-SOURCE = ROOT / "src/nn/cuda/han.cu"
+FOLDER = ROOT / "src/nn/cuda"
+HAN = FOLDER / "han.cu"
 KERNELS = {"normalise", "forward", "backward", "finish"}
+# The other sources, with what they are compiled with besides a type.
+OTHERS = {"image.cu": ["-DEPSILON=1e-5"], "optimizer.cu": []}
 ARCHITECTURES = ["sm_80"]
 # Widths of the experiments, one that fills no warp, and the largest, with few and many samples.
 PROGRAMS = list(itertools.product(("float", "double"), (1, 30, 64, 100, 256, 1024), (False, True)))
@@ -42,20 +45,24 @@ def main():
         ctypes.CDLL(str(builtins))  # nvrtc looks for it by name alone
     nvrtc = ctypes.CDLL(str(library))
     for real, width, many in PROGRAMS:
-        ptx = compiled(nvrtc, options(real, width, many))
+        ptx = compiled(nvrtc, HAN, options(real, width, many))
         found = set(re.findall(r"\.entry (\w+)", ptx))
         if found != KERNELS:
-            sys.exit(f"{SOURCE.name} has the kernels {sorted(found)}, not {sorted(KERNELS)}")
+            sys.exit(f"{HAN.name} has the kernels {sorted(found)}, not {sorted(KERNELS)}")
         for architecture in ARCHITECTURES:
             samples = "many" if many else "few"
             print(f"{real} {width:4}, {samples} samples, {architecture}: {assembled(home, ptx, architecture)}")
+    for (name, others), real in itertools.product(OTHERS.items(), ("float", "double")):
+        ptx = compiled(nvrtc, FOLDER / name, [f"-DREAL={real}", *others])
+        for architecture in ARCHITECTURES:
+            print(f"{name}, {real}, {architecture}: {assembled(home, ptx, architecture)}")
 
 
-def compiled(nvrtc, options):
+def compiled(nvrtc, source, options):
     """PTX for the oldest architecture that this nvrtc knows, as the program asks for it."""
     program = ctypes.c_void_p()
-    text = SOURCE.read_bytes()
-    check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, SOURCE.name.encode(), 0, None, None))
+    text = source.read_bytes()
+    check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, source.name.encode(), 0, None, None))
     array = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     status = nvrtc.nvrtcCompileProgram(program, len(options), array)
     log = fetched(nvrtc, program, "ProgramLog")

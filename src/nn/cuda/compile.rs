@@ -1,6 +1,5 @@
-//! `han.cu` compiled for a shape by NVIDIA's run-time compiler, once for each process.
+//! CUDA programs compiled by NVIDIA's run-time compiler, once for each process, and launches of their kernels.
 
-use super::variant::Variant;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, LaunchArgs, LaunchConfig};
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
 use candle_core::cuda_backend::{CudaDevice, WrapErr};
@@ -8,7 +7,18 @@ use candle_core::{Result, bail};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-const SOURCE: &str = include_str!("han.cu");
+/// A source with the constants that it is compiled with.
+pub trait Program {
+    /// In CUDA's C++.
+    const SOURCE: &'static str;
+    /// For messages.
+    const FILE: &'static str;
+
+    /// A name that no other program has.
+    fn name(&self) -> String;
+    /// For the compiler.
+    fn options(&self) -> Vec<String>;
+}
 
 /// A kernel of a program, with the queue of its device.
 pub struct Kernel {
@@ -27,28 +37,29 @@ impl Kernel {
 ///
 /// # Errors
 /// When the source cannot be compiled or loaded.
-pub fn kernel(device: &CudaDevice, variant: Variant, name: &str) -> Result<Kernel> {
+pub fn kernel<P: Program>(device: &CudaDevice, program: &P, name: &str) -> Result<Kernel> {
+    let module = program.name();
     // candle keeps loaded programs by their names, but wants their text in any case.
-    let function = device.get_or_load_custom_func(name, &variant.name(), &ptx(variant)?)?;
+    let function = device.get_or_load_custom_func(name, &module, &ptx(program, &module)?)?;
     Ok(Kernel { function: function.into_cuda_function(), stream: device.cuda_stream() })
 }
 
-fn ptx(variant: Variant) -> Result<Arc<str>> {
-    static COMPILED: Mutex<BTreeMap<Variant, Arc<str>>> = Mutex::new(BTreeMap::new());
+fn ptx<P: Program>(program: &P, name: &str) -> Result<Arc<str>> {
+    static COMPILED: Mutex<BTreeMap<String, Arc<str>>> = Mutex::new(BTreeMap::new());
     // A thread that panicked here has left the map as it was.
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(ptx) = compiled.get(&variant) {
+    if let Some(ptx) = compiled.get(name) {
         return Ok(ptx.clone());
     }
-    let options = CompileOptions { options: variant.options(), name: Some("han.cu".into()), ..Default::default() };
-    let ptx: Arc<str> = match compile_ptx_with_opts(SOURCE, options) {
+    let options = CompileOptions { options: program.options(), name: Some(P::FILE.into()), ..Default::default() };
+    let ptx: Arc<str> = match compile_ptx_with_opts(P::SOURCE, options) {
         Ok(ptx) => ptx.to_src().into(),
         Err(CompileError::CompileError { nvrtc, options, log }) => {
-            bail!("the kernel of the Han-layers does not compile ({nvrtc:?}, {options:?}): {}", log.to_string_lossy())
+            bail!("{} does not compile ({nvrtc:?}, {options:?}): {}", P::FILE, log.to_string_lossy())
         }
-        Err(error) => bail!("the kernel of the Han-layers does not compile: {error}"),
+        Err(error) => bail!("{} does not compile: {error}", P::FILE),
     };
-    compiled.insert(variant, ptx.clone());
+    compiled.insert(name.into(), ptx.clone());
     Ok(ptx)
 }
 

@@ -1,16 +1,15 @@
 //! Stacks of Han-layers as one operation on a GPU: `han.cu` launched once for all layers of a stack, or for the two along one axis of a Han
 //! block.
 
-use super::compile::{kernel, launch};
+use super::buffers::{Number, on_gpu, uninitialised, view, wrapped};
+use super::compile::{Program, kernel, launch};
 use super::plan::{Part, Plan};
-use super::variant::{Real, WIDEST};
+use super::variant::{Variant, WIDEST};
 use crate::nn::fused::Saved;
 use crate::nn::kernels::han::Record;
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr, PushKernelArg};
-use candle_core::cuda_backend::{CudaDType, CudaDevice};
-use candle_core::op::BackpropOp;
-use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, PushKernelArg};
+use candle_core::{CpuStorage, CudaStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 /// Whether [`apply`] takes a tensor with layers of some widths.
 pub fn has_kernel(xs: &Tensor, widths: &[usize]) -> bool {
@@ -41,12 +40,18 @@ pub fn apply(plan: Plan, xs: &Tensor, direction: &Tensor, bias: &Tensor) -> Resu
 
 const NAME: &str = "han-stack";
 
-/// A type with a kernel, as candle and the driver know it.
-trait Number: Real + CudaDType + DeviceRepr + Send + Sync + 'static {}
+impl Program for Variant {
+    const SOURCE: &'static str = include_str!("han.cu");
+    const FILE: &'static str = "han.cu";
 
-impl Number for f32 {}
+    fn name(&self) -> String {
+        Self::name(*self)
+    }
 
-impl Number for f64 {}
+    fn options(&self) -> Vec<String> {
+        Self::options(*self)
+    }
+}
 
 /// The operation on (x, u, b).
 struct HanOp {
@@ -83,7 +88,7 @@ impl HanOp {
 
         for (place, part) in plan.parts.iter().enumerate() {
             let entries = part.entries(0..part.layers);
-            let normalise = kernel(device, part.variant::<T>(), "normalise")?;
+            let normalise = kernel(device, &part.variant::<T>(), "normalise")?;
             let (direction, mut unit) = (direction.slice(entries.clone()), unit.slice_mut(entries));
             let mut length = length.slice_mut(plan.layers_of(place));
             let mut arguments = normalise.builder();
@@ -94,7 +99,7 @@ impl HanOp {
         for (place, leg) in legs.into_iter().enumerate() {
             let part = plan.parts[leg.part];
             let entries = part.entries(leg.layers.clone());
-            let forward = kernel(device, part.variant::<T>(), "forward")?;
+            let forward = kernel(device, &part.variant::<T>(), "forward")?;
             let (unit, bias) = (unit.slice(entries.clone()), bias.slice(entries));
             let (samples, inner, depth) = sizes(part, leg.layers.len())?;
             let mut words = (recorded > 0).then(|| signs.slice_mut(leg.signs));
@@ -119,14 +124,15 @@ impl HanOp {
         Ok((CudaStorage::wrap_cuda_slice(output, device.clone()), inputs[0].1.shape().clone()))
     }
 
-    /// dL/dx, and where the layers are trained dL/du and dL/db.
+    /// dL/dx, and where the layers are trained dL/du and dL/db, in the shapes of those three.
     #[allow(unsafe_code, reason = "kernels are foreign functions")]
     fn backward<T: Number>(
         &self,
         output: (&CudaStorage, &Layout),
         gradient: (&CudaStorage, &Layout),
         bias: (&CudaStorage, &Layout),
-    ) -> Result<(CudaStorage, Option<[CudaStorage; 2]>)> {
+        like: [&Tensor; 3],
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let Tape { unit, length, signs } = self.kept.get::<Tape<T>>()?;
         let device = output.0.device();
         let [output, gradient, bias] = [view::<T>(output)?, view::<T>(gradient)?, view::<T>(bias)?];
@@ -142,7 +148,7 @@ impl HanOp {
         for (place, leg) in legs.into_iter().rev().enumerate() {
             let part = plan.parts[leg.part];
             let entries = part.entries(leg.layers.clone());
-            let backward = kernel(device, part.variant::<T>(), "backward")?;
+            let backward = kernel(device, &part.variant::<T>(), "backward")?;
             let (unit, bias, signs) = (unit.slice(entries.clone()), bias.slice(entries), signs.slice(leg.signs));
             let of_layer = part.sums::<T>();
             let rows = leg.layers.start * of_layer..leg.layers.end * of_layer;
@@ -168,15 +174,16 @@ impl HanOp {
             unsafe { launch(arguments, part.blocks::<T>(), part.variant::<T>().threads()) }?;
         }
 
-        let wrapped = |gradient| CudaStorage::wrap_cuda_slice(gradient, device.clone());
+        let [of_x, of_direction, of_bias] = like.map(|like| like.shape().clone());
+        let of_x = Some(wrapped(input_gradient, device, of_x));
         if !self.trained {
-            return Ok((wrapped(input_gradient), None));
+            return Ok((of_x, None, None));
         }
         let mut direction_gradient = uninitialised::<T>(device, bias.len())?;
         let mut bias_gradient = uninitialised::<T>(device, bias.len())?;
         for (place, (part, partial)) in plan.parts.iter().zip(&partial).enumerate() {
             let (entries, blocks) = (part.entries(0..part.layers), i32::try_from(part.blocks::<T>())?);
-            let finish = kernel(device, part.variant::<T>(), "finish")?;
+            let finish = kernel(device, &part.variant::<T>(), "finish")?;
             let (unit, length) = (unit.slice(entries.clone()), length.slice(plan.layers_of(place)));
             let mut direction_gradient = direction_gradient.slice_mut(entries.clone());
             let mut bias_gradient = bias_gradient.slice_mut(entries);
@@ -186,28 +193,14 @@ impl HanOp {
             // SAFETY: a block for each layer, and buffers of as many rows.
             unsafe { launch(arguments, part.layers, 1024) }?;
         }
-        Ok((wrapped(input_gradient), Some([direction_gradient, bias_gradient].map(wrapped))))
+        let of_direction = wrapped(direction_gradient, device, of_direction);
+        Ok((of_x, Some(of_direction), Some(wrapped(bias_gradient, device, of_bias))))
     }
 }
 
 /// Samples, distance of a sample's entries, and layers, as the kernels take them.
 fn sizes(part: Part, layers: usize) -> Result<(i64, i64, i32)> {
     Ok((i64::try_from(part.geometry.samples())?, i64::try_from(part.geometry.inner)?, i32::try_from(layers)?))
-}
-
-/// The entries of a contiguous tensor.
-fn view<'a, T: Number>((storage, layout): (&'a CudaStorage, &Layout)) -> Result<CudaView<'a, T>> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
-        None => bail!("{NAME} needs a contiguous tensor, got strides {:?}", layout.stride()),
-    }
-}
-
-/// A buffer with anything in it.
-#[allow(unsafe_code, reason = "filling it with zeros would be a launch of its own")]
-fn uninitialised<T: DeviceRepr>(device: &CudaDevice, len: usize) -> Result<CudaSlice<T>> {
-    // SAFETY: any bits are a number, and every buffer of this file is written by the first kernel that has it.
-    unsafe { device.alloc::<T>(len) }
 }
 
 impl CustomOp3 for HanOp {
@@ -256,25 +249,10 @@ impl CustomOp3 for HanOp {
         let [output, gradient, biases] = &guards;
         let (output, gradient) = (on_gpu(&output.0, output.1)?, on_gpu(&gradient.0, gradient.1)?);
         let biases = on_gpu(&biases.0, biases.1)?;
-        let gradients = match x.dtype() {
-            DType::F32 => self.backward::<f32>(output, gradient, biases)?,
-            _ => self.backward::<f64>(output, gradient, biases)?,
-        };
-        let tensor = |storage, like: &Tensor| {
-            Some(Tensor::from_storage(Storage::Cuda(storage), like.shape().clone(), BackpropOp::none(), false))
-        };
-        let (of_x, of_parameters) = gradients;
-        let of_x = tensor(of_x, x);
-        match of_parameters {
-            Some([of_direction, of_bias]) => Ok((of_x, tensor(of_direction, direction), tensor(of_bias, bias))),
-            None => Ok((of_x, None, None)),
+        let like = [x, direction, bias];
+        match x.dtype() {
+            DType::F32 => self.backward::<f32>(output, gradient, biases, like),
+            _ => self.backward::<f64>(output, gradient, biases, like),
         }
-    }
-}
-
-fn on_gpu<'a>(storage: &'a Storage, layout: &'a Layout) -> Result<(&'a CudaStorage, &'a Layout)> {
-    match storage {
-        Storage::Cuda(storage) => Ok((storage, layout)),
-        _ => bail!("{NAME} of a GPU has tensors on another device"),
     }
 }

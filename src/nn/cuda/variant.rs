@@ -112,7 +112,8 @@ mod tests {
     fn the_check_without_a_gpu_compiles_the_same_programs() {
         let python = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nvrtc/check.py");
         let calls = "import sys; sys.path.insert(0, sys.argv[1]); import check\n\
-                     for real, width, many in check.PROGRAMS: print(*check.options(real, width, many))";
+                     for real, width, many in check.PROGRAMS: print(*check.options(real, width, many))\n\
+                     print(*check.OTHERS['image.cu'])";
         let folder = std::path::Path::new(python).parent().expect("a folder");
         let Ok(output) = std::process::Command::new("python3").args(["-B", "-c", calls]).arg(folder).output() else {
             println!("skipped: there is no python3");
@@ -123,7 +124,12 @@ mod tests {
         let ours = |real: &'static str, size: usize, outer: usize, width: usize| {
             Variant::of(real, size, Geometry { outer, width, inner: 1 }).options().join(" ")
         };
-        for line in programs.lines() {
+        // One program has both norms.
+        assert_eq!(crate::nn::batch_norm::EPSILON, crate::nn::kernels::layer_norm::EPSILON);
+        let of_images = format!("-DEPSILON={:e}", crate::nn::batch_norm::EPSILON);
+        let (han, images): (Vec<&str>, Vec<&str>) = programs.lines().partition(|line| line.contains("-DWIDTH="));
+        assert_eq!(images, [of_images]);
+        for line in han {
             let width: usize = line
                 .split_once("-DWIDTH=")
                 .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())

@@ -43,7 +43,7 @@ impl Shape {
     }
 
     /// Scalars of a window.
-    fn window(&self) -> usize {
+    pub fn window(&self) -> usize {
         self.kernel * self.kernel * self.inputs
     }
 
@@ -52,8 +52,13 @@ impl Shape {
         self.height * self.width * self.inputs
     }
 
+    /// Rows of all windows, and scalars of each.
+    pub fn unfolded(&self) -> (usize, usize) {
+        (self.batch * self.positions(), self.window())
+    }
+
     /// Whether every window is a pixel by itself, so that the input is its own unfolding.
-    fn is_pointwise(&self) -> bool {
+    pub fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
