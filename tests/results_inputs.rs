@@ -12,7 +12,7 @@ mod sandbox;
 
 use refused::{case, check, write};
 use safetensors::zeros;
-use sandbox::{Sandbox, text};
+use sandbox::Sandbox;
 use std::fs;
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! Commands on bad files, and what they say.
 
+#![allow(dead_code, reason = "every test program uses its own part of this")]
+
 use super::sandbox::{Sandbox, text};
 use std::fs;
 use std::path::Path;
