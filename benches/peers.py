@@ -88,10 +88,11 @@ def on_gpu(wanted, out):
             told = subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
             times.append(told.stdout.split())
         for program, release, milliseconds in times:
-            rows.append([name, NETWORKS[name][0], "", program, release, gpu(), 1, f"{float(milliseconds):.4g}"])
+            rows.append([name, NETWORKS[name][0], "", program, release, 1, f"{float(milliseconds):.4g}"])
             print(f"{name:15} {program:10} {float(milliseconds):9.3f} ms  ({release})", flush=True)
-        if out is not None:
-            write(out, rows)
+    if out is not None:
+        card = gpu()
+        write(out, [[*row[:5], card, *row[5:]] for row in rows])
 
 
 def gpu():

@@ -111,6 +111,13 @@ const CASES: &[Case] = &[
         let layer = batch_norm(300, scope)?.then_relu();
         Ok(Box::new(move |xs, mode| layer.forward(xs, mode)))
     }),
+    ("batch norm around a first row far away", &[200, 6], |scope| {
+        let layer = batch_norm(6, scope)?;
+        Ok(Box::new(move |xs, mode| {
+            let far = Tensor::cat(&[xs.narrow(0, 0, 1)?.affine(1.0, 1e3)?, xs.narrow(0, 1, 199)?], 0)?;
+            layer.forward(&far, mode)
+        }))
+    }),
     ("batch norm of planes", &[4, 6, 3, 5], |scope| {
         let layer = batch_norm(6, scope)?;
         Ok(Box::new(move |xs, mode| layer.forward(xs, mode)))
@@ -199,9 +206,9 @@ fn layers_agree_with_their_kernels_on_the_cpu() -> Result<()> {
     Ok(())
 }
 
-/// As the mixer has them: 12 blocks are 48 folds, and of 16 million entries single precision puts some on the other side of a fold than
-/// the CPU does. Their slope is another one then, and with it the gradient of that sample, so in single precision the output is
-/// compared and the gradients of samples without such an entry.
+/// As the mixer has them: 12 blocks are 48 folds, and of 16 million entries rounding in single precision puts some on the other side of
+/// a fold than on the CPU. Their slope is another one then, and with it the gradient of that sample and a little of every parameter's.
+/// So in single precision outputs are compared, and the gradients of most samples; gradients of parameters in double precision alone.
 #[test]
 fn many_han_blocks_agree_with_the_cpu() -> Result<()> {
     let Some(gpu) = gpu() else { return Ok(()) };
@@ -230,7 +237,7 @@ fn many_han_blocks_agree_with_the_cpu() -> Result<()> {
         let agreeing = (0..SAMPLES).map(agrees).collect::<Result<Vec<_>>>()?;
         let agreeing = agreeing.into_iter().filter(|agrees| *agrees).count();
         println!("gradients of {agreeing} of {SAMPLES} samples agree");
-        assert!(agreeing >= SAMPLES / 2, "gradients of {agreeing} of {SAMPLES} samples agree");
+        assert!(agreeing >= SAMPLES * 3 / 4, "gradients of {agreeing} of {SAMPLES} samples agree");
     }
     Ok(())
 }

@@ -133,11 +133,7 @@ pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Resu
 }
 
 /// The convolution without a bias, of candle's operations.
-pub(super) fn convolve_composed(
-    xs: &Tensor,
-    weight: &Tensor,
-    ConvConfig { stride, padding }: ConvConfig,
-) -> Result<Tensor> {
+fn convolve_composed(xs: &Tensor, weight: &Tensor, ConvConfig { stride, padding }: ConvConfig) -> Result<Tensor> {
     let planes = xs.permute((0, 3, 1, 2))?.contiguous()?; // (batch, channels, height, width)
     planes.conv2d(weight, padding, stride, 1, 1)?.permute((0, 2, 3, 1))?.contiguous()
 }

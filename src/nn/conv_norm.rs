@@ -3,7 +3,7 @@
 use super::Mode;
 use super::activation::activate;
 use super::batch_norm::{BatchNorm, EPSILON};
-use super::conv::{ConvConfig, convolve_composed, geometry};
+use super::conv::{ConvConfig, geometry};
 #[cfg(feature = "cuda")]
 use super::cuda;
 use super::dense::bias_init;
@@ -87,14 +87,9 @@ impl ConvNorm {
 
     /// Convolution, batch norm and activation one after the other.
     fn forward_by_parts(&self, xs: &Tensor, mode: Mode) -> Result<Tensor> {
-        let z = match (self.vectors.dims()[0] > 2, has_kernel(xs)?) {
-            (true, _) => Conv2d::new(self.weight.clone(), self.vectors.get(2)?, self.config)?.forward(xs)?,
-            (false, true) => {
-                let none = self.vectors.get(0)?.zeros_like()?;
-                Conv2d::new(self.weight.clone(), none, self.config)?.forward(xs)?
-            }
-            (false, false) => convolve_composed(xs, &self.weight, self.config)?,
-        };
+        let has_bias = self.vectors.dims()[0] > 2;
+        let bias = if has_bias { self.vectors.get(2)? } else { self.vectors.get(0)?.zeros_like()? };
+        let z = Conv2d::new(self.weight.clone(), bias, self.config)?.forward(xs)?;
         let Running { mean, variance } = self.running.clone();
         let norm = BatchNorm::new(self.vectors.get(0)?, self.vectors.get(1)?, mean, variance)?;
         let rows = z.reshape(((), z.dims()[3]))?; // (batch rows columns, outputs)

@@ -17,7 +17,7 @@ use super::kernels::mixer as kernel;
 use super::params::{Draw, Role, Scope, Stored};
 use super::storage::has_kernel;
 use super::trace::Trace;
-use super::{Axis, Dense, LayerNorm};
+use super::{Dense, LayerNorm};
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
 
@@ -56,7 +56,11 @@ impl MixerStack {
             Trace::refuse(trace, "a run of mixer blocks")?;
             #[cfg(feature = "cuda")]
             if cuda::layers::apply_to(xs) {
-                return cuda::layers::mixer_blocks(xs, &self.parameters, shape.blocks);
+                return cuda::layers::mixer_blocks(
+                    xs,
+                    &self.parameters,
+                    self.halves(&self.parameters.detach(), shape)?,
+                );
             }
             return self.forward_composed(xs);
         }
@@ -64,25 +68,36 @@ impl MixerStack {
         apply(MixerOp { shape, record, tape: Saved::default() }, [xs, &self.parameters], trace)
     }
 
-    /// The same function composed of candle's operations.
-    fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+    /// Norm weight, norm bias, W1, b1, W2 and b2 of every half, and whether it mixes tokens.
+    fn halves(&self, parameters: &Tensor, shape: kernel::Shape) -> Result<Vec<(bool, [Tensor; 6])>> {
         let mut start = 0;
         let mut take = |dims: &[usize]| {
             let len = dims.iter().product();
             start += len;
-            self.parameters.narrow(0, start - len, len)?.reshape(dims)
+            parameters.narrow(0, start - len, len)?.reshape(dims)
         };
-        let mut x = xs.clone();
-        for _ in 0..self.shape(xs)?.blocks {
-            for axis in [Axis::Tokens, Axis::Last] {
-                let width = if axis == Axis::Tokens { self.tokens } else { self.channels };
-                let norm = LayerNorm::new(take(&[self.channels])?, take(&[self.channels])?)?;
-                let mut dense = || Dense::new(take(&[width, width])?, take(&[width])?, Activation::Identity);
-                let (first, second) = (dense()?, dense()?);
-                let turn = |x: Tensor| if axis == Axis::Tokens { x.transpose(1, 2)?.contiguous() } else { Ok(x) };
-                let n = turn(norm.forward_composed(&x)?)?;
-                x = (x + turn(second.forward(&gelu_composed(&first.forward(&n)?)?)?)?)?;
+        let mut halves = Vec::with_capacity(2 * shape.blocks);
+        for _ in 0..shape.blocks {
+            for (tokens, width) in [(true, self.tokens), (false, self.channels)] {
+                let norm = [take(&[self.channels])?, take(&[self.channels])?];
+                let first = [take(&[width, width])?, take(&[width])?];
+                let second = [take(&[width, width])?, take(&[width])?];
+                let ([norm_weight, norm_bias], [w1, b1], [w2, b2]) = (norm, first, second);
+                halves.push((tokens, [norm_weight, norm_bias, w1, b1, w2, b2]));
             }
+        }
+        Ok(halves)
+    }
+
+    /// The same function composed of candle's operations.
+    fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        let mut x = xs.clone();
+        for (tokens, [norm_weight, norm_bias, w1, b1, w2, b2]) in self.halves(&self.parameters, self.shape(xs)?)? {
+            let norm = LayerNorm::new(norm_weight, norm_bias)?;
+            let [first, second] = [(w1, b1), (w2, b2)].map(|(w, b)| Dense::new(w, b, Activation::Identity));
+            let turn = |x: Tensor| if tokens { x.transpose(1, 2)?.contiguous() } else { Ok(x) };
+            let n = turn(norm.forward_composed(&x)?)?;
+            x = (x + turn(second?.forward(&gelu_composed(&first?.forward(&n)?)?)?)?)?;
         }
         Ok(x)
     }

@@ -1,7 +1,7 @@
 //! Layers, parameters and losses: what candle lacks or does slowly, each a small file.
 //!
-//! Every layer runs a fused kernel on the CPU (f32 and f64) and the same function composed of candle operations
-//! elsewhere; Han-layers have a kernel on NVIDIA GPUs as well. Gradients follow PyTorch's conventions at kinks: |z| and ReLU have slope 0 at 0.
+//! Every layer runs a fused kernel on the CPU (f32 and f64), most of them on NVIDIA GPUs too, and the same function composed of candle
+//! operations elsewhere. Gradients follow PyTorch's conventions at kinks: |z| and ReLU have slope 0 at 0.
 
 mod activation;
 mod batch_norm;

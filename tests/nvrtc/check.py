@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 FOLDER = ROOT / "src/nn/cuda"
 HAN = FOLDER / "han.cu"
 KERNELS = {"normalise", "forward", "backward", "finish"}
-# The other sources, with what they are compiled with besides a type.
-OTHERS = {"image.cu": ["-DEPSILON=1e-5"], "optimizer.cu": []}
+# The other sources, with what they are compiled with besides a type. The .rs of the same name launches their kernels.
+OTHERS = {"image.cu": ["-DTHREADS=256", "-DEPSILON=1e-5"], "optimizer.cu": []}
 ARCHITECTURES = ["sm_80"]
 # Widths of the experiments, one that fills no warp, and the largest, with few and many samples.
 PROGRAMS = list(itertools.product(("float", "double"), (1, 30, 64, 100, 256, 1024), (False, True)))
@@ -54,6 +54,11 @@ def main():
             print(f"{real} {width:4}, {samples} samples, {architecture}: {assembled(home, ptx, architecture)}")
     for (name, others), real in itertools.product(OTHERS.items(), ("float", "double")):
         ptx = compiled(nvrtc, FOLDER / name, [f"-DREAL={real}", *others])
+        launches = (FOLDER / name).with_suffix(".rs").read_text()
+        launched = re.findall(r'launched!\(\s*T,\s*device,\s*"(\w+)"|kernel\(device, .*?, "(\w+)"\)', launches)
+        found, launched = set(re.findall(r"\.entry (\w+)", ptx)), {one or other for one, other in launched}
+        if found != launched:
+            sys.exit(f"{name} has the kernels {sorted(found)}, and {sorted(launched)} are launched")
         for architecture in ARCHITECTURES:
             print(f"{name}, {real}, {architecture}: {assembled(home, ptx, architecture)}")
 

@@ -25,7 +25,7 @@ struct Found {
     seeds: BTreeSet<u64>,
 }
 
-/// Decides a claim from the tables that were written for `experiment`.
+/// Decides a claim from the tables that were written for `experiment`. Of networks whose runs are not all there nothing is decided.
 ///
 /// # Errors
 /// When evidence names a column that is not there, or more than one row.
@@ -34,6 +34,7 @@ pub(super) fn decide(
     experiment: &str,
     profile: Option<ProfileName>,
     store: &Store,
+    unfinished: &BTreeSet<&str>,
 ) -> Result<Claim> {
     if claim.void {
         // What was measured is of other networks, data or trainings than those of the sentence.
@@ -41,7 +42,7 @@ pub(super) fn decide(
     }
     let results = Results { root: store.root(), names: &BTreeMap::new() };
     let found = claim.evidence.iter().map(|evidence| {
-        found(evidence, experiment, &results).with_context(|| format!("the evidence {:?}", evidence.row))
+        found(evidence, experiment, &results, unfinished).with_context(|| format!("the evidence {:?}", evidence.row))
     });
     let found = found.collect::<Result<Option<Vec<_>>>>()?;
     let decisive = profile.is_some_and(|profile| claim.decided_in.contains(&profile));
@@ -72,8 +73,13 @@ fn verdict(sides: &[Side]) -> Decision {
     }
 }
 
-/// None where there is no such table or row.
-fn found(evidence: &Evidence, experiment: &str, results: &Results<'_>) -> Result<Option<Found>> {
+/// None where there is no such table or row, or a run of one of its networks is not there.
+fn found(
+    evidence: &Evidence,
+    experiment: &str,
+    results: &Results<'_>,
+    unfinished: &BTreeSet<&str>,
+) -> Result<Option<Found>> {
     let table = format!("{experiment}{}", evidence.table);
     if !results.root.join("tables").join(format!("{table}.csv")).exists() {
         return Ok(None);
@@ -83,7 +89,16 @@ fn found(evidence: &Evidence, experiment: &str, results: &Results<'_>) -> Result
     if rows.rows.is_empty() {
         return Ok(None);
     }
-    let seeds = seeds(evidence, experiment, &rows, results)?;
+    let networks = networks(&rows);
+    // Of rows that name no network, or other runs than those of their networks, all might be.
+    let is_whole = match evidence.runs.is_empty() && !networks.is_empty() {
+        true => networks.iter().all(|network| !unfinished.contains(network)),
+        false => unfinished.is_empty(),
+    };
+    if !is_whole {
+        return Ok(None);
+    }
+    let seeds = seeds(evidence, experiment, &networks, results)?;
     let count = |column: &str| rows.cell(column).ok().and_then(|cell| cell.parse::<usize>().ok());
     let compared = evidence.value == "difference";
     let lost = if compared { count("pairs").map(|pairs| seeds.len().saturating_sub(pairs)) } else { count("diverged") };
@@ -107,8 +122,14 @@ fn found(evidence: &Evidence, experiment: &str, results: &Results<'_>) -> Result
     Ok(Some(Found { side, figure, n: n.or_else(|| count("n")), seeds }))
 }
 
+/// The networks that a row is about.
+fn networks(row: &Rows) -> Vec<&str> {
+    let networks = ["arm", "against", "compared_to"].into_iter().filter_map(|column| row.cell(column).ok());
+    networks.filter(|name| !name.is_empty()).collect()
+}
+
 /// The seeds of the runs that a piece of evidence is made of.
-fn seeds(evidence: &Evidence, experiment: &str, row: &Rows, results: &Results<'_>) -> Result<BTreeSet<u64>> {
+fn seeds(evidence: &Evidence, experiment: &str, networks: &[&str], results: &Results<'_>) -> Result<BTreeSet<u64>> {
     let of = |runs: &str| -> Result<BTreeSet<u64>> {
         let rows = results.rows(&format!("{experiment}-runs {runs}"))?;
         rows.column("seed")?.into_iter().map(|seed| seed.parse().context("a seed is no number")).collect()
@@ -116,8 +137,7 @@ fn seeds(evidence: &Evidence, experiment: &str, row: &Rows, results: &Results<'_
     if !evidence.runs.is_empty() {
         return of(&evidence.runs);
     }
-    let networks = ["arm", "against", "compared_to"].into_iter().filter_map(|column| row.cell(column).ok());
-    let networks = networks.filter(|name| !name.is_empty()).map(|name| of(&format!("arm={name}")));
+    let networks = networks.iter().map(|name| of(&format!("arm={name}")));
     let common = networks.reduce(|all, seeds| Ok(&all? & &seeds?));
     common.unwrap_or_else(|| Ok(BTreeSet::new()))
 }
@@ -208,15 +228,15 @@ mod tests {
             figure: format!("{{{value}:.2}}"),
             runs: String::new(),
         };
-        found(&evidence, "x", &Results { root: root.path(), names: &BTreeMap::new() })
+        found(&evidence, "x", &Results { root: root.path(), names: &BTreeMap::new() }, &BTreeSet::from(["e"]))
     }
 
     #[test]
     fn seeds_that_diverged_leave_a_claim_open() -> Result<()> {
-        let runs = "arm,seed\na,1\na,2\nb,1\nb,2\nb,3\nc,1\n";
-        let rows = "arm,n,diverged,min\na,2,0,0.9\nb,2,1,0.9\nc,0,1,\n";
-        let pairs =
-            "arm,against,pairs,difference,difference_low,difference_high\na,b,2,0.9,0.8,1\nb,a,1,0.9,0.8,1\na,c,0,,,\n";
+        let runs = "arm,seed\na,1\na,2\nb,1\nb,2\nb,3\nc,1\ne,1\n";
+        let rows = "arm,n,diverged,min\na,2,0,0.9\nb,2,1,0.9\nc,0,1,\ne,1,0,0.9\n";
+        let pairs = "arm,against,pairs,difference,difference_low,difference_high\n\
+                     a,b,2,0.9,0.8,1\nb,a,1,0.9,0.8,1\na,c,0,,,\na,e,1,0.9,0.8,1\n";
         let mean = "arm,seeds,diverged,mean,ci95_low,ci95_high\nc,1,0,0.9,,\n";
         let root = results(&[("-runs", runs), ("", rows), ("-paired", pairs), ("-mean", mean)])?;
         let shown = |found: Option<Found>| found.map(|found| (found.side, found.figure, found.n, found.seeds.len()));
@@ -233,6 +253,8 @@ mod tests {
         assert_eq!(pair("a", "b")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
         assert_eq!(pair("b", "a")?, Some((Side::Either, "0.90, 1 of 2 seeds diverged".into(), Some(1), 2)));
         assert_eq!(pair("a", "c")?, Some((Side::Either, "all seeds diverged".into(), Some(0), 1)));
+        // A run of e is not there.
+        assert_eq!((min("e")?, pair("a", "e")?), (None, None));
         Ok(())
     }
 }

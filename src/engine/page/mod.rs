@@ -128,14 +128,10 @@ impl Page {
         let (planned, finished) = (walk.planned(), walk.finished());
         let profile = invocation.map(|called| called.profile);
         let missing = (finished < planned).then(|| format!("{finished} of {planned} runs are finished"));
-        let whole = missing.is_none();
-        let decided = |claim| {
-            if whole {
-                decide::decide(claim, &self.name, profile, walk.store)
-            } else {
-                // Of runs that are not all there nothing is decided.
-                Ok(Claim::without_figure(claim, Decision::NotRun))
-            }
+        let (whole, unfinished) = (missing.is_none(), walk.unfinished());
+        let decided = |claim| match &unfinished {
+            Some(unfinished) => decide::decide(claim, &self.name, profile, walk.store, unfinished),
+            None => Ok(Claim::without_figure(claim, Decision::NotRun)),
         };
         let claims = self.claims.iter().map(decided).collect::<Result<Vec<_>>>()?;
         let mut section = Section {

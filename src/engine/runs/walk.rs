@@ -17,6 +17,7 @@ use crate::engine::source::Source;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use std::any::type_name;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// See the top of this file.
@@ -151,6 +152,12 @@ impl<'w> Walk<'w> {
     }
 
     /// How many runs there have to be.
+    /// Networks with a planned run that is not there; None where it is not known yet which runs there will be.
+    pub fn unfinished(&self) -> Option<BTreeSet<&str>> {
+        let unfinished = self.entries.iter().filter(|entry| entry.manifest().is_none());
+        (self.pending == 0).then(|| unfinished.map(|entry| entry.arm.as_str()).collect())
+    }
+
     pub fn planned(&self) -> usize {
         self.entries.len() + self.pending
     }

@@ -1,15 +1,13 @@
 // The parts of image networks beside products and Han-layers, on a GPU: windows of a convolution, norms, biases with their activation.
 //
-// Nothing is added with atomics: a block leaves the sums of its rows, and a `finish` kernel adds up the blocks in double precision in
-// the order of their numbers.
+// Nothing is added with atomics: a block leaves the sums of its rows, and a `finish` kernel adds up the blocks in a fixed order, all in
+// double precision.
 //
-// The program is compiled at run time with REAL, float or double, and EPSILON, what norms add to a variance.
+// The program is compiled at run time with REAL, float or double, THREADS, those of a block, and EPSILON, what norms add to a variance.
 
 typedef REAL real;
 
 constexpr int LANES = 32;
-constexpr int WARPS = 8;
-constexpr int THREADS = WARPS * LANES;
 constexpr unsigned ALL = 0xffffffffu;
 
 template <typename T> __device__ T sum_of_lanes(T value) {
@@ -153,13 +151,13 @@ template <typename Terms> __device__ void column_sums(Terms terms, double *parti
     const int from = tile * THREADS, wide = min(columns - from, THREADS);
     const int groups = THREADS / wide, group = threadIdx.x / wide, column = threadIdx.x % wide;
     const long long run = (rows + blocks - 1) / blocks, start = block * run, end = min(rows, start + run);
-    real first = 0, second = 0;
+    double first = 0, second = 0;
     if (group < groups) {
         for (long long row = start + group; row < end; row += groups) {
             terms(row, from + column, first, second);
         }
     }
-    __shared__ real shared[2][THREADS];
+    __shared__ double shared[2][THREADS];
     shared[0][threadIdx.x] = first;
     shared[1][threadIdx.x] = second;
     __syncthreads();
@@ -208,7 +206,7 @@ extern "C" __global__ void layer_norm_sums(
     int channels,
     int tiles
 ) {
-    const auto terms = [=](long long row, int column, real &first, real &second) {
+    const auto terms = [=](long long row, int column, double &first, double &second) {
         const real g = gradient[row * channels + column];
         first += g * (x[row * channels + column] - moments[2 * row]) * moments[2 * row + 1];
         second += g;
@@ -216,10 +214,10 @@ extern "C" __global__ void layer_norm_sums(
     column_sums(terms, partial, rows, channels, tiles);
 }
 
-// Of batch norm: sums and squares about the first row, so that nothing of a variance is lost to the mean.
+// Of batch norm: sums and squares about the first row, in double precision, so that nothing of a variance is lost to the mean.
 extern "C" __global__ void batch_norm_moments(const real *x, double *partial, long long rows, int channels, int tiles) {
-    const auto terms = [=](long long row, int column, real &first, real &second) {
-        const real apart = x[row * channels + column] - x[column];
+    const auto terms = [=](long long row, int column, double &first, double &second) {
+        const double apart = double(x[row * channels + column]) - double(x[column]);
         first += apart;
         second += apart * apart;
     };
@@ -291,7 +289,7 @@ extern "C" __global__ void batch_norm_sums(
     int tiles,
     int relu
 ) {
-    const auto terms = [=](long long row, int column, real &first, real &second) {
+    const auto terms = [=](long long row, int column, double &first, double &second) {
         const long long i = row * channels + column;
         const real g = relu && y[i] <= 0 ? real(0) : gradient[i];
         first += g * (x[i] - mean[column]) / deviation(variance[column]);
@@ -350,7 +348,7 @@ extern "C" __global__ void gelu_back(
 }
 
 extern "C" __global__ void sum_of_rows(const real *x, double *partial, long long rows, int columns, int tiles) {
-    const auto terms = [=](long long row, int column, real &first, real &) {
+    const auto terms = [=](long long row, int column, double &first, double &) {
         first += x[row * columns + column];
     };
     column_sums(terms, partial, rows, columns, tiles);

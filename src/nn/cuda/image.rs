@@ -33,7 +33,7 @@ impl<T: Number> Program for Image<T> {
     }
 
     fn options(&self) -> Vec<String> {
-        vec![format!("-DREAL={}", T::NAME), format!("-DEPSILON={EPSILON:e}")]
+        vec![format!("-DREAL={}", T::NAME), format!("-DTHREADS={THREADS}"), format!("-DEPSILON={EPSILON:e}")]
     }
 }
 
@@ -66,6 +66,14 @@ fn views<'g, T: Number, G: Deref<Target = Storage>, const N: usize>(
         Ok(views) => Ok(views),
         Err(_) => bail!("{N} tensors have another number of buffers"),
     }
+}
+
+/// Refuses buffers of other lengths than the kernels go through: they would read and write elsewhere.
+fn check_lens(found: &[usize], expected: &[usize]) -> Result<()> {
+    if found != expected {
+        bail!("a kernel got buffers of lengths {found:?}, not {expected:?}");
+    }
+    Ok(())
 }
 
 /// How windows lie on images, as the kernels take it.
@@ -110,6 +118,7 @@ fn unfold_as<T: Number>(x: &Tensor, shape: ConvShape) -> Result<Tensor> {
     let (device, windows, dims) = (x.device().as_cuda_device()?, Windows::of(shape)?, shape.unfolded());
     let (guards, len) = ([x.storage_and_layout()], dims.0 * dims.1);
     let [x] = &views::<T, _, 1>(&guards)?;
+    check_lens(&[x.len()], &[shape.batch * shape.height * shape.width * shape.inputs])?;
     let (mut rows, count) = (uninitialised::<T>(device, len)?, i64::try_from(len)?);
     // SAFETY: a thread for each entry of `rows`, which reads inside of x alone.
     unsafe { launched!(T, device, "unfold", len; x, &mut rows, &count, &windows) }?;
@@ -129,6 +138,7 @@ fn fold_as<T: Number>(rows: &Tensor, shape: ConvShape) -> Result<Tensor> {
     let dims = [shape.batch, shape.height, shape.width, shape.inputs];
     let (guards, len) = ([rows.storage_and_layout()], dims.iter().product());
     let [rows] = &views::<T, _, 1>(&guards)?;
+    check_lens(&[rows.len()], &[shape.unfolded().0 * shape.unfolded().1])?;
     let (mut x, count) = (uninitialised::<T>(device, len)?, i64::try_from(len)?);
     // SAFETY: a thread for each entry of x, which reads windows that exist alone.
     unsafe { launched!(T, device, "fold", len; rows, &mut x, &count, &windows) }?;
@@ -190,6 +200,7 @@ fn layer_norm_as<T: Number>(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Resul
     let [x, weight, bias] = &views::<T, _, 3>(&guards)?;
     let Sums { rows, columns, .. } = Sums::of(x.len(), weight.len())?;
     let count = x.len() / weight.len().max(1);
+    check_lens(&[bias.len(), x.len()], &[weight.len(), count * weight.len()])?;
     let (mut y, mut moments) = (uninitialised::<T>(device, x.len())?, uninitialised::<T>(device, 2 * count)?);
     // SAFETY: a warp for each row; x and y have as many columns as weight and bias, and there are two moments a row.
     unsafe {
@@ -215,13 +226,14 @@ fn layer_norm_back_as<T: Number>(
     let (device, shape) = (x.device().as_cuda_device()?, x.shape());
     let guards = [x, weight, moments, gradient].map(Tensor::storage_and_layout);
     let [x, weight, moments, gradient] = &views::<T, _, 4>(&guards)?;
+    let count = x.len() / weight.len().max(1);
+    check_lens(&[x.len(), moments.len(), gradient.len()], &[count * weight.len(), 2 * count, x.len()])?;
     let sums = Sums::of(x.len(), weight.len())?;
     let Sums { rows, columns, tiles, threads, .. } = &sums;
     let (mut dx, mut partial) = (uninitialised::<T>(device, x.len())?, uninitialised(device, sums.left)?);
-    let of_rows = LANES * (x.len() / weight.len().max(1));
     // SAFETY: as `layer_norm`; the sums have their own kernel, with room for those of every block.
     unsafe {
-        launched!(T, device, "layer_norm_back", of_rows; x, weight, moments, gradient, &mut dx, rows, columns)?;
+        launched!(T, device, "layer_norm_back", LANES * count; x, weight, moments, gradient, &mut dx, rows, columns)?;
         launched!(T, device, "layer_norm_sums", threads[0]; x, moments, gradient, &mut partial, rows, columns, tiles)?;
     }
     let [of_weight, of_bias] = sums.finish::<T>(device, &partial)?;
@@ -244,6 +256,7 @@ fn batch_norm_as<T: Number>(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bo
     let guards = [x, weight, bias].map(Tensor::storage_and_layout);
     let [x, weight, bias] = &views::<T, _, 3>(&guards)?;
     let sums = Sums::of(x.len(), channels)?;
+    check_lens(&[bias.len(), x.len() % channels.max(1)], &[channels, 0])?;
     let Sums { rows, columns, tiles, blocks, threads, .. } = &sums;
     let (relu, count) = (i32::from(relu), i64::try_from(x.len())?);
     let (mut partial, mut y) = (uninitialised::<f64>(device, sums.left)?, uninitialised::<T>(device, x.len())?);
@@ -283,6 +296,10 @@ fn batch_norm_back_as<T: Number>(
     let (device, shape) = (x.device().as_cuda_device()?, x.shape());
     let guards = [x, weight, y, mean, variance, gradient].map(Tensor::storage_and_layout);
     let [x, weight, y, mean, variance, gradient] = &views::<T, _, 6>(&guards)?;
+    check_lens(
+        &[y.len(), gradient.len(), mean.len(), variance.len()],
+        &[x.len(), x.len(), weight.len(), weight.len()],
+    )?;
     let sums = Sums::of(x.len(), weight.len())?;
     let Sums { rows, columns, tiles, threads, .. } = &sums;
     let relu = i32::from(relu);
@@ -322,9 +339,10 @@ impl Blend {
         let (device, measured) = (measured.0.device(), &view::<T>(measured)?);
         let Some((start, end)) = running.1.contiguous_offsets() else { bail!("running statistics are contiguous") };
         let running = &mut running.0.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
-        let (len, Self { keep, take }) = (running.len().min(measured.len()), self);
+        let (len, Self { keep, take }) = (running.len(), self);
+        check_lens(&[measured.len()], &[len])?;
         let count = i32::try_from(len)?;
-        // SAFETY: a thread for each entry that both have.
+        // SAFETY: a thread for each entry, of which both have as many.
         unsafe { launched!(T, device, "blend", len; running, measured, &count, keep, take) }
     }
 }
@@ -380,6 +398,7 @@ fn gelu_back_as<T: Number>(x: &Tensor, bias: &Tensor, gradient: &Tensor) -> Resu
     let (device, shape) = (x.device().as_cuda_device()?, x.shape());
     let guards = [x, bias, gradient].map(Tensor::storage_and_layout);
     let [x, bias, gradient] = &views::<T, _, 3>(&guards)?;
+    check_lens(&[gradient.len()], &[x.len()])?;
     let (count, columns) = (i64::try_from(x.len())?, i32::try_from(bias.len())?);
     let mut dx = uninitialised::<T>(device, x.len())?;
     // SAFETY: as `bias`.

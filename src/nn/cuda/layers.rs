@@ -3,7 +3,7 @@
 use super::graft::graft;
 use super::image;
 use crate::nn::kernels::conv::Shape as ConvShape;
-use candle_core::{DType, Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, Var};
 
 /// Whether these layers take a tensor. An empty one has nothing to launch for.
 pub fn apply_to(xs: &Tensor) -> bool {
@@ -77,8 +77,8 @@ pub fn dense(xs: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// A convolution as a product, of constants.
 struct Convolution {
     shape: ConvShape,
-    /// (batch positions, window)
-    windows: Tensor,
+    /// (batch, height, width, inputs)
+    x: Tensor,
     /// (outputs, window)
     weight: Tensor,
 }
@@ -86,14 +86,22 @@ struct Convolution {
 impl Convolution {
     fn of(xs: &Tensor, weight: &Tensor, shape: ConvShape) -> Result<Self> {
         let x = constant(xs)?;
-        let windows = if shape.is_pointwise() { x.reshape(shape.unfolded())? } else { image::unfold(&x, shape)? };
         let weight = weight.detach().permute((0, 2, 3, 1))?.contiguous()?.reshape((shape.outputs, shape.window()))?;
-        Ok(Self { shape, windows, weight })
+        Ok(Self { shape, x, weight })
+    }
+
+    /// (batch positions, window). Nine times as large as x where they are 3 x 3, so they are made anew for the backward pass.
+    fn windows(&self) -> Result<Tensor> {
+        if self.shape.is_pointwise() {
+            self.x.reshape(self.shape.unfolded())
+        } else {
+            image::unfold(&self.x, self.shape)
+        }
     }
 
     /// (batch positions, outputs)
     fn product(&self) -> Result<Tensor> {
-        self.windows.matmul(&self.weight.t()?)
+        self.windows()?.matmul(&self.weight.t()?)
     }
 
     /// As (batch, rows, columns, outputs).
@@ -105,7 +113,7 @@ impl Convolution {
     /// dL/dx where it is wanted, and dL/dW as in PyTorch, from dL/d(product).
     fn back(&self, dz: &Tensor, wanted: bool) -> Result<[Option<Tensor>; 2]> {
         let ConvShape { batch, height, width, inputs, outputs, kernel, .. } = self.shape;
-        let of_weight = dz.t()?.matmul(&self.windows)?.reshape((outputs, kernel, kernel, inputs))?;
+        let of_weight = dz.t()?.matmul(&self.windows()?)?.reshape((outputs, kernel, kernel, inputs))?;
         let of_weight = Some(of_weight.permute((0, 3, 1, 2))?.contiguous()?);
         if !wanted {
             return Ok([None, of_weight]);
@@ -167,7 +175,7 @@ pub fn conv_norm(xs: &Tensor, weight: &Tensor, vectors: &Tensor, shape: ConvShap
     Ok([y, mean, variance])
 }
 
-/// Half a mixer block, x + W2 gelu(W1 LN(x) + b1) + b2 along an axis, with what its way back needs.
+/// Half a mixer block, x + W2 gelu(W1 LN(x) + b1) + b2 along an axis, with what its backward pass needs.
 struct Half {
     /// Whether it mixes tokens; otherwise channels.
     tokens: bool,
@@ -184,7 +192,7 @@ struct Half {
     hidden: Tensor,
 }
 
-/// (batch, tokens, channels) with what is mixed last, and the way back.
+/// (batch, tokens, channels) with what is mixed last; twice, it is what it was.
 fn turned(x: &Tensor, tokens: bool) -> Result<Tensor> {
     if tokens { x.transpose(1, 2)?.contiguous() } else { Ok(x.clone()) }
 }
@@ -221,43 +229,29 @@ impl Half {
     }
 }
 
-/// A run of mixer blocks, with all parameters side by side as in [`crate::nn::MixerStack`].
+/// A run of mixer blocks, whose parameters are parts of one variable: of each half norm weight, norm bias, W1, b1, W2 and b2, constants,
+/// and whether it mixes tokens.
 ///
 /// # Shapes
-/// - xs: (batch, tokens, channels), parameters: one axis -> as xs
+/// - xs: (batch, tokens, channels), parameters: one axis, those of the halves in their order -> as xs
 ///
 /// # Errors
 /// When the device fails.
-pub fn mixer_blocks(xs: &Tensor, parameters: &Tensor, blocks: usize) -> Result<Tensor> {
-    let (_, tokens, channels) = xs.dims3()?;
-    let (mut x, all, mut start, mut halves) = (constant(xs)?, constant(parameters)?, 0, Vec::new());
-    let mut take = |dims: &[usize]| {
-        let len = dims.iter().product();
-        start += len;
-        all.narrow(0, start - len, len)?.reshape(dims)
-    };
-    for _ in 0..blocks {
-        for (along_tokens, width) in [(true, tokens), (false, channels)] {
-            let (norm, mut dense) = ([take(&[channels])?, take(&[channels])?], || {
-                Ok::<_, candle_core::Error>([take(&[width, width])?, take(&[width])?])
-            });
-            let ([norm_weight, norm_bias], [w1, b1], [w2, b2]) = (norm, dense()?, dense()?);
-            let (y, half) = Half::of(x, [norm_weight, norm_bias, w1, b1, w2, b2], along_tokens)?;
-            halves.push(half);
-            x = y;
-        }
+pub fn mixer_blocks(xs: &Tensor, parameters: &Tensor, halves: Vec<(bool, [Tensor; 6])>) -> Result<Tensor> {
+    let (mut x, mut made) = (constant(xs)?, Vec::with_capacity(halves.len()));
+    for (tokens, parameters) in halves {
+        let (y, half) = Half::of(x, parameters, tokens)?;
+        made.push(half);
+        x = y;
     }
     graft([xs, parameters], x, move |g| {
-        let (mut gradient, mut of_parameters) = (g.clone(), Vec::new());
-        for half in halves.iter().rev() {
+        let (mut gradient, mut of_parameters) = (g.clone(), Vec::with_capacity(made.len()));
+        for half in made.iter().rev() {
             let (of_x, of_half) = half.back(&gradient)?;
             gradient = of_x;
             of_parameters.push(of_half);
         }
         let of_parameters: Vec<Tensor> = of_parameters.into_iter().rev().flatten().collect();
-        if of_parameters.is_empty() {
-            bail!("a run of no mixer blocks has no parameters");
-        }
         Ok([Some(gradient), Some(Tensor::cat(&of_parameters, 0)?)])
     })
 }

@@ -126,7 +126,7 @@ mod tests {
         };
         // One program has both norms.
         assert_eq!(crate::nn::batch_norm::EPSILON, crate::nn::kernels::layer_norm::EPSILON);
-        let of_images = format!("-DEPSILON={:e}", crate::nn::batch_norm::EPSILON);
+        let of_images = format!("-DTHREADS=256 -DEPSILON={:e}", crate::nn::batch_norm::EPSILON);
         let (han, images): (Vec<&str>, Vec<&str>) = programs.lines().partition(|line| line.contains("-DWIDTH="));
         assert_eq!(images, [of_images]);
         for line in han {
