@@ -1,5 +1,5 @@
-//! Time of one training step on a GPU, of the networks that `benches/peers.py` times in PyTorch: `make test-cuda`. Every step ends
-//! when the GPU has made it. A line for each network: its name and the median in milliseconds.
+//! Time of one training step on a GPU, of the networks that `benches/peers.py` times in PyTorch: `make test-cuda` and `make bench-cuda`.
+//! Every step ends when the GPU has made it. A line for each network: its name and the median in milliseconds.
 
 use candle_core::{DType, Result, Tensor};
 use han_exp::device::DeviceChoice;
