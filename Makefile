@@ -92,7 +92,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) mixer --out $(PUBLISHED)
 	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
 
-budget: build ## Go on with the curve of mixer-budget, days of two cores in all; its runs go to results/published/budget
+budget: build ## Go on with the curve of mixer-budget, about a day of two cores; its runs go to results/published/budget
 	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out $(PUBLISHED)/budget
 	$(BINARY) mixer-budget --profile paper --out $(PUBLISHED)/budget
 

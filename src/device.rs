@@ -1,7 +1,7 @@
 //! Where tensors live: `--device auto|cpu|cuda:N`.
 
 use anyhow::{Context, Result, bail};
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 use std::str::FromStr;
 
 /// What the user asked for.
@@ -41,6 +41,28 @@ pub struct ChosenDevice {
     pub kind: &'static str,
     /// Something the user should know about the choice.
     pub note: Option<String>,
+}
+
+impl ChosenDevice {
+    /// "cpu", or the number of the GPU, as `--device` takes it, and its maker's name for it.
+    pub fn name(&self) -> String {
+        match self.device.location() {
+            DeviceLocation::Cpu => "cpu".into(),
+            DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}{}", self.card()),
+            DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+        }
+    }
+
+    /// Of a GPU, in brackets; nothing where the driver does not say.
+    fn card(&self) -> String {
+        #[cfg(feature = "cuda")]
+        if let Ok(device) = self.device.as_cuda_device()
+            && let Ok(name) = device.cuda_stream().context().name()
+        {
+            return format!(" ({name})");
+        }
+        String::new()
+    }
 }
 
 impl DeviceChoice {

@@ -19,7 +19,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &["nn", "rng"]),
     ("train", &["model", "data", "nn", "rng"]),
     ("evaluate", &["model", "data", "nn", "rng"]),
-    ("baseline", &["data", "rng"]),
     ("engine", &["data", "device", "evaluate", "figure", "model", "nn", "rng", "train"]),
     ("experiment", ROOM),
     ("cli", &["data", "device", "engine", "experiment"]),

@@ -20,7 +20,7 @@ use crate::engine::runs::{Look, Running, Store, cores, stop_on_signals};
 use crate::engine::verb;
 use crate::experiment::VERBS;
 use anyhow::{Context, Result};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use nested::nested;
 use std::ffi::OsString;
 use std::path::Path;
@@ -49,45 +49,29 @@ fn command() -> Command {
             evaluate = evaluate.subcommand((evaluation.command)(verb.name));
         }
     }
-    // The documentation of flattened flags would take the place of a text that was there before.
-    let with =
-        |name: &'static str, about: &'static str, add: fn(Command) -> Command| add(Command::new(name)).about(about);
-    command
-        .subcommand(with(
-            "reproduce",
-            "Run every experiment, then write the report",
-            reproduce::Arguments::augment_args,
-        ))
-        .subcommand(plan)
-        .subcommand(submit)
-        .subcommand(evaluate)
-        .subcommand(with(
-            "status",
-            "How the runs in a results directory stand: finished, running, begun, failed, missing",
-            status::Arguments::augment_args,
-        ))
-        .subcommand(with(
-            "report",
-            "Redraw tables, figures and report from the CSV files of finished runs",
-            report::Arguments::augment_args,
-        ))
-        .subcommand(with(
-            "compare",
-            "Compare two networks, settings or results directories, paired by seed",
-            compare::Arguments::augment_args,
-        ))
-        .subcommand(with("rerun", "Make one run again from its config.toml", rerun::Arguments::augment_args))
-        .subcommand(with(
-            "data",
-            "The data sets: what is on this machine, fetching, verifying",
-            data::Arguments::augment_args,
-        ))
-        .subcommand(with(
-            "completions",
-            "Print the completion script for a shell",
-            completions::Completions::augment_args,
-        ))
-        .subcommand(with("man", "Print or write the manual pages", completions::Pages::augment_args))
+    let about = "Run every experiment, then write the report";
+    // Its flags' documentation would take the place of a text that was there before.
+    let reproduce = reproduce::Arguments::augment_args(Command::new("reproduce")).about(about);
+    Other::augment_subcommands(command.subcommand(reproduce).subcommand(plan).subcommand(submit).subcommand(evaluate))
+}
+
+// Not a comment for rustdoc, which would become the program's own text.
+#[derive(Subcommand)]
+enum Other {
+    /// How the runs in a results directory stand: finished, running, begun, failed, missing
+    Status(status::Arguments),
+    /// Redraw tables, figures and report from the CSV files of finished runs
+    Report(report::Arguments),
+    /// Compare two networks, settings or results directories, paired by seed
+    Compare(compare::Arguments),
+    /// Make one run again from its config.toml
+    Rerun(rerun::Arguments),
+    /// The data sets: what is on this machine, fetching, verifying
+    Data(data::Arguments),
+    /// Print the completion script for a shell
+    Completions(completions::Completions),
+    /// Print or write the manual pages
+    Man(completions::Pages),
 }
 
 impl Cli {
@@ -132,15 +116,15 @@ impl Cli {
                 (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)
             }
             "reproduce" => reproduce::run(matches),
-            "status" => status::run(&status::Arguments::from_arg_matches(matches)?),
-            "report" => report::run(&report::Arguments::from_arg_matches(matches)?),
-            "compare" => compare::run(&compare::Arguments::from_arg_matches(matches)?),
-            "rerun" => rerun::run(&rerun::Arguments::from_arg_matches(matches)?),
-            "completions" => {
-                Ok(completions::completions(command(), &completions::Completions::from_arg_matches(matches)?))
-            }
-            "man" => completions::man(command(), &completions::Pages::from_arg_matches(matches)?),
-            _ => data::run(&data::Arguments::from_arg_matches(matches)?),
+            _ => match Other::from_arg_matches(&self.0)? {
+                Other::Status(arguments) => status::run(&arguments),
+                Other::Report(arguments) => report::run(&arguments),
+                Other::Compare(arguments) => compare::run(&arguments),
+                Other::Rerun(arguments) => rerun::run(&arguments),
+                Other::Data(arguments) => data::run(&arguments),
+                Other::Completions(arguments) => Ok(completions::completions(command(), &arguments)),
+                Other::Man(arguments) => completions::man(command(), &arguments),
+            },
         }
     }
 }

@@ -2,25 +2,12 @@
 
 use anyhow::Result;
 
+use super::Image;
 use super::legend::Sign;
 use super::page::{Page, Plot, Range};
-use super::plot::{Line, some};
-use super::quantity::{AxisScale, Quantity, once};
+use super::plot::{Line, SpanPoint, some};
+use super::quantity::{AxisScale, Quantity};
 use super::theme::Stroke;
-use super::{Image, TEST_ACCURACY};
-
-/// Accuracies of all seeds of an arm at one moment, as fractions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BandPoint {
-    /// Number of the iteration.
-    pub step: f64,
-    /// Median over the seeds.
-    pub median: f64,
-    /// Lowest seed.
-    pub low: f64,
-    /// Highest seed.
-    pub high: f64,
-}
 
 /// One arm over the iterations.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +16,8 @@ pub struct Curve {
     pub arm: String,
     /// Its text in the legend.
     pub label: String,
-    /// Points with growing step; a single one is drawn as a mark.
-    pub points: Vec<BandPoint>,
+    /// Median accuracies at growing numbers of the iteration; a single one is drawn as a mark.
+    pub points: Vec<SpanPoint>,
 }
 
 /// Arms that were trained under the same conditions.
@@ -51,34 +38,25 @@ const BASELINE: f64 = 3.0;
 
 /// Draws the panels side by side on one accuracy axis, with a legend below.
 ///
-/// Fails if there is no panel, curve or point, if a number is no fraction, if steps do not grow, or if a panel has an arm
-/// twice.
+/// Fails if there is no panel, curve or point, if a number is no fraction, or if iterations do not grow.
 pub fn accuracy_curves(title: &str, panels: &[CurvePanel]) -> Result<Image> {
-    let y = Quantity::new(TEST_ACCURACY, AxisScale::Percent);
-    let plot = |panel: &CurvePanel| {
-        once(&panel.title, panel.curves.iter().map(|curve| &curve.arm))?;
-        Ok(Plot {
-            title: panel.title.clone(),
-            x: (Quantity::new("training iteration", AxisScale::Count), Range::Own),
-            y: (y.clone(), Range::Shared),
-            lines: panel.curves.iter().map(|curve| line(curve, &y)).collect(),
-            level: panel.baseline.as_ref().map(|(value, _)| (*value, Stroke::Dashed, BASELINE)),
-        })
+    let y = Quantity::new("test accuracy (%)", AxisScale::Percent);
+    let plot = |panel: &CurvePanel| Plot {
+        title: panel.title.clone(),
+        x: (Quantity::new("training iteration", AxisScale::Count), Range::Own),
+        y: (y.clone(), Range::Shared),
+        lines: panel.curves.iter().map(|curve| line(curve, &y)).collect(),
+        level: panel.baseline.as_ref().map(|(value, _)| (*value, Stroke::Dashed, BASELINE)),
     };
-    let plots = panels.iter().map(plot).collect::<Result<Vec<Plot>>>()?;
     let mut notes = vec![(Sign::seeds(0.0), "lowest to highest seed; line and number: median seed".to_owned())];
     notes.extend(references(panels, &y));
-    Page { title, plots, notes, aligned: true, square: false }.draw()
+    Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: true, square: false }.draw()
 }
 
 fn line(curve: &Curve, y: &Quantity) -> Line {
-    let points: Vec<(f64, f64)> = curve.points.iter().map(|point| (point.step, point.median)).collect();
-    Line {
-        marks: some(&points, MARKS),
-        band: curve.points.iter().map(|point| (point.step, point.low, point.high)).collect(),
-        ending: points.last().map(|point| y.short(point.1)).into_iter().collect(),
-        ..Line::of(&curve.arm, &curve.label, points)
-    }
+    let line = Line::through(&curve.arm, &curve.label, &curve.points);
+    let ending = line.points.last().map(|point| y.short(point.1)).into_iter().collect();
+    Line { marks: some(&line.points, MARKS), ending, ..line }
 }
 
 /// Panels with the same kind of reference share an entry that lists their values from left to right.

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use super::axes::{percent_axis, significant, zero_axis};
+use super::axes::{significant, zero_axis};
 use super::legend::Sign;
 use super::marks::Mark;
 use super::page::{Page, Plot, Range};
 use super::plot::Line;
-use super::quantity::{AxisScale, Quantity, once};
+use super::quantity::{AxisScale, Quantity};
 use super::theme::{AREA_ALPHA, LINE, MARK, SMALL_MARK, Stroke};
 use super::{ACCURACY, Image};
 
@@ -49,12 +49,10 @@ const MARKED: [f64; 3] = [0.9, 0.5, 0.1];
 /// image was found up to there; dashed, those that are proved. The accuracy under the worst perturbation of that size
 /// lies between the two, and the area between them is tinted.
 ///
-/// Fails if there is no panel, curve or image, if a panel has an arm twice, if a distance is negative or not a number,
-/// if there is not one radius for each image, or if an image is misclassified within its radius: then one of the two is
-/// wrong.
+/// Fails if there is no panel, curve or image, if a distance is negative or not a number, if there is not one radius for
+/// each image, or if an image is misclassified within its radius: then one of the two is wrong.
 pub fn distance_distribution(title: &str, panels: &[DistancePanel]) -> Result<Image> {
     let plot = |panel: &DistancePanel| {
-        once(&panel.title, panel.curves.iter().map(|curve| &curve.arm))?;
         panel
             .curves
             .iter()
@@ -62,8 +60,7 @@ pub fn distance_distribution(title: &str, panels: &[DistancePanel]) -> Result<Im
         let x = zero_axis(reach(panel));
         let lines = panel.curves.iter().flat_map(|curve| lines(curve, x.high)).collect();
         let x = (Quantity::new(&panel.norm_label, AxisScale::Linear), Range::Known(x));
-        let y = Range::Known(percent_axis([0.0, 1.0].into_iter()));
-        let y = (Quantity::new(ACCURACY, AxisScale::Percent), y);
+        let y = (Quantity::new(ACCURACY, AxisScale::Whole), Range::Own);
         Ok(Plot { title: panel.title.clone(), x, y, lines, level: None })
     };
     let plots = panels.iter().map(plot).collect::<Result<Vec<Plot>>>()?;

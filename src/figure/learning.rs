@@ -6,17 +6,8 @@ use super::Image;
 use super::legend::Sign;
 use super::page::{Page, Plot, Range};
 use super::plot::Line;
-use super::quantity::{AxisScale, Quantity as Shown, once};
+use super::quantity::{AxisScale, Quantity};
 use super::theme::{Stroke, THICK, THIN};
-
-/// What a panel shows, which fixes its axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantity {
-    /// A loss, from 0 on.
-    Loss,
-    /// An accuracy as a fraction.
-    Accuracy,
-}
 
 /// One arm over the epochs.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +25,8 @@ pub struct Course {
 pub struct CoursePanel {
     /// What was measured on which part of the data.
     pub title: String,
-    /// Loss or accuracy; panels of the same quantity have the same axis.
-    pub quantity: Quantity,
+    /// The vertical axis, such as a loss or an accuracy. Panels with equal ones share the range.
+    pub y: Quantity,
     /// The arms, each once.
     pub courses: Vec<Course>,
 }
@@ -45,24 +36,19 @@ const FAINT: f64 = 0.45;
 
 /// Draws the panels in rows, with a legend below.
 ///
-/// Fails if there is no panel, arm, seed or epoch, if a panel has an arm twice, if seeds differ in their epochs, if epochs
-/// do not grow, or if a value is no number or an accuracy no fraction.
+/// Fails if there is no panel, arm, seed or epoch, if seeds differ in their epochs, if epochs do not grow, or if a value
+/// cannot be shown on its axis.
 pub fn learning_curves(title: &str, panels: &[CoursePanel]) -> Result<Image> {
     let plot = |panel: &CoursePanel| {
-        once(&panel.title, panel.courses.iter().map(|course| &course.arm))?;
-        let y = match panel.quantity {
-            Quantity::Loss => Shown::new("cross-entropy", AxisScale::Linear),
-            Quantity::Accuracy => Shown::new(super::ACCURACY, AxisScale::Percent),
-        };
         let (mut lines, mut thin) = (Vec::new(), Vec::new());
         for course in &panel.courses {
-            lines.push(mean(course, &y)?);
+            lines.push(mean(course, &panel.y)?);
             let seeds = course.seeds.iter().map(|seed| Line::of(&course.arm, &course.label, seed.clone()));
             thin.extend(seeds.map(|line| Line { width: THIN, tone: FAINT, ..line }));
         }
         lines.extend(thin);
-        let x = (Shown::new("epoch", AxisScale::Count), Range::Shared);
-        Ok(Plot { title: panel.title.clone(), x, y: (y, Range::Shared), lines, level: None })
+        let x = (Quantity::new("epoch", AxisScale::Count), Range::Shared);
+        Ok(Plot { title: panel.title.clone(), x, y: (panel.y.clone(), Range::Shared), lines, level: None })
     };
     let plots = panels.iter().map(plot).collect::<Result<Vec<Plot>>>()?;
     let mean = (Sign::plain(Stroke::Solid, THICK), "mean of the seeds; number: its last value".into());
@@ -71,7 +57,7 @@ pub fn learning_curves(title: &str, panels: &[CoursePanel]) -> Result<Image> {
 }
 
 /// The mean over the seeds at every epoch, and its last value.
-fn mean(course: &Course, y: &Shown) -> Result<Line> {
+fn mean(course: &Course, y: &Quantity) -> Result<Line> {
     let first = course.seeds.first().map(Vec::as_slice).unwrap_or_default();
     let same = |seed: &Vec<(f64, f64)>| seed.iter().map(|point| point.0).eq(first.iter().map(|point| point.0));
     ensure!(course.seeds.iter().all(same), "{:?}: its seeds differ in their epochs", course.label);

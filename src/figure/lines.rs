@@ -15,8 +15,10 @@ use super::theme::{LINE, Stroke};
 pub enum Drawing {
     /// A line with a mark at each point.
     Marked,
-    /// A line with a few marks, for many points.
+    /// A line with a few marks, for many points; of several that may lie on each other, those below are wider.
     Line,
+    /// A line with a few marks, as wide as any other.
+    Few,
     /// A dotted line alone.
     Dotted,
     /// Small marks, not joined.
@@ -40,6 +42,14 @@ pub struct LineSeries {
     pub ending: Vec<String>,
 }
 
+impl LineSeries {
+    /// A series without band and ending.
+    pub fn of(arm: &str, label: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> Self {
+        let (arm, label) = (arm.to_owned(), label.to_owned());
+        Self { arm, label, drawing, points, band: Vec::new(), ending: Vec::new() }
+    }
+}
+
 /// A plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinePanel {
@@ -55,17 +65,6 @@ pub struct LinePanel {
     pub level: Option<(f64, String)>,
 }
 
-/// A plot of values against what they should be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScatterPanel {
-    /// What it shows.
-    pub title: String,
-    /// Labels of the horizontal axis, of what should be, and of the vertical one, of what is.
-    pub labels: (String, String),
-    /// The series, usually [`Drawing::Dots`]; those before others are drawn over them.
-    pub series: Vec<LineSeries>,
-}
-
 /// Most marks on a line of many points.
 const MARKS: usize = 8;
 /// By how much a line is wider than the one above it.
@@ -73,7 +72,8 @@ const WIDER: f64 = 3.0;
 /// Width of the line of a level.
 const LEVEL: f64 = 2.0;
 
-/// Draws the panels in rows, with a legend below: the arms, then `notes` for the drawings that need one.
+/// Draws the panels in rows, with a legend below: the arms, then `notes` for the drawings that need one. Where all panels go
+/// from 0 to 100 %, the first of a row has the numbers for it.
 ///
 /// Fails if there is no panel, series or point, if a number cannot be shown on its axis, or if x does not grow.
 pub fn line_panels(title: &str, panels: &[LinePanel], notes: &[(Drawing, &str)]) -> Result<Image> {
@@ -92,31 +92,28 @@ pub fn line_panels(title: &str, panels: &[LinePanel], notes: &[(Drawing, &str)])
         lines: apart(&panel.series),
         level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Solid, LEVEL)),
     };
-    Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: false }.draw()
+    let aligned = panels.iter().all(|panel| panel.y.scale == AxisScale::Whole);
+    Page { title, plots: panels.iter().map(plot).collect(), notes, aligned, square: false }.draw()
 }
 
-/// Draws square panels in rows, in which both axes show this scale over the same range, and a line where both are equal.
+/// Draws values, upwards, against what they should be: square panels in rows, in which both axes have the same range, on the
+/// scale of `x`, and a line where both are equal. Levels are not drawn.
 ///
 /// Fails as [`line_panels`] does.
-pub fn scatter_panels(
-    title: &str,
-    scale: AxisScale,
-    panels: &[ScatterPanel],
-    notes: &[(Drawing, &str)],
-) -> Result<Image> {
-    let mut notes = legend(panels.iter().flat_map(|panel| &panel.series), notes);
+pub fn scatter_panels(title: &str, panels: &[LinePanel]) -> Result<Image> {
+    let mut notes = legend(panels.iter().flat_map(|panel| &panel.series), &[]);
     notes.push((Sign::plain(Stroke::Dashed, LEVEL), "both are equal".to_owned()));
-    let plot = |panel: &ScatterPanel| {
-        let (x, y) = (Quantity::new(&panel.labels.0, scale), Quantity::new(&panel.labels.1, scale));
+    let plot = |panel: &LinePanel| {
         let mut lines: Vec<Line> = panel.series.iter().map(line).collect();
         let mut values: Vec<f64> = lines.iter().flat_map(Line::values).flat_map(|(x, y)| [x, y]).collect();
         values.sort_by(f64::total_cmp);
-        let axis = Range::Known(x.axis(&values));
+        let axis = Range::Known(panel.x.axis(&values));
         if let [low, .., high] = values[..] {
             let points = vec![(low, low), (high, high)];
             lines.push(Line { stroke: Some(Stroke::Dashed), width: LEVEL, points, upright: true, ..Line::default() });
         }
-        Plot { title: panel.title.clone(), x: (x, axis.clone()), y: (y, axis), lines, level: None }
+        let (x, y) = ((panel.x.clone(), axis.clone()), (panel.y.clone(), axis));
+        Plot { title: panel.title.clone(), x, y, lines, level: None }
     };
     Page { title, plots: panels.iter().map(plot).collect(), notes, aligned: false, square: true }.draw()
 }
@@ -146,7 +143,7 @@ fn line(series: &LineSeries) -> Line {
     let points = series.points.clone();
     match series.drawing {
         Drawing::Marked => Line { marks: points, ..line },
-        Drawing::Line => Line { marks: some(&points, MARKS), ..line },
+        Drawing::Line | Drawing::Few => Line { marks: some(&points, MARKS), ..line },
         Drawing::Dotted => Line { stroke: Some(Stroke::Dotted), ..line },
         Drawing::Dots => Line { width: 0.0, mark: Mark::Dot, marks: points, points: Vec::new(), ..line },
     }
@@ -158,7 +155,7 @@ fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawin
     let bands = bands.then(|| (Sign::seeds(0.0), "lowest to highest".to_owned()));
     let note = |(drawing, text): &(Drawing, &str)| {
         let sign = match drawing {
-            Drawing::Marked | Drawing::Line => Sign::plain(Stroke::Solid, LINE),
+            Drawing::Marked | Drawing::Line | Drawing::Few => Sign::plain(Stroke::Solid, LINE),
             Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
             Drawing::Dots => Sign::Text,
         };

@@ -13,7 +13,6 @@ mod curves;
 mod decision_map;
 mod differences;
 mod distance;
-mod effort;
 mod frame;
 mod glyphs;
 mod grid;
@@ -42,21 +41,20 @@ pub use axes::significant;
 pub use categories::{Body, CategoryPanel, Entry, Key, category_panels};
 pub use confusion::confusion_difference;
 pub use contact_sheet::{SheetRow, contact_sheet};
-pub use curves::{BandPoint, Curve, CurvePanel, accuracy_curves};
+pub use curves::{Curve, CurvePanel, accuracy_curves};
 pub use decision_map::{DecisionPanel, decision_maps};
 pub use differences::{DifferenceRow, paired_differences};
 pub use distance::{DistanceCurve, DistancePanel, distance_distribution};
-pub use effort::{EffortCurve, EffortPanel, attack_effort};
-pub use learning::{Course, CoursePanel, Quantity, learning_curves};
-pub use lines::{Drawing, LinePanel, LineSeries, ScatterPanel, line_panels, scatter_panels};
-pub use parameters::{Mark, MarkPanel, ValuePanel, accuracy_against_parameters, against_parameters};
+pub use learning::{Course, CoursePanel, learning_curves};
+pub use lines::{Drawing, LinePanel, LineSeries, line_panels, scatter_panels};
+pub use parameters::{Mark, ValuePanel, against_parameters};
+pub use plot::SpanPoint;
 pub use quantity::{AxisScale, Quantity as LineQuantity};
-pub use robust_accuracy::{RobustnessPanel, Role, Series, SizePoint, robust_accuracy};
+pub use robust_accuracy::{RobustnessPanel, Role, Series, robust_accuracy};
 pub use theme::MOMENT;
 
 /// What axes of accuracies are called.
 const ACCURACY: &str = "accuracy (%)";
-const TEST_ACCURACY: &str = "test accuracy (%)";
 
 /// A finished chart.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
+use super::Image;
 use super::legend::Sign;
 use super::marks::Mark as Shape;
 use super::page::{Page, Plot, Range};
 use super::plot::Line;
 use super::quantity::{AxisScale, Quantity};
 use super::theme::{MARK, Stroke};
-use super::{Image, TEST_ACCURACY};
 
 /// Width of the line of a level.
 const LEVEL: f64 = 3.0;
@@ -32,16 +32,7 @@ pub struct Mark {
     pub paper: Option<f64>,
 }
 
-/// Networks that solve the same task, by their test accuracy.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MarkPanel {
-    /// Name of the task.
-    pub title: String,
-    /// The networks.
-    pub marks: Vec<Mark>,
-}
-
-/// Networks that solve the same task, by any quantity.
+/// Networks that solve the same task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValuePanel {
     /// Name of the task.
@@ -52,20 +43,6 @@ pub struct ValuePanel {
     pub marks: Vec<Mark>,
     /// The value of what has no parameters, as a line across, and its name.
     pub level: Option<(f64, String)>,
-}
-
-/// Draws the panels side by side on one accuracy axis.
-///
-/// Fails as [`against_parameters`] does.
-pub fn accuracy_against_parameters(title: &str, panels: &[MarkPanel]) -> Result<Image> {
-    let y = Quantity::new(TEST_ACCURACY, AxisScale::Percent);
-    let panel = |MarkPanel { title, marks }: &MarkPanel| ValuePanel {
-        title: title.clone(),
-        y: y.clone(),
-        marks: marks.clone(),
-        level: None,
-    };
-    against_parameters(title, &panels.iter().map(panel).collect::<Vec<ValuePanel>>())
 }
 
 /// Draws the panels side by side; those of one quantity share its axis. Levels are of one thing, which has the name of the

@@ -14,6 +14,19 @@ const SLACK: f64 = 1e-9;
 /// Pieces of lines that labels keep away from are no longer than this.
 const PIECE: f64 = 24.0;
 
+/// Values of all seeds of an arm at one place of the horizontal axis; accuracies are fractions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpanPoint {
+    /// The place, such as the number of the iteration or the size of the perturbation.
+    pub at: f64,
+    /// Mean or median over the seeds.
+    pub middle: f64,
+    /// Lowest seed.
+    pub low: f64,
+    /// Highest seed.
+    pub high: f64,
+}
+
 /// From where a line has its colour and the shape of its marks.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Look {
@@ -91,6 +104,12 @@ pub(super) const LAYERS: [Layer; 3] = [Layer::Areas, Layer::Lines, Layer::Marks]
 impl Line {
     pub fn of(arm: &str, label: &str, points: Vec<(f64, f64)>) -> Line {
         Line { look: Look::Arm(arm.to_owned()), label: label.to_owned(), points, ..Line::default() }
+    }
+
+    /// A line through the middles, and a band from the lowest to the highest seed.
+    pub fn through(arm: &str, label: &str, spans: &[SpanPoint]) -> Line {
+        let band = spans.iter().map(|span| (span.at, span.low, span.high)).collect();
+        Line { band, ..Line::of(arm, label, spans.iter().map(|span| (span.at, span.middle)).collect()) }
     }
 
     /// The style, where this is that of the arm.

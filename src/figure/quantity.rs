@@ -1,7 +1,5 @@
 //! What an axis shows: its label and scale, the values that it can show, and the range that follows from them.
 
-use std::fmt::Debug;
-
 use anyhow::{Result, ensure};
 
 use super::axes::{Axis, close_axis, exponent_axis, log_axis, percent_axis, root_axis, zero_axis};
@@ -28,6 +26,8 @@ pub enum AxisScale {
     Log,
     /// Fractions, as percent, close to them.
     Percent,
+    /// Fractions, as percent, always from 0 to 100.
+    Whole,
     /// From 0 on, with more room for what is small.
     Root,
     /// Decimal logarithms of what is shown, which may be beyond every number; those near 0 have more room.
@@ -50,6 +50,7 @@ impl Quantity {
             AxisScale::Close => close_axis(values(), (1e-3 * low.abs().max(high)).max(1e-9)),
             AxisScale::Log => log_axis(low, high),
             AxisScale::Percent => percent_axis(values()),
+            AxisScale::Whole => percent_axis([0.0, 1.0].into_iter()),
             AxisScale::Root => root_axis(high),
             AxisScale::Exponent => exponent_axis(values()),
         }
@@ -57,7 +58,10 @@ impl Quantity {
 
     /// A value of this quantity at the end of a line, with the digits of the tables.
     pub(super) fn short(&self, value: f64) -> String {
-        if self.scale == AxisScale::Percent { format!("{:.2} %", 100.0 * value) } else { format!("{value:.4}") }
+        match self.scale {
+            AxisScale::Percent | AxisScale::Whole => format!("{:.2} %", 100.0 * value),
+            _ => format!("{value:.4}"),
+        }
     }
 
     /// Refuses a value before it becomes a point outside the plot, or none at all.
@@ -66,19 +70,11 @@ impl Quantity {
             AxisScale::Log => (value > 0.0, "takes numbers above 0"),
             AxisScale::Linear | AxisScale::Count | AxisScale::Root => (value >= 0.0, "takes numbers from 0 on"),
             AxisScale::Close | AxisScale::Exponent => (true, "takes numbers"),
-            AxisScale::Percent => ((-1e-9..=1.0 + 1e-9).contains(&value), "takes fractions between 0 and 1"),
+            AxisScale::Percent | AxisScale::Whole => {
+                ((-1e-9..=1.0 + 1e-9).contains(&value), "takes fractions between 0 and 1")
+            }
         };
         ensure!(fits && value.is_finite(), "{what}: {value} cannot be shown as {:?}, which {which}", self.label);
         Ok(())
     }
-}
-
-/// Refuses a panel that has an arm, or another thing, twice.
-pub(super) fn once<Name: PartialEq + Debug>(panel: &str, names: impl IntoIterator<Item = Name>) -> Result<()> {
-    let mut seen = Vec::new();
-    for name in names {
-        ensure!(!seen.contains(&name), "panel {panel:?}: {name:?} is there twice");
-        seen.push(name);
-    }
-    Ok(())
 }

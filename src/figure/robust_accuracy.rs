@@ -2,27 +2,14 @@
 
 use anyhow::Result;
 
-use super::axes::{Scale, percent_axis, size_axis};
+use super::axes::{Scale, size_axis};
 use super::legend::Sign;
 use super::marks::Mark;
 use super::page::{Page, Plot, Range};
-use super::plot::Line;
-use super::quantity::{AxisScale, Quantity, once};
+use super::plot::{Line, SpanPoint};
+use super::quantity::{AxisScale, Quantity};
 use super::theme::{AREA_ALPHA, LINE, SMALL_MARK, Stroke, THICK};
 use super::{ACCURACY, Image};
-
-/// Accuracy of all seeds at one size of the perturbation, as fractions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SizePoint {
-    /// Radius of the ball around every image, in the norm of the panel.
-    pub eps: f64,
-    /// Mean over the seeds.
-    pub mean: f64,
-    /// Lowest seed.
-    pub low: f64,
-    /// Highest seed.
-    pub high: f64,
-}
 
 /// What a line shows, which decides how it is drawn and what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +33,8 @@ pub struct Series {
     pub label: String,
     /// What the line shows.
     pub role: Role,
-    /// Points with growing size.
-    pub points: Vec<SizePoint>,
+    /// Mean accuracies at growing radii of the ball around every image, in the norm of the panel.
+    pub points: Vec<SpanPoint>,
 }
 
 /// Lines over the sizes of one ball.
@@ -70,27 +57,21 @@ const MOST_MARKS: usize = 12;
 /// A panel ends at the first size at which all of its lines are at 0. Where the smallest size would be lost in the
 /// corner of a linear axis, the axes of all panels are square roots, and say so.
 ///
-/// Fails if there is no panel, series or point, if an accuracy is no fraction, if sizes are negative or do not grow, if
-/// an arm has a role twice in a panel.
+/// Fails if there is no panel, series or point, if an accuracy is no fraction, or if sizes are negative or do not grow.
 pub fn robust_accuracy(title: &str, panels: &[RobustnessPanel]) -> Result<Image> {
     let shown: Vec<Vec<f64>> = panels.iter().map(shown_sizes).collect();
     let (scale, note) = match shown.iter().any(|sizes| crowded(sizes)) {
         true => (Scale::SquareRoot, ", square-root scale"),
         false => (Scale::Linear, ""),
     };
-    let plot = |(panel, sizes): (&RobustnessPanel, &Vec<f64>)| {
-        once(&panel.title, panel.series.iter().map(|series| (&series.arm, series.role)))?;
-        let whole = Range::Known(percent_axis([0.0, 1.0].into_iter()));
-        let sizes = Range::Known(size_axis(sizes, scale));
-        Ok(Plot {
-            title: panel.title.clone(),
-            x: (Quantity::new(panel.norm_label.clone() + note, AxisScale::Linear), sizes),
-            y: (Quantity::new(ACCURACY, AxisScale::Percent), whole),
-            lines: lines(&panel.series, tints(panels)),
-            level: None,
-        })
+    let plot = |(panel, sizes): (&RobustnessPanel, &Vec<f64>)| Plot {
+        title: panel.title.clone(),
+        x: (Quantity::new(panel.norm_label.clone() + note, AxisScale::Linear), Range::Known(size_axis(sizes, scale))),
+        y: (Quantity::new(ACCURACY, AxisScale::Whole), Range::Own),
+        lines: lines(&panel.series, tints(panels)),
+        level: None,
     };
-    let plots = panels.iter().zip(&shown).map(plot).collect::<Result<Vec<Plot>>>()?;
+    let plots = panels.iter().zip(&shown).map(plot).collect();
     Page { title, plots, notes: roles(panels), aligned: true, square: false }.draw()
 }
 
@@ -102,21 +83,21 @@ fn lines(series: &[Series], tinted: bool) -> Vec<Line> {
 }
 
 fn line(series: &Series, tinted: bool) -> Line {
-    let points: Vec<(f64, f64)> = series.points.iter().map(|point| (point.eps, point.mean)).collect();
-    let band = series.points.iter().map(|point| (point.eps, point.low, point.high)).collect();
-    let line = Line { mark: Mark::Solid(SMALL_MARK), ..Line::of(&series.arm, &series.label, points.clone()) };
+    let line = Line::through(&series.arm, &series.label, &series.points);
+    let points = line.points.clone();
     match series.role {
-        Role::Noise => Line { stroke: Some(Stroke::Dotted), ..line },
+        Role::Noise => Line { stroke: Some(Stroke::Dotted), band: Vec::new(), ..line },
         Role::Certificate => Line {
             stroke: Some(Stroke::Dashed),
             open: true,
+            mark: Mark::Solid(SMALL_MARK),
             marks: if points.len() <= MOST_MARKS { points.clone() } else { Vec::new() },
             // A single point has no area below it.
             band: points.iter().filter(|_| tinted && points.len() > 1).map(|&(eps, mean)| (eps, 0.0, mean)).collect(),
             alpha: AREA_ALPHA,
             ..line
         },
-        Role::WorstCase => Line { width: THICK, mark: Line::default().mark, marks: points, band, ..line },
+        Role::WorstCase => Line { width: THICK, marks: points, ..line },
     }
 }
 
@@ -125,13 +106,13 @@ fn line(series: &Series, tinted: bool) -> Line {
 fn shown_sizes(panel: &RobustnessPanel) -> Vec<f64> {
     let points = || panel.series.iter().flat_map(|series| &series.points);
     let made = panel.series.iter().filter(|series| series.role != Role::Certificate).flat_map(|series| &series.points);
-    let mut sizes: Vec<f64> = made.map(|point| point.eps).collect();
+    let mut sizes: Vec<f64> = made.map(|point| point.at).collect();
     if sizes.is_empty() {
-        sizes = points().map(|point| point.eps).collect();
+        sizes = points().map(|point| point.at).collect();
     }
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
-    let last = points().filter(|point| point.high > 0.0).map(|point| point.eps).fold(f64::NEG_INFINITY, f64::max);
+    let last = points().filter(|point| point.high > 0.0).map(|point| point.at).fold(f64::NEG_INFINITY, f64::max);
     if let Some(end) = sizes.iter().position(|&size| size > last && size > 0.0)
         && last >= 0.0
     {
@@ -181,7 +162,7 @@ mod tests {
     use super::*;
 
     fn sizes(points: &[(f64, f64)]) -> Vec<f64> {
-        let points = points.iter().map(|&(eps, high)| SizePoint { eps, mean: 0.0, low: 0.0, high }).collect();
+        let points = points.iter().map(|&(at, high)| SpanPoint { at, middle: 0.0, low: 0.0, high }).collect();
         let series = Series { arm: "a".to_owned(), label: "A".to_owned(), role: Role::WorstCase, points };
         let panel = RobustnessPanel { title: "t".to_owned(), norm_label: "Linf".to_owned(), series: vec![series] };
         shown_sizes(&panel)

@@ -24,7 +24,7 @@ pub struct PassThrough {
     pub folding: usize,
     /// How far the entries of a passing layer are lifted: several times the size of an entry.
     pub offset: f64,
-    /// The part of it that a folding layer leaves: fewer of its entries are negative.
+    /// How far a folding layer leaves them lifted, at most `offset`: fewer of its entries are negative.
     pub rest: f64,
     /// How fast the passing layers of a group learn, together, over the rate of one layer: directions and biases alike.
     pub pace: f64,

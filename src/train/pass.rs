@@ -40,7 +40,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::image::{ImageModelConfig, MixerConfig};
+    use crate::model::image::{HanPlace, ImageModelConfig, MixerConfig};
     use crate::model::{FcNetConfig, HanNetConfig, ModelConfig};
     use crate::nn::{IdentityStart, Trace, loss};
     use crate::rng::Seed;
@@ -74,6 +74,8 @@ mod tests {
             MixerConfig::new(16, 2, 0),
             MixerConfig::new(16, 0, 3),
             MixerConfig { identity_start: start, ..MixerConfig::new(8, 1, 2) },
+            MixerConfig { han_place: HanPlace::Between, ..MixerConfig::new(8, 2, 3) },
+            MixerConfig { han_place: HanPlace::InFront, ..MixerConfig::new(8, 1, 1) },
         ];
         let labels = Tensor::from_iter((0..12).map(|image| image % 5u32), &Device::Cpu)?;
         for dtype in [DType::F32, DType::F64] {

@@ -1,7 +1,7 @@
 //! Templates: `{mean:%}[ +- {std:%}]` is text with columns in it. What stands in brackets goes where one of its columns is empty.
 //!
-//! A column is `{NAME}`, or of several rows `{min(NAME)}`, `{max(NAME)}`, `{sum(NAME)}` or `{count()}`; then may follow a factor, as
-//! in `{seconds*1000}`, and after a colon how a number is written:
+//! A column is `{NAME}`, or of several rows `{min(NAME)}`, `{max(NAME)}`, `{sum(NAME)}`, `{mean(NAME)}` or `{count()}`; then may
+//! follow a factor, as in `{seconds*1000}`, and after a colon how a number is written:
 //!
 //! | | |
 //! | --- | --- |
@@ -127,12 +127,15 @@ fn of_many(function: &str, column: &str, rows: &Rows) -> Result<Option<f64>> {
     }
     let cells = rows.column(column)?.into_iter().filter(|cell| !cell.is_empty());
     let numbers = cells.map(|cell| cell.parse::<f64>().with_context(|| format!("{cell:?} is no number")));
-    let numbers = numbers.collect::<Result<Vec<_>>>()?.into_iter();
+    let numbers = numbers.collect::<Result<Vec<_>>>()?;
+    let count = numbers.len() as f64;
+    let numbers = numbers.into_iter();
     Ok(match function {
         "min" => numbers.reduce(f64::min),
         "max" => numbers.reduce(f64::max),
         "sum" => numbers.reduce(|sum, number| sum + number),
-        _ => bail!("{function:?} is not known; use min, max, sum or count"),
+        "mean" => numbers.reduce(|sum, number| sum + number).map(|sum| sum / count),
+        _ => bail!("{function:?} is not known; use min, max, sum, mean or count"),
     })
 }
 
@@ -236,6 +239,15 @@ mod tests {
         }
         let told = format!("{:#}", check_template("{a:.41}").expect_err("41 digits"));
         assert_eq!(told, "{a:.41}: \"41\" is no number of digits; use at most 40");
+    }
+
+    #[test]
+    fn many_rows_make_one_number_and_empty_cells_none() {
+        let cells = ["4", "", "1"].map(|cell| vec![cell.to_string(), String::new()]).to_vec();
+        let rows = Rows { rows: cells, ..rows("") };
+        let shown = Template("{min(a)} {max(a)} {sum(a)} {mean(a):.1} {count()}[ {mean(b)}]").render(&rows);
+        assert_eq!(shown.expect("numbers"), "1 4 5 2.5 3");
+        assert!(Template("{median(a)}").render(&rows).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use contender::{Better, Contender, Series, Unit};
 
 use super::kind::Verb;
 use super::last::contenders;
-use super::page::{SMOKE, terminal_width, wrapped, write};
+use super::page::{SMOKE, terminal_width, wrapped, write_table};
 use super::recall::Recalled;
 use super::runs::{Store, csv, with_column};
 use super::settings::ProfileName;
@@ -91,9 +91,11 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
 fn save(out: &Store, name: &str, [figures, seeds]: [Vec<u8>; 2], chart: &Image) -> Result<()> {
     let _lock = out.lock_pages()?;
     for (ending, bytes) in [("", figures), ("-seeds", seeds)] {
-        write(&made(out, "tables")?.join(format!("{name}{ending}.csv")), &bytes)?;
+        write_table(out, &format!("{name}{ending}"), &bytes)?;
     }
-    files::write_with(&made(out, "figures")?.join(format!("{name}.png")), |temporary| chart.save(temporary))
+    let figures = out.root().join("figures");
+    fs::create_dir_all(&figures).with_context(|| format!("--out: cannot make {}", figures.display()))?;
+    files::write_with(&figures.join(format!("{name}.png")), |temporary| chart.save(temporary))
 }
 
 /// What tells a pair from the others.
@@ -109,12 +111,6 @@ fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contend
         note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are not there"));
     }
     Ok(made)
-}
-
-fn made(out: &Store, directory: &str) -> Result<std::path::PathBuf> {
-    let directory = out.root().join(directory);
-    fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;
-    Ok(directory)
 }
 
 /// A text as part of a path.

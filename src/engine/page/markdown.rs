@@ -83,9 +83,7 @@ fn opening(section: &Section, most: usize) -> String {
     if let Some(missing) = &section.missing {
         text += &format!("**{missing}**; figures are over those.\n\n");
     }
-    if let Some(warning) = section.provenance.differences() {
-        text += &format!("**Warning**: {warning}.\n\n");
-    }
+    section.provenance.warnings().for_each(|warning| text += &format!("**Warning**: {warning}.\n\n"));
     let wrong: Vec<&str> = section.wrong().collect();
     wrong.iter().take(most).for_each(|line| text += &format!("- **{line}**\n"));
     let more = wrong.len().saturating_sub(most);

@@ -45,19 +45,13 @@ pub enum Block {
 
 /// What an experiment shows of the runs that are finished.
 pub struct Page {
-    name: String,
-    title: String,
-    claim: String,
+    /// With the expectations, which are judged where all runs are there.
+    pub section: Section,
     /// What is said in a line above the closing table.
     pub subtitle: String,
     /// The closing table, and what follows it.
     pub closing: Vec<Block>,
     claims: Vec<ClaimFile>,
-    /// Expectations; they are judged where all runs are there.
-    pub verdicts: Vec<Verdict>,
-    /// Checks that failed, in sentences.
-    pub failed: Vec<String>,
-    blocks: Vec<Block>,
     charts: Vec<Chart>,
     tables: Vec<(String, Vec<u8>)>,
 }
@@ -65,16 +59,12 @@ pub struct Page {
 impl Page {
     /// Without anything yet.
     pub fn new(heading: &Heading, subtitle: impl Into<String>) -> Self {
+        let (name, title, claim) = (heading.name.clone(), heading.title(), heading.claim.clone());
         Self {
-            name: heading.name.clone(),
-            title: heading.title(),
-            claim: heading.claim.clone(),
+            section: Section { name, title, claim, ..Section::default() },
             subtitle: subtitle.into(),
             closing: Vec::new(),
             claims: heading.claims.clone(),
-            verdicts: Vec::new(),
-            failed: Vec::new(),
-            blocks: Vec::new(),
             charts: Vec::new(),
             tables: Vec::new(),
         }
@@ -82,20 +72,20 @@ impl Page {
 
     /// Adds a paragraph to the report.
     pub fn text(&mut self, text: impl Into<String>) {
-        self.blocks.push(Block::Text(text.into()));
+        self.section.blocks.push(Block::Text(text.into()));
     }
 
     /// Adds a table to the report under a paragraph that explains it; neither where it has no row.
     pub fn table(&mut self, text: impl Into<String>, table: Table) {
         if !table.is_empty() {
-            self.blocks.push(Block::Table(Table { caption: text.into(), ..table }));
+            self.section.blocks.push(Block::Table(Table { caption: text.into(), ..table }));
         }
     }
 
     /// Adds `tables/<experiment><ending>.csv`.
     pub fn csv<Row: Serialize>(&mut self, ending: &str, rows: &[Row]) -> Result<()> {
         let bytes = if rows.is_empty() { Vec::new() } else { csv(rows)? };
-        self.tables.push((format!("{}{ending}", self.name), bytes));
+        self.tables.push((format!("{}{ending}", self.section.name), bytes));
         Ok(())
     }
 
@@ -107,8 +97,9 @@ impl Page {
     pub fn publish(mut self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Report> {
         let store = walk.store;
         let _lock = store.lock_pages()?;
-        store.clean_pages(&self.name)?;
-        let runs: Vec<RunRow> = walk.entries.iter().filter_map(|entry| RunRow::of(&self.name, entry)).collect();
+        let name = &self.section.name;
+        store.clean_pages(name)?;
+        let runs: Vec<RunRow> = walk.entries.iter().filter_map(|entry| RunRow::of(name, entry)).collect();
         self.csv("-runs", &runs)?;
         let profile = invocation.map_or(String::new(), |called| called.profile.to_string());
         for (name, bytes) in &self.tables {
@@ -123,38 +114,26 @@ impl Page {
         Ok(Report { text: terminal::render(&section, &subtitle, &closing, store.root()), missed })
     }
 
-    /// Draws the charts, and puts everything else beside them.
+    /// Draws the charts, and fills in what the runs say.
     fn section(self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Section> {
+        let Self { mut section, claims, charts, tables, .. } = self;
         let (planned, finished) = (walk.planned(), walk.finished());
-        let profile = invocation.map(|called| called.profile);
-        let missing = (finished < planned).then(|| format!("{finished} of {planned} runs are finished"));
-        let (whole, unfinished) = (missing.is_none(), walk.unfinished());
+        if finished < planned {
+            section.missing = Some(format!("{finished} of {planned} runs are finished"));
+            section.verdicts.clear();
+        }
+        let (profile, unfinished) = (invocation.map(|called| called.profile), walk.unfinished());
         let decided = |claim| match &unfinished {
-            Some(unfinished) => decide::decide(claim, &self.name, profile, walk.store, unfinished),
+            Some(unfinished) => decide::decide(claim, &section.name, profile, walk.store, unfinished),
             None => Ok(Claim::without_figure(claim, Decision::NotRun)),
         };
-        let claims = self.claims.iter().map(decided).collect::<Result<Vec<_>>>()?;
-        let mut section = Section {
-            missing,
-            invocation: invocation.cloned(),
-            claims,
-            verdicts: if whole { self.verdicts } else { Vec::new() },
-            failed: self.failed,
-            blocks: self.blocks,
-            charts: Vec::new(),
-            tables: self
-                .tables
-                .iter()
-                .filter(|(_, rows)| !rows.is_empty())
-                .map(|(name, _)| format!("tables/{name}.csv"))
-                .collect(),
-            provenance: Provenance::of(walk),
-            name: self.name,
-            title: self.title,
-            claim: self.claim,
-        };
+        section.claims = claims.iter().map(decided).collect::<Result<_>>()?;
+        section.invocation = invocation.cloned();
+        let written = tables.iter().filter(|(_, rows)| !rows.is_empty());
+        section.tables = written.map(|(name, _)| format!("tables/{name}.csv")).collect();
+        section.provenance = Provenance::of(walk);
         let stamp = section.is_smoke().then_some(SMOKE);
-        section.charts = drawn::save(walk.store, &section.name, self.charts, stamp)?;
+        section.charts = drawn::save(walk.store, &section.name, charts, stamp)?;
         Ok(section)
     }
 }
@@ -207,7 +186,7 @@ pub struct Report {
 }
 
 /// Writes `tables/<name>.csv`.
-fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
+pub fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
     let tables = store.root().join("tables");
     fs::create_dir_all(&tables).with_context(|| format!("--out: cannot make {}", tables.display()))?;
     let path = tables.join(format!("{name}.csv"));

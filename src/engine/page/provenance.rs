@@ -11,6 +11,9 @@ pub(super) struct Provenance {
     diverged: usize,
     minutes: f64,
     seeds: String,
+    /// Networks that have no figure, since each of their runs diverged.
+    #[serde(default)]
+    lost: Vec<String>,
     /// Everything that a manifest says of program and machine, and each of its values that occurs.
     made_by: Vec<(String, BTreeSet<String>)>,
 }
@@ -37,6 +40,7 @@ impl Provenance {
             diverged: manifests.iter().filter(|manifest| manifest.outcome == RunOutcome::Diverged).count(),
             minutes: manifests.iter().map(|manifest| manifest.seconds).sum::<f64>() / 60.0,
             seeds: seeds(walk),
+            lost: lost(walk),
             made_by: made_by.into_iter().map(|(name, values)| (name.to_string(), values)).collect(),
         }
     }
@@ -53,13 +57,28 @@ impl Provenance {
         own.into_iter().chain(self.made_by.iter().map(|(name, values)| (name.clone(), listed(values)))).collect()
     }
 
-    /// A warning where runs were not made alike: their last bits may differ for that reason alone.
-    pub fn differences(&self) -> Option<String> {
+    /// What a reader of the figures should know. Runs that were not made alike may differ in their last bits for that reason alone.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
         let mixed = self.made_by.iter().filter(|(_, values)| values.len() > 1);
         let mixed: Vec<String> =
             mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
-        (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")))
+        let mixed = (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")));
+        let lost = self.lost.iter().map(|network| format!("every run of {network} diverged, so no chart shows it"));
+        mixed.into_iter().chain(lost)
     }
+}
+
+/// Networks, each with its recipe, of which every finished run diverged.
+fn lost(walk: &Walk<'_>) -> Vec<String> {
+    let mut survives: BTreeMap<(&str, Option<&str>), bool> = BTreeMap::new();
+    for entry in &walk.entries {
+        if let Some(manifest) = entry.manifest() {
+            let network = (entry.arm.as_str(), entry.details.recipe.as_deref());
+            *survives.entry(network).or_default() |= manifest.outcome == RunOutcome::Finished;
+        }
+    }
+    let lost = survives.into_iter().filter(|(_, survives)| !survives);
+    lost.map(|((arm, recipe), _)| recipe.map_or(arm.into(), |recipe| format!("{arm} (recipe {recipe})"))).collect()
 }
 
 fn listed(values: &BTreeSet<String>) -> String {
@@ -112,10 +131,12 @@ mod tests {
         let one = |name: &str, values: &[&str]| (name.to_string(), values.iter().map(|v| v.to_string()).collect());
         let made_by = vec![one("Version", &["0.6.0", "0.7.0"]), one("Processor", &["a", "b"]), one("Device", &["Cpu"])];
         let mixed = Provenance { runs: 2, made_by, ..Provenance::default() };
-        let warning = mixed.differences().expect("a warning");
+        let warning = mixed.warnings().next().expect("a warning");
         assert!(warning.ends_with("version 0.6.0 and 0.7.0; processor a and b"), "{warning}");
         assert!(mixed.facts().contains(&("Version".into(), "0.6.0 and 0.7.0".into())));
         let alike = Provenance { made_by: vec![one("Version", &["0.7.0"])], ..Provenance::default() };
-        assert_eq!(alike.differences(), None);
+        assert_eq!(alike.warnings().count(), 0);
+        let lost = Provenance { lost: vec!["fcnet (recipe paper)".into()], ..alike };
+        assert!(lost.warnings().eq(["every run of fcnet (recipe paper) diverged, so no chart shows it".to_string()]));
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
 
 /// The section of an experiment.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     pub name: String,

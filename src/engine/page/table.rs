@@ -123,10 +123,12 @@ impl Table {
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     }
 
-    /// Whether a column holds numbers, which end below one another.
+    /// Whether a column holds numbers, which end below one another. They have units and "to" in them, and no longer words: "4 mixer"
+    /// is a name.
     pub(super) fn is_number(&self, place: usize) -> bool {
+        let short = |cell: &str| cell.split(|c: char| !c.is_alphabetic()).all(|word| word.len() <= 3);
         let number = |cell: &String| {
-            cell.is_empty() || cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit() || "-+<~".contains(c))
+            cell.is_empty() || cell.starts_with(|c: char| c.is_ascii_digit() || "-+<~".contains(c)) && short(cell)
         };
         place > 0 && self.rows.iter().all(|row| number(&row[place]))
     }
@@ -194,6 +196,14 @@ mod tests {
         }
         assert!(table.terminal(Some(25)).contains("without:"));
         assert_eq!(table.terminal(Some(37)), wide);
+    }
+
+    #[test]
+    fn names_that_begin_with_a_digit_are_no_numbers() {
+        let mut table = Table::new(["network", "less", "difference", "time"]);
+        table.row(["4 mixer + 12 Han", "4 mixer", "-0.99 +- 0.98 (-2.20 to 0.22)", "1 h 40 min"]);
+        table.row(["8 mixer", "4 mixer", "-", ""]);
+        assert_eq!([0, 1, 2, 3].map(|place| table.is_number(place)), [false, false, true, true]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn render(section: &Section, subtitle: &str, closing: &[Block], root:
     let verdicts = section.verdicts.iter().map(|verdict| verdict.text.clone());
     let claims = section.claims.iter().map(super::Claim::line);
     missing.chain(verdicts).chain(claims).for_each(|line| text += &wrapped(&line, width));
-    section.provenance.differences().iter().for_each(|warning| text += &wrapped(&format!("warning: {warning}"), width));
+    section.provenance.warnings().for_each(|warning| text += &wrapped(&format!("warning: {warning}"), width));
     text + &drawn::missing(&section.charts) + &format!("\nfigures, tables and runs are in {}\n", root.display())
 }
 

@@ -19,13 +19,13 @@ pub struct Score {
 }
 
 /// What a score is of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Figure {
     /// train, validation or test (all test images), attacked (those that were attacked).
     pub split: &'static str,
     /// As in `evaluations.csv`.
     pub metric: String,
-    /// The attack, or none.
+    /// The attack; worst_case for all of them; none.
     pub attack: String,
     /// linf, l2, or empty.
     pub norm: String,

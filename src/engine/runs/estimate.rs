@@ -1,6 +1,7 @@
 //! How long the runs that are left will take.
 
-use super::walk::{Entry, Walk, processor};
+use super::manifest::processor;
+use super::walk::{Entry, Walk};
 use std::collections::BTreeMap;
 
 impl Walk<'_> {

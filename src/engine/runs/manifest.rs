@@ -11,9 +11,6 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "manifest.json";
 
-/// Manifests of versions before have no inventory.
-const OLDEST: u32 = 2;
-
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,7 +32,7 @@ pub struct Environment {
     /// Compiler.
     pub rustc: String,
     pub candle: String,
-    /// Device in words.
+    /// "cpu", or number and name of the GPU.
     pub device: String,
     /// Operating system and processor architecture.
     pub platform: String,
@@ -80,48 +77,57 @@ pub struct Manifest {
     pub seal: String,
 }
 
-/// What is found where a manifest should be.
-pub(crate) enum Reading {
-    Whole(Box<Manifest>),
+/// What a results directory holds of a run.
+#[derive(Debug, Clone)]
+pub enum Look<T = Manifest> {
+    /// Every file as it was saved.
+    Whole(Box<T>),
+    /// Nothing, or a run of another version, other data or other weights.
     Missing,
-    /// It was written by a version with other files.
-    OtherVersion,
-    /// It is not what was written.
-    Damaged,
+    /// A run that cannot be used: its directory, and what is wrong.
+    Damaged(String),
+}
+
+impl<T> Look<T> {
+    /// The run, if it can be used.
+    pub fn finished(self) -> Option<T> {
+        match self {
+            Self::Whole(run) => Some(*run),
+            Self::Missing | Self::Damaged(_) => None,
+        }
+    }
+
+    /// The same of what is made of a run.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Look<U> {
+        match self {
+            Self::Whole(run) => Look::Whole(Box::new(of(*run))),
+            Self::Missing => Look::Missing,
+            Self::Damaged(what) => Look::Damaged(what),
+        }
+    }
 }
 
 impl Manifest {
     /// Reads the manifest of a run directory.
-    pub(super) fn read(directory: &Path) -> Result<Reading> {
+    pub(super) fn read(directory: &Path) -> Result<Look> {
         let path = directory.join(NAME);
         let bytes = match files::read_within(&path, files::LONGEST_TEXT) {
             Ok(bytes) => bytes,
             Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-                return Ok(Reading::Missing);
+                return Ok(Look::Missing);
             }
             Err(error) => bail!("cannot read {}: {error}", path.display()),
         };
-        Ok(Self::parse(bytes))
+        let damaged = || Look::Damaged(format!("{}: {NAME} is damaged", directory.display()));
+        Ok(Self::parse(bytes).map_or_else(damaged, |manifest| Look::Whole(Box::new(manifest))))
     }
 
-    /// The same of its bytes.
-    pub(crate) fn parse(bytes: Vec<u8>) -> Reading {
-        /// The part that all versions have.
-        #[derive(Deserialize)]
-        struct Versioned {
-            schema_version: u32,
-        }
-        let version = serde_json::from_slice(&bytes).map(|Versioned { schema_version }| schema_version);
-        if version.is_ok_and(|version| version < OLDEST) {
-            return Reading::OtherVersion;
-        }
-        let text = String::from_utf8(bytes).ok();
-        let whole = text.and_then(|text| {
-            let manifest: Self = serde_json::from_str(&text).ok()?;
-            let unsealed = text.replacen(&manifest.seal, "", 1);
-            (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
-        });
-        whole.map_or(Reading::Damaged, |manifest| Reading::Whole(Box::new(manifest)))
+    /// The same of its bytes; None if they are not what was written.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Option<Self> {
+        let text = String::from_utf8(bytes).ok()?;
+        let manifest: Self = serde_json::from_str(&text).ok()?;
+        let unsealed = text.replacen(&manifest.seal, "", 1);
+        (files::sha256(unsealed.as_bytes()) == manifest.seal).then_some(manifest)
     }
 
     /// Writes the manifest of a run directory, and syncs it to the disk.
@@ -160,7 +166,7 @@ impl Environment {
     }
 }
 
-fn processor() -> String {
+pub(super) fn processor() -> String {
     let text = files::read_text(Path::new("/proc/cpuinfo")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("model name"));
     line.map_or_else(String::new, |line| line.trim_start_matches([' ', '\t', ':']).trim().to_string())

@@ -3,7 +3,7 @@
 
 use super::spec::Spec;
 use crate::console::note;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,55 +18,46 @@ const NAME: usize = 30;
 
 /// Shows a batch of runs.
 pub struct Progress {
-    style: Style,
+    /// Hidden where nothing can be redrawn, and with `--quiet`.
+    bars: MultiProgress,
+    overall: ProgressBar,
+    /// Whether lines take the place of the bars.
+    lines: bool,
     total: AtomicUsize,
     done: AtomicUsize,
     waits: AtomicBool,
 }
 
-enum Style {
-    Bars { bars: MultiProgress, overall: ProgressBar },
-    Lines,
-    Quiet,
-}
-
 impl Progress {
     /// Chooses by `quiet` and by whether standard error is a terminal.
     pub fn new(quiet: bool) -> Self {
-        let style = if quiet {
-            Style::Quiet
-        } else if std::io::stderr().is_terminal() && redraws(std::env::var_os("TERM").as_deref()) {
-            let bars = MultiProgress::new();
-            let overall = bars.add(ProgressBar::no_length());
-            overall.set_style(style("{bar:20} {pos}/{len} runs, {elapsed_precise} elapsed, {eta_precise} left"));
-            Style::Bars { bars, overall }
-        } else {
-            Style::Lines
-        };
-        Self { style, total: AtomicUsize::new(0), done: AtomicUsize::new(0), waits: AtomicBool::new(false) }
+        let redraws = std::io::stderr().is_terminal() && redraws(std::env::var_os("TERM").as_deref());
+        let target = if redraws && !quiet { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        let overall = bars.add(ProgressBar::no_length());
+        overall.set_style(style("{bar:20} {pos}/{len} runs, {elapsed_precise} elapsed, {eta_precise} left"));
+        let (total, done, waits) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        Self { bars, overall, lines: !redraws && !quiet, total, done, waits }
     }
 
     pub(super) fn begin(&self, planned: usize, missing: usize) {
         self.total.store(missing, Ordering::Relaxed);
-        let found = planned - missing;
-        match &self.style {
-            Style::Bars { overall, .. } => {
-                overall.set_length(missing as u64);
-                overall.enable_steady_tick(Duration::from_secs(1));
-            }
-            Style::Lines | Style::Quiet => {}
+        self.overall.set_length(missing as u64);
+        if !self.overall.is_hidden() {
+            self.overall.enable_steady_tick(Duration::from_secs(1));
         }
+        let found = planned - missing;
         if found > 0 {
             self.say(&format!("{found} of {planned} runs are finished already; --force makes them again"));
         }
     }
 
-    /// A line above the bars.
+    /// A line above the bars, or in their place.
     fn say(&self, line: &str) {
-        match &self.style {
-            Style::Bars { overall, .. } => overall.println(line),
-            Style::Lines => note(line),
-            Style::Quiet => {}
+        if self.lines {
+            note(line);
+        } else {
+            self.overall.println(line);
         }
     }
 
@@ -78,33 +69,24 @@ impl Progress {
     }
 
     pub(super) fn end(&self) {
-        if let Style::Bars { bars, overall } = &self.style {
-            overall.finish_and_clear();
-            // A terminal that went away takes the bars with it.
-            let _ = bars.clear();
-        }
+        self.overall.finish_and_clear();
+        // A terminal that went away takes the bars with it.
+        let _ = self.bars.clear();
     }
 
     /// A run that begins, or goes on from a step.
     pub(super) fn start(&self, spec: &impl Spec, step: usize) -> RunProgress<'_> {
-        let name = name(spec);
-        let bar = match &self.style {
-            Style::Bars { bars, overall } => {
-                let bar = bars.insert_before(overall, ProgressBar::new(spec.steps() as u64));
-                bar.set_style(style("{bar:8.cyan} {percent:>3} % {prefix} {eta:>4} left {wide_msg}"));
-                bar.set_prefix(fitted(&name, NAME));
-                bar.set_position(step as u64);
-                bar.reset_eta();
-                Some(bar)
-            }
-            Style::Lines => {
-                let from = if step > 0 { format!(", from step {step} on") } else { String::new() };
-                note(&format!("{name}: {}{from}", spec.details().work));
-                None
-            }
-            Style::Quiet => None,
-        };
-        RunProgress { progress: self, name, slow: spec.steps() <= 100, steps: spec.steps(), told: Instant::now(), bar }
+        let (name, steps) = (name(spec), spec.steps());
+        if self.lines {
+            let from = if step > 0 { format!(", from step {step} on") } else { String::new() };
+            note(&format!("{name}: {}{from}", spec.details().work));
+        }
+        let bar = self.bars.insert_before(&self.overall, ProgressBar::new(steps as u64));
+        bar.set_style(style("{bar:8.cyan} {percent:>3} % {prefix} {eta:>4} left {wide_msg}"));
+        bar.set_prefix(fitted(&name, NAME));
+        bar.set_position(step as u64);
+        bar.reset_eta();
+        RunProgress { progress: self, name, slow: steps <= 100, steps, told: Instant::now(), bar }
     }
 
     /// A run that another process has made.
@@ -115,23 +97,20 @@ impl Progress {
     /// A run that cannot be made: told whether or not anybody wants to see progress.
     pub(super) fn failed(&self, spec: &impl Spec, why: &str) {
         let line = format!("error: {} cannot be made: {why}", name(spec));
-        match &self.style {
-            Style::Quiet => note(&line),
-            Style::Bars { .. } | Style::Lines => self.say(&line),
+        if self.overall.is_hidden() {
+            note(&line);
+        } else {
+            self.say(&line);
         }
         self.done.fetch_add(1, Ordering::Relaxed);
-        if let Style::Bars { overall, .. } = &self.style {
-            overall.inc(1);
-        }
+        self.overall.inc(1);
     }
 
     fn count(&self, name: &str, what: &str) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let total = self.total.load(Ordering::Relaxed);
         self.say(&format!("[{done}/{total}] {name}: {what}"));
-        if let Style::Bars { overall, .. } = &self.style {
-            overall.inc(1);
-        }
+        self.overall.inc(1);
     }
 }
 
@@ -168,7 +147,7 @@ pub struct RunProgress<'a> {
     slow: bool,
     steps: usize,
     told: Instant,
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
 }
 
 impl RunProgress<'_> {
@@ -176,29 +155,21 @@ impl RunProgress<'_> {
         if !step.is_multiple_of(UPDATE_EVERY) && !self.slow {
             return;
         }
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(step as u64);
-                bar.set_message(words());
-            }
-            None if matches!(self.progress.style, Style::Lines) && self.told.elapsed() >= TOLD_EVERY => {
-                self.told = Instant::now();
-                note(&format!("{}: {} of {}, {}", self.name, step, self.steps, words()));
-            }
-            None => {}
+        if !self.bar.is_hidden() {
+            self.bar.set_position(step as u64);
+            self.bar.set_message(words());
+        } else if self.progress.lines && self.told.elapsed() >= TOLD_EVERY {
+            self.told = Instant::now();
+            note(&format!("{}: {} of {}, {}", self.name, step, self.steps, words()));
         }
     }
 
     pub(super) fn abandon(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
     }
 
     pub(super) fn finish(self, headline: &str, seconds: f64) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
         self.progress.count(&self.name, &format!("{headline} in {seconds:.1} s"));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::desk;
 use super::job::{Job, Tick};
+use super::manifest::Look;
 use super::progress::Progress;
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
-use super::store::Look;
 use super::unwritable::is_unwritable;
 use super::workplace::Workplace;
 use crate::console::{note, one_line};

@@ -9,7 +9,7 @@ use super::desk::{self, Desk};
 use super::directory::{entries, remove};
 use super::inventory::{self, Trust, damage};
 use super::lock::{self, RunLock};
-use super::manifest::{Environment, Manifest, Reading};
+use super::manifest::{Environment, Look, Manifest};
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::unwritable::Unwritable;
@@ -43,36 +43,6 @@ pub struct Attempt {
     pub step: Option<usize>,
     /// How long that took.
     pub seconds: Option<f64>,
-}
-
-/// What a results directory holds of a run.
-#[derive(Debug, Clone)]
-pub enum Look<T = Manifest> {
-    /// Every file as it was saved.
-    Whole(Box<T>),
-    /// Nothing, or a run of another version, other data or other weights.
-    Missing,
-    /// A run that cannot be used: its directory, and what is wrong.
-    Damaged(String),
-}
-
-impl<T> Look<T> {
-    /// The run, if it can be used.
-    pub fn finished(self) -> Option<T> {
-        match self {
-            Self::Whole(run) => Some(*run),
-            Self::Missing | Self::Damaged(_) => None,
-        }
-    }
-
-    /// The same of what is made of a run.
-    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Look<U> {
-        match self {
-            Self::Whole(run) => Look::Whole(Box::new(of(*run))),
-            Self::Missing => Look::Missing,
-            Self::Damaged(what) => Look::Damaged(what),
-        }
-    }
 }
 
 impl Store {
@@ -131,17 +101,15 @@ impl Store {
     /// # Errors
     /// When something is there that cannot be read.
     pub fn look(&self, directory: &Path, wanted: impl Fn(&Manifest) -> bool) -> Result<Look> {
-        let damaged = |what: &str| Ok(Look::Damaged(format!("{}: {what}", directory.display())));
         let manifest = match Manifest::read(directory)? {
-            Reading::Whole(manifest) => manifest,
-            Reading::Missing | Reading::OtherVersion => return Ok(Look::Missing),
-            Reading::Damaged => return damaged("manifest.json is damaged"),
+            Look::Whole(manifest) => manifest,
+            other => return Ok(other),
         };
         if !wanted(&manifest) || self.inputs(manifest.inputs.keys())?.as_ref() != Some(&manifest.inputs) {
             return Ok(Look::Missing);
         }
         match damage(directory, &manifest.files, self.trust)? {
-            Some(what) => damaged(&what),
+            Some(what) => Ok(Look::Damaged(format!("{}: {what}", directory.display()))),
             None => Ok(Look::Whole(manifest)),
         }
     }
@@ -153,7 +121,7 @@ impl Store {
     ) -> Result<Option<BTreeMap<PathBuf, String>>> {
         let mut inputs = BTreeMap::new();
         for path in paths {
-            let Reading::Whole(manifest) = Manifest::read(&self.root.join(files::parent(path)))? else {
+            let Look::Whole(manifest) = Manifest::read(&self.root.join(files::parent(path)))? else {
                 return Ok(None);
             };
             let recorded = path.file_name().and_then(OsStr::to_str).and_then(|name| manifest.files.get(name));

@@ -3,13 +3,13 @@
 
 use super::desk;
 use super::exit::Exit;
-use super::manifest::{Environment, Manifest};
+use super::manifest::{Look, Manifest};
 use super::part::Part;
 use super::record::FinishedRun;
 use super::scheduler::{Runner, Way};
 use super::spec::{Details, Spec, key};
 use super::stop::Stop;
-use super::store::{Look, Store};
+use super::store::Store;
 use super::workplace::{Running, Workplace};
 use crate::console::answer;
 use crate::engine::settings::refuse;
@@ -151,13 +151,13 @@ impl<'w> Walk<'w> {
         self.pending = if others { 0 } else { self.pending };
     }
 
-    /// How many runs there have to be.
     /// Networks with a planned run that is not there; None where it is not known yet which runs there will be.
     pub fn unfinished(&self) -> Option<BTreeSet<&str>> {
         let unfinished = self.entries.iter().filter(|entry| entry.manifest().is_none());
         (self.pending == 0).then(|| unfinished.map(|entry| entry.arm.as_str()).collect())
     }
 
+    /// How many runs there have to be.
     pub fn planned(&self) -> usize {
         self.entries.len() + self.pending
     }
@@ -237,9 +237,4 @@ impl Rerun<'_> {
         answer(&format!("{}\n", run.directory.display()));
         Ok(Exit::Success)
     }
-}
-
-/// This machine, for what is compared with manifests.
-pub(super) fn processor() -> String {
-    Environment::here(String::new(), 1).processor
 }

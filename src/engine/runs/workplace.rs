@@ -133,7 +133,7 @@ impl<'r> Workplace<'r> {
     ) -> Result<Self> {
         let store = Store::new(out).with_svg(running.svg);
         store.clean(experiment)?;
-        let environment = Environment::here(format!("{:?}", device.device.location()), running.jobs());
+        let environment = Environment::here(device.name(), running.jobs());
         Ok(Self { running, store, device, environment, stop, begun: Mutex::new(None) })
     }
 

@@ -30,31 +30,29 @@ pub(super) fn check_values(text: &str, origin: &str) -> Result<()> {
 
 /// The first list with too many tables, and how many it has.
 fn too_long(key: &str, value: &toml::Value) -> Option<(String, usize)> {
-    match value {
-        toml::Value::Array(items) if items.len() > MOST_ITEMS && items.iter().any(toml::Value::is_table) => {
-            Some((key.to_string(), items.len()))
-        }
-        toml::Value::Array(items) => items.iter().find_map(|item| too_long(key, item)),
-        toml::Value::Table(table) => table.iter().find_map(|(name, item)| {
-            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            too_long(&key, item)
-        }),
-        _ => None,
-    }
+    let long = |items: &&Vec<toml::Value>| items.len() > MOST_ITEMS && items.iter().any(toml::Value::is_table);
+    first(key, value, &|value| value.as_array().filter(long).map(Vec::len))
 }
 
 /// The first number that is none, and its key.
 pub(super) fn not_finite(key: &str, value: &toml::Value) -> Option<(String, f64)> {
+    first(key, value, &|value| value.as_float().filter(|number| !number.is_finite()))
+}
+
+/// The first value below a key in which something is found, by its own key.
+fn first<T>(key: &str, value: &toml::Value, find: &dyn Fn(&toml::Value) -> Option<T>) -> Option<(String, T)> {
+    if let Some(found) = find(value) {
+        return Some((key.to_string(), found));
+    }
     match value {
-        toml::Value::Float(number) => (!number.is_finite()).then(|| (key.to_string(), *number)),
         toml::Value::Array(items) => {
-            items.iter().enumerate().find_map(|(place, item)| not_finite(&format!("{key}[{place}]"), item))
+            items.iter().enumerate().find_map(|(place, item)| first(&format!("{key}[{place}]"), item, find))
         }
         toml::Value::Table(table) => table.iter().find_map(|(name, item)| {
             let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            not_finite(&key, item)
+            first(&key, item, find)
         }),
-        toml::Value::String(_) | toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => None,
+        _ => None,
     }
 }
 

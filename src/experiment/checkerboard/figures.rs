@@ -10,8 +10,8 @@ use crate::engine::rows::Sample;
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use crate::figure::{
-    BandPoint, Curve, CurvePanel, DecisionPanel, Image, Mark, MarkPanel, accuracy_against_parameters, accuracy_curves,
-    decision_maps,
+    AxisScale, Curve, CurvePanel, DecisionPanel, Image, LineQuantity, Mark, SpanPoint, ValuePanel, accuracy_curves,
+    against_parameters, decision_maps,
 };
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub(super) fn draw(
     page.chart("Test accuracy over iterations", "test-accuracy", curves(experiment, runs, summaries));
     // One network alone is compared with nothing.
     if experiment.file.arm.len() > 1 {
-        page.chart("Test accuracy against parameters", "parameters", against_parameters(experiment, summaries));
+        page.chart("Test accuracy against parameters", "parameters", parameters(experiment, summaries));
     }
 }
 
@@ -154,7 +154,7 @@ fn chosen_runs<'a>(
     full_runs(runs, arm, &recipe.name).filter(|run| chosen(run)).collect()
 }
 
-fn band(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<BandPoint>> {
+fn band(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<SpanPoint>> {
     let mut by_step: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for run in runs {
         for row in run.rows::<TestCurveRow>("test_curve.csv")? {
@@ -163,7 +163,7 @@ fn band(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<BandPoint>> {
     }
     let point = |(step, values): (usize, Vec<f64>)| {
         let Sample { median, min, max, .. } = Sample::of(&values)?;
-        Some(BandPoint { step: step as f64, median, low: min, high: max })
+        Some(SpanPoint { at: step as f64, middle: median, low: min, high: max })
     };
     Ok(by_step.into_iter().filter_map(point).collect())
 }
@@ -175,7 +175,7 @@ fn baseline(experiment: &Checkerboard) -> Option<(f64, String)> {
     Some((zeros as f64 / board.points() as f64, "always class 0".into()))
 }
 
-fn against_parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {
+fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {
     let mut panels = Vec::new();
     for recipe in &experiment.file.recipe {
         for (protocol, title) in [(Protocol::HeldOut, "held-out"), (Protocol::BestOnTest, "best on test")] {
@@ -185,15 +185,14 @@ fn against_parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Resul
                 .filter_map(|s| mark(experiment, s))
                 .collect();
             if !marks.is_empty() {
-                panels.push(MarkPanel { title: format!("{}, {title}", capitalised(&recipe.label)), marks });
+                let title = format!("{}, {title}", capitalised(&recipe.label));
+                let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
+                panels.push(ValuePanel { title, y, marks, level: None });
             }
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
-    accuracy_against_parameters(
-        &format!("{}: test accuracy against parameters", experiment.file.experiment.title()),
-        &panels,
-    )
+    against_parameters(&format!("{}: test accuracy against parameters", experiment.file.experiment.title()), &panels)
 }
 
 fn mark(experiment: &Checkerboard, summary: &Summary) -> Option<Mark> {

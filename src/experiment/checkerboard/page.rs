@@ -24,7 +24,7 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
         page.table(explanation(protocol), if is_main { table.main() } else { table });
     }
     page.text(chosen_rates(&summaries));
-    page.verdicts = experiment.file.expect.iter().map(|expect| judge(expect, &summaries)).collect();
+    page.section.verdicts = experiment.file.expect.iter().map(|expect| judge(expect, &summaries)).collect();
     figures::draw(&mut page, experiment, runs, &summaries);
     Ok(page)
 }

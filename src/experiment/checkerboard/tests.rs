@@ -1,7 +1,6 @@
 //! The experiment file of the checkerboard that is compiled in, and what flags and mistakes make of it.
 
 use super::*;
-use crate::engine::runs::Spec;
 use crate::engine::settings::{Given, ProfileName};
 use crate::engine::testing::{assert_told, changed, checked, told};
 use anyhow::Result;
@@ -218,24 +217,4 @@ fn what_would_fail_after_the_training_is_refused_before() {
         assert!(told.contains(words) && told.len() < 300, "{wrong}: {told}");
     }
     assert_eq!(told(smoke("label = \"HanNet\"", "label = \"Han|Net, größer\"")), "no error");
-}
-
-#[test]
-fn the_longest_names_that_are_accepted_make_paths_that_fit() -> Result<()> {
-    let text = TEXT
-        .replacen("name = \"checkerboard\"", &format!("name = \"{}\"", "e".repeat(100)), 1)
-        .replacen("name = \"tuned\"", &format!("name = \"{}\"", "r".repeat(100)), 1)
-        .replace("recipe.tuned.learning_rates]", &format!("recipe.{}.learning_rates]", "r".repeat(100)))
-        .replace("recipe = \"tuned\"", &format!("recipe = \"{}\"", "r".repeat(100)))
-        .replacen("first_seed = 100 ", &format!("first_seed = {} ", i64::MAX as u64 - 10_000), 1)
-        .replacen("hannet = [0.025, 0.05]", "hannet = [1e-30, 1.1234567890123457e-20, 1e30]", 1);
-    let experiment = Given::of(ProfileName::Smoke).resolve_text(&text, "file", &base).and_then(Checkerboard::of)?;
-    for run in experiment.runs("cpu") {
-        assert_eq!(run.problem(), None);
-        let directory = run.directory()?;
-        assert!(directory.iter().all(|part| part.len() < 200), "{}", directory.display());
-        // What `han-exp rerun` reads is what was run.
-        assert_eq!(toml::from_str::<TrainingSpec>(&run.to_toml()?)?, run);
-    }
-    Ok(())
 }

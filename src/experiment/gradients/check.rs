@@ -3,14 +3,12 @@
 use super::claim::Part;
 use super::file::{ArmFile, ClaimsFile};
 use super::plan::Claims;
+use super::spec::WIDEST;
 use crate::data::checkerboard::Split;
 use crate::engine::runs::Spec;
 use crate::engine::settings::{File, MOST, MOST_SEEDS, MOST_STEPS, check_count, check_runs, rate_problem, refuse};
 use crate::rng::Seed;
 use anyhow::{Result, bail, ensure};
-
-/// Widest layer, as of networks.
-const WIDEST: usize = 16_384;
 
 impl Claims {
     /// Checks everything that can be checked before any work.

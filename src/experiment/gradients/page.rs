@@ -48,7 +48,7 @@ pub(super) fn of(claims: &Claims, findings: &Findings) -> Result<Page> {
     }
     let results = Results { claims, findings, accuracies, costs };
     page.table(explanation(claims), depth(&results).main());
-    page.verdicts = claims.file.expect.iter().map(|limit| judge(claims, &rows, limit)).collect();
+    page.section.verdicts = claims.file.expect.iter().map(|limit| judge(claims, &rows, limit)).collect();
     figures::draw(&mut page, &results);
     Ok(page)
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The deepest stack, as of networks.
 const DEEPEST: usize = 10_000;
 /// The widest layer, likewise.
-const WIDEST: usize = 16_384;
+pub(super) const WIDEST: usize = 16_384;
 /// More samples, pairs, layers or rounds than anybody measures.
 const MOST: usize = 1_000_000;
 /// Numbers that a measurement may have in memory at once: the states of all its samples, or the weights of a stack. These

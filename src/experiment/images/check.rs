@@ -7,7 +7,7 @@ use crate::engine::page::counted;
 use crate::engine::settings::{
     Arm, File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_runs, rate_problem, refuse,
 };
-use crate::model::image::ImageModelConfig;
+use crate::model::image::{HanPlace, ImageModelConfig};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, anyhow, ensure};
@@ -212,7 +212,11 @@ pub(super) fn made_of(model: &ImageModelConfig) -> String {
         ImageModelConfig::Mixer(config) => match (config.mixer_blocks, config.han_blocks) {
             (mixer, 0) => format!("{mixer} mixer"),
             (0, han) => format!("{han} Han"),
-            (mixer, han) => format!("{mixer} mixer + {han} Han"),
+            (mixer, han) => match config.han_place {
+                HanPlace::Behind => format!("{mixer} mixer + {han} Han"),
+                HanPlace::Between => format!("{mixer} mixer, {han} Han between"),
+                HanPlace::InFront => format!("{han} Han + {mixer} mixer"),
+            },
         },
         ImageModelConfig::Resnet32 => "ResNet-32".into(),
     }

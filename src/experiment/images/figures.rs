@@ -8,8 +8,8 @@ use crate::engine::page::{Page, counted};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::Store;
 use crate::figure::{
-    AxisScale, Body, CategoryPanel, Course, CoursePanel, Entry, Image, Key, LineQuantity, Quantity, SheetRow,
-    category_panels, confusion_difference, contact_sheet, learning_curves,
+    AxisScale, Body, CategoryPanel, Course, CoursePanel, Entry, Image, Key, LineQuantity, SheetRow, category_panels,
+    confusion_difference, contact_sheet, learning_curves,
 };
 use crate::files;
 use anyhow::{Context, Result, ensure};
@@ -17,6 +17,11 @@ use candle_core::Device;
 
 /// Bytes of the largest file of images for the chart of them; those of STL-10 have a thirtieth of it.
 const LARGEST_SHEET: u64 = 64 << 20;
+
+/// What a course shows: the label and the scale of its axis, and the value of a row.
+type Shown = (&'static str, AxisScale, fn(&CurveRow) -> f64);
+const LOSS: Shown = ("cross-entropy", AxisScale::Linear, |row| row.loss);
+const ACCURACY: Shown = ("accuracy (%)", AxisScale::Percent, |row| row.accuracy);
 
 /// Draws every chart; `setting` is what is trained and scored on, in words.
 pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store: &Store) {
@@ -66,38 +71,32 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
     for result in &results.arms {
         curves.push((result, result.runs.iter().map(|run| run.rows("curves.csv")).collect::<Result<_>>()?));
     }
-    let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, quantity: Quantity| {
-        let value = |row: &CurveRow| match quantity {
-            Quantity::Loss => row.loss,
-            Quantity::Accuracy => row.accuracy,
-        };
+    let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, value: fn(&CurveRow) -> f64| {
         let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
             rows.iter().filter(|row| row.split == split).map(|row| (row.epoch, value(row))).collect()
         };
         let [arm, label] = result.entrant.network.clone();
         Course { arm, label, seeds: seeds.iter().map(of_seed).collect() }
     };
-    let panel = |title: String, training: Training, split: &str, quantity: Quantity| {
+    let panel = |title: String, training: Training, split: &str, (label, scale, value): Shown| {
         let under = curves.iter().filter(|(result, _)| result.entrant.training == training);
-        let courses = under.map(|(result, seeds)| course(result, seeds, split, quantity));
+        let courses = under.map(|(result, seeds)| course(result, seeds, split, value));
         let courses = courses.filter(|course| course.seeds.iter().any(|seed| !seed.is_empty())).collect();
-        CoursePanel { title, quantity, courses }
+        CoursePanel { title, y: LineQuantity::new(label, scale), courses }
     };
     let mut panels = Vec::new();
     match *results.experiment.trainings() {
         [training] => {
-            for (quantity, what) in [(Quantity::Loss, "loss"), (Quantity::Accuracy, "accuracy")] {
+            for (shown, what) in [(LOSS, "loss"), (ACCURACY, "accuracy")] {
                 for (split, images) in
                     [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")]
                 {
-                    panels.push(panel(format!("{images}: {what}"), training, split, quantity));
+                    panels.push(panel(format!("{images}: {what}"), training, split, shown));
                 }
             }
         }
         ref several => panels.extend(
-            several
-                .iter()
-                .map(|&training| panel(format!("Test accuracy: {training}"), training, "test", Quantity::Accuracy)),
+            several.iter().map(|&training| panel(format!("Test accuracy: {training}"), training, "test", ACCURACY)),
         ),
     }
     panels.retain(|panel| !panel.courses.is_empty());

@@ -185,7 +185,7 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         ArmFile::set_mixer_blocks,
         "Number of mixer blocks: N for the first of the models, MODEL=N for another; several make an arm of each",
     ),
-    Flag::size("han-blocks", Takes::Counts, ArmFile::set_han_blocks, "Number of Han blocks behind them, likewise"),
+    Flag::size("han-blocks", Takes::Counts, ArmFile::set_han_blocks, "Number of Han blocks, likewise"),
     Flag::key(
         "epochs",
         "N,..",

@@ -64,7 +64,7 @@ pub(super) fn of(
     );
     // Expectations are for the whole data set.
     if !results.set.sample {
-        page.verdicts = experiment.file.expect.iter().map(|expect| verdict(&results, expect)).collect();
+        page.section.verdicts = experiment.file.expect.iter().map(|expect| verdict(&results, expect)).collect();
     }
     figures::draw(&mut page, &results, &setting, store);
     Ok(page)

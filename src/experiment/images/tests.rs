@@ -139,6 +139,17 @@ fn blocks_are_for_the_first_arm_unless_another_is_named() -> Result<()> {
 }
 
 #[test]
+fn a_label_says_where_han_blocks_stand() -> Result<()> {
+    for (place, label) in [("between", "4 mixer, 12 Han between"), ("in_front", "12 Han + 4 mixer")] {
+        let place = format!("arm.mixer-4-han-12.model.mixer.han_place={place}");
+        assert_eq!(with(ProfileName::Quick, &[("set", &place)])?.file.arm[1].label, label);
+    }
+    let told = told(with(ProfileName::Quick, &[("set", "arm.mixer-4-han-12.model.mixer.han_place=above")]));
+    assert!(told.contains("unknown variant `above`, expected one of `behind`, `between`, `in_front`"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn arms_of_a_sweep_have_labels_of_their_own_and_are_compared_with_those_of_their_size() -> Result<()> {
     let models = ("models", "mixer-4,mixer-4-han-12,resnet32");
     let swept = with(ProfileName::Paper, &[models, ("channels", "16,32")])?;

@@ -6,7 +6,7 @@ use super::spec::{Arm, Method, PredictionRow};
 use crate::baseline::Baseline;
 use crate::engine::page::Page;
 use crate::figure::{
-    AxisScale, Drawing, Image, LineQuantity, LineSeries, Mark, ScatterPanel, ValuePanel, against_parameters,
+    AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, Mark, ValuePanel, against_parameters,
     scatter_panels,
 };
 use anyhow::{Result, ensure};
@@ -34,7 +34,7 @@ pub(super) fn draw(page: &mut Page, experiment: &Regression, facts: &Facts, arms
 /// A row of panels for each table: networks, and trees beside them, on test rows of the first seed.
 fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result<Image> {
     let seed = experiment.file.first_seed;
-    let mut panels: Vec<ScatterPanel> = Vec::new();
+    let mut panels = Vec::new();
     for of_table in arms.chunk_by(|a, b| a.spec.table == b.spec.table) {
         let is_ridge = |arm: &&&Arm<'_>| matches!(arm.spec.method, Method::Baseline(Baseline::Ridge));
         for arm in of_table.iter().filter(|arm| !is_ridge(arm)).take(ARMS) {
@@ -44,23 +44,18 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
             let points = (0..count).map(|place| &rows[place * rows.len() / count]);
             let points = points.map(|row| (row.target, row.prediction)).collect();
             let label = label(arm);
-            panels.push(ScatterPanel {
+            panels.push(LinePanel {
                 title: format!("{}: {label}", arm.spec.table.name),
-                labels: ("true value".into(), "predicted value".into()),
-                series: vec![LineSeries {
-                    arm: arm.spec.arm.clone(),
-                    label,
-                    drawing: Drawing::Dots,
-                    points,
-                    band: Vec::new(),
-                    ending: Vec::new(),
-                }],
+                x: LineQuantity::new("true value", AxisScale::Close),
+                y: LineQuantity::new("predicted value", AxisScale::Close),
+                series: vec![LineSeries::of(&arm.spec.arm, &label, Drawing::Dots, points)],
+                level: None,
             });
         }
     }
     ensure!(!panels.is_empty(), "no run of seed {seed} is finished without divergence");
     let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{note}");
-    scatter_panels(&title, AxisScale::Close, &panels, &[])
+    scatter_panels(&title, &panels)
 }
 
 /// A panel for each table; trees, which have no parameters, are a line across.

@@ -7,18 +7,13 @@ use super::*;
 use crate::data::table::{Dataset, Noted, Origin};
 use crate::engine::runs::Spec;
 use crate::engine::settings::{Given, ProfileName, every_flag_sets_a_key, every_key_can_be_set};
+use crate::engine::testing::{checked, told};
 use crate::train::ScheduleConfig;
 use candle_core::Device;
 
-fn base(name: &str) -> Option<&'static str> {
-    (name == "regression").then_some(TEXT)
-}
-
 /// A profile with flags, each with its values.
 fn with(profile: ProfileName, flags: &[(&str, &str)]) -> Result<Regression> {
-    let mut given = Given::of(profile);
-    flags.iter().for_each(|(name, values)| given.add(FLAGS, name, values));
-    Regression::of(given.resolve("regression", &base)?)
+    checked(TEXT, profile, flags)
 }
 
 /// The published tables as they are noted.
@@ -150,7 +145,7 @@ fn mistakes_name_the_key_and_the_cure() {
         (&[("set", "train.epoch=3")], "the nearest keys are train.epochs"),
         (&[("models", "trees")], "--models trees: use one or more of hannet, fcnet, ridge, extra-trees"),
     ] {
-        let told = with(ProfileName::Quick, flags).map_or_else(|error| format!("{error:#}"), |_| "no error".into());
+        let told = told(with(ProfileName::Quick, flags));
         assert!(told.contains(words), "{flags:?}: {told}");
     }
 }

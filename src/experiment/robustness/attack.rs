@@ -45,28 +45,25 @@ impl Runner for Attacker<'_> {
             return Ok(Some(Record::new(ending, "")));
         }
         match spec.precision {
-            Precision::F32 => self.attack::<f32>(spec, &Target { model: &model, attacked: &model, job }, ending),
+            Precision::F32 => self.attack::<f32>(spec, &model, &model, job, ending),
             Precision::F64 => {
                 let precise = self.precise(spec, &model, device)?;
-                self.attack::<f64>(spec, &Target { model: &model, attacked: &precise, job }, ending)
+                self.attack::<f64>(spec, &model, &precise, job, ending)
             }
         }
     }
 }
 
-/// The network of a run.
-struct Target<'s> {
-    /// As it was trained.
-    model: &'s Model,
-    /// The same in the numbers of the attack.
-    attacked: &'s Model,
-    job: &'s Job<'s>,
-}
-
 impl Attacker<'_> {
-    /// The stages of a run.
-    fn attack<T: Number>(&self, spec: &AttackSpec, target: &Target<'_>, ending: Ending) -> Result<Option<Record>> {
-        let &Target { model, attacked, job } = target;
+    /// The stages of a run, on the network as it was trained and the same in the numbers of the attack.
+    fn attack<T: Number>(
+        &self,
+        spec: &AttackSpec,
+        model: &Model,
+        attacked: &Model,
+        job: &Job<'_>,
+        ending: Ending,
+    ) -> Result<Option<Record>> {
         let (halt, device) = (job.halt, job.device);
         let network = halt.network(attacked.frozen.as_ref());
         let classifier = Classifier::<T>::on(&network, self.data.images.test.features(), device)?;

@@ -9,8 +9,8 @@ use crate::engine::page::{Page, percent};
 use crate::engine::rows::{Figure, Sample};
 use crate::evaluate::attack::Norm;
 use crate::figure::{
-    AxisScale, Body, CategoryPanel, DistanceCurve, DistancePanel, EffortCurve, EffortPanel, Entry, Image, Key,
-    LineQuantity, RobustnessPanel, Role, Series, SizePoint, attack_effort, category_panels, distance_distribution,
+    AxisScale, Body, CategoryPanel, DistanceCurve, DistancePanel, Drawing, Entry, Image, Key, LinePanel, LineQuantity,
+    LineSeries, RobustnessPanel, Role, Series, SpanPoint, category_panels, distance_distribution, line_panels,
     robust_accuracy, significant,
 };
 use crate::model::ModelConfig;
@@ -58,17 +58,17 @@ fn scale(norm: Norm) -> f64 {
     }
 }
 
-fn point(eps: f64, sample: Sample) -> SizePoint {
-    SizePoint { eps, mean: sample.mean, low: sample.min, high: sample.max }
+fn point(at: f64, sample: Sample) -> SpanPoint {
+    SpanPoint { at, middle: sample.mean, low: sample.min, high: sample.max }
 }
 
 /// Accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
-fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
+fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SpanPoint> {
     let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
     let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.sample(figure)?));
-    let mut points: Vec<SizePoint> = arm.scored.scored().filter(under).filter_map(of).collect();
-    points.retain(|point| point.eps > 0.0);
-    points.sort_by(|a, b| a.eps.total_cmp(&b.eps));
+    let mut points: Vec<SpanPoint> = arm.scored.scored().filter(under).filter_map(of).collect();
+    points.retain(|point| point.at > 0.0);
+    points.sort_by(|a, b| a.at.total_cmp(&b.at));
     if !points.is_empty() {
         let clean = arm.sample(&Figure::of("attacked", "accuracy"));
         points.splice(0..0, clean.map(|sample| point(0.0, sample)));
@@ -78,7 +78,7 @@ fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SizePoint> {
 
 /// The part of the attacked images that is certified at each of many sizes up to the largest: unlike an attack, a
 /// certificate is known at all of them, and a straight line between two would prove too much.
-fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SizePoint> {
+fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SpanPoint> {
     let of_norm = arm.examples.iter().filter(|((_, of), _)| *of == norm.name());
     let of_seeds: Vec<&Vec<ExampleRow>> = of_norm.map(|(_, rows)| rows).collect();
     if of_seeds.iter().any(|rows| rows.iter().any(|row| row.certified_pair.is_none())) {
@@ -241,29 +241,60 @@ fn distances(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
     distance_distribution(&title(measured, &format!("images left at each distance, seed {seeds}")), &panels)
 }
 
-/// One panel for each norm and kind of effort.
+/// One panel for each norm and kind of effort: whether more steps or restarts would still have found more.
 fn effort(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
     let mut panels = Vec::new();
     for ThreatFile { norm, .. } in &measured.experiment.file.threat {
         for (kind, attack) in
             [("steps", "PGD on the cross-entropy"), ("restarts", "PGD on the margin from random points")]
         {
-            let mut curves = Vec::new();
+            let mut series = Vec::new();
             let mut eps = 0.0;
             for (arm, found) in arms {
                 let of_kind = |row: &&EffortRow| row.kind == kind && row.norm == norm.name() && row.amount > 0;
                 let rows: Vec<_> = found.effort.iter().filter(of_kind).collect();
                 if let Some(row) = rows.first() {
                     eps = row.epsilon;
-                    let points = rows.iter().map(|row| (row.amount as f64, row.accuracy)).collect();
-                    curves.push(EffortCurve { arm: arm.name.clone(), label: name(measured, arm), points });
+                    let points: Vec<(f64, f64)> = rows.iter().map(|row| (row.amount as f64, row.accuracy)).collect();
+                    let ending = change(&points);
+                    let of_arm = LineSeries::of(&arm.name, &name(measured, arm), Drawing::Few, points);
+                    series.push(LineSeries { ending, ..of_arm });
                 }
             }
-            if !curves.is_empty() {
+            if !series.is_empty() {
                 let title = format!("{attack}, {} {}", label(*norm), significant(eps));
-                panels.push(EffortPanel { title, x_label: format!("number of {kind}"), curves });
+                let x = LineQuantity::new(format!("number of {kind} (log scale)"), AxisScale::Log);
+                let y = LineQuantity::new("accuracy (%)", AxisScale::Whole);
+                panels.push(LinePanel { title, x, y, series, level: None });
             }
         }
     }
-    attack_effort(&title(measured, "accuracy against the effort of the attack, first seed"), &panels)
+    let note = "numbers: accuracy at the last point, and its change from the first, in percentage points";
+    let title = title(measured, "accuracy against the effort of the attack, first seed");
+    line_panels(&title, &panels, &[(Drawing::Dots, note)])
+}
+
+/// The last accuracy, and how far it lies from the first.
+fn change(points: &[(f64, f64)]) -> Vec<String> {
+    let Some(((_, first), (_, last))) = points.first().zip(points.last()) else { return Vec::new() };
+    let change = 100.0 * (last - first);
+    let sign = match change {
+        change if change <= -0.005 => "−",
+        change if change >= 0.005 => "+",
+        _ => "±",
+    };
+    vec![format!("{:.2} %", 100.0 * last), format!("{sign}{:.2}", change.abs())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_change_is_told_with_its_sign() {
+        let change = |last| change(&[(1.0, 0.92), (10.0, last)]);
+        assert_eq!(change(0.9158), ["91.58 %", "−0.42"]);
+        assert_eq!(change(0.92), ["92.00 %", "±0.00"]);
+        assert_eq!(change(0.93), ["93.00 %", "+1.00"]);
+    }
 }

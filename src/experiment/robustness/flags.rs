@@ -66,7 +66,7 @@ pub(super) const FLAGS: &[Flag<RobustnessFile>] = &[
         "N",
         Takes::Count,
         &["attack.effort.steps"],
-        "Steps of iterative attacks; deepfool, the bisection and the checklist have their own",
+        "Steps of iterative attacks; deepfool, the bisection and most of the checklist have their own",
     ),
     Flag::key(
         "restarts",

@@ -1,33 +1,15 @@
 //! What is known of each attacked image over all attacks.
 
 use super::rows::{ATTACKS, ExampleRow};
-use crate::evaluate::attack::{Attack, Classifier, Examples, Norm, Outcome, TOLERANCE};
+use crate::evaluate::attack::{Classifier, Examples, Norm, Outcome, TOLERANCE};
 use crate::evaluate::certificate::Certificates;
 use anyhow::{Context, Result};
 use candle_core::FloatDType;
 use std::collections::BTreeMap;
 
-/// Whoever finds misclassified images, as a column of `per_example.csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finder {
-    /// An attack by name.
-    Attack(Attack),
-    /// The bisection after all of them.
-    Bisection,
-}
-
-impl Finder {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Attack(attack) => attack.name(),
-            Self::Bisection => "bisection",
-        }
-    }
-
-    fn column(self) -> Result<usize> {
-        let name = self.name();
-        ATTACKS.iter().position(|column| *column == name).with_context(|| format!("{name} has no column"))
-    }
+/// Where whoever finds misclassified images, an attack or the bisection after all of them, stands in `per_example.csv`.
+fn column(finder: &str) -> Result<usize> {
+    ATTACKS.iter().position(|column| *column == finder).with_context(|| format!("{finder} has no column"))
 }
 
 /// All images of a run.
@@ -94,8 +76,8 @@ impl<T: FloatDType> Ledger<T> {
     }
 
     /// Takes in what an attack found.
-    pub fn absorb(&mut self, finder: Finder, outcomes: &[Outcome<T>]) -> Result<()> {
-        let column = finder.column()?;
+    pub fn absorb(&mut self, finder: &'static str, outcomes: &[Outcome<T>]) -> Result<()> {
+        let column = column(finder)?;
         for outcome in outcomes {
             let Some(entry) = self.places.get(&outcome.index).map(|place| &mut self.entries[*place]) else { continue };
             let distance = outcome.distance(self.norm);
@@ -104,7 +86,7 @@ impl<T: FloatDType> Ledger<T> {
             let Some(found) = &outcome.adversarial else { continue };
             if distance < entry.distance {
                 entry.distance = distance;
-                entry.by = finder.name();
+                entry.by = finder;
                 entry.class = Some(found.predicted);
                 entry.image = Some(found.image.clone());
             }
@@ -120,8 +102,8 @@ impl<T: FloatDType> Ledger<T> {
     }
 
     /// The same for one attack alone.
-    pub fn robust_against(&self, finder: Finder, eps: f64) -> Result<usize> {
-        let column = finder.column()?;
+    pub fn robust_against(&self, finder: &str, eps: f64) -> Result<usize> {
+        let column = column(finder)?;
         let left = |entry: &&Entry<T>| entry.found[column].is_none_or(|distance| distance > eps + TOLERANCE);
         Ok(self.entries.iter().filter(left).count())
     }

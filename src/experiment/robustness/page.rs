@@ -73,10 +73,10 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         "**Checklist for hidden gradients**, first seed. A row passes if what was measured is at most the threshold.",
         checklist(measured),
     );
-    page.failed = failed(measured);
+    page.section.failed = failed(measured);
     // Expectations are for the whole data set and for networks that were trained here.
     if !facts.images.sample && facts.given.is_empty() {
-        page.verdicts = experiment.file.expect.iter().map(|expect| verdict(measured, expect)).collect();
+        page.section.verdicts = experiment.file.expect.iter().map(|expect| verdict(measured, expect)).collect();
     }
     figures::draw(&mut page, measured, findings);
     Ok(page)

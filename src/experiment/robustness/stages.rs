@@ -1,7 +1,7 @@
 //! The stages of an attack run, and that attacks and certificates do not contradict each other.
 
 use super::export::Export;
-use super::ledger::{Finder, Ledger, confidence};
+use super::ledger::{Ledger, confidence};
 use super::rows::RADII;
 use super::spec::{AttackSpec, Effort};
 use crate::data::images::{Images, SIDE};
@@ -146,15 +146,14 @@ impl<'r, T: Number> Run<'r, T> {
 
     /// An attack at every size of the ball, or once if it looks for the nearest image.
     pub(super) fn attack(&mut self, attack: Attack) -> Result<()> {
-        let finder = Finder::Attack(attack);
         if attack.is_minimum_norm() {
             let sizes = self.spec.sizes();
             let eps = sizes.last().copied().unwrap_or(1.0);
             let setting = self.setting(eps);
             let outcomes = self.outcomes(attack.name(), &|examples| attack.run(self.classifier, examples, &setting))?;
-            self.ledger.absorb(finder, &outcomes)?;
+            self.ledger.absorb(attack.name(), &outcomes)?;
             for eps in sizes {
-                let left = self.ledger.robust_against(finder, eps)?;
+                let left = self.ledger.robust_against(attack.name(), eps)?;
                 self.row("accuracy", attack.name(), Some(eps), self.part(left));
             }
             self.passes(attack.name(), None, &outcomes);
@@ -169,7 +168,7 @@ impl<'r, T: Number> Run<'r, T> {
     fn attack_at(&mut self, attack: Attack, eps: f64) -> Result<()> {
         let setting = self.setting(eps);
         let outcomes = self.outcomes(attack.name(), &|examples| attack.run(self.classifier, examples, &setting))?;
-        self.ledger.absorb(Finder::Attack(attack), &outcomes)?;
+        self.ledger.absorb(attack.name(), &outcomes)?;
         let counts = Counts::of(&outcomes, self.threat(eps));
         self.row("accuracy", attack.name(), Some(eps), counts.robust_accuracy());
         // An attack that stops with its success has that as its last iterate, which says nothing more.
@@ -238,7 +237,7 @@ impl<'r, T: Number> Run<'r, T> {
         let bisection = Bisection::new(self.threat(eps));
         let attempt = |examples: &Examples<T>| bisection.run(self.classifier, examples, &known, self.spec.seed);
         let outcomes = self.outcomes("bisection", &attempt)?;
-        self.ledger.absorb(Finder::Bisection, &outcomes)?;
+        self.ledger.absorb("bisection", &outcomes)?;
         self.passes("bisection", None, &outcomes);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::check::Robustness;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
-use super::tables::{FigureColumns, SeedRow, SummaryRow};
+use super::tables::{ArmColumns, SeedRow, SummaryRow};
 use super::{Facts, Findings};
 use crate::engine::rows::{Confidence, Figure, Proportion, Sample, Score, Scored};
 use crate::evaluate::attack::Norm;
@@ -73,21 +73,17 @@ impl Measurements<'_> {
     /// Every figure over the seeds.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
-            let row = |figure: &Figure| {
-                let columns = FigureColumns {
+            let row = |figure: Figure| {
+                let columns = ArmColumns {
                     experiment: self.experiment.file.experiment.name.clone(),
                     data: self.data.into(),
                     arm: arm.arm.clone(),
                     parameters: arm.scored.parameters,
-                    split: figure.split.into(),
-                    metric: figure.metric.clone(),
-                    attack: figure.attack.clone(),
-                    norm: figure.norm.clone(),
-                    epsilon: figure.epsilon.clone(),
                 };
-                (columns, arm.scored.statistics(figure))
+                let statistics = arm.scored.statistics(&figure);
+                (columns, figure, statistics)
             };
-            self.figures(arm).iter().map(row).collect()
+            self.figures(arm).into_iter().map(row).collect()
         };
         self.arms.iter().flat_map(of_arm).collect()
     }

@@ -1,26 +1,17 @@
 //! The rows of the tables over all runs. Fractions are 0 to 1; `data` is mnist, fashion-mnist or sample.
 
-use crate::engine::rows::Statistics;
+use crate::engine::rows::{Figure, Statistics};
 use serde::Serialize;
 
 /// `tables/<experiment>.csv`: a figure over the seeds.
-pub type SummaryRow = (FigureColumns, Statistics);
+pub type SummaryRow = (ArmColumns, Figure, Statistics);
 
 #[derive(Serialize)]
-pub struct FigureColumns {
+pub struct ArmColumns {
     pub experiment: String,
     pub data: String,
     pub arm: String,
     pub parameters: usize,
-    /// train, validation or test (all its images), attacked (those test images that were attacked).
-    pub split: String,
-    /// As in `evaluations.csv`.
-    pub metric: String,
-    /// The attack; worst_case for all of them; none.
-    pub attack: String,
-    pub norm: String,
-    /// Size of the ball, or radius.
-    pub epsilon: String,
 }
 
 /// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.

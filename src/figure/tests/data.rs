@@ -43,11 +43,11 @@ pub(super) fn curve_panel(title: &str, count: usize) -> CurvePanel {
     let curve = |((arm, label), (last, rate)): ((&str, &str), (f64, f64))| {
         let mut seed = (last * 1000.0) as u64;
         let point = |index: usize| {
-            let step = 40000.0 * index as f64 / count as f64;
-            let left = (-step / rate).exp();
-            let median = (last - (last - 0.55) * left + 0.01 * (noise(&mut seed) - 0.5)).min(1.0);
+            let at = 40000.0 * index as f64 / count as f64;
+            let left = (-at / rate).exp();
+            let middle = (last - (last - 0.55) * left + 0.01 * (noise(&mut seed) - 0.5)).min(1.0);
             let spread = 0.02 + 0.1 * left;
-            BandPoint { step, median, low: median - spread, high: (median + spread / 3.0).min(1.0) }
+            SpanPoint { at, middle, low: middle - spread, high: (middle + spread / 3.0).min(1.0) }
         };
         Curve { arm: arm.into(), label: label.into(), points: (1..=count).map(point).collect() }
     };
@@ -55,7 +55,7 @@ pub(super) fn curve_panel(title: &str, count: usize) -> CurvePanel {
     CurvePanel { title: title.into(), curves, baseline: Some((0.605, "always class 0".into())) }
 }
 
-pub(super) fn marks(title: &str, base: f64) -> MarkPanel {
+pub(super) fn marks(title: &str, base: f64) -> ValuePanel {
     let one = |(arm, label, parameters, mean, paper): (&str, &str, usize, f64, Option<f64>)| {
         let (arm, label, low, high) = (arm.into(), label.into(), mean - 0.004, (mean + 0.003).min(1.0));
         Mark { arm, label, parameters, mean, low, high, paper }
@@ -68,7 +68,8 @@ pub(super) fn marks(title: &str, base: f64) -> MarkPanel {
         ("fcnet", "20 layers × 100", 192201, base + 0.01, None),
         ("resnet", "20 layers × 100", 203000, base + 0.03, Some(base + 0.05)),
     ];
-    MarkPanel { title: title.into(), marks: marks.into_iter().map(one).collect() }
+    let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
+    ValuePanel { title: title.into(), y, marks: marks.into_iter().map(one).collect(), level: None }
 }
 
 /// Errors of a dozen widths of one network.
@@ -85,27 +86,29 @@ pub(super) fn sweep() -> ValuePanel {
 
 pub(super) fn course_panels() -> Vec<CoursePanel> {
     let arms = [("mixer-4", 0.77), ("mixer-4-han-12", 0.75), ("mixer-8", 0.79), ("resnet32", 0.85)];
-    let panel = |(title, quantity, gain): (&str, Quantity, f64)| {
+    let (loss, accuracy) = (("cross-entropy", AxisScale::Linear), (ACCURACY, AxisScale::Percent));
+    let panel = |(title, shown, gain): (&str, (&str, AxisScale), f64)| {
         let course = |(arm, last): (&str, f64)| {
             let seed = |number: u64| {
                 let mut state = number * 31 + (last * 1000.0) as u64;
                 let value = |epoch: f64| {
                     let last = last + gain;
                     let accuracy = last - (last - 0.3) * (-epoch / 3.0).exp() + 0.02 * (noise(&mut state) - 0.5);
-                    if quantity == Quantity::Loss { -accuracy.ln() * 2.0 } else { accuracy }
+                    if shown == loss { -accuracy.ln() * 2.0 } else { accuracy }
                 };
                 let epochs = (1..=10).map(f64::from);
                 epochs.clone().zip(epochs.map(value).collect::<Vec<f64>>()).collect()
             };
             Course { arm: arm.into(), label: arm.into(), seeds: (0..3).map(seed).collect() }
         };
-        CoursePanel { title: title.into(), quantity, courses: arms.into_iter().map(course).collect() }
+        let y = LineQuantity::new(shown.0, shown.1);
+        CoursePanel { title: title.into(), y, courses: arms.into_iter().map(course).collect() }
     };
     let panels = [
-        ("Training, augmented: loss", Quantity::Loss, 0.03),
-        ("Test: loss", Quantity::Loss, 0.0),
-        ("Training, augmented: accuracy", Quantity::Accuracy, 0.03),
-        ("Test: accuracy", Quantity::Accuracy, 0.0),
+        ("Training, augmented: loss", loss, 0.03),
+        ("Test: loss", loss, 0.0),
+        ("Training, augmented: accuracy", accuracy, 0.03),
+        ("Test: accuracy", accuracy, 0.0),
     ];
     panels.into_iter().map(panel).collect()
 }
@@ -114,11 +117,11 @@ const SIZES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 
 /// A line that falls from 98.5 % and is at half of it at the size `half`.
 fn series((arm, label): (&str, &str), role: Role, half: f64) -> Series {
-    let point = |eps: f64| {
-        let mean = 0.985 / (1.0 + (eps / half).powi(4));
-        let mean = if mean < 0.004 { 0.0 } else { mean };
-        let spread = 0.35 * mean * (0.985 - mean);
-        SizePoint { eps, mean, low: mean - spread, high: (mean + 0.7 * spread).min(1.0) }
+    let point = |at: f64| {
+        let middle = 0.985 / (1.0 + (at / half).powi(4));
+        let middle = if middle < 0.004 { 0.0 } else { middle };
+        let spread = 0.35 * middle * (0.985 - middle);
+        SpanPoint { at, middle, low: middle - spread, high: (middle + 0.7 * spread).min(1.0) }
     };
     Series { arm: arm.into(), label: label.into(), role, points: SIZES.map(point).to_vec() }
 }
@@ -152,19 +155,21 @@ pub(super) fn distance_panels(images: usize) -> Vec<DistancePanel> {
     vec![panel("Linf", 1.0), panel("L2", 11.0)]
 }
 
-pub(super) fn effort_panels() -> Vec<EffortPanel> {
-    let panel = |(x_label, most, arms, start, fall): (&str, f64, usize, f64, f64)| {
-        let efforts = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0].into_iter().filter(|effort| *effort <= most);
-        let points: Vec<(f64, f64)> = efforts.map(|n| (n, start - fall * (1.0 - 1.0 / n.sqrt()))).collect();
-        let curve = |(index, (arm, label)): (usize, &(&str, &str))| {
+/// Lines with a few marks, from 0 to 100 %.
+pub(super) fn effort_panels() -> Vec<LinePanel> {
+    let panel = |(kind, most, arms, start, fall): (&str, u32, usize, f64, f64)| {
+        let points: Vec<(f64, f64)> =
+            (1..=most).map(f64::from).map(|n| (n, start - fall * (1.0 - 1.0 / n.sqrt()))).collect();
+        let series = |(index, (arm, label)): (usize, &(&str, &str))| {
             let points = points.iter().map(|point| (point.0, point.1 - 0.003 * index as f64)).collect();
-            EffortCurve { arm: (*arm).into(), label: (*label).into(), points }
+            let ending = vec!["92.10 %".into(), "−1.10".into()];
+            LineSeries { ending, ..LineSeries::of(arm, label, Drawing::Few, points) }
         };
-        let curves = ARMS.iter().take(arms).enumerate().map(curve).collect();
-        EffortPanel { title: "PGD, Linf 0.1".into(), x_label: x_label.into(), curves }
+        let (x, y) = (LineQuantity::new(kind, AxisScale::Log), LineQuantity::new(ACCURACY, AxisScale::Whole));
+        let series = ARMS.iter().take(arms).enumerate().map(series).collect();
+        LinePanel { title: "PGD, Linf 0.1".into(), x, y, series, level: None }
     };
-    let panels =
-        [("steps", 1000.0, 1, 0.921, 0.011), ("steps", 1000.0, 2, 0.974, 0.004), ("restarts", 10.0, 1, 0.913, 1e-3)];
+    let panels = [("steps", 200, 1, 0.921, 0.011), ("steps", 200, 2, 0.974, 0.004), ("restarts", 20, 1, 0.913, 1e-3)];
     panels.map(panel).to_vec()
 }
 
@@ -237,27 +242,27 @@ pub(super) fn categories() -> CategoryPanel {
     }
 }
 
-pub(super) fn line(arm: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
-    LineSeries { arm: arm.into(), label: arm.into(), drawing, points, band: Vec::new(), ending: Vec::new() }
-}
-
-/// Lines over hundreds of powers of ten, in every drawing.
+/// Lines over hundreds of powers of ten, in every drawing but that of [`effort_panels`].
 pub(super) fn lines() -> LinePanel {
     let drawings = [Drawing::Marked, Drawing::Line, Drawing::Marked, Drawing::Dotted, Drawing::Dots];
     let points = |place: usize| vec![(10.0, 1e-5), (100.0, 1e-80), (1000.0, 10f64.powi(-150 - 20 * place as i32))];
-    let series =
-        drawings.into_iter().enumerate().map(|(place, drawing)| line(ARMS[place % 3].0, drawing, points(place)));
+    let series = drawings.into_iter().enumerate().map(|(place, drawing)| {
+        let arm = ARMS[place % 3].0;
+        LineSeries::of(arm, arm, drawing, points(place))
+    });
     let x = LineQuantity::new("number of layers", AxisScale::Log);
     let y = LineQuantity::new("gradient", AxisScale::Log);
     LinePanel { title: "One".into(), x, y, series: series.collect(), level: Some((1.0, "level".into())) }
 }
 
-pub(super) fn scatter(title: &str) -> ScatterPanel {
+pub(super) fn scatter(title: &str) -> LinePanel {
     let mut seed = 5;
     let mut draw = |(arm, _): &(&str, &str)| {
         let point = |index: usize| (index as f64 / 20.0 - 2.0, index as f64 / 20.0 - 2.3 + 0.6 * noise(&mut seed));
-        line(arm, Drawing::Dots, (0..80).map(point).collect())
+        LineSeries::of(arm, arm, Drawing::Dots, (0..80).map(point).collect())
     };
-    let labels = ("true strength (MPa)".into(), "predicted strength (MPa)".into());
-    ScatterPanel { title: title.into(), labels, series: ARMS[..2].iter().map(&mut draw).collect() }
+    let series = ARMS[..2].iter().map(&mut draw).collect();
+    let x = LineQuantity::new("true strength (MPa)", AxisScale::Close);
+    let y = LineQuantity::new("predicted strength (MPa)", AxisScale::Close);
+    LinePanel { title: title.into(), x, y, series, level: None }
 }

@@ -1,4 +1,4 @@
-//! MLP-Mixer (Tolstikhin et al. 2021) behind a convolutional stem, with Han blocks (Yu and Zhang 2024) behind its blocks.
+//! MLP-Mixer (Tolstikhin et al. 2021) behind a convolutional stem, with Han blocks (Yu and Zhang 2024) among its blocks.
 
 use crate::model::Network;
 use crate::nn::{
@@ -20,23 +20,56 @@ const MOST_WEIGHTS: usize = 1 << 31;
 pub struct MixerConfig {
     /// Channels of a token, a multiple of 8: the stem begins with an eighth of them and doubles.
     pub channels: usize,
-    /// Mixer blocks, which come first.
+    /// Mixer blocks.
     pub mixer_blocks: usize,
-    /// Han blocks, after them.
+    /// Han blocks.
     pub han_blocks: usize,
+    /// Where they stand.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub han_place: HanPlace,
     /// Their start; the paper's where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_start: Option<IdentityStart>,
 }
 
+/// Where Han blocks stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HanPlace {
+    /// Behind all mixer blocks, as in the paper.
+    #[default]
+    Behind,
+    /// Behind each mixer block an equal part of them; the last have one more where that leaves a rest.
+    Between,
+    /// In front of all mixer blocks.
+    InFront,
+}
+
+/// What files leave out.
+fn is_usual(place: &HanPlace) -> bool {
+    *place == HanPlace::default()
+}
+
 impl MixerConfig {
-    /// With the paper's start.
+    /// As in the paper.
     pub fn new(channels: usize, mixer_blocks: usize, han_blocks: usize) -> Self {
-        Self { channels, mixer_blocks, han_blocks, identity_start: None }
+        Self { channels, mixer_blocks, han_blocks, han_place: HanPlace::Behind, identity_start: None }
+    }
+
+    /// The blocks in order: how many mixer blocks, and then how many Han blocks, and so on.
+    fn order(&self) -> Vec<[usize; 2]> {
+        let &Self { mixer_blocks: mixer, han_blocks: han, .. } = self;
+        match self.han_place {
+            HanPlace::Behind => vec![[mixer, han]],
+            HanPlace::Between if mixer > 0 => {
+                (0..mixer).map(|block| [1, han * (block + 1) / mixer - han * block / mixer]).collect()
+            }
+            HanPlace::Between | HanPlace::InFront => vec![[0, han], [mixer, 0]],
+        }
     }
 
     pub(super) fn problem(&self) -> Option<String> {
-        let &Self { channels, mixer_blocks, han_blocks, identity_start } = self;
+        let &Self { channels, mixer_blocks, han_blocks, identity_start, .. } = self;
         if channels == 0 || !channels.is_multiple_of(8) || channels > 4096 {
             return Some(format!("channels is {channels}; use a multiple of 8 up to 4096"));
         }
@@ -87,16 +120,24 @@ impl MixerConfig {
             );
         }
         let [stem_end, channels] = [STEM * 3, self.channels];
-        let named = |kind: &str, count: usize| -> Vec<String> { (0..count).map(|i| format!("{kind}.{i}")).collect() };
-        let (mixer, han) = (named("mixer", self.mixer_blocks), named("han", self.han_blocks));
         let pointwise = ConvConfig { stride: 1, padding: 0 };
+        let widen = conv2d(channels, channels, 1, pointwise, &scope.enter(format!("stem.{stem_end}")))?;
+        let named = |kind: &str, count: usize| (0..count).map(|i| format!("{kind}.{i}")).collect::<Vec<_>>();
+        let (mixer, han) = (named("mixer", self.mixer_blocks), named("han", self.han_blocks));
+        let (mut mixer, mut han) = (mixer.as_slice(), han.as_slice());
+        let mut blocks = Vec::new();
+        for [of_mixer, of_han] in self.order() {
+            if let Some(names) = mixer.split_off(..of_mixer).filter(|names| !names.is_empty()) {
+                blocks.push(Blocks::Mixer(mixer_stack(tokens, channels, names, scope)?));
+            }
+            if let Some(names) = han.split_off(..of_han).filter(|names| !names.is_empty()) {
+                blocks.push(Blocks::Han(han_blocks(tokens, channels, names, self.identity_start, scope)?));
+            }
+        }
         Ok(Mixer {
             stem,
-            widen: conv2d(channels, channels, 1, pointwise, &scope.enter(format!("stem.{stem_end}")))?,
-            mixer: (!mixer.is_empty()).then(|| mixer_stack(tokens, channels, &mixer, scope)).transpose()?,
-            han: (!han.is_empty())
-                .then(|| han_blocks(tokens, channels, &han, self.identity_start, scope))
-                .transpose()?,
+            widen,
+            blocks,
             norm: layer_norm(channels, &scope.enter("ln"))?,
             head: dense(channels, classes, Activation::Identity, DenseInit::Orthogonal, &scope.enter("head"))?,
         })
@@ -107,10 +148,15 @@ impl MixerConfig {
 pub(super) struct Mixer {
     stem: Vec<ConvNorm>,
     widen: Conv2d,
-    mixer: Option<MixerStack>,
-    han: Option<HanBlocks>,
+    blocks: Vec<Blocks>,
     norm: LayerNorm,
     head: Dense,
+}
+
+/// Blocks of one kind that follow each other.
+enum Blocks {
+    Mixer(MixerStack),
+    Han(HanBlocks),
 }
 
 impl Mixer {
@@ -120,11 +166,11 @@ impl Mixer {
             h = conv.forward_traced(&h, mode, trace.as_deref_mut())?;
         }
         h = self.widen.forward_traced(&h, trace.as_deref_mut())?.flatten(1, 2)?; // (batch, tokens, channels)
-        if let Some(mixer) = &self.mixer {
-            h = mixer.forward_traced(&h, trace.as_deref_mut())?;
-        }
-        if let Some(han) = &self.han {
-            h = han.forward_traced(&h, trace.as_deref_mut())?;
+        for blocks in &self.blocks {
+            h = match blocks {
+                Blocks::Mixer(mixer) => mixer.forward_traced(&h, trace.as_deref_mut())?,
+                Blocks::Han(han) => han.forward_traced(&h, trace.as_deref_mut())?,
+            };
         }
         h = self.norm.forward_traced(&h, trace.as_deref_mut())?;
         self.head.forward_traced(&mean_of_tokens_traced(&h, trace.as_deref_mut())?, trace)
@@ -139,5 +185,20 @@ impl Network for Mixer {
     fn traced_in_training(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
         let Some(mut trace) = Trace::of_training(xs)? else { return Ok(None) };
         Ok(Some((self.pass(xs, Mode::Train, Some(&mut trace))?, trace)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn han_blocks_stand_where_they_are_asked_to() {
+        let order = |han_place, mixer, han| MixerConfig { han_place, ..MixerConfig::new(8, mixer, han) }.order();
+        assert_eq!(order(HanPlace::Behind, 4, 12), [[4, 12]]);
+        assert_eq!(order(HanPlace::InFront, 4, 12), [[0, 12], [4, 0]]);
+        assert_eq!(order(HanPlace::Between, 4, 12), [[1, 3]; 4]);
+        assert_eq!(order(HanPlace::Between, 3, 4), [[1, 1], [1, 1], [1, 2]]);
+        assert_eq!(order(HanPlace::Between, 0, 2), [[0, 2], [0, 0]]);
     }
 }

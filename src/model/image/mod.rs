@@ -6,7 +6,7 @@
 mod mixer;
 mod resnet;
 
-pub use mixer::MixerConfig;
+pub use mixer::{HanPlace, MixerConfig};
 
 use super::{Model, Network};
 use crate::nn::Scope;

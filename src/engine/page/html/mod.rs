@@ -78,7 +78,7 @@ fn experiment(section: &Section, root: &Path) -> String {
     }
     html += &in_short(section);
     let missing = section.missing.iter().map(|missing| format!("{missing}; figures are over those."));
-    let notices = missing.chain(section.provenance.differences().map(|warning| format!("Warning: {warning}.")));
+    let notices = missing.chain(section.provenance.warnings().map(|warning| format!("Warning: {warning}.")));
     html += &notices.map(|notice| format!("<p class=\"notice\">{}</p>\n", escaped(&notice))).collect::<String>();
     html += &expectations(section);
     html += &blocks(section);

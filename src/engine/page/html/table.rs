@@ -5,6 +5,8 @@ use super::text::{escaped, inline, paragraphs};
 
 /// Rows of the longest table that is not folded.
 const LONG: usize = 12;
+/// Letters of the longest name of a row that may be broken after each of its words, where a table has no room.
+const LONG_NAME: usize = 24;
 
 /// A table under its paragraph.
 pub(super) fn table(table: &Table, stamp: &str) -> String {
@@ -52,9 +54,11 @@ fn rows(table: &Table) -> String {
     let head = table.columns.iter().enumerate();
     let head: String =
         head.map(|(place, name)| format!("<th scope=\"col\"{}>{}</th>", class(place), escaped(name))).collect();
+    let long = table.rows.iter().any(|row| row[0].chars().count() > LONG_NAME);
+    let name = if long { " class=\"name\"" } else { "" };
     let row = |row: &Vec<String>| {
         let cells = row.iter().enumerate().map(|(place, cell)| match place {
-            0 => format!("<th scope=\"row\">{}</th>", inline(cell)),
+            0 => format!("<th scope=\"row\"{name}>{}</th>", inline(cell)),
             _ => format!("<td{}>{}</td>", class(place), inline(cell)),
         });
         format!("<tr>{}</tr>\n", cells.collect::<String>())

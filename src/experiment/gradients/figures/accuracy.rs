@@ -1,9 +1,9 @@
 //! Accuracy against depth.
 
-use super::{Results, layers, line, medians, panel};
+use super::{Results, layers, medians, panel};
 use crate::experiment::gradients::depth::Accuracies;
 use crate::experiment::gradients::rows::NeighbourRow;
-use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, line_panels};
+use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
 use anyhow::{Result, ensure};
 
 /// Median and range over the seeds at every depth, and how alike neighbouring gradients are there before training.
@@ -15,9 +15,9 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
         let samples = || of_arm().filter_map(|scores| Some((scores.depth as f64, scores.sample()?)));
         let points: Vec<_> = samples().map(|(depth, sample)| (depth, sample.median)).collect();
         let ending = points.last().map(|(_, median)| format!("{:.2} %", 100.0 * median)).into_iter().collect();
-        let mut series = line(&arm.name, &(arm.label.clone() + &without_a_point(of_arm())), Drawing::Marked, points);
-        (series.band, series.ending) = (samples().map(|(depth, s)| (depth, s.min, s.max)).collect(), ending);
-        series
+        let band = samples().map(|(depth, sample)| (depth, sample.min, sample.max)).collect();
+        let label = arm.label.clone() + &without_a_point(of_arm());
+        LineSeries { band, ending, ..LineSeries::of(&arm.name, &label, Drawing::Marked, points) }
     });
     let y = LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent);
     let title = format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size);
@@ -56,7 +56,7 @@ fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
     let series = results.claims.file.arm.iter().map(|arm| {
         let of_arm = rows.iter().filter(|row| row.arm == arm.name);
         let cosines = of_arm.filter_map(|row| Some((row.depth as f64, row.cosine?.max(0.0))));
-        line(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
+        LineSeries::of(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
     });
     let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Linear);
     Ok(panel("Untrained: is the slope the same one grid step away?", layers(), y, series.collect()))

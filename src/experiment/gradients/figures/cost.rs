@@ -1,10 +1,10 @@
 //! What a layer costs.
 
-use super::{Results, layers, line, panel};
+use super::{Results, layers, panel};
 use crate::engine::page::counted;
 use crate::experiment::gradients::rows::CostRow;
 use crate::experiment::gradients::summary::exponent;
-use crate::figure::{AxisScale, Drawing, Image, LineQuantity, line_panels};
+use crate::figure::{AxisScale, Drawing, Image, LineQuantity, LineSeries, line_panels};
 use anyhow::{Result, ensure};
 
 /// Kinds of layers: in the rows, by the arm whose colour they have, and on charts; time grows with that power of the width.
@@ -29,7 +29,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     let time = || LineQuantity::new("microseconds (log scale)", AxisScale::Log);
     let parameters = LAYERS.map(|(layer, arm, label, _)| {
         let points = of(layer, "training", true, &|row| (row.width as f64, row.parameters as f64));
-        line(arm, label, Drawing::Marked, points)
+        LineSeries::of(arm, label, Drawing::Marked, points)
     });
     let y = LineQuantity::new("parameters (log scale)", AxisScale::Log);
     let mut panels: Vec<_> = panel("Parameters of one layer", width(), y, parameters.into()).into_iter().collect();
@@ -44,9 +44,9 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
             if let Some(&(x, y)) = fitted.last() {
                 // Through the widest layer, as far down as the axis of the others goes.
                 let guide = points.iter().map(|p| (p.0, y * (p.0 / x).powi(power))).collect();
-                series.push(line(arm, label, Drawing::Dotted, guide));
+                series.push(LineSeries::of(arm, label, Drawing::Dotted, guide));
             }
-            let mut measured = line(arm, label, Drawing::Marked, points);
+            let mut measured = LineSeries::of(arm, label, Drawing::Marked, points);
             let power = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.2}"));
             grows.extend(power.iter().map(|power| (pass, format!("of a {label} {power}"))));
             measured.ending = power.into_iter().collect();
@@ -56,7 +56,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     }
     let deep = LAYERS.map(|(layer, arm, label, _)| {
         let points = of(layer, "training", false, &|row| (row.depth as f64, 1e6 * row.seconds));
-        line(arm, label, Drawing::Marked, points)
+        LineSeries::of(arm, label, Drawing::Marked, points)
     });
     let deep = deep.into_iter().filter(|series| series.points.len() > 1).collect();
     let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);

@@ -1,6 +1,6 @@
 //! Gradients from layer to layer.
 
-use super::{Results, layers, line, medians, panel};
+use super::{Results, layers, medians, panel};
 use crate::experiment::gradients::rows::FlowRow;
 use crate::experiment::gradients::spec::layers_of;
 use crate::experiment::gradients::summary::number;
@@ -39,10 +39,10 @@ pub(super) fn at_the_start(results: &Results<'_>) -> Result<Image> {
             let series = arms(results, activation).into_iter().map(|(arm, key, label)| {
                 let of_arm: Vec<&FlowRow> = rows.iter().copied().filter(|row| row.arm == arm).collect();
                 if !deep {
-                    return line(&key, &label, Drawing::Line, over_layers(&of_arm, shown));
+                    return LineSeries::of(&key, &label, Drawing::Line, over_layers(&of_arm, shown));
                 }
                 let (band, ending) = extremes(&of_arm);
-                LineSeries { band, ending, ..line(&key, &label, Drawing::Marked, over_depths(&of_arm)) }
+                LineSeries { band, ending, ..LineSeries::of(&key, &label, Drawing::Marked, over_depths(&of_arm)) }
             });
             let series = series.collect();
             panels.extend(levelled(if deep {
@@ -157,7 +157,7 @@ pub(super) fn in_training(results: &Results<'_>) -> Result<Image> {
             } else {
                 format!("after {:.0} % of the steps", 100.0 * moment)
             };
-            line(&format!("{MOMENT}{moment}"), &label, Drawing::Marked, points)
+            LineSeries::of(&format!("{MOMENT}{moment}"), &label, Drawing::Marked, points)
         });
         let series = panel(format!("{}, {depth} layers", arm.label), hidden_layer(), gradient(), series.collect());
         panels.extend(levelled(series.map(|panel| (panel, 1.0))));

@@ -1,6 +1,6 @@
 //! Jacobians of single layers and of whole networks.
 
-use super::{Results, line, panel};
+use super::{Results, panel};
 use crate::engine::rows::Sample;
 use crate::experiment::gradients::file::ArmFile;
 use crate::experiment::gradients::rows::{ExtentRow, JacobianRow};
@@ -23,7 +23,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         let of = |(precision, label): (&str, &str)| {
             let of = rows.iter().filter(|row| row.precision == precision);
             let points = of.filter_map(|row| Some((at(row)?, row.deviation.max(FLOOR))));
-            line(precision, label, Drawing::Dots, points.collect())
+            LineSeries::of(precision, label, Drawing::Dots, points.collect())
         };
         precisions.map(of).into()
     };

@@ -13,7 +13,7 @@ use super::plan::Claims;
 use super::rows::CostRow;
 use crate::engine::page::Page;
 use crate::engine::rows::Sample;
-use crate::figure::{AxisScale, Drawing, LinePanel, LineQuantity, LineSeries};
+use crate::figure::{AxisScale, LinePanel, LineQuantity, LineSeries};
 use std::collections::BTreeMap;
 
 /// What was measured.
@@ -42,11 +42,6 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>) {
             Part::Lipschitz => page.chart("Lipschitz constants", "lipschitz", lipschitz::from_below(results)),
         }
     }
-}
-
-/// A series without band and ending.
-fn line(arm: &str, label: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> LineSeries {
-    LineSeries { arm: arm.into(), label: label.into(), drawing, points, band: Vec::new(), ending: Vec::new() }
 }
 
 /// A panel of the series that have a point; none without any.

@@ -25,14 +25,8 @@ impl Runner for Prober {
     type Spec = ProbeSpec;
 
     fn data_hash(&self, spec: &ProbeSpec) -> Result<String> {
-        match &spec.probe {
-            Probe::Course(course) => Ok(data_hash(&course.board, &Split::of(&course.split, &course.board, spec.seed)?)),
-            Probe::Layers(_)
-            | Probe::Start { .. }
-            | Probe::Neighbours { .. }
-            | Probe::Stretch { .. }
-            | Probe::Cost(_) => Ok(String::new()),
-        }
+        let Probe::Course(course) = &spec.probe else { return Ok(String::new()) };
+        Ok(data_hash(&course.board, &Split::of(&course.split, &course.board, spec.seed)?))
     }
 
     fn run(&self, spec: &ProbeSpec, job: &Job<'_>) -> Result<Option<Record>> {
