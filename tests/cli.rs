@@ -309,6 +309,7 @@ fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {
 #[test]
 fn mistakes_are_told_with_flag_value_and_cure() {
     let sandbox = Sandbox::new();
+    fs::write(sandbox.path("file"), "").expect("a file");
     for (arguments, parts) in [
         (vec!["checkerboard", "--models", "hanet"], vec!["--models hanet", "hannet, fcnet, resnet"]),
         (vec!["checkerboard", "--recipe", "best"], vec!["--recipe best", "paper, tuned"]),
@@ -329,6 +330,17 @@ fn mistakes_are_told_with_flag_value_and_cure() {
         (vec!["checkerboard", "--device", "tpu"], vec!["--device", "auto, cpu or cuda:N"]),
         (vec!["checkerboard", "--jobs", "0"], vec!["--jobs"]),
         (vec!["checkerboard", "--experiment", "none.toml"], vec!["none.toml"]),
+        (vec!["checkerboard", "--seeds", "-1"], vec!["--seeds", "'-1'"]),
+        (
+            vec!["checkerboard", "--batch-size", "60", "--set", "train.batch_size=50"],
+            vec!["--set train.batch_size and --batch-size"],
+        ),
+        (vec!["checkerboard", "--strict", "--shard", "1/2"], vec!["--strict is about the results of all runs"]),
+        (vec!["plan", "checkerboard", "--out", "file"], vec!["--out file: it is a file"]),
+        (vec!["checkerboard", "--out", "file"], vec!["--out file: it is a file"]),
+        (vec!["evaluate", "checkerboard", "--weights", "nowhere"], vec!["--weights nowhere: there is no such file"]),
+        (vec!["evaluate", "mixer", "--weights", "file"], vec!["--arm is missing", "mixer-4, mixer-4-han-12"]),
+        (vec!["submit", "checkerboard", "--dry-run", "--cores", "0"], vec!["--cores is 0", "at least 1"]),
         (vec!["report"], vec!["results holds no runs", "han-exp reproduce"]),
         (vec!["rerun", "nothing"], vec!["nothing"]),
     ] {
@@ -467,7 +479,7 @@ fn the_plan_of_a_small_setting() {
     let lines = text.lines().map(|line| line.rsplit_once("-seed100-").map_or(line, |(start, _)| start));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
     Checkerboard generalization: A HanNet of 3,032 parameters generalizes to unseen points of a checkerboard where dense networks do not.
-    2 runs, 0 of them finished, profile quick; about 2 s left on 2 at a time
+    2 runs, 0 of them finished, profile quick; about 9 s left on 2 at a time
     hannet   20 x 64 tuned-lr0.01-selection seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-selection
     hannet   20 x 64 tuned-lr0.01-full      seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-full
     ");

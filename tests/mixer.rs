@@ -119,6 +119,7 @@ fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     let weights = weights.to_str().expect("a plain path");
     let evaluate = ["evaluate", "mixer", "--offline", "--device", "cpu", "--weights", weights];
     let told = sandbox.stdout(&[&evaluate[..], &["--arm", "mixer-4-han-12", "--channels", "8"]].concat());
+    assert_eq!(sandbox.stdout(&evaluate), told, "what the run's config.toml says need not be said again");
     let row = read(&run.join("evaluations.csv"));
     let row = row.lines().find(|line| line.contains(",test,accuracy,")).expect("a row");
     let accuracy: f64 = row.split(',').nth(9).and_then(|value| value.parse().ok()).expect("an accuracy");

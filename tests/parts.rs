@@ -88,6 +88,9 @@ fn the_lines_of_a_plan_make_what_one_command_makes() {
         lines.lines().for_each(|line| succeeds(&sandbox, line));
     }
     assert_eq!(rounds, 2, "trainings, then attacks");
+    let plan = ["--out", "cut", "--format", "commands", "--force"];
+    let lines = sandbox.stdout(&[&["plan"], &attack()[..], &plan].concat());
+    assert!(lines.lines().count() > 2 && lines.lines().all(|line| line.contains(" --force")), "{lines}");
     same(&sandbox, "cut");
 }
 

@@ -44,7 +44,7 @@ fn command() -> Command {
         command = command.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), true));
         plan = plan.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), false));
         let own = verb.kind.arguments(Command::new(verb.name).about(verb.about), true);
-        submit = submit.subcommand(submit::Arguments::augment_args(own).about(verb.about));
+        submit = submit.subcommand(submit::command(own).about(verb.about));
         if let Some(evaluation) = &verb.evaluate {
             evaluate = evaluate.subcommand((evaluation.command)(verb.name));
         }
@@ -52,6 +52,8 @@ fn command() -> Command {
     let about = "Run every experiment, then write the report";
     // Its flags' documentation would take the place of a text that was there before.
     let reproduce = reproduce::Arguments::augment_args(Command::new("reproduce")).about(about);
+    let reproduce =
+        ["stage", "run"].into_iter().fold(reproduce, |all, of_one| all.mut_arg(of_one, |arg| arg.hide(true)));
     Other::augment_subcommands(command.subcommand(reproduce).subcommand(plan).subcommand(submit).subcommand(evaluate))
 }
 

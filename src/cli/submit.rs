@@ -9,11 +9,11 @@ use crate::experiment::VERBS;
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
 
 /// What Slurm has to know. What is not said here comes from the file of the site, and what is not said there from the
 /// cluster.
@@ -42,7 +42,7 @@ pub(super) struct Site {
     #[arg(long, value_name = "NUMBER")]
     max_parallel: Option<u16>,
     /// Tasks that share a stage [default: as many as it has runs, at most 32]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "NUMBER")]
     tasks: Option<u16>,
     /// Seconds before its time limit at which a task is warned, saves its state and asks for another turn; the limit should be
     /// some minutes longer [default: 120]
@@ -75,13 +75,23 @@ const MOST_TASKS: usize = 32;
 /// Seconds between the warning and the time limit.
 const WARNING: u32 = 120;
 
+/// Flags of the experiment's command that the scripts set, or that mean nothing there.
+const REFUSED: [&str; 7] = ["force", "svg", "jobs", "shard", "stage", "run", "strict"];
+
+/// The command of an experiment, with the flags of `submit` and without those that it refuses.
+pub(super) fn command(of_verb: Command) -> Command {
+    REFUSED
+        .into_iter()
+        .fold(Arguments::augment_args(of_verb), |command, flag| command.mut_arg(flag, |arg| arg.hide(true)))
+}
+
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let (verb, matches) = nested(matches)?;
     let arguments = Arguments::from_arg_matches(matches)?;
     let site = arguments.site()?;
-    for flag in ["force", "svg", "jobs", "shard", "stage", "run", "strict"] {
+    for flag in REFUSED {
         let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
-        ensure!(!typed, "--{flag} says nothing to submit; see --tasks and --cores");
+        ensure!(!typed, "--{flag} is not for submit, which hands over all that is missing; see --tasks and --cores");
     }
     let unnamed = cfg!(feature = "cuda") && matches.get_one::<DeviceChoice>("device") == Some(&DeviceChoice::Auto);
     ensure!(!unnamed, "--device: use cpu or cuda; what this machine has says nothing about those that make the runs");
@@ -124,11 +134,11 @@ impl Arguments {
             let settings = settings.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
             Some(settings.join("han-exp/slurm.toml")).filter(|path| path.exists())
         };
-        let Some(path) = self.site_file.clone().or_else(usual) else { return Ok(self.site.clone()) };
+        let Some(path) = self.site_file.clone().or_else(usual) else { return self.site.clone().checked() };
         let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let of_file: Site = toml::from_str(&text).with_context(|| path.display().to_string())?;
         let flags = self.site.clone();
-        Ok(Site {
+        let site = Site {
             partition: flags.partition.or(of_file.partition),
             account: flags.account.or(of_file.account),
             time: flags.time.or(of_file.time),
@@ -140,7 +150,17 @@ impl Arguments {
             warning: flags.warning.or(of_file.warning),
             setup: of_file.setup,
             sbatch: [of_file.sbatch, flags.sbatch].concat(),
-        })
+        };
+        site.checked()
+    }
+}
+
+impl Site {
+    fn checked(self) -> Result<Self> {
+        let counts =
+            [("gpus", self.gpus), ("cores", self.cores), ("max-parallel", self.max_parallel), ("tasks", self.tasks)];
+        let none = counts.iter().find(|(_, count)| *count == Some(0));
+        none.map_or(Ok(self.clone()), |(flag, _)| bail!("--{flag} is 0; use at least 1, or leave it out"))
     }
 }
 
@@ -152,7 +172,7 @@ fn hand_over(arguments: &Arguments, path: &Path, text: &str, after: Option<&str>
         return Ok(Some(format!("<job of {}>", path.file_stem().unwrap_or_default().to_string_lossy())));
     }
     files::write(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-    let mut sbatch = Command::new("sbatch");
+    let mut sbatch = process::Command::new("sbatch");
     sbatch.arg("--parsable");
     if let Some(after) = after {
         sbatch.arg(format!("--dependency=afterany:{after}"));

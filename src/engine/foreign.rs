@@ -3,7 +3,7 @@
 use crate::console::note;
 use crate::model::weights::{self, Assignment, Hints};
 use crate::nn::Parameters;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,13 @@ pub struct Foreign {
     /// Say on standard error which tensor of --weights became which of the model
     #[arg(long, requires = "weights")]
     verbose: bool,
+}
+
+/// The file of `--weights`, or that in the directory of a run.
+pub fn weights_at(given: &Path) -> Result<PathBuf> {
+    let path = weights::file_at(given);
+    ensure!(path.exists(), "--weights {}: there is no such file", path.display());
+    Ok(path)
 }
 
 impl Foreign {

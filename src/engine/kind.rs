@@ -13,7 +13,7 @@ use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
 use super::source::Source;
 use super::standing;
 use crate::console::{answer, note};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::marker::PhantomData;
@@ -185,7 +185,7 @@ impl<E: Experiment> Of<E> {
         if let (false, Some(flag)) = (running.part.is_all(), E::needs_all(&call.extra)) {
             bail!("{flag} needs all runs in one command; leave out --shard, --stage and --run");
         }
-        let out = running.out(call.given.profile);
+        let out = running.out(call.given.profile)?;
         let (device, begun) = (running.open_device()?, Instant::now());
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
         let name = &experiment.file().heading().name;
@@ -303,9 +303,12 @@ impl<E: Experiment> Kind for Of<E> {
             command = Source::augment_args(command);
         }
         command = Running::augment_args(command).about(about);
+        // A plan takes it as well: it stands before the whole command.
+        let help = "Exit with code 3 when an expectation of the experiment file is missed";
+        let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help).hide(!with_running);
+        let command = command.arg(strict);
         if with_running {
-            let help = "Exit with code 3 when an expectation of the experiment file is missed";
-            return command.arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help));
+            return command;
         }
         let format = Arg::new("format").long("format").value_parser(value_parser!(Format)).default_value("text");
         let command = command.arg(format.help("Format of the plan"));
@@ -316,6 +319,8 @@ impl<E: Experiment> Kind for Of<E> {
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &Stop) -> Result<Exit> {
         let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
+        let judged = !call.strict || running.part.is_all();
+        ensure!(judged, "--strict is about the results of all runs; leave it out beside --shard, --stage and --run");
         self.execute(verbs, &call, &self.resolve(verbs, verb, &call.given)?, (&running, stop))
     }
 
@@ -353,7 +358,7 @@ impl<E: Experiment> Kind for Of<E> {
         let experiment = self.resolve(verbs, verb, &call.given)?;
         let device = running.device_kind()?;
         let (_, facts) = experiment.gather(&call.extra, &call.source)?;
-        let store = Store::new(running.out(call.given.profile)).by_sizes();
+        let store = Store::new(running.out(call.given.profile)?).by_sizes();
         let mut walk = Walk::looking(&store, device);
         experiment.stages(&facts, None, &mut walk)?;
         of_other_runs(&walk, &running.part)?;
@@ -425,7 +430,8 @@ fn argument<F: File>(flag: &'static Flag<F>) -> Arg {
     if matches!(flag.takes, Takes::Switch) {
         arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true");
     }
-    if matches!(flag.takes, Takes::Number | Takes::Checked(_)) {
+    if !matches!(flag.takes, Takes::Switch) {
+        // So that a negative number is refused by the name of its flag.
         arg = arg.allow_negative_numbers(true).allow_hyphen_values(matches!(flag.takes, Takes::Checked(_)));
     }
     arg.value_parser(parser)

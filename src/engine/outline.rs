@@ -179,9 +179,8 @@ fn state(entry: &Entry) -> &'static str {
 /// The flags that a command for another machine needs beside those that change results.
 fn flags(running: &Running, out: &Path) -> Vec<String> {
     let mut flags = vec!["--out".into(), quoted(&out.to_string_lossy())];
-    if running.quiet {
-        flags.push("--quiet".into());
-    }
+    let switches = [(running.quiet, "--quiet"), (running.force, "--force")];
+    flags.extend(switches.into_iter().filter(|(is_on, _)| *is_on).map(|(_, flag)| flag.to_string()));
     if running.checkpoint_every != Running::alone().checkpoint_every {
         flags.extend(["--checkpoint-every".into(), running.checkpoint_every.as_secs_f64().to_string()]);
     }

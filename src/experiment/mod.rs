@@ -63,7 +63,7 @@ pub const VERBS: &[Verb] = &[
     },
     Verb {
         name: "mixer-budget",
-        about: "What Han blocks change in an MLP-Mixer after 10, 30 and 100 epochs; hours to days",
+        about: "What Han blocks change in an MLP-Mixer after 5 and 10 epochs, in profile paper 10, 30 and 100; hours to a day",
         text: images::BUDGET,
         variants: &[],
         kind: &Of::<images::Comparison>::NEW,

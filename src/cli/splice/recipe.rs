@@ -48,7 +48,10 @@ impl Recipe {
     }
 
     pub(super) fn table(&self, name: &str) -> Result<&TableRecipe> {
-        let known = || self.table.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = || match self.table.is_empty() {
+            true => "none; it stands beside the document".into(),
+            false => self.table.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+        };
         self.table.get(name).with_context(|| format!("splice.toml has no [table.{name}]; it has {}", known()))
     }
 }

@@ -7,7 +7,7 @@ use super::store::Store;
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::engine::settings::ProfileName;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -75,9 +75,14 @@ impl Running {
     }
 
     /// The results directory for runs of a profile.
-    pub fn out(&self, profile: ProfileName) -> PathBuf {
+    ///
+    /// # Errors
+    /// When a file has its name.
+    pub fn out(&self, profile: ProfileName) -> Result<PathBuf> {
         let usual = if profile == ProfileName::Smoke { SMOKE_RESULTS } else { RESULTS };
-        self.out.clone().unwrap_or_else(|| usual.into())
+        let out = self.out.clone().unwrap_or_else(|| usual.into());
+        ensure!(!out.is_file(), "--out {}: it is a file; name a directory", out.display());
+        Ok(out)
     }
 
     /// Runs at a time. A GPU is shared badly by several processes' worth of small kernels, so there it is one.

@@ -6,6 +6,7 @@ use super::limits::MOST_ITEMS;
 use super::names::{self, Named, known};
 use super::profile::ProfileName;
 use super::{overlay, text, tree};
+use crate::console::shown;
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::path::PathBuf;
@@ -123,6 +124,10 @@ impl<F: File> Given<F> {
         let parsed = DeTable::parse(text).with_context(|| origin.to_string())?;
         let span = parsed.span();
         let mut table = extended(parsed.into_inner(), origin, compiled_in)?;
+        ensure!(
+            table.contains_key("experiment"),
+            "{origin}: there is no [experiment]; extends = \"NAME\" in the first line changes the experiment of that name"
+        );
         let profiles = table.remove("profile");
         let models = take_models(&mut table, origin)?;
         let typed = |table: DeTable<'_>| -> Result<F> {
@@ -175,7 +180,15 @@ impl<F: File> Given<F> {
                 function(&mut file, values)?;
             }
         }
-        self.sets.iter().try_fold(file, |file, assignment| tree::set_key(&file, assignment))
+        self.sets.iter().try_fold(file, |file, assignment| {
+            let key = assignment.split('=').next().unwrap_or_default().trim();
+            let twice =
+                self.flags.iter().find(|(flag, _)| matches!(flag.sets, Sets::Keys(keys) if keys.contains(&key)));
+            if let Some((flag, _)) = twice {
+                bail!("--set {} and --{} set the same key; use one of them", shown(key), flag.name);
+            }
+            tree::set_key(&file, assignment)
+        })
     }
 
     /// Applies the sizes of all flags. A bare number is for the first arm, the network under study; the others change only

@@ -8,12 +8,12 @@ use crate::data::checkerboard::{Board, Split};
 use crate::data::split::SplitSource;
 use crate::device::DeviceChoice;
 use crate::engine::Evaluate;
-use crate::engine::foreign::{Foreign, doubt};
+use crate::engine::foreign::{Foreign, doubt, weights_at};
 use crate::engine::runs::{Exit, Spec};
 use crate::engine::settings::{Given, refuse};
 use crate::evaluate::accuracy::score;
 use crate::files;
-use crate::model::{ModelConfig, Size, weights};
+use crate::model::{ModelConfig, Size};
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which network the weights are of: hannet, fcnet, resnet [default: that of the run beside them]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", alias = "arm")]
     model: Option<String>,
     /// Width of its hidden layers [default: that of the run beside the weights, or of the experiment]
     #[arg(long, value_name = "N")]
@@ -143,7 +143,7 @@ impl Evaluate for Arguments {
     fn run(&self) -> Result<Exit> {
         let arguments = self;
         let file: CheckerboardFile = Given::base(super::TEXT)?;
-        let weights = weights::file_at(&arguments.weights);
+        let weights = weights_at(&arguments.weights)?;
         let run = arguments.run_beside(&weights)?;
         let board = arguments.board(&file, run.as_ref())?;
         let config = arguments.network(&file, run.as_ref())?;

@@ -83,7 +83,8 @@ impl Spec for TrainingSpec {
     }
 
     fn cost(&self) -> usize {
-        self.model.cost().saturating_mul(self.fit.iterations)
+        // Steps of such small networks cost little more than their number, and their scores as well.
+        self.model.cost().saturating_add(9_000).saturating_mul(self.fit.iterations)
     }
 
     fn essence(&self) -> Self {

@@ -3,21 +3,22 @@
 use super::check::made_of;
 use super::file::{ImagesFile, dataset};
 use super::parts::Parts;
+use super::spec::ImageSpec;
 use crate::console::answer;
 use crate::data::{images, source::Dataset};
 use crate::device::DeviceChoice;
 use crate::engine::Evaluate;
-use crate::engine::foreign::{Foreign, doubt};
-use crate::engine::runs::Exit;
-use crate::engine::settings::{Given, keep};
+use crate::engine::foreign::{Foreign, doubt, weights_at};
+use crate::engine::runs::{Exit, Spec};
+use crate::engine::settings::{Given, keep, known};
 use crate::engine::source::Source;
 use crate::evaluate::classification::score;
+use crate::files;
 use crate::model::image::ImageModelConfig;
-use crate::model::weights;
 use crate::rng::Seed;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a network is shown.
 const PIXELS: &str = "pixels from 0 to 1, less the mean and over the deviation of ImageNet's channels";
@@ -25,16 +26,16 @@ const PIXELS: &str = "pixels from 0 to 1, less the mean and over the deviation o
 /// Flags of `han-exp evaluate mixer`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Which network the weights are of: mixer-4, mixer-4-han-12, mixer-8, resnet32
-    #[arg(long, value_name = "ARM")]
-    arm: String,
-    /// Channels of a mixer [default: the paper's 256]
+    /// Which network the weights are of: mixer-4, mixer-4-han-12, mixer-8, resnet32 [default: that of the run beside them]
+    #[arg(long, value_name = "ARM", alias = "model")]
+    arm: Option<String>,
+    /// Channels of a mixer [default: those of the run beside the weights, or the paper's 256]
     #[arg(long, value_name = "N")]
     channels: Option<usize>,
-    /// Number of mixer blocks [default: that of the arm]
+    /// Number of mixer blocks [default: likewise]
     #[arg(long, value_name = "N")]
     mixer_blocks: Option<usize>,
-    /// Number of Han blocks behind them [default: that of the arm]
+    /// Number of Han blocks [default: likewise]
     #[arg(long, value_name = "N")]
     han_blocks: Option<usize>,
     /// .safetensors, a PyTorch state dict (.pt, .pth, .pkl) in the zip or the legacy format, or the directory of a run
@@ -42,7 +43,7 @@ pub struct Arguments {
     weights: PathBuf,
     #[command(flatten)]
     foreign: Foreign,
-    /// cifar10, cifar100, stl10 or imagenet32 [default: cifar10]
+    /// cifar10, cifar100, stl10 or imagenet32 [default: that of the run beside the weights, or cifar10]
     #[arg(long, value_parser = dataset, value_name = "NAME")]
     dataset: Option<Dataset>,
     #[command(flatten)]
@@ -58,19 +59,29 @@ impl Evaluate for Arguments {
     /// Prints accuracy and loss on all test images.
     fn run(&self) -> Result<Exit> {
         let mut file: ImagesFile = Given::base(super::TEXT)?;
-        keep(&mut file.arm, std::slice::from_ref(&self.arm), "--arm")?;
+        let weights = weights_at(&self.weights)?;
+        let run = run_beside(&weights);
+        match (&self.arm, &run) {
+            (Some(arm), _) => keep(&mut file.arm, std::slice::from_ref(arm), "--arm")?,
+            (None, Some(_)) => {}
+            (None, None) => {
+                bail!("--arm is missing: say which network the weights are of, one of {}", known(&file.arm))
+            }
+        }
         let arm = file.arm.first_mut().context("the only arm is there")?;
+        if let Some(run) = run.as_ref().filter(|run| self.arm.as_ref().is_none_or(|arm| *arm == run.arm)) {
+            arm.model = run.model.clone();
+        }
         self.channels.map_or(Ok(()), |count| arm.set_channels(count))?;
         self.mixer_blocks.map_or(Ok(()), |count| arm.set_mixer_blocks(count)).context("--mixer-blocks")?;
         self.han_blocks.map_or(Ok(()), |count| arm.set_han_blocks(count)).context("--han-blocks")?;
 
         let device = self.device.open()?.device;
-        let dataset = self.dataset.unwrap_or(file.data.dataset);
+        let dataset = self.dataset.or(run.map(|run| run.data.dataset)).unwrap_or(file.data.dataset);
         let data = images::load(dataset, &self.source.options())?;
         let shape = data.test.shape;
         let image = [shape.height, shape.width, shape.channels];
         let model = arm.model.build(image, dataset.classes(), Seed(0), &device)?;
-        let weights = weights::file_at(&self.weights);
         let name = weights.display();
         self.foreign.load(&model.parameters, &weights, &self.foreign.hints()?)?;
 
@@ -90,6 +101,13 @@ impl Evaluate for Arguments {
         doubt(&name.to_string(), score.accuracy, PIXELS);
         Ok(Exit::Success)
     }
+}
+
+/// The run whose config.toml lies beside the weights, if there is one of these networks.
+fn run_beside(weights: &Path) -> Option<ImageSpec> {
+    let text = files::read_text(&files::parent(weights).join("config.toml")).ok()?;
+    let run: ImageSpec = toml::from_str(&text).ok()?;
+    run.problem().is_none().then_some(run)
 }
 
 fn assumed(model: &ImageModelConfig) -> String {

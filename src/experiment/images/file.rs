@@ -172,7 +172,7 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "NAME",
         Takes::Checked(|name| dataset(name).map(drop)),
         &["data.dataset"],
-        "cifar10, cifar100, stl10 or imagenet32; each but the first has an experiment file of its own, mixer-NAME",
+        "cifar10, cifar100, stl10 or imagenet32; the verb mixer has an experiment file for each but the first, mixer-NAME",
     ),
     Flag::size_of_all(
         "channels",

@@ -42,7 +42,8 @@ impl Regression {
         let stand_ins = needed && !data.stand_ins.is_empty();
         if stand_ins {
             origins = data.stand_ins.iter().copied().map(Origin::Published).collect();
-            note(&format!("{told}: {INSIDE}; --data-dir reads {}", data.tables.join(", ")));
+            let place = directory.map_or("--data-dir reads".into(), |place| format!("{} has none of", place.display()));
+            note(&format!("{told}: {INSIDE}; {place} {}", data.tables.join(", ")));
         }
         let (tables, noted): (Vec<Table>, _) = read_all(origins, directory).context(told)?.into_iter().unzip();
         for table in tables.iter().filter(|table| !table.dropped.is_empty()) {

@@ -167,6 +167,35 @@ impl AttackSpec {
     }
 }
 
+impl AttackSpec {
+    /// Passes of an image through the network, forward and back, nearly: for an estimate of the time.
+    fn passes(&self) -> usize {
+        let Effort { steps, restarts, targets, queries } = self.effort;
+        let runs = steps.saturating_mul(restarts);
+        let to_targets = runs.saturating_mul(targets);
+        let of = |attack: &Attack| match attack {
+            Attack::Fgsm => 1,
+            Attack::Pgd | Attack::ApgdCe | Attack::ApgdDlr => runs,
+            Attack::MtPgd | Attack::ApgdT | Attack::FabT => to_targets,
+            // Forward alone.
+            Attack::Square => queries / 2,
+            // On what each of the four leaves.
+            Attack::Auto => steps.saturating_mul(2 * targets + 1).saturating_add(queries / 2) / 2,
+            Attack::DeepFool => 50,
+            Attack::Ddn => steps,
+            // To any class, to each, and from four random points.
+            Attack::Fmn => steps.saturating_mul(targets + 5),
+        };
+        let all = |attacks: &[Attack], sizes: usize| {
+            let times = |attack: &Attack| if attack.is_minimum_norm() { 1 } else { sizes };
+            attacks.iter().map(|attack| of(attack).saturating_mul(times(attack))).fold(0, usize::saturating_add)
+        };
+        let bisection = steps.saturating_mul(18);
+        let swept = self.sweep.iter().filter(|eps| !self.eps.contains(eps)).count();
+        all(&self.attacks, self.eps.len()).saturating_add(all(&self.sweep_attacks, swept)).saturating_add(bisection)
+    }
+}
+
 /// Multiplications of a pass of an image, nearly: the first layer of a classifier of images is most of it.
 fn pass(model: &ModelConfig) -> usize {
     model.size().width * 784 + model.cost()
@@ -217,8 +246,7 @@ impl Spec for AttackSpec {
     const REVISION: &'static str = "0.11.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "weights";
-    // With all attacks of the experiment file.
-    const SECONDS: f64 = 2e-7;
+    const SECONDS: f64 = 1.5e-10;
 
     common_fields!();
 
@@ -257,7 +285,7 @@ impl Spec for AttackSpec {
     }
 
     fn cost(&self) -> usize {
-        pass(&self.model).saturating_mul(self.images)
+        pass(&self.model).saturating_mul(self.images).saturating_mul(self.passes())
     }
 
     /// Weights of other runs.

@@ -199,6 +199,7 @@ fn matched<'p>(
     }
     if found.is_empty() {
         let names: Vec<String> = section.named().map(|(name, _)| shown(name)).take(SHOWN).collect();
+        ensure!(!names.is_empty(), "it holds no tensor");
         bail!(
             "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; say --map FILE",
             names.join(", ")
