@@ -351,7 +351,7 @@ fn files_of_weights() {
     check(vec![
         of("empty", "w is empty", b""),
         of("something else", "is neither a safetensors file nor", b"GIF89a"),
-        case("a directory", &format!("{EVALUATE} d"), "weights.safetensors: No such file", &[("d/x", b"")]),
+        case("a directory", &format!("{EVALUATE} d"), "weights.safetensors: there is no such file", &[("d/x", b"")]),
         of(
             "a header of 2^63 bytes",
             "list of tensors has more than 16777216 bytes",

@@ -245,10 +245,11 @@ fn the_plan_prints_the_settings_of_a_data_set() {
         (&["--dataset", "stl10"], "mixer-stl10"),
         (&["--set", "data.dataset=stl10"], "mixer-stl10"),
         (&["--dataset", "cifar10"], "mixer"),
-        (&["--dataset", "stl10", "--set", "data.dataset=cifar10"], "mixer"),
     ] {
         assert_eq!(resolved("paper", flags)["experiment"]["name"].as_str(), Some(name), "{flags:?}");
     }
+    let told = sandbox.error(&["plan", "mixer", "--dataset", "stl10", "--set", "data.dataset=cifar10"]);
+    assert!(told.contains("--set data.dataset and --dataset set the same key"), "{told}");
     let (stl10, cifar10) = (resolved("quick", &["--dataset", "stl10"]), resolved("quick", &[]));
     let number = |file: &toml::Table, key: &str| file["train"][key].as_integer();
     assert_eq!([number(&stl10, "epochs"), number(&stl10, "batch_size")], [Some(20), Some(64)]);
