@@ -494,6 +494,9 @@ fn a_missed_expectation_is_shown_and_strict_makes_it_an_exit_code() {
     let assert = sandbox.run(&setting).code(0);
     assert!(String::from_utf8_lossy(&assert.get_output().stdout).contains("MISSED"));
     sandbox.run(&[&setting[..], &["--strict"]].concat()).code(3);
+    let assert = sandbox.run(&[&setting[..], &["--strict", "--profile", "smoke"]].concat()).code(0);
+    let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(told.contains("--strict judges nothing here"), "{told}");
 }
 
 #[test]

@@ -159,8 +159,10 @@ impl Site {
     fn checked(self) -> Result<Self> {
         let counts =
             [("gpus", self.gpus), ("cores", self.cores), ("max-parallel", self.max_parallel), ("tasks", self.tasks)];
-        let none = counts.iter().find(|(_, count)| *count == Some(0));
-        none.map_or(Ok(self.clone()), |(flag, _)| bail!("--{flag} is 0; use at least 1, or leave it out"))
+        if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+            bail!("--{flag} is 0; use at least 1, or leave it out");
+        }
+        Ok(self)
     }
 }
 

@@ -227,6 +227,9 @@ impl<E: Experiment> Of<E> {
             return Ok(Exit::Failure);
         }
         experiment.finish(&data)?;
+        if call.strict && report.judged == 0 {
+            note("note: --strict judges nothing here: profile and flags leave none of the file's expectations");
+        }
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
     }
 }

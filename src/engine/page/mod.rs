@@ -110,8 +110,8 @@ impl Page {
         section.save(store)?;
         let path = store.root().join("tables").join(format!("{}.md", section.name));
         write(&path, markdown::whole(&section).as_bytes())?;
-        let missed = section.verdicts.iter().filter(|verdict| !verdict.met).count();
-        Ok(Report { text: terminal::render(&section, &subtitle, &closing, store.root()), missed })
+        let (judged, missed) = (section.verdicts.len(), section.missed().count());
+        Ok(Report { text: terminal::render(&section, &subtitle, &closing, store.root()), judged, missed })
     }
 
     /// Draws the charts, and fills in what the runs say.
@@ -181,7 +181,8 @@ pub(crate) fn rendered(bytes: &[u8], name: &str, root: &Path) -> Result<[String;
 pub struct Report {
     /// The closing table, the expectations, and where things are.
     pub text: String,
-    /// Expectations that were missed.
+    /// Expectations that were judged, and those that were missed.
+    pub judged: usize,
     pub missed: usize,
 }
 
