@@ -336,6 +336,10 @@ fn mistakes_are_told_with_flag_value_and_cure() {
             vec!["--set train.batch_size and --batch-size"],
         ),
         (vec!["checkerboard", "--strict", "--shard", "1/2"], vec!["--strict is about the results of all runs"]),
+        (
+            vec!["reproduce", "--profile", "smoke", "--strict", "--shard", "1/2"],
+            vec!["--strict is about the results of all runs"],
+        ),
         (vec!["plan", "checkerboard", "--out", "file"], vec!["--out file: it is a file"]),
         (vec!["checkerboard", "--out", "file"], vec!["--out file: it is a file"]),
         (vec!["evaluate", "checkerboard", "--weights", "nowhere"], vec!["--weights nowhere: there is no such file"]),
@@ -496,7 +500,7 @@ fn a_missed_expectation_is_shown_and_strict_makes_it_an_exit_code() {
     sandbox.run(&[&setting[..], &["--strict"]].concat()).code(3);
     let assert = sandbox.run(&[&setting[..], &["--strict", "--profile", "smoke"]].concat()).code(0);
     let told = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
-    assert!(told.contains("--strict judges nothing here"), "{told}");
+    assert!(told.contains("--strict has nothing to judge"), "{told}");
 }
 
 #[test]

@@ -420,7 +420,7 @@ fn experiment_files_and_flags() {
         of("a deep key", "recursion limit", ("a.".repeat(100_000) + "a = 1").as_bytes()),
         of("brackets", "max recursion depth", ("a=".to_string() + &"[".repeat(100_000)).as_bytes()),
         of("another experiment", "there is no such experiment of this kind", b"extends = \"nothing\""),
-        of("nothing to begin with", "extends = \"NAME\" in the first line", b"[arm.hannet.model.hannet]\nwidth = 64"),
+        of("nothing to begin with", "begin the file with extends = \"NAME\"", b"[arm.hannet.model.hannet]\nwidth = 64"),
         of("not a number", "use a finite number", &mine("[data.checkerboard]\ntrain_fraction=nan")),
         of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),
         of("networks", "arm has 2000 items; use at most 1000", &mine(&arms)),

@@ -90,7 +90,12 @@ fn the_lines_of_a_plan_make_what_one_command_makes() {
     assert_eq!(rounds, 2, "trainings, then attacks");
     let plan = ["--out", "cut", "--format", "commands", "--force"];
     let lines = sandbox.stdout(&[&["plan"], &attack()[..], &plan].concat());
-    assert!(lines.lines().count() > 2 && lines.lines().all(|line| line.contains(" --force")), "{lines}");
+    let trainings = lines.lines().count();
+    assert!(lines.lines().all(|line| line.contains(" --force")), "{lines}");
+    let attacks = sandbox.stdout(&[&["plan"], &attack()[..], &plan, &["--stage", "2"]].concat()).lines().count();
+    let all = sandbox.stdout(&[&["plan"], &attack()[..], &["--out", "cut", "--format", "json"]].concat());
+    let all = serde_json::from_str::<Vec<serde_json::Value>>(&all).expect("a list").len();
+    assert!(trainings > 0 && attacks > 0 && trainings + attacks == all, "{trainings}, {attacks}, {all}");
     same(&sandbox, "cut");
 }
 

@@ -57,7 +57,7 @@ fn command() -> Command {
     Other::augment_subcommands(command.subcommand(reproduce).subcommand(plan).subcommand(submit).subcommand(evaluate))
 }
 
-// Not a comment for rustdoc, which would become the program's own text.
+// The verbs that belong to no experiment. No doc comment: clap would print it as the program's description.
 #[derive(Subcommand)]
 enum Other {
     /// How the runs in a results directory stand: finished, running, begun, failed, missing

@@ -76,22 +76,30 @@ const MOST_TASKS: usize = 32;
 const WARNING: u32 = 120;
 
 /// Flags of the experiment's command that the scripts set, or that mean nothing there.
-const REFUSED: [&str; 7] = ["force", "svg", "jobs", "shard", "stage", "run", "strict"];
+const REFUSED: [(&str, &str); 7] = [
+    ("force", "it hands over what is missing"),
+    ("svg", "report --svg draws them when all runs are there"),
+    ("jobs", "see --cores"),
+    ("shard", "see --tasks"),
+    ("stage", "it hands over all stages"),
+    ("run", "see --tasks"),
+    ("strict", "its jobs judge nothing; the experiment's own command does, when all runs are there"),
+];
 
 /// The command of an experiment, with the flags of `submit` and without those that it refuses.
 pub(super) fn command(of_verb: Command) -> Command {
     REFUSED
         .into_iter()
-        .fold(Arguments::augment_args(of_verb), |command, flag| command.mut_arg(flag, |arg| arg.hide(true)))
+        .fold(Arguments::augment_args(of_verb), |command, (flag, _)| command.mut_arg(flag, |arg| arg.hide(true)))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let (verb, matches) = nested(matches)?;
     let arguments = Arguments::from_arg_matches(matches)?;
     let site = arguments.site()?;
-    for flag in REFUSED {
+    for (flag, why) in REFUSED {
         let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
-        ensure!(!typed, "--{flag} is not for submit, which hands over all that is missing; see --tasks and --cores");
+        ensure!(!typed, "--{flag} is not for submit: {why}");
     }
     let unnamed = cfg!(feature = "cuda") && matches.get_one::<DeviceChoice>("device") == Some(&DeviceChoice::Auto);
     ensure!(!unnamed, "--device: use cpu or cuda; what this machine has says nothing about those that make the runs");
@@ -157,12 +165,12 @@ impl Arguments {
 
 impl Site {
     fn checked(self) -> Result<Self> {
-        let counts =
-            [("gpus", self.gpus), ("cores", self.cores), ("max-parallel", self.max_parallel), ("tasks", self.tasks)];
+        let counts = [("cores", self.cores), ("max-parallel", self.max_parallel), ("tasks", self.tasks)];
         if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-            bail!("--{flag} is 0; use at least 1, or leave it out");
+            bail!("--{flag} is 0, here or in the file of the site; use at least 1, or leave it out");
         }
-        Ok(self)
+        // With 0 a flag takes back what the file says.
+        Ok(Self { gpus: self.gpus.filter(|gpus| *gpus > 0), ..self })
     }
 }
 

@@ -32,7 +32,7 @@ fn remedy(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             Some("; make room there and run the command again, which goes on from here, or see --out")
         }
-        ErrorKind::PermissionDenied => Some("; whoever runs this may not: allow it there, or name another place"),
+        ErrorKind::PermissionDenied => Some("; you have no permission there: change that, or name another place"),
         ErrorKind::ReadOnlyFilesystem => Some("; see --out for another directory, or allow writing there"),
         _ => None,
     }

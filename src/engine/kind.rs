@@ -182,6 +182,8 @@ impl<E: Experiment> Of<E> {
     /// The stages in order: gather, run, write, draw, tell.
     fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &Stop)) -> Result<Exit> {
         let (running, stop) = how;
+        let judged = !call.strict || running.part.is_all();
+        ensure!(judged, "--strict is about the results of all runs; leave it out beside --shard, --stage and --run");
         if let (false, Some(flag)) = (running.part.is_all(), E::needs_all(&call.extra)) {
             bail!("{flag} needs all runs in one command; leave out --shard, --stage and --run");
         }
@@ -228,7 +230,9 @@ impl<E: Experiment> Of<E> {
         }
         experiment.finish(&data)?;
         if call.strict && report.judged == 0 {
-            note("note: --strict judges nothing here: profile and flags leave none of the file's expectations");
+            note(&format!(
+                "note: {name}: --strict has nothing to judge: no expectation is about these data and settings"
+            ));
         }
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
     }
@@ -322,8 +326,6 @@ impl<E: Experiment> Kind for Of<E> {
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &Stop) -> Result<Exit> {
         let call = self.call(verb, matches)?;
         let running = Running::from_arg_matches(matches)?;
-        let judged = !call.strict || running.part.is_all();
-        ensure!(judged, "--strict is about the results of all runs; leave it out beside --shard, --stage and --run");
         self.execute(verbs, &call, &self.resolve(verbs, verb, &call.given)?, (&running, stop))
     }
 

@@ -60,7 +60,12 @@ impl Quantity {
     pub(super) fn short(&self, value: f64) -> String {
         match self.scale {
             AxisScale::Percent | AxisScale::Whole => format!("{:.2} %", 100.0 * value),
-            _ => format!("{value:.4}"),
+            AxisScale::Linear
+            | AxisScale::Count
+            | AxisScale::Close
+            | AxisScale::Log
+            | AxisScale::Root
+            | AxisScale::Exponent => format!("{value:.4}"),
         }
     }
 

@@ -49,7 +49,7 @@ impl Recipe {
 
     pub(super) fn table(&self, name: &str) -> Result<&TableRecipe> {
         let known = || match self.table.is_empty() {
-            true => "none; it stands beside the document".into(),
+            true => "none (splice.toml is looked for beside the document)".into(),
             false => self.table.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         };
         self.table.get(name).with_context(|| format!("splice.toml has no [table.{name}]; it has {}", known()))

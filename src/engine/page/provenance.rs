@@ -11,7 +11,7 @@ pub(super) struct Provenance {
     diverged: usize,
     minutes: f64,
     seeds: String,
-    /// Networks that have no figure, since each of their runs diverged.
+    /// Networks of which every finished run diverged.
     #[serde(default)]
     lost: Vec<String>,
     /// Everything that a manifest says of program and machine, and each of its values that occurs.
@@ -30,7 +30,8 @@ impl Provenance {
             ("Commit", all(|made| &made.environment.git_commit)),
             ("Processor", all(|made| &made.environment.processor)),
             ("Instruction set", all(|made| &made.environment.simd)),
-            ("Device", all(|made| &made.environment.device)),
+            // In the manifests of version 0.11 and before it was candle's word.
+            ("Device", all(|made| if made.environment.device == "Cpu" { "cpu" } else { &made.environment.device })),
             ("Platform", all(|made| &made.environment.platform)),
             ("Compiler", all(|made| &made.environment.rustc)),
             ("candle", all(|made| &made.environment.candle)),
@@ -63,7 +64,10 @@ impl Provenance {
         let mixed: Vec<String> =
             mixed.map(|(name, values)| format!("{} {}", name.to_lowercase(), listed(values))).collect();
         let mixed = (!mixed.is_empty()).then(|| format!("these runs were not all made alike: {}", mixed.join("; ")));
-        let lost = self.lost.iter().map(|network| format!("every run of {network} diverged, so no chart shows it"));
+        let lost = self
+            .lost
+            .iter()
+            .map(|network| format!("every finished run of {network} diverged; charts of its trainings leave it out"));
         mixed.into_iter().chain(lost)
     }
 }
@@ -137,6 +141,8 @@ mod tests {
         let alike = Provenance { made_by: vec![one("Version", &["0.7.0"])], ..Provenance::default() };
         assert_eq!(alike.warnings().count(), 0);
         let lost = Provenance { lost: vec!["fcnet (recipe paper)".into()], ..alike };
-        assert!(lost.warnings().eq(["every run of fcnet (recipe paper) diverged, so no chart shows it".to_string()]));
+        assert!(lost.warnings().eq([
+            "every finished run of fcnet (recipe paper) diverged; charts of its trainings leave it out".to_string()
+        ]));
     }
 }

@@ -145,7 +145,12 @@ impl<'w> Walk<'w> {
     pub fn keep(&mut self, part: &Part, force: bool) {
         self.entries.retain(|entry| part.has(entry.stage, &entry.key));
         if force {
-            self.entries.iter_mut().for_each(|entry| entry.state = Look::Missing);
+            // What builds on a run that is made again waits for it.
+            let first = self.entries.iter().map(|entry| entry.stage).min();
+            for entry in &mut self.entries {
+                (entry.state, entry.failure) = (Look::Missing, None);
+                entry.waits |= Some(entry.stage) != first;
+            }
         }
         let others = part.stage.is_some_and(|stage| usize::from(stage) != self.stages) || !part.run.is_empty();
         self.pending = if others { 0 } else { self.pending };

@@ -126,7 +126,7 @@ impl<F: File> Given<F> {
         let mut table = extended(parsed.into_inner(), origin, compiled_in)?;
         ensure!(
             table.contains_key("experiment"),
-            "{origin}: there is no [experiment]; extends = \"NAME\" in the first line changes the experiment of that name"
+            "{origin}: there is no [experiment]; write one, or begin the file with extends = \"NAME\" to change that experiment"
         );
         let profiles = table.remove("profile");
         let models = take_models(&mut table, origin)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileName {
-    /// A look at everything in seconds; the figures mean nothing.
+    /// A look at nearly everything in seconds; the figures mean nothing.
     Smoke,
     /// What two CPU cores do in minutes or hours.
     Quick,

@@ -32,7 +32,7 @@ impl Claims {
             bail!("{name}: {arm}: {problem}");
         }
         let any = !(runs.timings.is_empty() && runs.probes.is_empty() && runs.selections.is_empty());
-        ensure!(any, "{name}: no network takes part in what --part asks for; see --models");
+        ensure!(any, "{name}: no network takes part in {:?}; see --part and --models", claims.file.parts);
         Ok(claims)
     }
 }

@@ -212,11 +212,14 @@ pub(super) fn made_of(model: &ImageModelConfig) -> String {
         ImageModelConfig::Mixer(config) => match (config.mixer_blocks, config.han_blocks) {
             (mixer, 0) => format!("{mixer} mixer"),
             (0, han) => format!("{han} Han"),
-            (mixer, han) => match config.han_place {
-                HanPlace::Behind => format!("{mixer} mixer + {han} Han"),
-                HanPlace::Between => format!("{mixer} mixer, {han} Han between"),
-                HanPlace::InFront => format!("{han} Han + {mixer} mixer"),
-            },
+            (mixer, han) => {
+                let start = if config.identity_start.is_some() { " from the identity" } else { "" };
+                match config.han_place {
+                    HanPlace::Behind => format!("{mixer} mixer + {han} Han{start}"),
+                    HanPlace::Between => format!("{mixer} mixer, {han} Han{start} between"),
+                    HanPlace::InFront => format!("{han} Han{start} + {mixer} mixer"),
+                }
+            }
         },
         ImageModelConfig::Resnet32 => "ResNet-32".into(),
     }

@@ -61,23 +61,24 @@ impl Evaluate for Arguments {
         let mut file: ImagesFile = Given::base(super::TEXT)?;
         let weights = weights_at(&self.weights)?;
         let run = run_beside(&weights);
-        match (&self.arm, &run) {
-            (Some(arm), _) => keep(&mut file.arm, std::slice::from_ref(arm), "--arm")?,
-            (None, Some(_)) => {}
+        let own = run.as_ref().filter(|run| self.arm.as_ref().is_none_or(|arm| *arm == run.arm));
+        match (own, &self.arm) {
+            (Some(_), _) => {}
+            (None, Some(arm)) => keep(&mut file.arm, std::slice::from_ref(arm), "--arm")?,
             (None, None) => {
                 bail!("--arm is missing: say which network the weights are of, one of {}", known(&file.arm))
             }
         }
         let arm = file.arm.first_mut().context("the only arm is there")?;
-        if let Some(run) = run.as_ref().filter(|run| self.arm.as_ref().is_none_or(|arm| *arm == run.arm)) {
-            arm.model = run.model.clone();
+        if let Some(run) = own {
+            (arm.name, arm.model) = (run.arm.clone(), run.model.clone());
         }
         self.channels.map_or(Ok(()), |count| arm.set_channels(count))?;
         self.mixer_blocks.map_or(Ok(()), |count| arm.set_mixer_blocks(count)).context("--mixer-blocks")?;
         self.han_blocks.map_or(Ok(()), |count| arm.set_han_blocks(count)).context("--han-blocks")?;
 
         let device = self.device.open()?.device;
-        let dataset = self.dataset.or(run.map(|run| run.data.dataset)).unwrap_or(file.data.dataset);
+        let dataset = self.dataset.or(run.as_ref().map(|run| run.data.dataset)).unwrap_or(file.data.dataset);
         let data = images::load(dataset, &self.source.options())?;
         let shape = data.test.shape;
         let image = [shape.height, shape.width, shape.channels];

@@ -165,9 +165,7 @@ impl AttackSpec {
         };
         own.into_iter().chain(&self.surrogates)
     }
-}
 
-impl AttackSpec {
     /// Passes of an image through the network, forward and back, nearly: for an estimate of the time.
     fn passes(&self) -> usize {
         let Effort { steps, restarts, targets, queries } = self.effort;

@@ -39,7 +39,7 @@ pub enum HanPlace {
     /// Behind all mixer blocks, as in the paper.
     #[default]
     Behind,
-    /// Behind each mixer block an equal part of them; the last have one more where that leaves a rest.
+    /// Behind each mixer block a part of them, as equal as can be.
     Between,
     /// In front of all mixer blocks.
     InFront,
@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(order(HanPlace::InFront, 4, 12), [[0, 12], [4, 0]]);
         assert_eq!(order(HanPlace::Between, 4, 12), [[1, 3]; 4]);
         assert_eq!(order(HanPlace::Between, 3, 4), [[1, 1], [1, 1], [1, 2]]);
+        assert_eq!(order(HanPlace::Between, 4, 6), [[1, 1], [1, 2], [1, 1], [1, 2]]);
         assert_eq!(order(HanPlace::Between, 0, 2), [[0, 2], [0, 0]]);
     }
 }
