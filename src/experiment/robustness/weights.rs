@@ -36,7 +36,6 @@ impl Given {
         let known = arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut given: Vec<Self> = Vec::new();
         for WeightsFile { arm, path } in extra.weights.iter().flat_map(|value| WeightsFile::list(value)) {
-            let path = weights_at(&path)?;
             let named = arm.as_deref().and_then(|name| experiment.file.arm(name));
             let arm = match (arm.is_some(), named, arms.as_slice()) {
                 (true, Some(arm), _) | (false, _, [arm]) => arm,
@@ -46,6 +45,7 @@ impl Given {
             ensure!(given.iter().all(|other| other.arm != *name), "--weights: {name} is given twice");
             let told = "use a path in UTF-8: every run notes it down";
             ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
+            let path = weights_at(&path)?;
             let bytes = files::read(&path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
             let model = arm.model.build(images.test.features(), CLASSES, Seed(0), &Device::Cpu)?;
             extra.foreign.load(&model.parameters, &path, &hints).with_context(|| format!("model {name}"))?;
