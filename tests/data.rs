@@ -290,6 +290,15 @@ fn the_parquet_files_of_the_hub_may_lie_in_a_directory() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_missing_and_not_wrong() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("mine")).expect("a directory");
+    fs::write(sandbox.path("mine/t10k-labels-idx1-ubyte"), "x").expect("a file");
+    let status = sandbox.stdout(&["data", "status", "--dataset", "mnist", "--data-dir", "mine"]);
+    assert_eq!(["missing", "WRONG"].map(|state| status.matches(state).count()), [3, 1], "{status}");
+}
+
+#[test]
 fn a_damaged_cache_is_an_error_and_a_partial_one_is_none() {
     let sandbox = Sandbox::new();
     let cache = sandbox.path("cache/han-exp");

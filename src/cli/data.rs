@@ -8,7 +8,6 @@ use crate::engine::source::{Place, Source};
 use anyhow::{Result, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use std::io::{self, ErrorKind};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -147,9 +146,8 @@ fn row(dataset: &dyn Known, place: &Found) -> String {
             let state = if *proof == Proof::Verified { "verified" } else { "unpinned" };
             line(dataset, place.part, &count.to_string(), state, &(shown + note))
         }
-        Err(error) => {
-            let is_absent = |cause: &io::Error| cause.kind() == ErrorKind::NotFound;
-            let absent = error.chain().filter_map(|cause| cause.downcast_ref()).any(is_absent);
+        Err(_) => {
+            let absent = place.path.as_ref().is_some_and(|path| !path.exists());
             line(dataset, place.part, "-", if absent { "missing" } else { "WRONG" }, &shown)
         }
     }
