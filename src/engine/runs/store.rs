@@ -45,6 +45,12 @@ pub struct Attempt {
     pub seconds: Option<f64>,
 }
 
+/// Refuses a results directory where a file has its name.
+pub(super) fn check_directory(root: &Path) -> Result<()> {
+    ensure!(!root.is_file(), "{}: it is a file and no results directory; see --out", root.display());
+    Ok(())
+}
+
 impl Store {
     /// The store at `root`; nothing is made until something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -254,6 +260,7 @@ impl Store {
 
     /// Names of the experiments that the store remembers.
     pub fn experiments(&self) -> Result<Vec<String>> {
+        check_directory(&self.root)?;
         let mut directories = entries(&self.root.join("runs"))?;
         directories.retain(|directory| directory.join(EXPERIMENT).exists());
         let mut names: Vec<String> = directories.iter().map(|directory| name_of(directory)).collect();

@@ -3,11 +3,11 @@
 use super::manifest::Environment;
 use super::part::Part;
 use super::stop::Stop;
-use super::store::Store;
+use super::store::{Store, check_directory};
 use crate::console::note;
 use crate::device::{ChosenDevice, DeviceChoice};
 use crate::engine::settings::ProfileName;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -81,7 +81,7 @@ impl Running {
     pub fn out(&self, profile: ProfileName) -> Result<PathBuf> {
         let usual = if profile == ProfileName::Smoke { SMOKE_RESULTS } else { RESULTS };
         let out = self.out.clone().unwrap_or_else(|| usual.into());
-        ensure!(!out.is_file(), "--out {}: it is a file; name a directory", out.display());
+        check_directory(&out)?;
         Ok(out)
     }
 
