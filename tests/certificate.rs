@@ -239,6 +239,29 @@ fn ties_nan_and_infinite_inputs_are_never_certified() -> Result<()> {
 }
 
 #[test]
+fn nothing_is_certified_where_a_sum_may_overflow_or_half_precision_rounds() -> Result<()> {
+    let linear = |rows: &[[f32; 2]; 2], dtype: DType| -> Result<Chain> {
+        let weight = Tensor::new(rows, &Device::Cpu)?.to_dtype(dtype)?;
+        let bias = Tensor::zeros(2, dtype, &Device::Cpu)?;
+        Ok(Chain::new(vec![], Dense::new(weight, bias, Activation::Identity)?))
+    };
+    // Class 0 by 1, and at a distance of 0.1 both logits are infinite.
+    let network = linear(&[[1e38, 1e36], [1e38, 0.0]], DType::F32)?;
+    let xs = Tensor::new(&[[3.35f32, 1.0]], &Device::Cpu)?;
+    let image = Certifier::new(&network)?.certify(&xs, &[0])?.images[0];
+    assert!(image.correct && image.radii.pair > 0.9, "{image:?}");
+    assert_eq!(image.radii.rounded, 0.0);
+    // The same network in smaller numbers.
+    let network = linear(&[[1.0, 0.01], [1.0, 0.0]], DType::F32)?;
+    assert!(Certifier::new(&network)?.certify(&xs, &[0])?.images[0].radii.rounded > 0.9);
+    for dtype in [DType::F16, DType::BF16] {
+        let told = Certifier::new(&linear(&[[1.0, 1.0], [1.0, -1.0]], dtype)?).map(|_| ()).expect_err("half precision");
+        assert!(told.to_string().contains("has no certificate: it rounds more than f32"), "{told}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_cannot_be_certified_is_an_error() -> Result<()> {
     let model = build(&ModelConfig::Hannet(hannet(8, 2, &[1])))?;
     let certifier = Certifier::new(model.frozen.as_ref())?;

@@ -11,21 +11,8 @@ use tempfile::TempDir;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
 /// A checkerboard that ends in a second: two networks, one recipe, a few steps.
 const TINY: &[&str] = &[
-    "checkerboard",
-    "--profile",
-    "smoke",
-    "--models",
-    "hannet,fcnet",
-    "--recipe",
-    "tuned",
-    "--iterations",
-    "40",
-    "--width",
-    "12,fcnet=16",
-    "--depth",
-    "6,fcnet=2",
-    "--device",
-    "cpu",
+    "checkerboard", "--profile", "smoke", "--models", "hannet,fcnet", "--recipe", "tuned", "--iterations", "40",
+    "--width", "12,fcnet=16", "--depth", "6,fcnet=2", "--device", "cpu",
 ];
 
 /// Files that hold times or command lines.
@@ -232,6 +219,20 @@ fn another_setting_does_not_overwrite_the_runs_of_the_first() {
 }
 
 #[test]
+fn charts_and_tables_of_an_earlier_command_do_not_stand_beside_those_of_the_last() {
+    let sandbox = Sandbox::new();
+    let chart = sandbox.path("results/smoke/figures/checkerboard-parameters.png");
+    sandbox.run(&[TINY, &["--svg"]].concat()).success();
+    assert!(chart.exists() && chart.with_extension("svg").exists());
+    // Of one network there is no such chart.
+    let one = [&TINY[..3], &["--models", "hannet"], &TINY[5..9], &["--width", "12", "--depth", "6", "--device", "cpu"]]
+        .concat();
+    sandbox.run(&one).success();
+    assert!(!chart.exists() && !chart.with_extension("svg").exists());
+    assert!(sandbox.path("results/smoke/tables/checkerboard.csv").exists());
+}
+
+#[test]
 fn a_run_can_be_made_again_from_its_config() {
     let sandbox = Sandbox::new();
     sandbox.run(TINY).success();
@@ -244,6 +245,16 @@ fn a_run_can_be_made_again_from_its_config() {
     for (path, bytes) in again {
         assert!(files.get(&path) == Some(&bytes), "{} differs", path.display());
     }
+    // From inside its own directory it goes back to where it lies.
+    let run = sandbox.path(&config).parent().expect("a directory").to_path_buf();
+    fs::remove_file(run.join("epochs.csv")).expect("a file");
+    let inside = std::process::Command::new(PROGRAM)
+        .current_dir(&run)
+        .args(["rerun", ".", "--device", "cpu"])
+        .output()
+        .expect("the program");
+    assert!(inside.status.success(), "{}", String::from_utf8_lossy(&inside.stderr));
+    assert!(timeless_files(&sandbox.path("results/smoke")) == files);
 }
 
 #[test]
@@ -467,18 +478,8 @@ fn the_plan_of_the_quick_profile() {
 #[test]
 fn the_plan_of_a_small_setting() {
     let setting = [
-        "--models",
-        "hannet",
-        "--recipe",
-        "tuned",
-        "--learning-rates",
-        "0.01",
-        "--seeds",
-        "1",
-        "--width",
-        "64",
-        "--jobs",
-        "2",
+        "--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64",
+        "--jobs", "2",
     ];
     let assert = Sandbox::new().run(&[&["plan", "checkerboard"][..], &setting].concat()).success();
     let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();

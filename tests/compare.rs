@@ -116,6 +116,8 @@ fn directories_are_compared_arm_by_arm_over_the_seeds_of_both() {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     assert!(sandbox.path("results/tables/compare-checkerboard-a-b.csv").exists());
+    sandbox.stdout(&["compare", "checkerboard/hannet/tuned", "a", "b"]);
+    assert!(sandbox.path("results/tables/compare-checkerboard-hannet-tuned-a-b.csv").exists());
 
     run("c", &["--first-seed", "5", "--cells", "6"]);
     let told = sandbox.error(&["compare", "a", "c"]);

@@ -296,6 +296,8 @@ fn a_file_that_is_not_there_is_missing_and_not_wrong() {
     fs::write(sandbox.path("mine/t10k-labels-idx1-ubyte"), "x").expect("a file");
     let status = sandbox.stdout(&["data", "status", "--dataset", "mnist", "--data-dir", "mine"]);
     assert_eq!(["missing", "WRONG"].map(|state| status.matches(state).count()), [3, 1], "{status}");
+    let told = sandbox.error(&["data", "verify", "--dataset", "mnist", "--data-dir", "mine"]);
+    assert!(told.contains("1 of 4 parts are wrong, 3 missing, the first: "), "{told}");
 }
 
 #[test]

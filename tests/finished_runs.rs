@@ -13,22 +13,8 @@ use std::path::{Path, PathBuf};
 /// The smallest of the other experiments.
 const GRADIENTS: &[&str] = &["gradients", "--device", "cpu", "--profile", "smoke", "--iterations", "20"];
 const MIXER: &[&str] = &[
-    "mixer",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--channels",
-    "8",
-    "--train-limit",
-    "60",
-    "--batch-size",
-    "20",
-    "--seeds",
-    "1",
-    "--epochs",
-    "1",
-    "--device",
-    "cpu",
+    "mixer", "--offline", "--profile", "smoke", "--channels", "8", "--train-limit", "60", "--batch-size", "20",
+    "--seeds", "1", "--epochs", "1", "--device", "cpu",
 ];
 /// What is on disk of a run: nothing, "whole", or what is damaged.
 fn state(out: &Path, run: &Path) -> String {

@@ -19,18 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Two networks, trained for two short epochs, in seconds.
 const TINY: &[&str] = &[
-    "mixer",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--channels",
-    "8",
-    "--train-limit",
-    "100",
-    "--batch-size",
-    "20",
-    "--device",
-    "cpu",
+    "mixer", "--offline", "--profile", "smoke", "--channels", "8", "--train-limit", "100", "--batch-size", "20",
+    "--device", "cpu",
 ];
 
 fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {

@@ -12,26 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Two networks, trained for a pass over 4,000 images and attacked on a few, in seconds.
 const TINY: &[&str] = &[
-    "mnist-attack",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--width",
-    "24,fcnet=24",
-    "--depth",
-    "6,fcnet=2",
-    "--n",
-    "30",
-    "--steps",
-    "5",
-    "--queries",
-    "20",
-    "--sweep",
-    "off",
-    "--eps",
-    "0.05,0.1",
-    "--device",
-    "cpu",
+    "mnist-attack", "--offline", "--profile", "smoke", "--width", "24,fcnet=24", "--depth", "6,fcnet=2", "--n", "30",
+    "--steps", "5", "--queries", "20", "--sweep", "off", "--eps", "0.05,0.1", "--device", "cpu",
 ];
 
 /// The tiny command with these arguments over its own.

@@ -92,6 +92,9 @@ fn the_lines_of_a_plan_make_what_one_command_makes() {
     let lines = sandbox.stdout(&[&["plan"], &attack()[..], &plan].concat());
     let trainings = lines.lines().count();
     assert!(lines.lines().all(|line| line.contains(" --force")), "{lines}");
+    // Called by a path, it is called so again.
+    let program = sandbox.process(&[]).get_program().to_string_lossy().into_owned();
+    assert!(lines.lines().all(|line| line.starts_with(&format!("{program} "))), "{lines}");
     let attacks = sandbox.stdout(&[&["plan"], &attack()[..], &plan, &["--stage", "2"]].concat()).lines().count();
     let all = sandbox.stdout(&[&["plan"], &attack()[..], &["--out", "cut", "--format", "json"]].concat());
     let all = serde_json::from_str::<Vec<serde_json::Value>>(&all).expect("a list").len();
@@ -111,6 +114,8 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
             assert!(told.contains(words), "{told}");
         }
     }
+    // A directory remembers the last command that could have made something.
+    assert!(!sandbox.path("results/smoke/runs").exists());
     let told = sandbox.error(&["reproduce", "--profile", "smoke", "--stage", "1"]);
     assert!(told.contains("--run and --stage are of one experiment"), "{told}");
     let export = [&attack()[..], &["--export-adversarial", "x.npz"]].concat();

@@ -427,6 +427,27 @@ fn half_precision_never_panics() -> Result<()> {
 }
 
 #[test]
+fn half_precision_is_computed_in_single_where_it_has_no_room() -> Result<()> {
+    let far = |a: &Tensor, b: &Tensor| -> Result<f32> {
+        (a.to_dtype(DType::F32)? - b.to_dtype(DType::F32)?)?.abs()?.max_all()?.to_scalar()
+    };
+    // The square of such a direction is beyond the largest number of f16.
+    let direction = (Tensor::arange(1f32, 31.0, &Device::Cpu)? * 100.0)?.reshape((1, 30))?;
+    let (bias, xs) =
+        (direction.zeros_like()?, Tensor::arange(-2f32, 2.0, &Device::Cpu)?.reshape((4, 1))?.broadcast_as((4, 30))?);
+    let stack = |dtype: DType| HanStack::new(direction.to_dtype(dtype)?, bias.to_dtype(dtype)?);
+    let single = stack(DType::F32)?.forward(&xs)?;
+    for dtype in [DType::F16, DType::BF16] {
+        assert!(far(&stack(dtype)?.forward(&xs.to_dtype(dtype)?)?, &single)? < 0.2, "{dtype:?}");
+        // A sum of so many ones.
+        let norm = batch_norm(1, &Scope::new(Seed(1), dtype, &Device::Cpu))?;
+        let ones = Tensor::ones((4096, 1), dtype, &Device::Cpu)?;
+        assert_eq!(far(&norm.forward(&ones, Mode::Train)?, &ones.zeros_like()?)?, 0.0, "{dtype:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn losses_of_nothing_and_of_labels_that_are_no_class_are_refused() -> Result<()> {
     let labels = |values: &[u32]| Tensor::new(values, &Device::Cpu);
     let distances = loss::row_distances(&Tensor::eye(3, DType::F32, &Device::Cpu)?)?;

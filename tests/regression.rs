@@ -14,22 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Small networks on one small table, in a moment.
 const TINY: &[&str] = &[
-    "regression",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--dataset",
-    "hills.csv",
-    "--width",
-    "8",
-    "--depth",
-    "3",
-    "--epochs",
-    "3",
-    "--batch-size",
-    "20",
-    "--device",
-    "cpu",
+    "regression", "--offline", "--profile", "smoke", "--dataset", "hills.csv", "--width", "8", "--depth", "3",
+    "--epochs", "3", "--batch-size", "20", "--device", "cpu",
 ];
 
 fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {

@@ -127,6 +127,9 @@ fn every_sort_of_run_goes_on_from_where_it_was_killed() {
 #[test]
 fn a_polite_kill_saves_the_state_and_status_tells_it() {
     let sandbox = Sandbox::new();
+    sandbox.stdout(CHECKERBOARD);
+    let shown = || ["tables", "figures"].map(|part| files(&sandbox.path("results/smoke").join(part)));
+    let earlier = shown();
     let mut child = start(&sandbox, &long());
     wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
     // What comes while it runs can be read.
@@ -146,6 +149,20 @@ fn a_polite_kill_saves_the_state_and_status_tells_it() {
     wait_until(&mut child, "another checkpoint", || checkpoints(&sandbox).last() != before.last());
     signal(&child, "-INT");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(shown() == earlier, "nothing was finished, and tables or charts of the command before it are others now");
+}
+
+#[test]
+fn who_stops_a_forced_command_is_told_that_it_begins_anew() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(CHECKERBOARD);
+    let many = over(CHECKERBOARD, &["--seeds", "500", "--force"]);
+    let mut child = start(&sandbox, &many);
+    wait_until(&mut child, "the first run", || beginning(&arm(&sandbox), "tuned-").len() > 4);
+    signal(&child, "-INT");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130));
+    assert!(told(&ended).contains("kept; --force begins anew each time"), "{}", told(&ended));
 }
 
 #[test]

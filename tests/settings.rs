@@ -12,24 +12,8 @@ const CHECKERBOARD: &str = include_str!("../experiments/checkerboard.toml");
 
 /// One network of a few layers that is trained for a few steps.
 const TINY: &[&str] = &[
-    "checkerboard",
-    "--quiet",
-    "--experiment",
-    "mine.toml",
-    "--profile",
-    "smoke",
-    "--models",
-    "hannet",
-    "--iterations",
-    "4",
-    "--width",
-    "8",
-    "--depth",
-    "4",
-    "--seeds",
-    "1",
-    "--device",
-    "cpu",
+    "checkerboard", "--quiet", "--experiment", "mine.toml", "--profile", "smoke", "--models", "hannet", "--iterations",
+    "4", "--width", "8", "--depth", "4", "--seeds", "1", "--device", "cpu",
 ];
 
 #[test]

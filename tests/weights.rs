@@ -658,28 +658,8 @@ fn files_with_commas_and_equals_signs_in_their_names_are_attacked() {
 
 /// An attack of a step on a few images.
 const ATTACK: &[&str] = &[
-    "mnist-attack",
-    "--offline",
-    "--profile",
-    "smoke",
-    "--models",
-    "fcnet",
-    "--width",
-    "8",
-    "--depth",
-    "3",
-    "--n",
-    "5",
-    "--norm",
-    "linf",
-    "--eps",
-    "0.1",
-    "--sweep",
-    "off",
-    "--attacks",
-    "fgsm",
-    "--device",
-    "cpu",
+    "mnist-attack", "--offline", "--profile", "smoke", "--models", "fcnet", "--width", "8", "--depth", "3", "--n", "5",
+    "--norm", "linf", "--eps", "0.1", "--sweep", "off", "--attacks", "fgsm", "--device", "cpu",
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use crate::console::answer;
 use crate::data::images::{self, Dataset, Part, Proof};
 use crate::data::known::{self, Content, Found, Known};
 use crate::engine::source::{Place, Source};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
@@ -96,7 +96,7 @@ fn status(selection: &Selection) -> Result<Exit> {
 
 fn verify(selection: &Selection) -> Result<Exit> {
     let options = selection.place.options();
-    let (mut all, mut wrong) = (0, Vec::new());
+    let (mut all, mut missing, mut unusable) = (0, 0, Vec::new());
     for dataset in selection.datasets() {
         let places = dataset.survey(&options)?;
         if places.is_empty() {
@@ -106,14 +106,20 @@ fn verify(selection: &Selection) -> Result<Exit> {
             answer(&row(dataset, &place));
             // Who names a directory does not ask about the program.
             all += usize::from(options.directory.is_none() || place.path.is_some());
-            wrong.extend(place.state.err().map(|error| format!("{error:#}")));
+            missing += usize::from(place.is_absent());
+            unusable.extend(place.state.err().map(|error| format!("{error:#}")));
         }
     }
-    match wrong.first() {
-        None if all == 0 => bail!("nothing was verified: none of these data sets is there"),
-        Some(first) => bail!("{} of {all} parts are wrong, the first: {first}", wrong.len()),
-        None => Ok(Exit::Success),
-    }
+    let Some(first) = unusable.first() else {
+        ensure!(all > 0, "nothing was verified: none of these data sets is there");
+        return Ok(Exit::Success);
+    };
+    let counts = match (unusable.len() - missing, missing) {
+        (0, missing) => format!("{missing} of {all} parts are missing"),
+        (wrong, 0) => format!("{wrong} of {all} parts are wrong"),
+        (wrong, missing) => format!("{wrong} of {all} parts are wrong, {missing} missing"),
+    };
+    bail!("{counts}, the first: {first}")
 }
 
 fn fetch(arguments: &Fetch) -> Result<Exit> {
@@ -146,10 +152,7 @@ fn row(dataset: &dyn Known, place: &Found) -> String {
             let state = if *proof == Proof::Verified { "verified" } else { "unpinned" };
             line(dataset, place.part, &count.to_string(), state, &(shown + note))
         }
-        Err(_) => {
-            let absent = place.path.as_ref().is_some_and(|path| !path.exists());
-            line(dataset, place.part, "-", if absent { "missing" } else { "WRONG" }, &shown)
-        }
+        Err(_) => line(dataset, place.part, "-", if place.is_absent() { "missing" } else { "WRONG" }, &shown),
     }
 }
 

@@ -45,6 +45,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
 /// The results directory that a run lies in, `runs/<experiment>/<arm>/<run>/config.toml` below it.
 fn home(config: &Path) -> Option<PathBuf> {
-    let runs = config.ancestors().nth(4).filter(|runs| runs.ends_with("runs"))?;
-    runs.parent().map(|home| if home.as_os_str().is_empty() { PathBuf::from(".") } else { home.into() })
+    let config = config.canonicalize().ok()?;
+    config.ancestors().nth(4).filter(|runs| runs.ends_with("runs"))?.parent().map(PathBuf::from)
 }

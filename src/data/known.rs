@@ -38,6 +38,13 @@ pub struct Found {
     pub state: Result<Content>,
 }
 
+impl Found {
+    /// Whether a directory that should hold it lacks its file.
+    pub fn is_absent(&self) -> bool {
+        self.state.is_err() && self.path.as_ref().is_some_and(|path| !path.exists())
+    }
+}
+
 /// A part that can be used.
 #[derive(Debug)]
 pub struct Content {

@@ -15,7 +15,7 @@ pub mod split;
 #[cfg(feature = "program")]
 pub mod table;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 /// What a network is trained on. Batches may be asked for from several threads.
 pub trait TrainingSet: Sync {
@@ -57,6 +57,10 @@ impl TrainingSet for Points {
     /// # Shapes
     /// -> (rows, features), (rows, outputs)
     fn batch(&self, _epoch: usize, rows: &[u32]) -> Result<(Tensor, Tensor)> {
+        // candle gives zeros for the largest number there is.
+        if let Some(row) = rows.iter().find(|row| **row as usize >= self.len()) {
+            bail!("there is no row {row} of {}", self.len());
+        }
         let rows = Tensor::new(rows, self.inputs.device())?;
         Ok((self.inputs.index_select(&rows, 0)?, self.targets.index_select(&rows, 0)?))
     }

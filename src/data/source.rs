@@ -132,16 +132,7 @@ impl Dataset {
         match self {
             Self::Mnist => Some(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]),
             Self::FashionMnist => Some([
-                "T-shirt",
-                "trouser",
-                "pullover",
-                "dress",
-                "coat",
-                "sandal",
-                "shirt",
-                "sneaker",
-                "bag",
-                "ankle boot",
+                "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
             ]),
             Self::Cifar10 => {
                 Some(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])

@@ -7,21 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Flags that say where to write, how fast, or how to end; and the profile, which is noted by itself.
 const SILENT: [&str; 15] = [
-    "profile",
-    "out",
-    "jobs",
-    "batch",
-    "svg",
-    "force",
-    "checkpoint_every",
-    "quiet",
-    "strict",
-    "resolved",
-    "only",
-    "shard",
-    "stage",
-    "run",
-    "format",
+    "profile", "out", "jobs", "batch", "svg", "force", "checkpoint_every", "quiet", "strict", "resolved", "only",
+    "shard", "stage", "run", "format",
 ];
 
 /// A verb, its profile, and what was changed.

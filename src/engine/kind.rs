@@ -9,12 +9,11 @@ use super::outline::{Format, Outline};
 use super::page::{Report, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
 use super::runs::{Exit, Part, Rerun, Running, Stop, Store, Walk, Workplace};
-use super::settings::{File, Flag, Given, ProfileName, Sized, Takes};
+use super::settings::{File, Flag, Given, ProfileName};
 use super::source::Source;
 use super::standing;
 use crate::console::{answer, note};
 use anyhow::{Context, Result, bail, ensure};
-use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -191,8 +190,14 @@ impl<E: Experiment> Of<E> {
         let (device, begun) = (running.open_device()?, Instant::now());
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
         let name = &experiment.file().heading().name;
+        if stop.is_wanted() {
+            return Ok(stop.exit());
+        }
         // What cannot be run is told before anything is written.
-        experiment.stages(&facts, None, &mut Walk::looking(&Store::new(&out).by_sizes(), device.kind))?;
+        let store = Store::new(&out).by_sizes();
+        let mut walk = Walk::looking(&store, device.kind);
+        experiment.stages(&facts, None, &mut walk)?;
+        of_other_runs(&walk, &running.part)?;
         let workplace = Workplace::open(running, &out, device, name, stop)?.begun_at(begun);
         let remembered = Remembered {
             kind: self.name().to_string(),
@@ -211,13 +216,19 @@ impl<E: Experiment> Of<E> {
         if !running.part.is_all() {
             return of_part(&walk, running, stop);
         }
+        if stop.is_wanted() && finished == 0 {
+            note("interrupted: no run is finished, so tables and charts stay as they are");
+            return Ok(stop.exit());
+        }
         let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
         overview(verbs, walk.store)?;
         answer(&report.text);
         if stop.is_wanted() && (finished < planned || unmade > 0) {
-            note(&format!(
-                "interrupted: {finished} of {planned} runs are finished and kept; the same command goes on from there"
-            ));
+            let next = match running.force {
+                true => "--force begins anew each time; without it the command goes on from there",
+                false => "the same command goes on from there",
+            };
+            note(&format!("interrupted: {finished} of {planned} runs are finished and kept; {next}"));
             return Ok(stop.exit());
         }
         if unmade > 0 || finished < planned {
@@ -296,7 +307,7 @@ impl<E: Experiment> Kind for Of<E> {
                     .help("Networks to compare, by their names in the experiment file"),
             );
         for flag in E::FLAGS {
-            command = command.arg(argument(flag));
+            command = command.arg(flag.argument());
         }
         command = command.arg(
             Arg::new("set")
@@ -401,53 +412,7 @@ impl<E: Experiment> Kind for Of<E> {
     }
 }
 
-/// A flag for clap.
-fn argument<F: File>(flag: &'static Flag<F>) -> Arg {
-    let mut arg = Arg::new(flag.name).long(flag.name).help(flag.help).value_name(flag.value);
-    if flag.many {
-        arg = arg.value_delimiter(',');
-    }
-    if let Some(other) = flag.conflicts {
-        arg = arg.conflicts_with(other);
-    }
-    // What was typed is kept: a number of the file may have any size.
-    fn typed<T: std::str::FromStr>(text: &str) -> Result<String, String>
-    where
-        T::Err: std::fmt::Display,
-    {
-        text.parse::<T>().map(|_| text.to_string()).map_err(|error| error.to_string())
-    }
-    let parser: ValueParser = match flag.takes {
-        Takes::Count => typed::<u64>.into(),
-        Takes::Positive => (|text: &str| match text.parse::<u64>() {
-            Ok(number) if number > 0 => Ok(text.to_string()),
-            _ => Err("use a positive number".to_string()),
-        })
-        .into(),
-        Takes::Number => typed::<f64>.into(),
-        Takes::Text => value_parser!(String),
-        Takes::Word(words) => PossibleValuesParser::new(words()).into(),
-        Takes::Checked(check) => (move |text: &str| check(text).map(|()| text.to_string())).into(),
-        Takes::Switch => PossibleValuesParser::new(["true", "false"]).into(),
-        Takes::Sizes => (|text: &str| Sized::parse(text, 1).map(|_| text.to_string())).into(),
-        Takes::Counts => (|text: &str| Sized::parse(text, 0).map(|_| text.to_string())).into(),
-    };
-    if matches!(flag.takes, Takes::Switch) {
-        arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true");
-    }
-    if !matches!(flag.takes, Takes::Switch) {
-        // So that a negative number is refused by the name of its flag.
-        arg = arg.allow_negative_numbers(true).allow_hyphen_values(matches!(flag.takes, Takes::Checked(_)));
-    }
-    arg.value_parser(parser)
-}
-
-/// Writes the pages of all experiments in a results directory.
+/// Writes the pages of all experiments in a results directory, in the order of the verbs.
 pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
-    write_pages(store, &order(verbs))
-}
-
-/// The order of experiments on pages.
-fn order(verbs: &[Verb]) -> Vec<&str> {
-    verbs.iter().flat_map(Verb::files).map(|(name, _)| name).collect()
+    write_pages(store, &verbs.iter().flat_map(Verb::files).map(|(name, _)| name).collect::<Vec<_>>())
 }

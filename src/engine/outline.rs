@@ -72,7 +72,7 @@ impl Outline {
     ) -> Self {
         let out = walk.store.root().to_path_buf();
         let command = invocation.words(&[more, flags(running, &out)].concat());
-        let line = command.join(" ");
+        let line = [&[program()], &command[1..]].concat().join(" ");
         let planned = |entry: &Entry| Planned {
             run: entry.key.clone(),
             stage: entry.stage,
@@ -174,6 +174,13 @@ fn state(entry: &Entry) -> &'static str {
         (Look::Missing, None) if entry.waits => "waiting",
         (Look::Missing, None) => "missing",
     }
+}
+
+/// This program as a shell finds it: by its name, or where it was called by a path by that.
+fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let by_path = Path::new(&called).components().count() > 1;
+    if by_path { quoted(&called.to_string_lossy()) } else { "han-exp".into() }
 }
 
 /// The flags that a command for another machine needs beside those that change results.

@@ -43,6 +43,14 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
+impl Entry {
+    /// A filled mark without values yet.
+    pub fn of(arm: &str, label: &str, category: usize, body: Body) -> Self {
+        let (arm, label) = (arm.to_owned(), label.to_owned());
+        Self { arm, label, category, range: None, body, open: false, points: Vec::new(), note: None }
+    }
+}
+
 /// A plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CategoryPanel {
@@ -58,6 +66,13 @@ pub struct CategoryPanel {
     pub entries: Vec<Entry>,
     /// A value with a thin line across, and its name, if that has to be explained.
     pub level: Option<(f64, String)>,
+}
+
+impl CategoryPanel {
+    /// A panel without entries yet, whose categories say what they are.
+    pub fn of(title: impl Into<String>, categories: Vec<String>, y: Quantity) -> Self {
+        Self { title: title.into(), x_label: String::new(), categories, y, entries: Vec::new(), level: None }
+    }
 }
 
 /// What a note of the legend explains.

@@ -23,10 +23,11 @@ use candle_core::{Result, Tensor};
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn activate(act: Activation, z: &Tensor) -> Result<Tensor> {
+    let has_kernel = has_kernel(z)?;
     if act == Activation::Identity {
         return Ok(z.clone());
     }
-    if has_kernel(z)? {
+    if has_kernel {
         return apply(ActivationOp(act), [z], None);
     }
     activate_composed(act, z)

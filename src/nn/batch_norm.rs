@@ -12,7 +12,7 @@ use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::Scope;
 use super::running::Running;
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, is_half};
 use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::ModuleT;
 
@@ -100,8 +100,10 @@ impl BatchNorm {
         // (batch, channels, ..) -> (batch * .., channels)
         let rows = xs.flatten_from(1)?.reshape((xs.dims()[0], self.weight.dims1()?, ()))?.transpose(1, 2)?;
         let rows = rows.contiguous()?.reshape(((), self.weight.dims1()?))?;
+        let rows = if is_half(&rows) { rows.to_dtype(DType::F32)? } else { rows };
         let mean = rows.mean(0)?;
         let variance = rows.broadcast_sub(&mean)?.sqr()?.mean(0)?;
+        let (mean, variance) = (mean.to_dtype(xs.dtype())?, variance.to_dtype(xs.dtype())?);
         self.running.update_composed(&mean.detach(), &variance.detach(), rows.dims()[0])?;
         self.normalise(xs, mean, variance)
     }

@@ -103,7 +103,7 @@ impl Module for Conv2d {
 /// ```
 pub fn conv2d(inputs: usize, outputs: usize, kernel: usize, config: ConvConfig, scope: &Scope) -> Result<Conv2d> {
     let weight = scope.parameter("weight", (outputs, inputs, kernel, kernel), Init::Orthogonal)?;
-    let bias = scope.parameter("bias", outputs, bias_init(inputs * kernel * kernel))?;
+    let bias = scope.parameter("bias", outputs, bias_init(inputs.saturating_mul(kernel).saturating_mul(kernel)))?;
     Conv2d::new(weight, bias, config)
 }
 

@@ -137,7 +137,11 @@ pub fn conv_norm(
         draw(Init::Zeros, format!("{norm}.bias"), &[outputs]),
     ];
     if bias == ConvBias::With {
-        vectors.push(draw(bias_init(inputs * edge * edge), format!("{conv}.bias"), &[outputs]));
+        vectors.push(draw(
+            bias_init(inputs.saturating_mul(edge).saturating_mul(edge)),
+            format!("{conv}.bias"),
+            &[outputs],
+        ));
     }
     let vectors = scope.stacked((vectors.len(), outputs), vectors, Role::Trained)?;
     let running = Running::buffers(outputs, &scope.enter(norm))?;
@@ -185,15 +189,7 @@ impl Fused<3> for ConvNormOp {
         let scale = &vectors[..self.conv().outputs];
         let tape = self.tape.get()?;
         let gradients = kernel::backward(
-            self.shape,
-            EPSILON,
-            x,
-            weight,
-            scale,
-            tape,
-            pass.output,
-            pass.gradient,
-            self.wanted.input,
+            self.shape, EPSILON, x, weight, scale, tape, pass.output, pass.gradient, self.wanted.input,
         );
         let mut of_vectors = gradients.scale;
         of_vectors.extend(gradients.shift);

@@ -32,7 +32,7 @@ use super::fused::{Fused, Pass, Saved, apply};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, is_half};
 use super::trace::Trace;
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
@@ -178,6 +178,11 @@ impl HanStack {
         // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
         // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
         let (direction, bias) = (self.direction()?, self.bias()?);
+        if is_half(xs) && direction.dtype() == xs.dtype() {
+            let single = |tensor: &Tensor| tensor.to_dtype(DType::F32);
+            let stack = Self::unchecked(single(&direction)?, single(&bias)?, self.axis);
+            return stack.forward_composed(&single(xs)?)?.to_dtype(xs.dtype());
+        }
         let square = direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
         let zero = square.detach().le(kernel::SHORTEST * kernel::SHORTEST)?.to_dtype(square.dtype())?;
         let length = (square + &zero)?.sqrt()?;

@@ -22,10 +22,12 @@ use serde::{Deserialize, Serialize};
 /// A run of Han blocks of one size.
 #[derive(Debug, Clone)]
 pub struct HanBlocks {
-    /// u of all layers: first those along tokens, block by block, then those along channels.
-    direction: Tensor,
+    /// u of all layers, one after the other: first those along tokens, block by block, then those along channels. One tensor, or
+    /// one for each axis.
+    direction: Vec<Tensor>,
     /// b, likewise.
-    bias: Tensor,
+    bias: Vec<Tensor>,
+    blocks: usize,
     tokens: usize,
     channels: usize,
 }
@@ -52,13 +54,19 @@ impl HanBlocks {
         if rows(&direction[0])?[0] != rows(&direction[1])?[0] {
             bail!("Han blocks need as many layers along tokens as along channels");
         }
-        let flat = |[a, b]: [Tensor; 2]| Tensor::cat(&[a.flatten_all()?, b.flatten_all()?], 0);
-        Ok(Self { direction: flat(direction)?, bias: flat(bias)?, tokens, channels })
+        let blocks = rows(&direction[0])?[0] / ALONG;
+        let flat = |parts: [Tensor; 2]| parts.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>();
+        Ok(Self { direction: flat(direction)?, bias: flat(bias)?, blocks, tokens, channels })
     }
 
     /// Number of blocks.
     pub fn blocks(&self) -> usize {
-        self.direction.elem_count() / (ALONG * (self.tokens + self.channels))
+        self.blocks
+    }
+
+    /// u and b of all layers, as they are now.
+    fn parameters(&self) -> Result<[Tensor; 2]> {
+        Ok([Tensor::cat(&self.direction, 0)?, Tensor::cat(&self.bias, 0)?])
     }
 
     /// The same function composed of candle's operations: for devices and types without a kernel of ours.
@@ -73,9 +81,10 @@ impl HanBlocks {
             };
             all.narrow(0, start + ALONG * block * width, ALONG * width)?.reshape((ALONG, width))
         };
+        let [direction, bias] = self.parameters()?;
         (0..self.blocks()).try_fold(xs.clone(), |h, block| {
             [Axis::Tokens, Axis::Last].into_iter().try_fold(h, |h, axis| {
-                let (direction, bias) = (along(&self.direction, block, axis)?, along(&self.bias, block, axis)?);
+                let (direction, bias) = (along(&direction, block, axis)?, along(&bias, block, axis)?);
                 HanStack::unchecked(direction, bias, axis).forward_composed(&h)
             })
         })
@@ -119,18 +128,19 @@ impl HanBlocks {
             let expected = (self.tokens, self.channels);
             bail!("Han blocks of {expected:?} tokens and channels cannot take a tensor of shape {:?}", xs.dims());
         }
+        let [direction, bias] = self.parameters()?;
         if !has_kernel(xs)? {
             Trace::refuse(trace, "a run of Han blocks")?;
             #[cfg(feature = "cuda")]
             if cuda::has_kernel(xs, &[tokens, channels]) {
-                return cuda::apply(self.cuda_plan(batch), xs, &self.direction, &self.bias);
+                return cuda::apply(self.cuda_plan(batch), xs, &direction, &bias);
             }
             return self.forward_composed(xs);
         }
-        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&self.direction, &self.bias]));
+        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&direction, &bias]));
         let shape = kernel::Shape { batch, tokens, channels };
         let op = HanBlocksOp { shape, along_tokens: ALONG * self.blocks() * tokens, record, tape: Saved::default() };
-        apply(op, [xs, &self.direction, &self.bias], trace)
+        apply(op, [xs, &direction, &bias], trace)
     }
 }
 
@@ -206,11 +216,11 @@ pub fn han_blocks(
             }
         }
     }
-    let len = ALONG * stored_as.len() * (tokens + channels);
-    let paces = start.map_or_else(Vec::new, |start| vec![start.pace; biases.len()]);
+    let len = tokens.saturating_add(channels).saturating_mul(ALONG * stored_as.len());
+    let paces = start.map_or_else(Vec::new, |start| vec![start.pace]);
     let direction = scope.stacked_at(len, directions, Role::Direction, paces.clone())?;
     let bias = scope.stacked_at(len, biases, Role::Trained, paces)?;
-    Ok(HanBlocks { direction, bias, tokens, channels })
+    Ok(HanBlocks { direction: vec![direction], bias: vec![bias], blocks: stored_as.len(), tokens, channels })
 }
 
 /// The operation on (x, directions, biases).
@@ -268,6 +278,10 @@ mod tests {
             let gradient = normal(&[batch, tokens, channels], 6)?;
             let vars = [&xs, &ut, &uc, &bt, &bc];
             assert_same(&blocks.forward(&xs)?, &blocks.forward_composed(&xs)?, &gradient, &vars)?;
+            // What variables become is seen.
+            let before = blocks.forward(&xs)?;
+            bt.set(&(bt.as_tensor().detach() + 1.0)?)?;
+            assert!((before - blocks.forward(&xs)?)?.abs()?.max_all()?.to_scalar::<f64>()? > 0.1);
         }
         Ok(())
     }
@@ -279,8 +293,8 @@ mod tests {
         let xs = Var::from_tensor(&normal(&[3, tokens, channels], 5)?)?;
         let gradient = |step: bool| -> Result<Vec<f64>> {
             let [direction, bias] = [Var::from_tensor(&normal(&[len], 1)?)?, Var::from_tensor(&normal(&[len], 2)?)?];
-            let tensor = |var: &Var| var.as_tensor().clone();
-            let blocks = HanBlocks { direction: tensor(&direction), bias: tensor(&bias), tokens, channels };
+            let tensor = |var: &Var| vec![var.as_tensor().clone()];
+            let blocks = HanBlocks { direction: tensor(&direction), bias: tensor(&bias), blocks: 2, tokens, channels };
             let loss = blocks.forward(&xs)?.sum_all()?;
             if step {
                 for var in [&direction, &bias] {

@@ -77,8 +77,7 @@ pub struct Parameter {
     pub role: Role,
     /// The tensors it is saved as, one after the other in its entries.
     pub stored: Vec<Stored>,
-    /// A factor on the learning rate for each of them; empty where all of them learn at the usual rate. The tensors are
-    /// then of equal size.
+    /// Factors on the learning rate, each for as many of the variable's entries; empty where all learn at the usual rate.
     pub paces: Vec<f64>,
 }
 

@@ -127,7 +127,7 @@ impl Scope {
         if !self.dtype.is_float() {
             bail!("parameters are floating-point numbers, not entries of type {}", self.dtype.as_str());
         }
-        if shape.elem_count() == 0 || stored.iter().any(|part| part.shape.contains(&0)) {
+        if shape.dims().contains(&0) || stored.iter().any(|part| part.shape.contains(&0)) {
             bail!("a parameter of shape {:?} of {path}, or a tensor that it is saved as, has no entries", shape.dims());
         }
         let size = |dims: &[usize]| dims.iter().try_fold(1usize, |size, len| size.checked_mul(*len));

@@ -20,6 +20,11 @@ pub(super) fn has_kernel(tensor: &Tensor) -> Result<bool> {
     Ok(tensor.device().is_cpu() && matches!(tensor.dtype(), DType::F32 | DType::F64))
 }
 
+/// Whether a tensor has 16 bits an entry: too few digits for long sums, and in f16 no room for squares.
+pub(super) fn is_half(tensor: &Tensor) -> bool {
+    matches!(tensor.dtype(), DType::F16 | DType::BF16)
+}
+
 /// Whether a layer can be made of some parameters.
 ///
 /// # Errors

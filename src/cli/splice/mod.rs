@@ -56,7 +56,8 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
         line += rest[..start].matches('\n').count();
         let end = marker.replace(&rest[start..], &recipe, &results).with_context(|| format!("{name}:{line}"));
         let (shown, length) = end?;
-        let alone = rest[..start].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+        let place = text.len() - rest.len() + start;
+        let alone = text[..place].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
         // Markdown reads a comment that begins a line as a block of HTML, which ends the paragraph.
         let fits = alone == matches!(marker, Marker::Table);
         ensure!(fits, "{name}:{line}: a table's marker begins a line, a number's stands within one");

@@ -115,6 +115,9 @@ impl<'a> Augmented<'a> {
         if shape.channels != 3 {
             candle_core::bail!("images are augmented in colour; these have {} channels", shape.channels);
         }
+        if shape.height == 0 || shape.width == 0 {
+            candle_core::bail!("images of {} x {} pixels cannot be augmented", shape.height, shape.width);
+        }
         let mut pixels = self.images.image(place)?.to_vec();
         if self.augment != Augment::None {
             let mut stream = self.seed.stream(&format!("augment/{epoch}/{place}"));

@@ -92,12 +92,6 @@ fn extents(tuple: &str) -> Option<Vec<usize>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    /// The same cases on every run.
-    fn fixed() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
-    }
 
     fn file(kind: &str, order: &str, shape: &str, entries: &[u8]) -> Vec<u8> {
         let header = format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
@@ -119,7 +113,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(fixed())]
+        #![proptest_config(crate::same_cases())]
 
         #[test]
         fn any_header_is_an_array_or_an_error(

@@ -127,12 +127,6 @@ impl<'b> Thrift<'b> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    /// The same cases on every run.
-    fn fixed() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
-    }
 
     #[test]
     fn numbers_lists_and_structures_are_read_and_skipped() {
@@ -154,7 +148,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(fixed())]
+        #![proptest_config(crate::same_cases())]
 
         #[test]
         fn no_bytes_are_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..16) {

@@ -191,12 +191,6 @@ fn line(text: &str, start: usize) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    /// The same cases on every run.
-    fn fixed() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
-    }
 
     fn told(text: &str) -> String {
         format!("{:#}", Grid::parse(text).expect_err("too many columns"))
@@ -211,7 +205,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(fixed())]
+        #![proptest_config(crate::same_cases())]
 
         #[test]
         fn cells_are_counted_as_they_are_read(text in "[a\",\r\n ]{0,60}") {

@@ -214,12 +214,6 @@ fn time(seconds: f64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    /// The same cases on every run.
-    fn fixed() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
-    }
 
     fn rows(cell: &str) -> Rows {
         Rows {
@@ -266,7 +260,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(fixed())]
+        #![proptest_config(crate::same_cases())]
 
         #[test]
         fn no_template_on_any_row_is_a_panic(template in "[\\[\\]{}ab:.%+eg10^*,()a-z ]{0,30}", cell in any::<f64>()) {

@@ -14,6 +14,7 @@ pub type Config = BTreeMap<String, BTreeSet<String>>;
 const IDENTITY: [&str; 3] = ["experiment", "arm", "seed"];
 
 /// A network or method under one setting.
+#[derive(Default)]
 pub struct Contender {
     pub arm: String,
     /// How it was trained, where there are several ways: `tuned`, `tuned/lr0.05`.
@@ -36,17 +37,7 @@ pub struct Contender {
 impl Contender {
     /// Without scores or runs yet.
     pub fn new(arm: &str, setting: &str, data: &str) -> Self {
-        Self {
-            arm: arm.into(),
-            setting: setting.into(),
-            data: data.into(),
-            on_demand: false,
-            series: Vec::new(),
-            config: Config::new(),
-            data_config: Config::new(),
-            data_hashes: BTreeMap::new(),
-            profile: None,
-        }
+        Self { arm: arm.into(), setting: setting.into(), data: data.into(), ..Self::default() }
     }
 
     /// Adds the settings of a run; the values below the key `data` say what it was trained and scored on. Keys in `without`

@@ -21,6 +21,9 @@ use anyhow::{Context, Result};
 use pair::Pair;
 use std::fs;
 
+/// Characters of the texts that become parts of names of files.
+const LONGEST_NAME: usize = 160;
+
 /// One side of a comparison.
 pub struct Side {
     pub store: Store,
@@ -71,11 +74,14 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
         let Side { pattern, directory, .. } = &sides[side];
         directory.clone().unwrap_or_else(|| pattern.clone())
     });
-    let title = format!("{experiment}: A = {one}, B = {other}");
+    // Two directories are compared in one part of the experiment, if one is named.
+    let of = if a.directory.is_some() { format!("{experiment}/{}", a.pattern) } else { experiment.into() };
+    let of = of.trim_end_matches('/');
+    let title = format!("{of}: A = {one}, B = {other}");
     let same_data = compared.iter().all(|(_, pair)| pair.sides[0].data == compared[0].1.sides[0].data);
     let data = |pair: &Pair<'_>| if same_data { String::new() } else { format!(", {}", pair.sides[0].data) };
     let names: Vec<_> = compared.into_iter().map(|(_, pair)| (name_of(&pair) + &data(&pair), pair)).collect();
-    let name = slug(&format!("compare-{experiment}-{one}-{other}"));
+    let name = slug(&format!("compare-{of}-{one}-{other}"));
     let chart = show::chart(&title, &names)?;
     let chart = if is_smoke { chart.stamped(SMOKE)? } else { chart };
     let [a, b] = profiles.map(|profile| profile.map_or_else(String::new, |profile| profile.to_string()));
@@ -113,8 +119,10 @@ fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contend
     Ok(made)
 }
 
-/// A text as part of a path.
+/// A text as part of a path; of a long one the beginning and a hash.
 fn slug(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._".contains(c) { c } else { '-' };
-    text.chars().map(plain).take(180).collect()
+    let name: String = text.chars().map(plain).take(LONGEST_NAME).collect();
+    let is_whole = text.chars().count() <= LONGEST_NAME;
+    if is_whole { name } else { format!("{name}-{}", &files::sha256(text.as_bytes())[..8]) }
 }

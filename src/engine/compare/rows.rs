@@ -1,7 +1,7 @@
 //! The rows of a comparison's CSV files.
 
 use super::pair::{Comparison, Pair};
-use crate::engine::rows::{Confidence, Differences};
+use crate::engine::rows::Differences;
 use serde::Serialize;
 
 /// `tables/compare-..csv`: a figure of A less that of B over the seeds that both have.
@@ -85,7 +85,7 @@ pub fn of(experiment: &str, pair: &Pair<'_>, shown: &[String; 2]) -> (Vec<Figure
 
 fn seed_columns(figure: &Comparison) -> impl Iterator<Item = SeedColumns> {
     figure.seeds.iter().map(|pair| {
-        let interval = pair.items.map(|items| items.difference(Confidence::P95));
+        let interval = pair.items.map(|items| items.difference());
         SeedColumns {
             seed: pair.seed,
             value_a: pair.values[0],

@@ -3,7 +3,6 @@
 use super::contender::Unit;
 use super::pair::{Comparison, Pair, listed};
 use crate::engine::page::{Table, counted, terminal_width, wrapped};
-use crate::engine::rows::Confidence;
 use crate::figure::{DifferenceRow, Image, paired_differences, significant};
 use anyhow::Result;
 
@@ -39,7 +38,7 @@ pub fn text(pair: &Pair<'_>, shown: &[String; 2]) -> String {
 }
 
 fn over_seeds(pair: &Pair<'_>) -> Table {
-    let mut table = Table::with("metric, A, B, n, A - B, 95 % interval, ahead");
+    let mut table = Table::with("metric, A, B, n, A - B, 95 % interval, ahead").yielding(&["A", "B", "n", "ahead"]);
     for figure in &pair.figures {
         table.row([
             label(figure),
@@ -55,7 +54,8 @@ fn over_seeds(pair: &Pair<'_>) -> Table {
 }
 
 fn image_by_image(pair: &Pair<'_>) -> Table {
-    let mut table = Table::with("metric, seed, A alone, B alone, images, 95 % interval, p");
+    let mut table = Table::with("metric, seed, A alone, B alone, images, 95 % interval, p")
+        .yielding(&["images", "A alone", "B alone"]);
     for figure in &pair.figures {
         for seed in &figure.seeds {
             let Some(items) = seed.items else { continue };
@@ -65,7 +65,7 @@ fn image_by_image(pair: &Pair<'_>) -> Table {
                 items.first_only.to_string(),
                 items.second_only.to_string(),
                 items.images.to_string(),
-                interval(figure.unit, Some(items.difference(Confidence::P95))),
+                interval(figure.unit, Some(items.difference())),
                 probability(items.p_value()),
             ]);
         }

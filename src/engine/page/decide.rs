@@ -173,15 +173,7 @@ mod tests {
 
     #[test]
     fn an_interval_decides_where_all_of_it_is_on_one_side() {
-        let evidence = |above: Option<f64>, below: Option<f64>| Evidence {
-            table: String::new(),
-            row: String::new(),
-            value: "difference".into(),
-            above,
-            below,
-            figure: String::new(),
-            runs: String::new(),
-        };
+        let evidence = |above: Option<f64>, below: Option<f64>| Evidence { above, below, ..Evidence::default() };
         let above = evidence(Some(0.0), None);
         assert_eq!(side(&above, [0.1, 0.3]), Side::Claimed);
         assert_eq!(side(&above, [-0.1, 0.3]), Side::Either);
@@ -219,15 +211,9 @@ mod tests {
     }
 
     fn of(root: &tempfile::TempDir, table: &str, row: &str, value: &str) -> Result<Option<Found>> {
-        let evidence = Evidence {
-            table: table.into(),
-            row: row.into(),
-            value: value.into(),
-            above: Some(0.5),
-            below: None,
-            figure: format!("{{{value}:.2}}"),
-            runs: String::new(),
-        };
+        let (figure, above) = (format!("{{{value}:.2}}"), Some(0.5));
+        let (table, row, value) = (table.into(), row.into(), value.into());
+        let evidence = Evidence { table, row, value, figure, above, ..Evidence::default() };
         found(&evidence, "x", &Results { root: root.path(), names: &BTreeMap::new() }, &BTreeSet::from(["e"]))
     }
 

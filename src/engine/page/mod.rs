@@ -44,6 +44,7 @@ pub enum Block {
 }
 
 /// What an experiment shows of the runs that are finished.
+#[derive(Default)]
 pub struct Page {
     /// With the expectations, which are judged where all runs are there.
     pub section: Section,
@@ -60,14 +61,8 @@ impl Page {
     /// Without anything yet.
     pub fn new(heading: &Heading, subtitle: impl Into<String>) -> Self {
         let (name, title, claim) = (heading.name.clone(), heading.title(), heading.claim.clone());
-        Self {
-            section: Section { name, title, claim, ..Section::default() },
-            subtitle: subtitle.into(),
-            closing: Vec::new(),
-            claims: heading.claims.clone(),
-            charts: Vec::new(),
-            tables: Vec::new(),
-        }
+        let section = Section { name, title, claim, ..Section::default() };
+        Self { section, subtitle: subtitle.into(), claims: heading.claims.clone(), ..Self::default() }
     }
 
     /// Adds a paragraph to the report.
@@ -107,6 +102,7 @@ impl Page {
         }
         let (subtitle, closing) = (std::mem::take(&mut self.subtitle), std::mem::take(&mut self.closing));
         let section = self.section(walk, invocation)?;
+        section.replace(store);
         section.save(store)?;
         let path = store.root().join("tables").join(format!("{}.md", section.name));
         write(&path, markdown::whole(&section).as_bytes())?;

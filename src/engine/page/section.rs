@@ -11,6 +11,8 @@ use crate::engine::settings::{ProfileName, name_cure};
 use crate::files;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every chart of a smoke run says.
@@ -48,6 +50,20 @@ impl Section {
     /// Reads `page.json` of the experiment of that name.
     fn read(path: &Path, name: &str) -> Result<Self> {
         Self::parse(&files::read_within(path, files::LONGEST_TEXT)?, name)
+    }
+
+    /// Removes the tables and charts of this experiment's page before this one that this one does not have: they would be taken
+    /// for its own. One that cannot be removed stays.
+    pub(super) fn replace(&self, store: &Store) {
+        let Ok(before) = Self::read(&path(store, &self.name), &self.name) else { return };
+        let files = |section: &Self| -> BTreeSet<String> {
+            let charts = section.charts.iter().map(|chart| format!("figures/{}", chart.file));
+            charts.chain(section.tables.iter().cloned()).collect()
+        };
+        for file in files(&before).difference(&files(self)) {
+            let path = store.root().join(file);
+            [path.with_extension("svg"), path].iter().for_each(|path| drop(fs::remove_file(path)));
+        }
     }
 
     /// The same of its bytes. What it says becomes part of paths and of pages that are read in a browser, so it is not taken

@@ -14,6 +14,9 @@ pub struct Table {
     pub(super) main: bool,
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    /// Columns that a narrow terminal does without first.
+    #[serde(skip)]
+    pub(super) yielding: &'static [&'static str],
 }
 
 /// A table as it stands in a file, which may have been damaged.
@@ -32,7 +35,9 @@ impl TryFrom<Written> for Table {
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { caption, main, columns, rows } = written;
         let whole = !columns.is_empty() && rows.iter().all(|row| row.len() == columns.len());
-        whole.then_some(Self { caption, main, columns, rows }).ok_or_else(|| "a row of a table lacks a cell".into())
+        whole
+            .then_some(Self { caption, main, columns, rows, yielding: &[] })
+            .ok_or_else(|| "a row of a table lacks a cell".into())
     }
 }
 
@@ -55,6 +60,12 @@ impl Table {
     #[must_use]
     pub fn main(self) -> Self {
         Self { main: true, ..self }
+    }
+
+    /// The same, of which a terminal too narrow for it leaves out these columns first.
+    #[must_use]
+    pub fn yielding(self, yielding: &'static [&'static str]) -> Self {
+        Self { yielding, ..self }
     }
 
     /// The same without the columns in which no row has anything but a dash.
@@ -84,15 +95,16 @@ impl Table {
         format!("{}|{}\n{rows}", line(&self.columns), " --- |".repeat(self.columns.len()))
     }
 
-    /// For a terminal that has so many columns. Where the table is wider, columns go from its middle, and are named below.
+    /// For a terminal that has so many columns. Where the table is wider, columns go, those that yield first and then from its
+    /// middle, and are named below.
     pub fn terminal(&self, width: Option<usize>) -> String {
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
-        let mut dropped: Vec<&str> = Vec::new();
         let most = width.unwrap_or(usize::MAX);
         let total = |kept: &[usize]| kept.iter().map(|place| self.width(*place) + 1).sum::<usize>().saturating_sub(1);
         while total(&kept) > most && kept.len() > 2 {
-            let place = kept.remove(kept.len() / 2);
-            dropped.push(&self.columns[place]);
+            let is = |name: &&str| kept.iter().position(|&place| self.columns[place] == *name);
+            let at = self.yielding.iter().find_map(is).unwrap_or(kept.len() / 2);
+            kept.remove(at);
         }
         // A name longer than the whole line loses its end.
         let excess = total(&kept).saturating_sub(most);
@@ -110,8 +122,9 @@ impl Table {
         let rule: Vec<String> = (0..self.columns.len()).map(|place| "-".repeat(self.width(place))).collect();
         line(&rule);
         self.rows.iter().for_each(|row| line(row));
+        let dropped = self.columns.iter().enumerate().filter(|(place, _)| !kept.contains(place));
+        let dropped: Vec<&str> = dropped.map(|(_, name)| name.as_str()).collect();
         if !dropped.is_empty() {
-            dropped.reverse();
             let told = format!("for want of room without: {}", dropped.join(", "));
             text += &super::wrapped(&told, width);
         }
@@ -196,6 +209,9 @@ mod tests {
         }
         assert!(table.terminal(Some(25)).contains("without:"));
         assert_eq!(table.terminal(Some(37)), wide);
+        let narrow = table.yielding(&["worst", "parameters"]).terminal(Some(30));
+        assert!(narrow.starts_with("model           mean\n"), "{narrow}");
+        assert!(narrow.ends_with("without:\n  parameters, worst\n"), "{narrow}");
     }
 
     #[test]

@@ -8,13 +8,11 @@ mod runs;
 mod scores;
 mod selection;
 mod statistics;
-mod summary;
 
 pub use paired::{Differences, Items, differences, on_common};
-pub use proportion::{Confidence, Paired, Proportion};
+pub use proportion::{Paired, Proportion};
 pub use rows::{EpochRow, EvaluationRow};
 pub use runs::RunRow;
 pub use scores::{Figure, Score, Scored, Statistics};
 pub use selection::Candidate;
 pub use statistics::Sample;
-pub use summary::Group;

@@ -3,30 +3,19 @@
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 use statrs::function::beta::beta_reg;
 
-/// How much of the time an interval covers the truth.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Confidence(f64);
+/// The probability that an interval of 95 % leaves over on one side.
+const TAIL: f64 = (1.0 - 0.95) / 2.0;
 
-impl Confidence {
-    /// The usual level.
-    pub const P95: Self = Self(0.95);
-
-    /// The probability left over on one side.
-    fn tail(self) -> f64 {
-        (1.0 - self.0) / 2.0
-    }
-
-    /// The standard normal quantile with that probability above it.
-    fn normal_quantile(self) -> f64 {
-        -Normal::standard().inverse_cdf(self.tail())
-    }
+/// The standard normal quantile with that probability above it.
+fn normal_quantile() -> f64 {
+    -Normal::standard().inverse_cdf(TAIL)
 }
 
 /// Successes out of trials, such as images classified right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proportion {
-    successes: u64,
-    trials: u64,
+    pub successes: u64,
+    pub trials: u64,
 }
 
 impl Proportion {
@@ -35,24 +24,14 @@ impl Proportion {
         (trials > 0 && successes <= trials).then_some(Self { successes, trials })
     }
 
-    /// How many succeeded.
-    pub fn successes(&self) -> u64 {
-        self.successes
-    }
-
-    /// How many there are.
-    pub fn trials(&self) -> u64 {
-        self.trials
-    }
-
     /// The part that succeeded, 0 to 1.
     pub fn estimate(&self) -> f64 {
         self.successes as f64 / self.trials as f64
     }
 
     /// The score interval (Wilson 1927), the one to print: close to its level for any proportion.
-    pub fn wilson(&self, confidence: Confidence) -> (f64, f64) {
-        let (p, n, z) = (self.estimate(), self.trials as f64, confidence.normal_quantile());
+    pub fn wilson(&self) -> (f64, f64) {
+        let (p, n, z) = (self.estimate(), self.trials as f64, normal_quantile());
         let shrink = 1.0 + z * z / n;
         let centre = (p + z * z / (2.0 * n)) / shrink;
         let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / shrink;
@@ -63,19 +42,19 @@ impl Proportion {
 
     /// The exact interval (Clopper and Pearson 1934): it covers at least its level, so it is the one for certified
     /// counts and near 0 and 1.
-    pub fn clopper_pearson(&self, confidence: Confidence) -> (f64, f64) {
-        let (x, n, tail) = (self.successes as f64, self.trials as f64, confidence.tail());
+    pub fn clopper_pearson(&self) -> (f64, f64) {
+        let (x, n) = (self.successes as f64, self.trials as f64);
         // At the ends the Beta quantiles have closed forms, and the general routine has no starting point.
-        let end = tail.powf(1.0 / n);
+        let end = TAIL.powf(1.0 / n);
         let low = match self.successes {
             0 => 0.0,
             successes if successes == self.trials => end,
-            _ => beta_quantile(x, n - x + 1.0, tail),
+            _ => beta_quantile(x, n - x + 1.0, TAIL),
         };
         let high = match self.successes {
             0 => 1.0 - end,
             successes if successes == self.trials => 1.0,
-            _ => beta_quantile(x + 1.0, n - x, 1.0 - tail),
+            _ => beta_quantile(x + 1.0, n - x, 1.0 - TAIL),
         };
         (low, high)
     }
@@ -123,8 +102,8 @@ impl Paired {
     /// Interval of the first accuracy minus the second (Agresti and Min 2005, "Simple improved confidence intervals for
     /// comparing matched proportions"): Wald's with half a count more in each of the four cells, which keeps it from
     /// collapsing where the networks never differ.
-    pub fn difference(&self, confidence: Confidence) -> (f64, f64) {
-        let (n, z) = (self.images as f64 + 2.0, confidence.normal_quantile());
+    pub fn difference(&self) -> (f64, f64) {
+        let (n, z) = (self.images as f64 + 2.0, normal_quantile());
         let (b, c) = (self.first_only as f64 + 0.5, self.second_only as f64 + 0.5);
         let centre = (b - c) / n;
         let half = z * (b + c - (b - c) * (b - c) / n).sqrt() / n;
@@ -143,32 +122,23 @@ mod tests {
 
     #[test]
     fn intervals_agree_with_scipy() {
-        // scipy.stats.binomtest(successes, trials).proportion_ci(level, "wilson") and "exact", scipy 1.16.
+        // scipy.stats.binomtest(successes, trials).proportion_ci(0.95, "wilson") and "exact", scipy 1.16.
         let cases = [
-            (0, 10, 0.95, [0.0, 0.27753279986288926], [0.0, 0.30849710781876294]),
-            (10, 10, 0.95, [0.7224672001371109, 1.0], [0.6915028921812371, 1.0]),
-            (3, 10, 0.95, [0.10779126740630102, 0.6032218525388546], [0.06673951117773447, 0.652452850060008]),
-            (1, 2, 0.9, [0.12086631942227366, 0.8791336805777263], [0.025320565519103604, 0.9746794344808964]),
-            (0, 10_000, 0.95, [0.0, 0.00038399837067659573], [0.0, 0.000368819914622022]),
-            (
-                1,
-                10_000,
-                0.95,
-                [1.765267360112231e-5, 0.0005662688974013381],
-                [2.531777563270631e-6, 0.0005570369979869689],
-            ),
-            (5_446, 10_000, 0.95, [0.5348239776397539, 0.5543417697055817], [0.534777441204341, 0.554396570278527]),
-            (9_871, 10_000, 0.99, [0.9838534494932484, 0.9897006074564153], [0.9839016990211364, 0.9898242245996988]),
-            (9_999, 10_000, 0.95, [0.9994337311025987, 0.9999823473263989], [0.999442963002013, 0.9999974682224367]),
-            (30_000, 60_000, 0.95, [0.4959993683365024, 0.5040006316634976], [0.49599098804358976, 0.5040090119564102]),
-            (59_990, 60_000, 0.95, [0.9996932033199932, 0.9999094644719171], [0.9996935154968231, 0.9999200740545443]),
+            (0, 10, [0.0, 0.27753279986288926], [0.0, 0.30849710781876294]),
+            (10, 10, [0.7224672001371109, 1.0], [0.6915028921812371, 1.0]),
+            (3, 10, [0.10779126740630102, 0.6032218525388546], [0.06673951117773447, 0.652452850060008]),
+            (0, 10_000, [0.0, 0.00038399837067659573], [0.0, 0.000368819914622022]),
+            (1, 10_000, [1.765267360112231e-5, 0.0005662688974013381], [2.531777563270631e-6, 0.0005570369979869689]),
+            (5_446, 10_000, [0.5348239776397539, 0.5543417697055817], [0.534777441204341, 0.554396570278527]),
+            (9_999, 10_000, [0.9994337311025987, 0.9999823473263989], [0.999442963002013, 0.9999974682224367]),
+            (30_000, 60_000, [0.4959993683365024, 0.5040006316634976], [0.49599098804358976, 0.5040090119564102]),
+            (59_990, 60_000, [0.9996932033199932, 0.9999094644719171], [0.9996935154968231, 0.9999200740545443]),
         ];
-        for (successes, trials, level, wilson, exact) in cases {
+        for (successes, trials, wilson, exact) in cases {
             let proportion = Proportion::new(successes, trials).expect("a proportion");
-            let confidence = Confidence(level);
             let what = format!("{successes} of {trials}");
-            assert_close(proportion.wilson(confidence), wilson, &what);
-            assert_close(proportion.clopper_pearson(confidence), exact, &what);
+            assert_close(proportion.wilson(), wilson, &what);
+            assert_close(proportion.clopper_pearson(), exact, &what);
         }
     }
 
@@ -188,7 +158,7 @@ mod tests {
             let paired = Paired { first_only, second_only, images };
             let what = format!("{paired:?}");
             assert!((paired.p_value() - p).abs() < 1e-9, "{what}: {} is not {p}", paired.p_value());
-            assert_close(paired.difference(Confidence::P95), interval, &what);
+            assert_close(paired.difference(), interval, &what);
         }
     }
 

@@ -226,7 +226,7 @@ impl<'j> Job<'j> {
         let now = Instant::now();
         let gap = (now - self.asked.replace(now)).max(self.longest_gap.get());
         self.longest_gap.set(gap);
-        now - self.saved.get() + gap.min(self.every * 3 / 4) >= self.every
+        now - self.saved.get() + gap.min(self.every / 4 * 3) >= self.every
     }
 
     /// Whether a training should be kept now.

@@ -85,10 +85,6 @@ impl<'w> Walk<'w> {
         self.device
     }
 
-    pub fn makes(&self) -> bool {
-        self.workplace.is_some()
-    }
-
     /// The runs of a stage that exist, in the order of their specifications. A walk that makes runs needs the runner.
     pub fn stage<R: Runner>(
         &mut self,
@@ -184,7 +180,7 @@ impl<'w> Walk<'w> {
 
     /// Writes a file of the experiment's own beside its runs, if runs are made.
     pub fn leave(&self, path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        if !self.makes() {
+        if self.workplace.is_none() {
             return Ok(());
         }
         // Another process may be tidying up, and what is half-written looks like a leftover.

@@ -23,7 +23,7 @@ pub struct ClaimFile {
 }
 
 /// A figure of a table, and the side of a bound on which the claim puts it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Which table: `-paired` is `tables/<experiment>-paired.csv`; nothing the experiment's main one.

@@ -155,11 +155,6 @@ pub fn number(text: &str) -> Result<usize> {
     text.parse().map_err(|_| anyhow!("{text} is too large"))
 }
 
-/// What a switch says.
-pub fn switch(text: &str) -> bool {
-    text == "true"
-}
-
 /// A size from a flag: `64`, or `fcnet=64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sized {

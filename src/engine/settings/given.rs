@@ -1,7 +1,7 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
 use super::file::{Arm, Change, File, Sweep};
-use super::flags::{Flag, Sets, Sized, Takes, number, switch};
+use super::flags::{Flag, Sets, Sized, Takes, number};
 use super::limits::MOST_ITEMS;
 use super::names::{self, Named, known};
 use super::profile::ProfileName;
@@ -96,8 +96,8 @@ impl<F: File> Given<F> {
         }
         let mut file = file.0;
         file.void(&own, Change::Profile(self.profile));
-        let own = file.clone();
-        let mut file = self.apply(file)?;
+        let own = file;
+        let mut file = self.apply(&own)?;
         file.void(&own, Change::Flags);
         let (mut own, mut changed) = (toml::Table::try_from(&own)?, toml::Table::try_from(&file)?);
         let repeated = repeats(&own, &changed);
@@ -164,9 +164,9 @@ impl<F: File> Given<F> {
         Ok((own, of_profile))
     }
 
-    fn apply(&self, file: F) -> Result<F> {
-        let mut table = tree::to_table(&file)?;
-        let name = file.heading().name.clone();
+    fn apply(&self, own: &F) -> Result<F> {
+        let mut table = tree::to_table(own)?;
+        let name = own.heading().name.clone();
         for (flag, values) in &self.flags {
             let Sets::Keys(keys) = flag.sets else { continue };
             for key in keys {
@@ -181,14 +181,29 @@ impl<F: File> Given<F> {
             }
         }
         self.sets.iter().try_fold(file, |file, assignment| {
-            let key = assignment.split('=').next().unwrap_or_default().trim();
-            let twice =
-                self.flags.iter().find(|(flag, _)| matches!(flag.sets, Sets::Keys(keys) if keys.contains(&key)));
-            if let Some((flag, _)) = twice {
-                bail!("--set {} and --{} set the same key; use one of them", shown(key), flag.name);
-            }
-            tree::set_key(&file, assignment)
+            let set = tree::set_key(&file, assignment)?;
+            self.refuse_twice(own, assignment, [&file, &set])?;
+            Ok(set)
         })
+    }
+
+    /// Refuses a `--set` of what a flag sets: one of them would be ignored. A key with a `*` may have exceptions. `own` is the
+    /// file before any flag, the others that before and after the assignment.
+    fn refuse_twice(&self, own: &F, assignment: &str, [before, after]: [&F; 2]) -> Result<()> {
+        let key = assignment.split('=').next().unwrap_or_default().trim();
+        let changed = changes(before, after)?;
+        for (flag, values) in &self.flags {
+            let twice = match flag.sets {
+                Sets::Keys(keys) => keys.contains(&key),
+                Sets::Size(_) | Sets::SizeOfAll(_) | Sets::Function(_) => {
+                    let alone = Self { flags: vec![(*flag, values.clone())], ..Self::of(self.profile) };
+                    let touched = alone.apply(own).and_then(|alone| changes(own, &alone));
+                    touched.is_ok_and(|touched| touched.iter().any(|key| changed.contains(key)))
+                }
+            };
+            ensure!(!twice, "--set {} and --{} set the same key; use one of them", shown(key), flag.name);
+        }
+        Ok(())
     }
 
     /// Applies the sizes of all flags. A bare number is for the first arm, the network under study; the others change only
@@ -228,6 +243,13 @@ impl<F: File> Given<F> {
         }
         Ok(())
     }
+}
+
+/// The keys that both have with different values.
+fn changes<F: File>(before: &F, after: &F) -> Result<Vec<String>> {
+    let [before, after] = [tree::to_table(before)?, tree::to_table(after)?];
+    let differs = |key: &String| tree::get(&after, key).is_some_and(|value| Some(value) != tree::get(&before, key));
+    Ok(tree::keys(&before).into_iter().filter(differs).collect())
 }
 
 /// A file laid over the one that it extends, which may extend another.
@@ -327,33 +349,40 @@ fn selects(mut own: toml::Table, mut file: toml::Table, lists: &[&str]) -> bool 
     })
 }
 
-/// Where a file says how often something is repeated.
-const REPETITIONS: [&str; 2] = ["seeds", "fewer_seeds"];
+/// Where a file says how often everything is repeated, and which seed is the first.
+const REPETITIONS: [&str; 3] = ["seeds", "fewer_seeds", "first_seed"];
 
 /// Whether a file repeats everything as often as its own, and begins at no earlier seed: those before the first have been used to choose
 /// what is run.
 fn repeats(own: &toml::Table, file: &toml::Table) -> bool {
     let number = |table: &toml::Table, key: &str| table.get(key).and_then(Value::as_integer);
-    let no_less = |own: &toml::Table, file: &toml::Table, keys: &[&str]| {
+    let no_less = |own: &toml::Table, file: &toml::Table, keys: [&str; 2]| {
         keys.iter().all(|key| number(own, key).is_none_or(|least| number(file, key).is_none_or(|count| count >= least)))
     };
-    let arms = |table: &toml::Table| -> Vec<toml::Table> {
-        let arms = table.get("arm").and_then(Value::as_array).into_iter().flatten();
-        arms.filter_map(|arm| arm.as_table().cloned()).collect()
+    let fewer = |table: &toml::Table| table.get("fewer_seeds").and_then(Value::as_table).cloned();
+    let long_ones = match (fewer(own), fewer(file)) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(own), Some(file)) => no_less(&own, &file, ["from_epochs", "seeds"]),
     };
-    no_less(own, file, &REPETITIONS)
-        && no_less(own, file, &["first_seed"])
-        && arms(file).iter().all(|arm| {
-            let mut own = arms(own).into_iter();
-            own.find(|own| own.get("name") == arm.get("name")).is_none_or(|own| no_less(&own, arm, &REPETITIONS))
-        })
+    // An arm has its own number or, if that is less, that of all.
+    let arms = |table: &toml::Table| -> Vec<(Option<Value>, Option<i64>)> {
+        let arms = table.get("arm").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table);
+        let all = number(table, "seeds");
+        arms.map(|arm| (arm.get("name").cloned(), number(arm, "seeds").into_iter().chain(all).min())).collect()
+    };
+    let own_arms = arms(own);
+    let as_often = |(name, count): &(Option<Value>, Option<i64>)| {
+        own_arms.iter().find(|(own, _)| own == name).is_none_or(|(_, least)| count >= least)
+    };
+    no_less(own, file, ["seeds", "first_seed"]) && long_ones && arms(file).iter().all(as_often)
 }
 
 /// Takes away how often a file is repeated, and its heading.
 fn forget_repetitions(table: &mut toml::Table) {
     let arms = table.get_mut("arm").and_then(Value::as_array_mut).into_iter().flatten();
     arms.filter_map(Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
-    REPETITIONS.into_iter().chain(["first_seed", "experiment"]).for_each(|key| drop(table.remove(key)));
+    REPETITIONS.into_iter().chain(["experiment"]).for_each(|key| drop(table.remove(key)));
 }
 
 /// The networks that a file or a profile names.
@@ -374,7 +403,7 @@ fn to_value<F: File>(flag: &Flag<F>, experiment: &str, key: &str, values: &[Stri
                 Value::Integer(value.map_err(|_| anyhow!("{experiment}: {key} is {text}; use at most {}", i64::MAX))?)
             }
             Takes::Number => Value::Float(text.parse()?),
-            Takes::Switch => Value::Boolean(switch(text)),
+            Takes::Switch => Value::Boolean(text == "true"),
             Takes::Text | Takes::Word(_) | Takes::Checked(_) | Takes::Sizes | Takes::Counts => {
                 Value::String(text.clone())
             }

@@ -1,5 +1,6 @@
 //! What a command runs: a file, a profile laid over it, flags over both.
 
+mod argument;
 mod bound;
 mod claims;
 mod file;
@@ -18,7 +19,7 @@ pub(crate) use bound::bound;
 pub use claims::{ClaimFile, Evidence};
 pub use file::{Arm, Change, File, Statistic, Sweep};
 pub(crate) use file::{usual_arm, usual_fields};
-pub use flags::{Flag, Sized, Takes, choices, number, word};
+pub use flags::{Flag, Takes, choices, number, word};
 pub use given::Given;
 pub use limits::{
     MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, check_runs, number as decimal, rate_cure,

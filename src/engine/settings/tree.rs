@@ -193,12 +193,6 @@ pub(crate) fn nearest(key: &str, known: &[String]) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-
-    /// The same cases on every run.
-    fn fixed() -> ProptestConfig {
-        ProptestConfig { rng_seed: RngSeed::Fixed(1215), failure_persistence: None, ..ProptestConfig::default() }
-    }
 
     const FILE: &str = "seeds = 1\n[train]\nsteps = 5\nschedule.cosine = { warmup = 0.1 }\n[[arm]]\nname = 'x'\nmodel = 'plain'\n\
                         [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[expect]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
@@ -248,7 +242,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(fixed())]
+        #![proptest_config(crate::same_cases())]
 
         #[test]
         fn any_assignment_is_a_table_or_an_error(

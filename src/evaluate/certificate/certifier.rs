@@ -50,7 +50,8 @@ pub struct Certificates {
     /// The largest distance seen between a logit of the network and the one in f64, over these images. It tells nothing
     /// of other images.
     pub measured_error: f64,
-    /// The largest of the bounds of that distance, over these images and all inputs within their real radii.
+    /// The largest of the bounds of that distance, over the images that are classified right and all inputs within their real
+    /// radii.
     pub error_bound: f64,
 }
 
@@ -87,9 +88,13 @@ impl<'a> Certifier<'a> {
     /// Bounds the norms of all layers.
     ///
     /// # Errors
-    /// When the network is no chain of layers (a ResNet) or a weight is not finite.
+    /// When the network is no chain of layers (a ResNet), a weight is not finite, or the network computes with half precision.
     pub fn new(network: &'a dyn Network) -> Result<Self> {
         let chain = network.chain()?;
+        let dtype = chain.head().weight().dtype();
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            bail!("a network in {} has no certificate: it rounds more than f32", dtype.as_str());
+        }
         let hidden = chain.hidden(DType::F64)?;
         let head = chain.head().constant(DType::F64)?;
         let gains = hidden.iter().map(gain).collect::<Result<Vec<_>>>()?;
@@ -227,11 +232,12 @@ fn smallest(radii: impl Iterator<Item = f64>) -> f64 {
     counted.fold(f64::INFINITY, f64::min) * DOWN
 }
 
-/// The place of the entry that is larger than all others; None for ties at the top and wherever there is a NaN.
+/// The place of the entry that is larger than all others; None for ties at the top and where one is not finite.
 fn strict_argmax(logits: &[f64]) -> Option<u32> {
     let above_all =
         |place: usize| logits.iter().enumerate().all(|(other, logit)| other == place || logits[place] > *logit);
-    (0..logits.len()).find(|place| logits[*place].is_finite() && above_all(*place)).map(|place| place as u32)
+    let finite = logits.iter().all(|logit| logit.is_finite());
+    (0..logits.len()).find(|place| finite && above_all(*place)).map(|place| place as u32)
 }
 
 /// The Euclidean distances between rows, from above.

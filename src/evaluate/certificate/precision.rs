@@ -18,6 +18,14 @@ impl Precision {
         }
     }
 
+    /// Largest finite number.
+    pub(super) fn largest(self) -> f64 {
+        match self {
+            Self::F32 => f64::from(f32::MAX),
+            Self::F64 => f64::MAX,
+        }
+    }
+
     /// Largest absolute error where numbers underflow, even if the machine flushes them to zero.
     pub(super) fn underflow(self) -> f64 {
         match self {

@@ -11,7 +11,8 @@
 //!
 //! A sum of k products is off by gamma_k = k u / (1 - k u) of the sum of their magnitudes in any order, fused or not
 //! (Higham 2002, Section 3.1). For a dense layer that makes relative = gamma ||W||_F and absolute = gamma ||b||; |.| and
-//! ReLU round nothing. What a Han-layer rounds is in `rounding_han`.
+//! ReLU round nothing. What a Han-layer rounds is in `rounding_han`. All of it holds while nothing overflows: the error that
+//! a layer adds is at least u of every sum in it, so where it is below u times the largest number, nothing does.
 
 pub use super::precision::Precision;
 use super::rounding_han;
@@ -25,6 +26,8 @@ pub struct LayerError {
     gain: f64,
     relative: f64,
     absolute: f64,
+    /// From so much on a sum in the layer may overflow: what it rounds is at least one unit of every partial sum.
+    overflow: f64,
 }
 
 impl LayerError {
@@ -44,6 +47,7 @@ impl LayerError {
                     gain,
                     relative: gamma * norm(dense.weight())?,
                     absolute: gamma * norm(dense.bias())? + underflow(precision, inputs, outputs),
+                    overflow: overflow(precision),
                 })
             }
             Layer::Han(han) => {
@@ -51,7 +55,7 @@ impl LayerError {
                 let relative = rounding_han::relative(han, precision)?;
                 // x + b and what is added to it: two operations, see `rounding_han`.
                 let absolute = precision.gamma(4) * norm(han.bias())? + underflow(precision, width, width);
-                Ok(Self { gain, relative, absolute })
+                Ok(Self { gain, relative, absolute, overflow: overflow(precision) })
             }
         }
     }
@@ -66,7 +70,7 @@ impl LayerError {
         let longest = rows.into_iter().fold(0.0, f64::max);
         let gamma = precision.gamma(width + 2);
         let absolute = gamma * norm(head.bias())? + underflow(precision, width, 1);
-        Ok(Self { gain: longest, relative: gamma * longest, absolute })
+        Ok(Self { gain: longest, relative: gamma * longest, absolute, overflow: overflow(precision) })
     }
 }
 
@@ -101,8 +105,14 @@ pub(super) fn real_norms(layers: &[LayerError], computed: &[f64]) -> Vec<f64> {
 impl LayerError {
     /// The error behind the layer, of an input of that norm and error.
     fn after(&self, error: f64, norm: f64) -> f64 {
-        self.gain * error + self.relative * (norm + error) + self.absolute
+        let own = self.relative * (norm + error) + self.absolute;
+        // Written so that NaN is no bound.
+        if own < self.overflow { self.gain * error + own } else { f64::INFINITY }
     }
+}
+
+fn overflow(precision: Precision) -> f64 {
+    precision.unit() * precision.largest()
 }
 
 fn underflow(precision: Precision, inputs: usize, outputs: usize) -> f64 {

@@ -34,14 +34,15 @@ pub fn gradient_norms<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &
     Ok(gradients.chunks_exact(classifier.inputs()).map(norm).collect())
 }
 
-/// Part of the examples classified right at which the gradient of the cross-entropy is exactly 0. dl/dz is taken in f64,
+/// Part of the examples classified right at which the gradient of the cross-entropy is exactly 0, or is no number: an attack
+/// gets no direction from either. dl/dz is taken in f64,
 /// so a gradient lost to f32 alone is not counted here, see [`softmax_saturates`].
 ///
 /// # Errors
 /// When the network fails.
 pub fn gradients_vanish<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &Examples<T>) -> Result<Check> {
     let norms = gradient_norms(classifier, examples)?;
-    let zeros = norms.iter().filter(|norm| **norm == 0.0).count();
+    let zeros = norms.iter().filter(|norm| **norm == 0.0 || !norm.is_finite()).count();
     Ok(Check::at_most("no gradient is exactly 0", share(zeros, norms.len()), 0.0))
 }
 

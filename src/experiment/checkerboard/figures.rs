@@ -125,11 +125,8 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
             }
         }
         if !drawn.is_empty() {
-            panels.push(CurvePanel {
-                title: capitalised(&recipe.label),
-                curves: drawn,
-                baseline: baseline(experiment),
-            });
+            let baseline = Some((experiment.file.data.checkerboard.zeros(), "always class 0".into()));
+            panels.push(CurvePanel { title: capitalised(&recipe.label), curves: drawn, baseline });
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
@@ -166,13 +163,6 @@ fn band(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<SpanPoint>> {
         Some(SpanPoint { at: step as f64, middle: median, low: min, high: max })
     };
     Ok(by_step.into_iter().filter_map(point).collect())
-}
-
-/// What answering class 0 everywhere scores on the whole grid.
-fn baseline(experiment: &Checkerboard) -> Option<(f64, String)> {
-    let board = experiment.board();
-    let zeros = (0..board.points()).filter(|point| board.label(*point) == 0).count();
-    Some((zeros as f64 / board.points() as f64, "always class 0".into()))
 }
 
 fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {

@@ -74,6 +74,12 @@ impl BoardFile {
         Board { side: self.side, cells: self.cells }
     }
 
+    /// Part of the points whose class is 0: what answering 0 everywhere scores.
+    pub fn zeros(&self) -> f64 {
+        let board = self.board();
+        (0..board.points()).filter(|point| board.label(*point) == 0).count() as f64 / board.points() as f64
+    }
+
     /// A random split for each seed.
     pub fn seeded(&self) -> SplitSource {
         SplitSource::Seeded { train_fraction: self.train_fraction }

@@ -56,10 +56,7 @@ impl Runner for Trainer {
                 answers = predictions(spec, &parts.split, &model, job.device)?;
             }
         }
-        // Validation accuracy of a selection run, test accuracy of a full run.
-        let last = scores.iter().rev().find(|row| row.metric == "accuracy");
-        let headline = last.map(|row| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value));
-        let record = Record::new(ending, headline.unwrap_or_default())
+        let record = Record::new(ending, EvaluationRow::accuracies(&scores))
             .rows("evaluations.csv", &scores)?
             .rows("predictions.csv", &answers)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))

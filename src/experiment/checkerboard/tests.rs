@@ -104,6 +104,25 @@ fn every_key_can_be_set_and_mistakes_name_the_nearest() {
 }
 
 #[test]
+fn what_a_flag_sets_is_not_set_again() -> Result<()> {
+    let set = ("set", "arm.hannet.model.hannet.width=50");
+    for flag in [("width", "64"), ("width", "fcnet=8,hannet=64")] {
+        let told = told(with(&[flag, set]));
+        assert!(told.contains("--set arm.hannet.model.hannet.width and --width set the same key"), "{told}");
+    }
+    // Another size, another network, an exception, and one network of several.
+    for flags in [
+        [("depth", "5"), set],
+        [("width", "fcnet=64"), set],
+        [("seeds", "5"), ("set", "arm.resnet.seeds=2")],
+        [("width", "30,64"), ("set", "recipe.tuned.learning_rates.hannet-width64=[0.05]")],
+    ] {
+        with(&flags)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn claims_are_decided_for_the_files_own_networks_and_training() -> Result<()> {
     let decided = |flags: &[(&str, &str)]| -> Result<bool> {
         let claims = with(flags)?.file.experiment.claims;
@@ -114,9 +133,10 @@ fn claims_are_decided_for_the_files_own_networks_and_training() -> Result<()> {
         assert!(decided(flags)?, "{flags:?}");
     }
     // With fewer seeds luck is more likely, and those before the file's first chose the recipe.
-    for flag in [("seeds", "2"), ("first-seed", "7")] {
+    for flag in [("seeds", "2"), ("first-seed", "7"), ("set", "arm.hannet.seeds=2")] {
         assert!(!decided(&[flag])?, "{flag:?}");
     }
+    assert!(decided(&[("set", "arm.hannet.seeds=5")])?);
     for flag in
         [("width", "64"), ("iterations", "100"), ("learning-rates", "0.01"), ("set", "data.checkerboard.cells=6")]
     {

@@ -40,13 +40,6 @@ impl Claims {
         }
     }
 
-    /// Part of the board's points whose class is 0: what answering 0 everywhere scores.
-    pub(super) fn zeros(&self) -> f64 {
-        let board = self.board();
-        let zeros = (0..board.points()).filter(|point| board.label(*point) == 0).count();
-        zeros as f64 / board.points() as f64
-    }
-
     fn board(&self) -> Board {
         self.file.data.checkerboard.board()
     }

@@ -24,7 +24,7 @@ fn every_profile_of_the_file_can_run() -> Result<()> {
         let runs = claims.runs("cpu");
         assert!(!runs.timings.is_empty() && !runs.probes.is_empty() && !runs.selections.is_empty());
         assert_eq!(claims.file.expect.is_empty(), profile == ProfileName::Smoke);
-        assert!((claims.zeros() - 3969.0 / 6561.0).abs() < 1e-12);
+        assert!((claims.file.data.checkerboard.zeros() - 3969.0 / 6561.0).abs() < 1e-12);
     }
     let file = Given::<ClaimsFile>::base(TEXT)?;
     crate::engine::settings::every_key_can_be_set(&file);

@@ -11,6 +11,7 @@ use crate::model::image::{HanPlace, ImageModelConfig};
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling};
 use anyhow::{Result, anyhow, ensure};
+use std::collections::BTreeSet;
 
 /// Can run.
 #[derive(Debug, Clone)]
@@ -193,10 +194,8 @@ fn twice<T: PartialEq>(values: &[T]) -> bool {
 
 /// Gives every network a label. Where mixers differ in their channels, these are part of it.
 fn label(arms: &mut [ArmFile]) {
-    let mut channels: Vec<usize> = arms.iter_mut().filter_map(|arm| arm.mixer().map(|mixer| mixer.channels)).collect();
-    channels.sort_unstable();
-    channels.dedup();
-    let several = channels.len() > 1;
+    let channels = arms.iter_mut().filter_map(|arm| arm.mixer().map(|mixer| mixer.channels));
+    let several = channels.collect::<BTreeSet<usize>>().len() > 1;
     for arm in arms.iter_mut().filter(|arm| arm.label.is_empty()) {
         arm.label = made_of(&arm.model);
         if let (true, Some(mixer)) = (several, arm.mixer()) {

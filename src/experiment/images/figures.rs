@@ -188,27 +188,11 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
 }
 
 fn entry(result: &ArmResults<'_>, category: usize, points: Vec<f64>, range: Option<[f64; 3]>) -> Entry {
-    Entry {
-        arm: result.arm.name.clone(),
-        label: result.arm.label.clone(),
-        category,
-        range,
-        body: Body::Whisker,
-        open: false,
-        points,
-        note: None,
-    }
+    Entry { range, points, ..Entry::of(&result.arm.name, &result.arm.label, category, Body::Whisker) }
 }
 
 fn panel(title: &str, x_label: &str, y: LineQuantity) -> CategoryPanel {
-    CategoryPanel {
-        title: title.into(),
-        x_label: x_label.into(),
-        categories: Vec::new(),
-        y,
-        entries: Vec::new(),
-        level: None,
-    }
+    CategoryPanel { x_label: x_label.into(), ..CategoryPanel::of(title, Vec::new(), y) }
 }
 
 /// Answers of a network less those of the network that it is compared with, over the seeds of each.

@@ -44,22 +44,14 @@ pub const BUDGET: &str = include_str!("../../../experiments/mixer-budget.toml");
 
 /// What another data set than CIFAR-10 changes in it.
 pub const VARIANTS: &[Variant] = &[
-    Variant {
-        name: "mixer-cifar100",
-        chosen_by: ("data.dataset", "cifar100"),
-        text: include_str!("../../../experiments/mixer-cifar100.toml"),
-    },
-    Variant {
-        name: "mixer-stl10",
-        chosen_by: ("data.dataset", "stl10"),
-        text: include_str!("../../../experiments/mixer-stl10.toml"),
-    },
-    Variant {
-        name: "mixer-imagenet32",
-        chosen_by: ("data.dataset", "imagenet32"),
-        text: include_str!("../../../experiments/mixer-imagenet32.toml"),
-    },
+    of("mixer-cifar100", "cifar100", include_str!("../../../experiments/mixer-cifar100.toml")),
+    of("mixer-stl10", "stl10", include_str!("../../../experiments/mixer-stl10.toml")),
+    of("mixer-imagenet32", "imagenet32", include_str!("../../../experiments/mixer-imagenet32.toml")),
 ];
+
+const fn of(name: &'static str, dataset: &'static str, text: &'static str) -> Variant {
+    Variant { name, chosen_by: ("data.dataset", dataset), text }
+}
 
 impl Experiment for Comparison {
     type File = ImagesFile;

@@ -241,6 +241,9 @@ fn the_budget_has_one_network_with_three_starts_and_seeds_that_chose_nothing() -
         (("epochs", "10,31"), 3 * 2 * (5 + 5), false),
         (("augment", "none,basic"), 3 * 2 * (5 + 5 + 3), false),
         (("learning-rate", "0.1"), 3 * 2 * (5 + 5 + 3), false),
+        (("set", "fewer_seeds.seeds=2"), 3 * 2 * (5 + 5 + 2), false),
+        (("set", "fewer_seeds.from_epochs=30"), 3 * 2 * (5 + 3 + 3), false),
+        (("set", "fewer_seeds.from_epochs=101"), 3 * 2 * (5 + 5 + 5), true),
     ] {
         let part: Comparison = checked(BUDGET, ProfileName::Paper, &[flag])?;
         assert_eq!(part.runs(&facts(50_000), "cpu")?.len(), runs, "{flag:?}");

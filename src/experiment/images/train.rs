@@ -54,11 +54,9 @@ impl Runner for Trainer<'_> {
             }
             RunOutcome::Diverged => (Vec::new(), Vec::new()),
         };
-        let of_test = |row: &&EvaluationRow| row.split == "test" && row.metric == "accuracy";
-        let accuracy = 100.0 * evaluations.iter().find(of_test).map_or(f64::NAN, |row| row.value);
-        let seconds = report_seconds.unwrap_or(f64::NAN);
+        let pace = report_seconds.map_or(String::new(), |seconds| format!(", {seconds:.1} s an epoch"));
         let ending = Ending { epoch_seconds: report_seconds, ..ending };
-        let record = Record::new(ending, format!("test accuracy {accuracy:.2} %, {seconds:.1} s an epoch"))
+        let record = Record::new(ending, EvaluationRow::accuracies(&evaluations) + &pace)
             .rows("evaluations.csv", &evaluations)?
             .rows("confusion.csv", &confusion)?;
         let record = match spec.keep_weights {

@@ -2,7 +2,8 @@
 
 use super::check::Regression;
 use super::file::Recipe;
-use super::spec::{Arm, Method, RegressionSpec};
+use super::spec::{Method, RegressionSpec};
+use super::summary::{Arm, same};
 use crate::engine::compare::{Better, Contender, Series, Unit};
 use crate::engine::rows::{Differences, Figure, Sample};
 use crate::engine::runs::{FinishedRun, Spec};
@@ -13,16 +14,6 @@ use serde::Serialize;
 
 /// Keys of a run that say what it was fitted to and scored on.
 const DATA: [&str; 1] = ["table"];
-
-fn same(a: &RegressionSpec, b: &RegressionSpec) -> bool {
-    a.table == b.table && a.arm == b.arm && a.recipe() == b.recipe()
-}
-
-/// The seeds of every arm on every table, each at the learning rate that its validation rows chose.
-pub(super) fn arms<'r>(experiment: &Regression, runs: &'r [FinishedRun<RegressionSpec>]) -> Result<Vec<Arm<'r>>> {
-    let rates = experiment.file.train.learning_rates.len();
-    Arm::all(runs, same, |spec| spec.recipe().map_or(1, |_| rates), "rmse")
-}
 
 /// Every arm on every table.
 pub(super) fn contenders(experiment: &Regression, runs: &[FinishedRun<RegressionSpec>]) -> Result<Vec<Contender>> {
@@ -37,7 +28,7 @@ pub(super) fn contenders(experiment: &Regression, runs: &[FinishedRun<Regression
         contender.series = figures.iter().map(|figure| series(arm, figure)).collect();
         Ok(contender)
     };
-    arms(experiment, runs)?.iter().map(contender).collect()
+    Arm::all(experiment, runs)?.iter().map(contender).collect()
 }
 
 fn series(arm: &Arm<'_>, figure: &Figure) -> Series {

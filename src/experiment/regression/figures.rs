@@ -2,7 +2,8 @@
 
 use super::check::{Facts, INSIDE, Regression};
 use super::file::Recipe;
-use super::spec::{Arm, Method, PredictionRow};
+use super::spec::{Method, PredictionRow};
+use super::summary::Arm;
 use crate::baseline::Baseline;
 use crate::engine::page::Page;
 use crate::figure::{

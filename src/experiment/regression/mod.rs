@@ -6,6 +6,7 @@ mod figures;
 mod file;
 mod page;
 mod spec;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod train;

@@ -1,10 +1,11 @@
 //! What is shown of a regression.
 
 use super::check::{Facts, INSIDE, Regression};
-use super::compare::{arms, is_hannet, less, paired};
+use super::compare::{is_hannet, less, paired};
 use super::figures;
 use super::file::Recipe;
-use super::spec::{Arm, RegressionSpec};
+use super::spec::RegressionSpec;
+use super::summary::Arm;
 use crate::engine::page::{Block, Page, Table, interval_as, spread_as};
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::engine::settings::word;
@@ -14,13 +15,12 @@ use std::collections::BTreeSet;
 
 pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<RegressionSpec>]) -> Result<Page> {
     let train = &experiment.file.train;
-    let arms = arms(experiment, runs)?;
+    let arms = Arm::all(experiment, runs)?;
     let note = if facts.stand_ins { format!(", {INSIDE}") } else { String::new() };
     let subtitle = format!("{note}: RMSE on test rows in standard deviations of the target, mean +- std over seeds");
     let mut page = Page::new(&experiment.file.experiment, subtitle);
-    let rows = arms.iter().map(|arm| arm.rows(&arm.spec.table.name, arm.spec.table.origin.words(), "rmse"));
-    page.csv("", &rows.flatten().collect::<Vec<_>>())?;
-    page.csv("-seeds", &arms.iter().flat_map(|arm| arm.seed_rows(&arm.spec.table.name, "rmse")).collect::<Vec<_>>())?;
+    page.csv("", &arms.iter().flat_map(Arm::rows).collect::<Vec<_>>())?;
+    page.csv("-seeds", &arms.iter().flat_map(Arm::seed_rows).collect::<Vec<_>>())?;
     page.csv("-paired", &paired(&arms))?;
     let sentences = sentences(&arms);
     let columns = "data, arm, recipe, parameters, rates, in units, R^2, diverged, n, RMSE";

@@ -3,7 +3,6 @@
 use super::file::Recipe;
 use crate::baseline::Baseline;
 use crate::data::table::{Noted, Origin};
-use crate::engine::rows::Group;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::{decimal, names_problem, word};
 use crate::model::ModelConfig;
@@ -98,9 +97,6 @@ impl Spec for RegressionSpec {
         place_free
     }
 }
-
-/// The seeds of an arm on a table.
-pub type Arm<'r> = Group<'r, RegressionSpec>;
 
 /// `predictions.csv`: what was predicted for a test row, in the target's unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::rows::ExampleRow;
 use super::summary::Measurements;
 use super::tables::ComparisonRow;
-use crate::engine::rows::{Confidence, Differences, Items, differences, on_common};
+use crate::engine::rows::{Differences, Items, differences, on_common};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
             for eps in sizes {
                 let paired = on_common(&resisting(examples, eps), &resisting(against, eps));
                 let (pair, [a, b]) = paired.context("two networks were attacked on no common image")?;
-                let (difference_low, difference_high) = pair.difference(Confidence::P95);
+                let (difference_low, difference_high) = pair.difference();
                 let row = ComparisonRow {
                     experiment: file.experiment.name.clone(),
                     data: measured.data.into(),

@@ -65,12 +65,12 @@ fn point(at: f64, sample: Sample) -> SpanPoint {
 /// Accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
 fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SpanPoint> {
     let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
-    let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.sample(figure)?));
+    let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.scored.sample(figure)?));
     let mut points: Vec<SpanPoint> = arm.scored.scored().filter(under).filter_map(of).collect();
     points.retain(|point| point.at > 0.0);
     points.sort_by(|a, b| a.at.total_cmp(&b.at));
     if !points.is_empty() {
-        let clean = arm.sample(&Figure::of("attacked", "accuracy"));
+        let clean = arm.scored.sample(&Figure::of("attacked", "accuracy"));
         points.splice(0..0, clean.map(|sample| point(0.0, sample)));
     }
     points
@@ -133,7 +133,7 @@ fn seen(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> String {
     let first = threats.first().and_then(|threat| Some((threat.norm, *threat.eps.first()?)));
     let kept = first.into_iter().flat_map(|(norm, eps)| {
         let kept = move |(arm, found): &Shown<'_>| {
-            let sample = found.sample(&Figure::under("worst_case", norm, eps))?;
+            let sample = found.scored.sample(&Figure::under("worst_case", norm, eps))?;
             Some((arm.label.clone(), percent(Some(sample.mean)), format!("{} {}", label(norm), significant(eps))))
         };
         arms.iter().filter_map(kept)
@@ -156,7 +156,7 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
         let under = threat.eps.iter().map(|eps| Figure::under("worst_case", threat.norm, *eps));
         for (category, figure) in [clean].into_iter().chain(under).enumerate() {
             for arm in &measured.experiment.file.arm {
-                let sample = measured.arm(&arm.name).and_then(|found| found.sample(&figure));
+                let sample = measured.arm(&arm.name).and_then(|found| found.scored.sample(&figure));
                 let range = sample.map(|sample| [sample.min, sample.mean, sample.max]);
                 entries.extend(
                     range.map(|range| Entry { range: Some(range), ..entry(measured, arm, category, Body::Bar) }),
@@ -165,7 +165,7 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
         }
         let y = LineQuantity::new("accuracy (%)", AxisScale::Percent);
         let title = format!("Perturbations in {}", label(threat.norm));
-        panels.push(CategoryPanel { title, x_label: String::new(), categories, y, entries, level: None });
+        panels.push(CategoryPanel { entries, ..CategoryPanel::of(title, categories, y) });
     }
     panels.retain(|panel| !panel.entries.is_empty());
     let notes = [(Key::Filled, "worst case over all attacks: mean, lowest and highest seed")];
@@ -173,8 +173,7 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
 }
 
 fn entry(measured: &Measurements<'_>, arm: &ArmFile, category: usize, body: Body) -> Entry {
-    let (arm, label) = (arm.name.clone(), name(measured, arm));
-    Entry { arm, label, category, range: None, body, open: false, points: Vec::new(), note: None }
+    Entry::of(&arm.name, &name(measured, arm), category, body)
 }
 
 /// One panel for each ball of the tables: what every attack by itself leaves beyond the worst case over all, seed by seed.
@@ -197,7 +196,7 @@ fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
             }
             let y = LineQuantity::new("points above the worst case (root scale)", AxisScale::Root);
             let title = format!("{} {}", label(threat.norm), significant(*eps));
-            panels.push(CategoryPanel { title, x_label: String::new(), categories, y, entries, level: None });
+            panels.push(CategoryPanel { entries, ..CategoryPanel::of(title, categories, y) });
         }
     }
     panels.retain(|panel| !panel.entries.is_empty());

@@ -91,7 +91,7 @@ const PROVED: [f64; 2] = [0.3, 1.58];
 
 fn closing(measured: &Measurements<'_>) -> Table {
     // Weights from a file have no training, and only the attacked images then say how right they are.
-    let trained = measured.arms.iter().any(|arm| arm.sample(&Figure::of("test", "accuracy")).is_some());
+    let trained = measured.arms.iter().any(|arm| arm.scored.sample(&Figure::of("test", "accuracy")).is_some());
     let mut figures = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
     let threats = &measured.experiment.file.threat;
     for (norm, eps) in threats.iter().flat_map(|threat| threat.eps.iter().map(|eps| (threat.norm, *eps))) {
@@ -108,7 +108,7 @@ fn closing(measured: &Measurements<'_>) -> Table {
         let (parameters, seeds) = (arm.scored.parameters.to_string(), arm.scored.seeds().to_string());
         let mut cells = vec![arm.label.clone(), parameters, seeds, arm.scored.diverged.len().to_string()];
         cells.push(arm.images.to_string());
-        cells.extend(figures.iter().map(|(_, figure)| spread(arm.sample(figure))));
+        cells.extend(figures.iter().map(|(_, figure)| spread(arm.scored.sample(figure))));
         table.row(cells);
     }
     table.without_empty(&[&["diverged"], &names[..]].concat())
@@ -163,7 +163,7 @@ fn networks(measured: &Measurements<'_>) -> Table {
     let optional = ["diverged", "train", "validation", "test", "Lipschitz", "head", "range"];
     let mut table = Table::new(["model", "matched", "parameters", "seeds", "attacked"].into_iter().chain(optional));
     for arm in &measured.arms {
-        let of = |split, metric: &str| arm.sample(&Figure::of(split, metric));
+        let of = |split, metric: &str| arm.scored.sample(&Figure::of(split, metric));
         // Weights from a file have no training; what their attack runs say is of the test images.
         let number = |split, metric: &str| {
             of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
@@ -193,7 +193,7 @@ fn attacks(measured: &Measurements<'_>, norm: Norm, sizes: &[f64]) -> Table {
     let names = columns().map(|(arm, eps)| format!("{} {eps}", arm.label));
     let mut table = Table::new(std::iter::once("attack".to_string()).chain(names));
     let mut add = |name: String, figure: &dyn Fn(f64) -> Figure| {
-        let samples: Vec<_> = columns().map(|(arm, eps)| arm.sample(&figure(eps))).collect();
+        let samples: Vec<_> = columns().map(|(arm, eps)| arm.scored.sample(&figure(eps))).collect();
         if samples.iter().any(Option::is_some) {
             table.row(std::iter::once(name).chain(samples.into_iter().map(spread)));
         }
@@ -209,7 +209,8 @@ fn certificates(measured: &Measurements<'_>) -> Table {
     let radii = RADII.map(|radius| format!("{radius:.3}"));
     let means = ["mean radius", "median of right"].map(String::from);
     let mut table = Table::new(["model", "form"].map(String::from).into_iter().chain(radii).chain(means));
-    let at = |arm: &ArmMeasurements, metric: &str, radius| arm.sample(&Figure::certified(metric, Norm::L2, radius));
+    let at =
+        |arm: &ArmMeasurements, metric: &str, radius| arm.scored.sample(&Figure::certified(metric, Norm::L2, radius));
     let certified =
         |arm: &&ArmMeasurements| RADII.iter().any(|radius| at(arm, "certified_accuracy", *radius).is_some());
     if !measured.arms.iter().any(|arm| certified(&arm)) {
@@ -221,7 +222,7 @@ fn certificates(measured: &Measurements<'_>) -> Table {
             let mut cells = vec![arm.label.clone(), form.to_string()];
             cells.extend(RADII.iter().map(|radius| spread(at(arm, &metric, *radius))));
             cells.extend(["mean_radius", "median_radius_of_correct"].map(|metric| {
-                let sample = arm.sample(&Figure::of("test", metric)).filter(|_| form == "pair");
+                let sample = arm.scored.sample(&Figure::of("test", metric)).filter(|_| form == "pair");
                 sample.map_or("-".into(), |sample| format!("{:.3}", sample.mean))
             }));
             table.row(cells);

@@ -8,18 +8,7 @@ pub const RADII: [f64; 8] = [36.0 / 255.0, 72.0 / 255.0, 0.3, 108.0 / 255.0, 0.5
 
 /// The columns of [`ExampleRow`] that belong to an attack, in their order there and in [`Ledger`](super::ledger::Ledger).
 pub const ATTACKS: [&str; 13] = [
-    "fgsm",
-    "pgd",
-    "mt-pgd",
-    "deepfool",
-    "ddn",
-    "fmn",
-    "apgd-ce",
-    "apgd-dlr",
-    "apgd-t",
-    "fab-t",
-    "square",
-    "auto",
+    "fgsm", "pgd", "mt-pgd", "deepfool", "ddn", "fmn", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "auto",
     "bisection",
 ];
 

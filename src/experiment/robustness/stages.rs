@@ -31,9 +31,7 @@ const SHOWN: usize = 6;
 /// The numbers of an attack, which a checkpoint keeps.
 pub(super) trait Number: FloatDType + Serialize + DeserializeOwned {}
 
-impl Number for f32 {}
-
-impl Number for f64 {}
+impl<T: FloatDType + Serialize + DeserializeOwned> Number for T {}
 
 /// Random test images; fewer of them are always the first of more, so that networks have images in common.
 pub(super) fn attacked(of: usize, count: usize) -> Vec<usize> {
@@ -121,11 +119,6 @@ impl<'r, T: Number> Run<'r, T> {
         self.push("attacked", metric, attack, epsilon, value, n);
     }
 
-    /// A score of all test images.
-    fn of_all(&mut self, metric: &str, epsilon: Option<f64>, value: f64, n: usize) {
-        self.push("test", metric, "none", epsilon, value, n);
-    }
-
     fn push(&mut self, split: &str, metric: &str, attack: &str, epsilon: Option<f64>, value: f64, n: usize) {
         let spec = self.spec;
         self.evaluations.push(EvaluationRow {
@@ -210,11 +203,8 @@ impl<'r, T: Number> Run<'r, T> {
         for eps in self.spec.sizes() {
             let threat = self.threat(eps);
             let run = |distribution| {
-                Noise { draws: DRAWS, ..Noise::new(threat, distribution) }.run(
-                    self.classifier,
-                    self.examples,
-                    self.spec.seed,
-                )
+                Noise { draws: DRAWS, ..Noise::new(threat, distribution) }
+                    .run(self.classifier, self.examples, self.spec.seed)
             };
             let counts = self.job.part("noise", || {
                 let runs = DISTRIBUTIONS.into_iter().map(run).collect::<candle_core::Result<Vec<_>>>()?;
@@ -265,7 +255,7 @@ impl<'r, T: Number> Run<'r, T> {
         }
 
         let (sizes, norm) = (self.spec.sizes(), self.spec.norm);
-        let mut row = |metric: &str, epsilon, value| self.of_all(metric, epsilon, value, test.len());
+        let mut row = |metric: &str, epsilon, value| self.push("test", metric, "none", epsilon, value, test.len());
         row("lipschitz", None, certifier.lipschitz());
         row("head_norm", None, certifier.head_norm());
         row("rounding_measured", None, all.measured_error);

@@ -4,7 +4,7 @@ use super::check::Robustness;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
 use super::tables::{ArmColumns, SeedRow, SummaryRow};
 use super::{Facts, Findings};
-use crate::engine::rows::{Confidence, Figure, Proportion, Sample, Score, Scored};
+use crate::engine::rows::{Figure, Proportion, Score, Scored};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,10 +101,7 @@ impl Measurements<'_> {
         for arm in &self.arms {
             for (metric, figure) in table_figures(self.experiment) {
                 let certified = metric == "certified_accuracy";
-                let bounds = |part: Proportion| match certified {
-                    true => part.clopper_pearson(Confidence::P95),
-                    false => part.wilson(Confidence::P95),
-                };
+                let bounds = |part: Proportion| if certified { part.clopper_pearson() } else { part.wilson() };
                 let row = |seed: u64, part: Option<Proportion>| SeedRow {
                     experiment: self.experiment.file.experiment.name.clone(),
                     data: self.data.into(),
@@ -113,8 +110,8 @@ impl Measurements<'_> {
                     metric: metric.into(),
                     norm: figure.norm.clone(),
                     epsilon: figure.epsilon.parse().ok(),
-                    count: part.map(|part| part.successes()),
-                    n: part.map(|part| part.trials()),
+                    count: part.map(|part| part.successes),
+                    n: part.map(|part| part.trials),
                     value: part.map(|part| part.estimate()),
                     low: part.map(|part| bounds(part).0),
                     high: part.map(|part| bounds(part).1),
@@ -150,11 +147,4 @@ pub(super) fn table_figures(experiment: &Robustness) -> Vec<(&'static str, Figur
 /// A share of images is a count of images.
 fn counted(score: &Score) -> Option<Proportion> {
     Proportion::new((score.value * score.n as f64).round() as u64, score.n as u64)
-}
-
-impl ArmMeasurements {
-    /// A figure over the seeds.
-    pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        self.scored.sample(figure)
-    }
 }

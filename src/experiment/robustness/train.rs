@@ -56,12 +56,8 @@ impl Runner for Trainer<'_> {
                 evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
             }
         }
-        let accuracy = |split: &str| {
-            let row = evaluations.iter().find(|row| row.split == split && row.metric == "accuracy");
-            100.0 * row.map_or(f64::NAN, |row| row.value)
-        };
-        let headline = format!("validation accuracy {:.2} %, test {:.2} %", accuracy("validation"), accuracy("test"));
-        let record = Record::new(ending, headline).rows("evaluations.csv", &evaluations)?;
+        let record =
+            Record::new(ending, EvaluationRow::accuracies(&evaluations)).rows("evaluations.csv", &evaluations)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 }

@@ -218,28 +218,12 @@ pub(super) fn categories() -> CategoryPanel {
         let body = [Body::Whisker, Body::Bar, Body::Interval][place];
         let (low, note) = (0.2 * (place + 1) as f64, (place == 0).then(|| "n = 3".to_owned()));
         let (range, points) = (Some([low, low + 0.05, low + 0.2]), vec![low, low + 0.01, low + 0.2]);
-        Entry {
-            arm: (*arm).into(),
-            label: (*label).into(),
-            category: place % 2,
-            range,
-            body,
-            open: place == 1,
-            points,
-            note,
-        }
+        Entry { range, open: place == 1, points, note, ..Entry::of(arm, label, place % 2, body) }
     };
     let y = LineQuantity::new("accuracy (%)", AxisScale::Percent);
     let (categories, entries) =
         (vec!["size 0.05".into(), "size 0.1".into()], ARMS.iter().enumerate().map(entry).collect());
-    CategoryPanel {
-        title: "Linf".into(),
-        x_label: String::new(),
-        categories,
-        y,
-        entries,
-        level: Some((0.1, "level".into())),
-    }
+    CategoryPanel { entries, level: Some((0.1, "level".into())), ..CategoryPanel::of("Linf", categories, y) }
 }
 
 /// Lines over hundreds of powers of ten, in every drawing but that of [`effort_panels`].

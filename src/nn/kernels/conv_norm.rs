@@ -54,6 +54,9 @@ impl Shape {
 }
 
 /// y, and what the backward pass needs. `scale` and `shift` are batch norm's weight and bias.
+///
+/// # Panics
+/// With the activation |.|, whose slope is not known from y.
 pub fn forward<T: Element>(
     shape: Shape,
     epsilon: f64,
@@ -62,6 +65,7 @@ pub fn forward<T: Element>(
     scale: &[T],
     shift: &[T],
 ) -> (Vec<T>, Tape<T>) {
+    assert!(shape.activation != Activation::Abs, "a convolution with batch norm has no |.|");
     let z = conv::forward(shape.conv, x, weight);
     let statistics = Statistics::of(shape.channels(), &z);
     let (scale, shift) = statistics.affine(epsilon, scale, shift);

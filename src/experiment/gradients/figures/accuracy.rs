@@ -21,7 +21,7 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
     });
     let y = LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent);
     let title = format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size);
-    let level = Some((results.claims.zeros(), "answering class 0 everywhere".into()));
+    let level = Some((file.data.checkerboard.zeros(), "answering class 0 everywhere".into()));
     let trained = panel(title, layers(), y, series.collect()).map(|panel| LinePanel { level, ..panel });
     let any = trained.is_some();
     let panels: Vec<LinePanel> = trained.into_iter().chain(likeness(results)?).collect();

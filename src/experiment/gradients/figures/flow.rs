@@ -7,7 +7,7 @@ use crate::experiment::gradients::summary::number;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, MOMENT, line_panels};
 use crate::model::{Activation, DenseInit, FcNetConfig, ModelConfig};
 use anyhow::{Result, ensure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The activations of dense networks, in the order of their panels.
 const ACTIVATIONS: [(Activation, &str); 3] =
@@ -101,9 +101,7 @@ fn over_layers(rows: &[&FlowRow], depth: usize) -> Vec<(f64, f64)> {
 
 /// Decimal logarithm of the median over seeds of the first layer's norm over the last's, at every depth.
 fn over_depths(rows: &[&FlowRow]) -> Vec<(f64, f64)> {
-    let mut depths: Vec<usize> = rows.iter().map(|row| row.depth).collect();
-    depths.sort_unstable();
-    depths.dedup();
+    let depths: BTreeSet<usize> = rows.iter().map(|row| row.depth).collect();
     let first = |depth: usize| {
         let first = over_layers(rows, depth).into_iter().find(|(layer, _)| *layer == 1.0);
         first.map(|(_, ratio)| (depth as f64, ratio.log10()))

@@ -1,12 +1,10 @@
 //! Jacobians of single layers and of whole networks.
 
-use super::{Results, panel};
-use crate::engine::rows::Sample;
-use crate::experiment::gradients::file::ArmFile;
+use super::{Results, interval, panel};
 use crate::experiment::gradients::rows::{ExtentRow, JacobianRow};
 use crate::experiment::gradients::summary::number;
 use crate::figure::{
-    AxisScale, Body, CategoryPanel, Drawing, Entry, Image, Key, LineQuantity, LineSeries, category_panels, line_panels,
+    AxisScale, Body, CategoryPanel, Drawing, Image, Key, LineQuantity, LineSeries, category_panels, line_panels,
 };
 use anyhow::{Result, ensure};
 
@@ -54,19 +52,18 @@ pub(super) fn singular_values(results: &Results<'_>) -> Result<Image> {
         for (category, state) in ["start", "trained"].into_iter().enumerate() {
             for arm in &results.claims.file.arm {
                 let of = || rows.iter().filter(|row| row.arm == arm.name && row.to == to && row.state == state);
-                entries.extend(interval(arm, category, false, of().map(|row| row.most)));
-                entries.extend(interval(arm, category, true, of().map(|row| row.least)));
+                // What is 0 has no place on a logarithmic axis.
+                let seen = |value: fn(&ExtentRow) -> f64| of().map(value).filter(|value| *value > 0.0);
+                entries.extend(interval(arm, category, (Body::Interval, false), seen(|row| row.most)));
+                entries.extend(interval(arm, category, (Body::Interval, true), seen(|row| row.least)));
             }
         }
         if !entries.is_empty() {
-            panels.push(CategoryPanel {
-                title: format!("Jacobian from the input {what}"),
-                x_label: String::new(),
-                categories: vec!["at the start".into(), "trained".into()],
-                y: LineQuantity::new("singular value (log scale)", AxisScale::Log),
-                entries,
-                level: Some((1.0, "1: a small step keeps its length".into())),
-            });
+            let (title, states) =
+                (format!("Jacobian from the input {what}"), vec!["at the start".into(), "trained".into()]);
+            let y = LineQuantity::new("singular value (log scale)", AxisScale::Log);
+            let level = Some((1.0, "1: a small step keeps its length".into()));
+            panels.push(CategoryPanel { entries, level, ..CategoryPanel::of(title, states, y) });
         }
     }
     let notes = [
@@ -88,12 +85,4 @@ fn seen(rows: &[JacobianRow]) -> String {
         return "How far the Jacobian of a Han-layer is from orthogonal".into();
     }
     format!("The Jacobian of a Han-layer is orthogonal up to {}", most.join(" and "))
-}
-
-/// Lowest, middle and highest of some values; what is 0 has no place on a logarithmic axis.
-fn interval(arm: &ArmFile, category: usize, open: bool, values: impl Iterator<Item = f64>) -> Option<Entry> {
-    let Sample { min, median, max, .. } = Sample::of(&values.filter(|value| *value > 0.0).collect::<Vec<_>>())?;
-    let (name, label) = (arm.name.clone(), arm.label.clone());
-    let (range, points) = (Some([min, median, max]), Vec::new());
-    Some(Entry { arm: name, label, category, range, body: Body::Interval, open, points, note: None })
 }

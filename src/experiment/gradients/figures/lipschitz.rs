@@ -1,21 +1,19 @@
 //! Lipschitz constants, from below and from above.
 
-use super::Results;
-use crate::engine::rows::Sample;
+use super::{Results, interval};
 use crate::experiment::gradients::rows::StretchRow;
 use crate::experiment::gradients::spec::layers_of;
 use crate::experiment::gradients::summary::number;
 use crate::figure::{AxisScale, Body, CategoryPanel, Entry, Image, Key, LineQuantity, category_panels};
 use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
 
 pub(super) fn from_below(results: &Results<'_>) -> Result<Image> {
     let rows: Vec<StretchRow> = results.findings.rows("stretch.csv")?;
     ensure!(!rows.is_empty(), "no Lipschitz constant has been searched for");
     let file = &results.claims.file;
     let (trained, alone): (Vec<&StretchRow>, Vec<&StretchRow>) = rows.iter().partition(|row| row.point == "course");
-    let mut depths: Vec<usize> = alone.iter().map(|row| row.depth).collect();
-    depths.sort_unstable();
-    depths.dedup();
+    let depths: BTreeSet<usize> = alone.iter().map(|row| row.depth).collect();
     let untrained = depths.iter().enumerate().flat_map(|(place, depth)| {
         let of_depth: Vec<&StretchRow> = alone.iter().copied().filter(|row| row.depth == *depth).collect();
         entries(results, place, &of_depth)
@@ -62,22 +60,11 @@ pub(super) fn from_below(results: &Results<'_>) -> Result<Image> {
 fn entries(results: &Results<'_>, category: usize, rows: &[&StretchRow]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for arm in &results.claims.file.arm {
-        let mut add = |open: bool, value: &dyn Fn(&StretchRow) -> Option<f64>| {
-            let of_arm = rows.iter().filter(|row| row.arm == arm.name);
-            let sample = Sample::of(&of_arm.filter_map(|row| value(row)).collect::<Vec<_>>());
-            entries.extend(sample.map(|Sample { min, median, max, .. }| Entry {
-                arm: arm.name.clone(),
-                label: arm.label.clone(),
-                category,
-                range: Some([min, median, max]),
-                body: Body::Whisker,
-                open,
-                points: Vec::new(),
-                note: None,
-            }));
-        };
-        add(false, &|row| row.found.filter(|found| *found > 0.0).map(f64::log10));
-        add(true, &|row| row.log10_of_norms);
+        let of_arm = || rows.iter().filter(|row| row.arm == arm.name);
+        let found = of_arm().filter_map(|row| row.found.filter(|found| *found > 0.0).map(f64::log10));
+        entries.extend(interval(arm, category, (Body::Whisker, false), found));
+        let norms = of_arm().filter_map(|row| row.log10_of_norms);
+        entries.extend(interval(arm, category, (Body::Whisker, true), norms));
     }
     entries
 }

@@ -9,11 +9,12 @@ mod lipschitz;
 use super::Findings;
 use super::claim::Part;
 use super::depth::Accuracies;
+use super::file::ArmFile;
 use super::plan::Claims;
 use super::rows::CostRow;
 use crate::engine::page::Page;
 use crate::engine::rows::Sample;
-use crate::figure::{AxisScale, LinePanel, LineQuantity, LineSeries};
+use crate::figure::{AxisScale, Body, Entry, LinePanel, LineQuantity, LineSeries};
 use std::collections::BTreeMap;
 
 /// What was measured.
@@ -64,4 +65,15 @@ fn medians(values: impl IntoIterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     }
     let median = |(place, values): (u64, Vec<f64>)| Some((f64::from_bits(place), Sample::of(&values)?.median));
     places.into_iter().filter_map(median).collect()
+}
+
+/// Lowest, middle and highest of some values of a network; none without a value.
+fn interval(
+    arm: &ArmFile,
+    category: usize,
+    (body, open): (Body, bool),
+    values: impl Iterator<Item = f64>,
+) -> Option<Entry> {
+    let Sample { min, median, max, .. } = Sample::of(&values.collect::<Vec<_>>())?;
+    Some(Entry { range: Some([min, median, max]), open, ..Entry::of(&arm.name, &arm.label, category, body) })
 }
