@@ -2,8 +2,8 @@
 //!
 //! Every random choice of a run draws from a stream that is a function of the run's [`Seed`] and of a name alone
 //! (`"init/0.weight"`, `"batch"`, `"split"`). Adding a consumer therefore never shifts another one's numbers, and
-//! neither does the number of threads. candle's own CPU generator cannot be seeded; no experiment
-//! uses it.
+//! neither does the number of threads. candle's own CPU generator cannot be seeded, so no
+//! experiment uses it.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;

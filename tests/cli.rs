@@ -219,7 +219,7 @@ fn another_setting_does_not_overwrite_the_runs_of_the_first() {
 }
 
 #[test]
-fn charts_and_tables_of_an_earlier_command_do_not_stand_beside_those_of_the_last() {
+fn a_chart_of_an_earlier_command_does_not_stand_beside_those_of_the_last() {
     let sandbox = Sandbox::new();
     let chart = sandbox.path("results/smoke/figures/checkerboard-parameters.png");
     sandbox.run(&[TINY, &["--svg"]].concat()).success();

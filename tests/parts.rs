@@ -107,13 +107,15 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
     let sandbox = Sandbox::new();
     for (flags, words) in [
         (&["--stage", "9"][..], "--stage 9: there are 1 stages"),
-        (&["--run", "0123456789abcdef"], "--run 0123456789abcdef: there is no such run"),
+        (&["--run", "0123456789abcdef"], "--run 0123456789abcdef: there is no such run;"),
     ] {
         for verb in [&[][..], &["plan"]] {
             let told = sandbox.error(&[verb, &board()[..], flags].concat());
             assert!(told.contains(words), "{told}");
         }
     }
+    let told = sandbox.error(&["gradients", "--profile", "smoke", "--run", "0123456789abcdef"]);
+    assert!(told.contains("--run 0123456789abcdef: there is no such run yet;"), "{told}");
     // A directory remembers the last command that could have made something.
     assert!(!sandbox.path("results/smoke/runs").exists());
     let told = sandbox.error(&["reproduce", "--profile", "smoke", "--stage", "1"]);

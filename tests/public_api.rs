@@ -7,7 +7,7 @@ mod common;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{bits, entries, normal};
-use han_exp::data::Points;
+use han_exp::data::{Points, TrainingSet};
 use han_exp::evaluate::attack::{Attack, Classifier, Counts, Examples, ImageShape, Pgd, Setting, StepRule, Threat};
 use han_exp::evaluate::certificate::{Certifier, Summary, spectral as bounds};
 use han_exp::evaluate::gradient::{Ascent, RandomLayer, deviation, extents, likeness, of_one_point};
@@ -439,6 +439,15 @@ fn half_precision_is_computed_in_single_where_it_has_no_room() -> Result<()> {
     let single = stack(DType::F32)?.forward(&xs)?;
     for dtype in [DType::F16, DType::BF16] {
         assert!(far(&stack(dtype)?.forward(&xs.to_dtype(dtype)?)?, &single)? < 0.2, "{dtype:?}");
+        let deviations =
+            [Tensor::new(&[[300f32, -300.0]], &Device::Cpu)?, Tensor::new(&[[300f32], [-300.0]], &Device::Cpu)?];
+        let [rows, columns] = deviations.map(|xs| xs.to_dtype(dtype));
+        let (rows, columns) = (rows?, columns?);
+        let (normed, ones) =
+            (layer_norm(2, &Scope::new(Seed(1), dtype, &Device::Cpu))?.forward(&rows)?, [[1f32, -1.0]]);
+        assert!(far(&normed, &Tensor::new(&ones, &Device::Cpu)?)? < 0.01, "{dtype:?}");
+        let normed = batch_norm(1, &Scope::new(Seed(1), dtype, &Device::Cpu))?.forward(&columns, Mode::Train)?;
+        assert!(far(&normed.t()?, &Tensor::new(&ones, &Device::Cpu)?)? < 0.01, "{dtype:?}");
         // A sum of so many ones.
         let norm = batch_norm(1, &Scope::new(Seed(1), dtype, &Device::Cpu))?;
         let ones = Tensor::ones((4096, 1), dtype, &Device::Cpu)?;
@@ -634,6 +643,15 @@ struct Nobody;
 impl Observer for Nobody {
     fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
         Ok(())
+    }
+}
+
+#[test]
+fn a_row_that_is_not_there_is_refused() {
+    // Of the largest number candle makes a row of zeros.
+    for row in [3, u32::MAX] {
+        let told = points(3).batch(0, &[0, row]).map(|_| ()).expect_err("no such row");
+        assert_eq!(told.to_string().lines().next(), Some(&*format!("there is no row {row} of 3")));
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
 
 /// The results directory that a run lies in, `runs/<experiment>/<arm>/<run>/config.toml` below it.
 fn home(config: &Path) -> Option<PathBuf> {
-    let config = config.canonicalize().ok()?;
-    config.ancestors().nth(4).filter(|runs| runs.ends_with("runs"))?.parent().map(PathBuf::from)
+    let above = |config: &Path| {
+        let home = config.ancestors().nth(4).filter(|runs| runs.ends_with("runs"))?.parent()?;
+        Some(if home.as_os_str().is_empty() { PathBuf::from(".") } else { home.into() })
+    };
+    above(config).or_else(|| above(&config.canonicalize().ok()?))
 }

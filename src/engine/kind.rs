@@ -251,10 +251,10 @@ impl<E: Experiment> Of<E> {
 
 /// Refuses names of runs and numbers of stages that the plan does not have.
 fn of_other_runs(walk: &Walk<'_>, part: &Part) -> Result<()> {
-    let wrong = part.run.iter().find(|run| walk.entries.iter().all(|entry| entry.key != **run));
-    // A run that follows from what is missing has no name yet.
-    if let Some(run) = wrong.filter(|_| walk.pending == 0) {
-        bail!("--run {run}: there is no such run; `plan --format json` lists them");
+    if let Some(run) = part.run.iter().find(|run| walk.entries.iter().all(|entry| entry.key != **run)) {
+        // What follows from runs that are missing has no name yet.
+        let yet = if walk.pending > 0 { " yet" } else { "" };
+        bail!("--run {run}: there is no such run{yet}; `plan --format json` lists those that there are");
     }
     match part.stage {
         Some(stage) if usize::from(stage) > walk.stages => bail!("--stage {stage}: there are {} stages", walk.stages),

@@ -176,7 +176,7 @@ fn state(entry: &Entry) -> &'static str {
     }
 }
 
-/// This program as a shell finds it: by its name, or where it was called by a path by that.
+/// How a shell finds this program: by its name, or by the path by which it was called.
 fn program() -> String {
     let called = std::env::args_os().next().unwrap_or_default();
     let by_path = Path::new(&called).components().count() > 1;

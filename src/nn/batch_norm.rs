@@ -12,7 +12,7 @@ use super::kernels::batch_norm::{self as kernel, Statistics};
 use super::kernels::lanes::Element;
 use super::params::Scope;
 use super::running::Running;
-use super::storage::{check_parameters, has_kernel, is_half};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_nn::ModuleT;
 
@@ -100,10 +100,9 @@ impl BatchNorm {
         // (batch, channels, ..) -> (batch * .., channels)
         let rows = xs.flatten_from(1)?.reshape((xs.dims()[0], self.weight.dims1()?, ()))?.transpose(1, 2)?;
         let rows = rows.contiguous()?.reshape(((), self.weight.dims1()?))?;
-        let rows = if is_half(&rows) { rows.to_dtype(DType::F32)? } else { rows };
+        let rows = single_or_wider(&rows)?;
         let mean = rows.mean(0)?;
         let variance = rows.broadcast_sub(&mean)?.sqr()?.mean(0)?;
-        let (mean, variance) = (mean.to_dtype(xs.dtype())?, variance.to_dtype(xs.dtype())?);
         self.running.update_composed(&mean.detach(), &variance.detach(), rows.dims()[0])?;
         self.normalise(xs, mean, variance)
     }
@@ -112,10 +111,12 @@ impl BatchNorm {
         // One scale and one shift per channel, aligned with axis 1.
         let mut aligned = vec![1; xs.rank()];
         aligned[1] = self.weight.dims1()?;
-        let scale = self.weight.div(&(variance + EPSILON)?.sqrt()?)?;
-        let shift = self.bias.sub(&mean.mul(&scale)?)?;
-        let scaled = xs.broadcast_mul(&scale.reshape(aligned.as_slice())?)?;
-        activate_composed(self.activation, &scaled.broadcast_add(&shift.reshape(aligned.as_slice())?)?)
+        let [wide, weight, bias] = [xs, &self.weight, &self.bias].map(single_or_wider);
+        let scale = weight?.div(&(single_or_wider(&variance)? + EPSILON)?.sqrt()?)?;
+        let shift = bias?.sub(&single_or_wider(&mean)?.mul(&scale)?)?;
+        let scaled = wide?.broadcast_mul(&scale.reshape(aligned.as_slice())?)?;
+        let y = scaled.broadcast_add(&shift.reshape(aligned.as_slice())?)?;
+        activate_composed(self.activation, &y.to_dtype(xs.dtype())?)
     }
 
     /// Scale and shift per channel that the running statistics amount to.

@@ -32,7 +32,7 @@ use super::fused::{Fused, Pass, Saved, apply};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
-use super::storage::{check_parameters, has_kernel, is_half};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use super::trace::Trace;
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
@@ -178,16 +178,16 @@ impl HanStack {
         // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
         // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
         let (direction, bias) = (self.direction()?, self.bias()?);
-        if is_half(xs) && direction.dtype() == xs.dtype() {
-            let single = |tensor: &Tensor| tensor.to_dtype(DType::F32);
-            let stack = Self::unchecked(single(&direction)?, single(&bias)?, self.axis);
-            return stack.forward_composed(&single(xs)?)?.to_dtype(xs.dtype());
+        if direction.dtype() != xs.dtype() {
+            bail!("a Han-layer of type {:?} cannot take a tensor of type {:?}", direction.dtype(), xs.dtype());
         }
+        let [direction, bias, wide] = [&direction, &bias, xs].map(single_or_wider);
+        let (direction, bias) = (direction?, bias?);
         let square = direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
         let zero = square.detach().le(kernel::SHORTEST * kernel::SHORTEST)?.to_dtype(square.dtype())?;
         let length = (square + &zero)?.sqrt()?;
         let unit = direction.broadcast_div(&length)?.broadcast_mul(&zero.affine(-1.0, 1.0)?)?;
-        let mut h = xs.clone();
+        let mut h = wide?;
         for layer in 0..self.depth() {
             let v = unit.get(layer)?;
             let b = bias.get(layer)?;
@@ -202,7 +202,7 @@ impl HanStack {
             // candle's abs has slope 1 at 0; z times its constant sign has slope 0 there, like the kernel.
             h = (&z * z.detach().sign()?)?;
         }
-        Ok(h)
+        h.to_dtype(xs.dtype())
     }
 
     /// The output of the last layer; with a trace, a step of it rather than a part of candle's graph.

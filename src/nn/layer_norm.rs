@@ -9,7 +9,7 @@ use super::init::Init;
 use super::kernels::lanes::Element;
 use super::kernels::layer_norm::{self as kernel, EPSILON, Moments};
 use super::params::Scope;
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use super::trace::Trace;
 use candle_core::{D, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -37,9 +37,12 @@ impl LayerNorm {
 
     /// The same function composed of candle's operations.
     pub(super) fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
-        let centred = xs.broadcast_sub(&xs.mean_keepdim(D::Minus1)?)?;
+        let [wide, weight, bias] = [xs, &self.weight, &self.bias].map(single_or_wider);
+        let wide = wide?;
+        let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
         let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
-        centred.broadcast_div(&deviation)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        let y = centred.broadcast_div(&deviation)?.broadcast_mul(&weight?)?.broadcast_add(&bias?)?;
+        y.to_dtype(xs.dtype())
     }
 
     /// The normalised rows; with a trace, a step of it rather than a part of candle's graph.

@@ -42,6 +42,7 @@ impl Running {
     pub fn update_composed(&self, mean: &Tensor, variance: &Tensor, count: usize) -> Result<()> {
         let unbiased = (variance * unbiased(count))?;
         for (running, measured) in [(&self.mean, mean), (&self.variance, &unbiased)] {
+            let measured = measured.to_dtype(running.dtype())?;
             running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (measured * MOMENTUM)?)?)?;
         }
         Ok(())

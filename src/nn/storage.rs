@@ -20,9 +20,11 @@ pub(super) fn has_kernel(tensor: &Tensor) -> Result<bool> {
     Ok(tensor.device().is_cpu() && matches!(tensor.dtype(), DType::F32 | DType::F64))
 }
 
-/// Whether a tensor has 16 bits an entry: too few digits for long sums, and in f16 no room for squares.
-pub(super) fn is_half(tensor: &Tensor) -> bool {
-    matches!(tensor.dtype(), DType::F16 | DType::BF16)
+/// A tensor of 16 bits an entry in single precision, others as they are: long sums need more digits, and squares have no room
+/// in f16.
+pub(super) fn single_or_wider(tensor: &Tensor) -> Result<Tensor> {
+    let is_half = matches!(tensor.dtype(), DType::F16 | DType::BF16);
+    if is_half { tensor.to_dtype(DType::F32) } else { Ok(tensor.clone()) }
 }
 
 /// Whether a layer can be made of some parameters.

@@ -52,6 +52,15 @@ fn numbers_are_written_as_the_template_says() {
 }
 
 #[test]
+fn one_number_may_follow_another() {
+    let line =
+        "From <!-- = han: {n} -->1<!-- / --> <!-- = han: {n} -->2<!-- / -->.\n".replace("han:", "han epsilon=0.5:");
+    let home = Repository::with(&line);
+    let text = spliced(home.0.path(), &home.path("README.md")).expect("two numbers");
+    assert_eq!(text.matches("-->1234567<!--").count(), 2, "{text}");
+}
+
+#[test]
 fn what_is_not_there_is_named_with_its_line() {
     for (said, told) in [
         ("smaller arm=han: {mean}", "tables/smaller.csv is not there"),

@@ -11,7 +11,6 @@ use crate::engine::settings::{ProfileName, name_cure};
 use crate::files;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,13 +55,18 @@ impl Section {
     /// for its own. One that cannot be removed stays.
     pub(super) fn replace(&self, store: &Store) {
         let Ok(before) = Self::read(&path(store, &self.name), &self.name) else { return };
-        let files = |section: &Self| -> BTreeSet<String> {
-            let charts = section.charts.iter().map(|chart| format!("figures/{}", chart.file));
-            charts.chain(section.tables.iter().cloned()).collect()
-        };
-        for file in files(&before).difference(&files(self)) {
-            let path = store.root().join(file);
-            [path.with_extension("svg"), path].iter().for_each(|path| drop(fs::remove_file(path)));
+        let root = store.root();
+        for table in before.tables.iter().filter(|table| !self.tables.contains(table)) {
+            // The file may have been damaged, and other experiments have tables there too.
+            if table.starts_with(&format!("tables/{}", self.name)) {
+                let _ = fs::remove_file(root.join(table));
+            }
+        }
+        for chart in before.charts.iter().filter(|chart| self.charts.iter().all(|own| own.file != chart.file)) {
+            if chart.file.starts_with(&self.name) {
+                let path = root.join("figures").join(&chart.file);
+                [path.with_extension("svg"), path].iter().for_each(|path| drop(fs::remove_file(path)));
+            }
         }
     }
 
@@ -155,4 +159,32 @@ fn is_name(file: &str, end: &str) -> bool {
 
 fn path(store: &Store, name: &str) -> PathBuf {
     store.remembers(name).with_file_name("page.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_no_longer_has_goes_and_nothing_of_others() -> Result<()> {
+        let root = tempfile::tempdir()?;
+        let store = Store::new(root.path().to_path_buf());
+        let of = |tables: &[&str], charts: &[&str]| {
+            let chart = |name: &&str| Drawn { title: String::new(), file: (*name).into(), size: (0, 0), missing: None };
+            let (tables, charts) =
+                (tables.iter().map(|name| (*name).into()).collect(), charts.iter().map(chart).collect());
+            Section { name: "board".into(), tables, charts, ..Section::default() }
+        };
+        let files = ["tables/board.csv", "tables/board-differences.csv", "tables/claims.csv", "figures/board-a.png"];
+        let files = [&files[..], &["figures/board-b.png", "figures/board-b.svg", "figures/other.png"]].concat();
+        for directory in ["tables", "figures", "runs/board"] {
+            fs::create_dir_all(root.path().join(directory))?;
+        }
+        files.iter().try_for_each(|file| fs::write(root.path().join(file), ""))?;
+        of(&files[..3], &["board-a.png", "board-b.png", "other.png"]).save(&store)?;
+        of(&files[..1], &["board-a.png"]).replace(&store);
+        let left: Vec<&str> = files.into_iter().filter(|file| root.path().join(file).exists()).collect();
+        assert_eq!(left, ["tables/board.csv", "tables/claims.csv", "figures/board-a.png", "figures/other.png"]);
+        Ok(())
+    }
 }

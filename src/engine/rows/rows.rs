@@ -69,8 +69,8 @@ impl EvaluationRow {
         }
     }
 
-    /// The accuracies of a run in a line: `validation accuracy 97.10 %, test accuracy 96.80 %`. Whoever tunes by it sees the one
-    /// that may be looked at first.
+    /// The accuracies of a run in a line: `validation accuracy 97.10 %, test accuracy 96.80 %`. Validation comes first: it is the
+    /// one to tune by.
     pub fn accuracies(rows: &[Self]) -> String {
         let of = |split: &str| rows.iter().find(|row| row.split == split && row.metric == "accuracy");
         let shown = |row: &Self| format!("{} accuracy {:.2} %", row.split, 100.0 * row.value);

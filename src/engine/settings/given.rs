@@ -182,23 +182,23 @@ impl<F: File> Given<F> {
         }
         self.sets.iter().try_fold(file, |file, assignment| {
             let set = tree::set_key(&file, assignment)?;
-            self.refuse_twice(own, assignment, [&file, &set])?;
+            self.refuse_twice(assignment, [&file, &set])?;
             Ok(set)
         })
     }
 
-    /// Refuses a `--set` of what a flag sets: one of them would be ignored. A key with a `*` may have exceptions. `own` is the
-    /// file before any flag, the others that before and after the assignment.
-    fn refuse_twice(&self, own: &F, assignment: &str, [before, after]: [&F; 2]) -> Result<()> {
+    /// Refuses a `--set` of what a flag sets, which would be ignored: the flag, applied once more, would undo the assignment. A key
+    /// with a `*` may have exceptions, and so may the networks that several sizes make.
+    fn refuse_twice(&self, assignment: &str, [before, after]: [&F; 2]) -> Result<()> {
         let key = assignment.split('=').next().unwrap_or_default().trim();
-        let changed = changes(before, after)?;
+        let set = changes(before, after)?;
         for (flag, values) in &self.flags {
             let twice = match flag.sets {
                 Sets::Keys(keys) => keys.contains(&key),
                 Sets::Size(_) | Sets::SizeOfAll(_) | Sets::Function(_) => {
                     let alone = Self { flags: vec![(*flag, values.clone())], ..Self::of(self.profile) };
-                    let touched = alone.apply(own).and_then(|alone| changes(own, &alone));
-                    touched.is_ok_and(|touched| touched.iter().any(|key| changed.contains(key)))
+                    let undone = alone.apply(after).and_then(|again| changes(after, &again));
+                    undone.is_ok_and(|undone| undone.iter().any(|key| set.contains(key)))
                 }
             };
             ensure!(!twice, "--set {} and --{} set the same key; use one of them", shown(key), flag.name);

@@ -26,7 +26,8 @@ pub struct LayerError {
     gain: f64,
     relative: f64,
     absolute: f64,
-    /// From so much on a sum in the layer may overflow: what it rounds is at least one unit of every partial sum.
+    /// A sum in the layer may overflow once the error that the layer adds is this large: that error is at least one unit of every
+    /// partial sum.
     overflow: f64,
 }
 

@@ -35,8 +35,8 @@ pub fn gradient_norms<T: FloatDType>(classifier: &Classifier<'_, T>, examples: &
 }
 
 /// Part of the examples classified right at which the gradient of the cross-entropy is exactly 0, or is no number: an attack
-/// gets no direction from either. dl/dz is taken in f64,
-/// so a gradient lost to f32 alone is not counted here, see [`softmax_saturates`].
+/// gets no direction from either. dl/dz is taken in f64, so a gradient lost to f32 alone is not counted here, see
+/// [`softmax_saturates`].
 ///
 /// # Errors
 /// When the network fails.

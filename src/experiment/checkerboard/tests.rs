@@ -106,15 +106,19 @@ fn every_key_can_be_set_and_mistakes_name_the_nearest() {
 #[test]
 fn what_a_flag_sets_is_not_set_again() -> Result<()> {
     let set = ("set", "arm.hannet.model.hannet.width=50");
-    for flag in [("width", "64"), ("width", "fcnet=8,hannet=64")] {
+    // 30 is the file's own.
+    for flag in [("width", "64"), ("width", "fcnet=8,hannet=64"), ("width", "30")] {
         let told = told(with(&[flag, set]));
         assert!(told.contains("--set arm.hannet.model.hannet.width and --width set the same key"), "{told}");
     }
+    let told = told(with(&[("split-file", "a.csv"), ("set", "data.checkerboard.split_file=b.csv")]));
+    assert!(told.contains("--set data.checkerboard.split_file and --split-file set the same key"), "{told}");
     // Another size, another network, an exception, and one network of several.
     for flags in [
         [("depth", "5"), set],
         [("width", "fcnet=64"), set],
         [("seeds", "5"), ("set", "arm.resnet.seeds=2")],
+        [("depth", "5"), ("set", "arm.resnet.model.resnet.width=8")],
         [("width", "30,64"), ("set", "recipe.tuned.learning_rates.hannet-width64=[0.05]")],
     ] {
         with(&flags)?;
