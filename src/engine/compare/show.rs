@@ -54,8 +54,8 @@ fn over_seeds(pair: &Pair<'_>) -> Table {
 }
 
 fn image_by_image(pair: &Pair<'_>) -> Table {
-    let mut table = Table::with("metric, seed, A alone, B alone, images, 95 % interval, p")
-        .yielding(&["images", "A alone", "B alone"]);
+    let mut table =
+        Table::with("metric, seed, A alone, B alone, images, 95 % interval, p").yielding(&["A alone", "B alone"]);
     for figure in &pair.figures {
         for seed in &figure.seeds {
             let Some(items) = seed.items else { continue };

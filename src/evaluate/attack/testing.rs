@@ -84,7 +84,10 @@ impl Network for Planted {
                 let noise: Vec<f32> = (0..z.elem_count()).map(|_| stream.normal() as f32).collect();
                 z.clone() + Tensor::from_vec(noise, z.shape(), z.device())?
             }
-            Mask::Slopeless => linear(xs)?.broadcast_add(&(xs.sum_keepdim(1)? * 0.0)?.sqrt()?),
+            Mask::Slopeless => {
+                let sum = xs.sum_keepdim(1)?;
+                linear(xs)?.broadcast_add(&(&sum - &sum)?.sqrt()?)
+            }
             Mask::Broken => linear(xs)? * f64::NAN,
             Mask::Probabilities => candle_nn::ops::softmax(&linear(xs)?, 1),
         }

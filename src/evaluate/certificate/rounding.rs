@@ -106,9 +106,9 @@ pub(super) fn real_norms(layers: &[LayerError], computed: &[f64]) -> Vec<f64> {
 impl LayerError {
     /// The error behind the layer, of an input of that norm and error.
     fn after(&self, error: f64, norm: f64) -> f64 {
-        let own = self.relative * (norm + error) + self.absolute;
+        let own = self.relative * (norm + error);
         // Written so that NaN is no bound.
-        if own < self.overflow { self.gain * error + own } else { f64::INFINITY }
+        if own + self.absolute < self.overflow { self.gain * error + own + self.absolute } else { f64::INFINITY }
     }
 }
 
