@@ -85,8 +85,8 @@ impl Network for Planted {
                 z.clone() + Tensor::from_vec(noise, z.shape(), z.device())?
             }
             Mask::Slopeless => {
-                let sum = xs.sum_keepdim(1)?;
-                linear(xs)?.broadcast_add(&(&sum - &sum)?.sqrt()?)
+                let zero = (xs.sum_keepdim(1)? - xs.sum_keepdim(1)?)?;
+                linear(xs)?.broadcast_add(&zero.sqrt()?)
             }
             Mask::Broken => linear(xs)? * f64::NAN,
             Mask::Probabilities => candle_nn::ops::softmax(&linear(xs)?, 1),
