@@ -175,14 +175,14 @@ impl HanStack {
     /// As [`Module::forward`].
     pub fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
         self.geometry(xs)?;
-        // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
-        // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
         let (direction, bias) = (self.direction()?, self.bias()?);
         if direction.dtype() != xs.dtype() {
             bail!("a Han-layer of type {:?} cannot take a tensor of type {:?}", direction.dtype(), xs.dtype());
         }
         let [direction, bias, wide] = [&direction, &bias, xs].map(single_or_wider);
         let (direction, bias) = (direction?, bias?);
+        // The kernel's unit vectors. Dividing by u.u instead would lose short directions: the gradient of a division
+        // needs the square of u.u, which in f32 is 0 below |u| = 1e-11, and the gradient would be NaN.
         let square = direction.sqr()?.sum_keepdim(1)?; // (depth, 1)
         let zero = square.detach().le(kernel::SHORTEST * kernel::SHORTEST)?.to_dtype(square.dtype())?;
         let length = (square + &zero)?.sqrt()?;
