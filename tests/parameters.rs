@@ -4,10 +4,11 @@ mod common;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::Module;
 use common::{bits, entries, largest, normal};
 use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig, weights};
 use han_exp::nn::params::{Parameter, Stored};
-use han_exp::nn::{Mode, Role, loss};
+use han_exp::nn::{IdentityStart, Mode, Role, Scope, han_blocks, loss};
 use han_exp::rng::Seed;
 use han_exp::train::{Optimizer, OptimizerConfig};
 use std::collections::HashMap;
@@ -258,5 +259,29 @@ fn hannet_is_saved_under_the_names_of_pytorchs_sequential() -> Result<()> {
     names.sort();
     expected.sort();
     assert_eq!(names, expected);
+    Ok(())
+}
+
+#[test]
+fn han_blocks_of_every_size_learn_at_their_pace() -> Result<()> {
+    let config = OptimizerConfig::Sgd { momentum: 0.0, weight_decay: 0.0 };
+    for (tokens, channels) in [(5, 4), (49, 8), (6, 10)] {
+        let moved = |pace: f64| -> Result<Vec<f64>> {
+            let scope = Scope::new(Seed(1), DType::F64, &Device::Cpu);
+            let names = ["0".to_string(), "1".to_string()];
+            let start = IdentityStart { lift: 2.0, pace };
+            let blocks = han_blocks(tokens, channels, &names, Some(start), &scope)?;
+            let parameters = scope.parameters();
+            let bias = || parameters.iter().nth(1).expect("the biases").var.as_tensor().to_vec1::<f64>();
+            let before = bias()?;
+            let xs = Tensor::ones((3, tokens, channels), DType::F64, &Device::Cpu)?;
+            let loss = blocks.forward(&xs)?.sqr()?.sum_all()?;
+            Optimizer::of(config.clone(), &parameters)?.step(&loss.backward()?, 1e-3)?;
+            Ok(bias()?.iter().zip(before).map(|(after, before)| after - before).collect())
+        };
+        for (half, whole) in moved(0.5)?.into_iter().zip(moved(1.0)?) {
+            assert!((2.0 * half - whole).abs() < 1e-12 && half != 0.0, "{half} and {whole}");
+        }
+    }
     Ok(())
 }

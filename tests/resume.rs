@@ -209,17 +209,9 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used() {
     }
 }
 
-#[test]
-fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
-    let sandbox = Sandbox::new();
-    let few = ["--iterations", "3000", "--learning-rates", "0.01,0.02", "--checkpoint-every", "0.01"];
-    let few = over(&long(), &few);
-    let mut child = start(&sandbox, &few);
-    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
-    signal(&child, "-TERM");
-    assert_eq!(child.wait().expect("it ends").code(), Some(143));
-    // The same as if the run had been begun with another instruction set, but for the name that its hash gives it.
-    for path in checkpoints(&sandbox) {
+/// As if the runs under way had been begun with another instruction set, but for the name that its hash gives a checkpoint.
+fn mark_as_of_another_machine(sandbox: &Sandbox) {
+    for path in beginning(&arm(sandbox), ".checkpoints-").iter().flat_map(|run| beginning(run, "0")) {
         let bytes = fs::read(&path).expect("a checkpoint");
         let mark: &[u8] = br#"\"simd\":\""#;
         let place = bytes.windows(mark.len()).position(|window| window == mark).expect("an instruction set");
@@ -230,6 +222,18 @@ fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
         fs::write(path.with_file_name(format!("{}-{hash}.safetensors", &name[..6])), changed).expect("a file");
         fs::remove_file(&path).expect("a file");
     }
+}
+
+#[test]
+fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
+    let sandbox = Sandbox::new();
+    let few = ["--iterations", "3000", "--learning-rates", "0.01,0.02", "--checkpoint-every", "0.01"];
+    let few = over(&long(), &few);
+    let mut child = start(&sandbox, &few);
+    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    mark_as_of_another_machine(&sandbox);
     let ended = sandbox.command(&few).args(["--quiet"]).output().expect("the program");
     let told = told(&ended);
     assert_eq!(ended.status.code(), Some(1), "{told}");
@@ -252,6 +256,25 @@ fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
     sandbox.command(&few).args(["--force", "--run", &run]).assert().success();
     assert!(others.iter().all(|(before, name)| times(name) == *before), "another run was made again");
     sandbox.command(&few).assert().success();
+}
+
+#[test]
+fn a_command_that_cannot_make_a_run_leaves_the_tables_and_charts_of_the_one_before_it() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(CHECKERBOARD);
+    let shown = || ["tables", "figures"].map(|part| files(&sandbox.path("results/smoke").join(part)));
+    let before = shown();
+    let both = over(&long(), &["--jobs", "2"]);
+    let mut child = start(&sandbox, &both);
+    let begun =
+        || beginning(&arm(&sandbox), ".checkpoints-").iter().filter(|run| !beginning(run, "0").is_empty()).count();
+    wait_until(&mut child, "two checkpoints", || begun() == 2);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    mark_as_of_another_machine(&sandbox);
+    let told = sandbox.error(&both);
+    assert!(told.contains("2 of 2 runs could not be made"), "{told}");
+    assert!(shown() == before, "tables or charts are others now");
 }
 
 #[test]

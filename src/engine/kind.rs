@@ -216,14 +216,15 @@ impl<E: Experiment> Of<E> {
         if !running.part.is_all() {
             return of_part(&walk, running, stop);
         }
-        if stop.is_wanted() && finished == 0 {
-            note("interrupted: no run is finished, so tables and charts stay as they are");
-            return Ok(stop.exit());
+        let incomplete = finished < planned || unmade > 0;
+        // A command that has made nothing leaves the tables and charts of the one before it.
+        let mut report = Report::default();
+        if finished > 0 || !incomplete {
+            report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
+            overview(verbs, walk.store)?;
+            answer(&report.text);
         }
-        let report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
-        overview(verbs, walk.store)?;
-        answer(&report.text);
-        if stop.is_wanted() && (finished < planned || unmade > 0) {
+        if stop.is_wanted() && incomplete {
             let next = match running.force {
                 true => "--force begins anew each time; without it the command goes on from there",
                 false => "the same command goes on from there",
@@ -231,7 +232,7 @@ impl<E: Experiment> Of<E> {
             note(&format!("interrupted: {finished} of {planned} runs are finished and kept; {next}"));
             return Ok(stop.exit());
         }
-        if unmade > 0 || finished < planned {
+        if incomplete {
             // One that was there already and could not be made again counts as finished.
             let failed = failed.max(unmade.saturating_sub(planned - finished));
             let waiting = planned.saturating_sub(finished + failed);

@@ -395,33 +395,6 @@ fn pieces_composed(rules: &[Rule], var: &Var, gradient: &Tensor, first: &Var, se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{IdentityStart, Scope, han_blocks};
-    use crate::rng::Seed;
-    use candle_nn::Module;
-
-    #[test]
-    fn han_blocks_of_every_size_learn_at_their_pace() -> Result<()> {
-        let config = OptimizerConfig::Sgd { momentum: 0.0, weight_decay: 0.0 };
-        for (tokens, channels) in [(5, 4), (49, 8), (6, 10)] {
-            let moved = |pace: f64| -> Result<Vec<f64>> {
-                let scope = Scope::new(Seed(1), DType::F64, &Device::Cpu);
-                let names = ["0".to_string(), "1".to_string()];
-                let start = IdentityStart { lift: 2.0, pace };
-                let blocks = han_blocks(tokens, channels, &names, Some(start), &scope)?;
-                let parameters = scope.parameters();
-                let bias = || parameters.iter().nth(1).expect("the biases").var.as_tensor().to_vec1::<f64>();
-                let before = bias()?;
-                let xs = Tensor::ones((3, tokens, channels), DType::F64, &Device::Cpu)?;
-                let loss = blocks.forward(&xs)?.sqr()?.sum_all()?;
-                Optimizer::of(config.clone(), &parameters)?.step(&loss.backward()?, 1e-3)?;
-                Ok(bias()?.iter().zip(before).map(|(after, before)| after - before).collect())
-            };
-            for (half, whole) in moved(0.5)?.into_iter().zip(moved(1.0)?) {
-                assert!((2.0 * half - whole).abs() < 1e-12 && half != 0.0, "{half} and {whole}");
-            }
-        }
-        Ok(())
-    }
 
     #[test]
     fn the_composed_update_equals_the_fused_one() -> Result<()> {

@@ -53,9 +53,8 @@ fn numbers_are_written_as_the_template_says() {
 
 #[test]
 fn one_number_may_follow_another() {
-    let line =
-        "From <!-- = han: {n} -->1<!-- / --> <!-- = han: {n} -->2<!-- / -->.\n".replace("han:", "han epsilon=0.5:");
-    let home = Repository::with(&line);
+    let number = "<!-- = han epsilon=0.5: {n} -->old<!-- / -->";
+    let home = Repository::with(&format!("From {number} {number}.\n"));
     let text = spliced(home.0.path(), &home.path("README.md")).expect("two numbers");
     assert_eq!(text.matches("-->1234567<!--").count(), 2, "{text}");
 }

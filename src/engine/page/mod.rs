@@ -173,7 +173,7 @@ pub(crate) fn rendered(bytes: &[u8], name: &str, root: &Path) -> Result<[String;
 }
 
 /// What a command says at its end.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// The closing table, the expectations, and where things are.
     pub text: String,
