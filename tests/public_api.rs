@@ -141,7 +141,7 @@ fn tensors_that_make_no_layer_are_refused() {
 }
 
 #[test]
-fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
+fn builders_refuse_sizes_of_0_or_beyond_memory_and_what_cannot_be_drawn() {
     let (relu, free) = (Activation::Relu, DenseInit::KaimingNormal);
     let mut attempts = vec![
         attempt("no layer", || scoped_han_stack(3, &[], &scope())),
@@ -172,7 +172,7 @@ fn builders_refuse_sizes_of_0_and_what_cannot_be_drawn() {
             scope().stacked(3, vec![Draw { init: Init::Zeros, stored }], Role::Trained)
         }),
     ];
-    for (a, b) in [(0, 4), (4, 0), (0, 0)] {
+    for (a, b) in [(0, 4), (4, 0), (0, 0), (usize::MAX, 4), (4, usize::MAX), (usize::MAX, usize::MAX)] {
         attempts.extend([
             attempt(format!("dense {a} x {b}"), move || dense(a, b, relu, free, &scope())),
             attempt(format!("bounded {a} x {b}"), move || bounded_dense(a, b, relu, 1.0, &scope())),

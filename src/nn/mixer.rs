@@ -117,11 +117,14 @@ fn gelu_composed(z: &Tensor) -> Result<Tensor> {
     (z * phi)? * 0.5
 }
 
+/// Most tokens or channels: a weight of their squares is beyond any memory, and counts of entries are not yet beyond `usize`.
+const LARGEST: usize = 1 << 24;
+
 /// Builds seeded blocks: orthogonal weights (Saxe et al. 2014), biases uniform in [-1/sqrt(width), 1/sqrt(width)], norms
 /// with weight 1 and bias 0. `stored_as` names the blocks in a weights file.
 ///
 /// # Errors
-/// When there is no block, a size is 0, or a name is taken.
+/// When there is no block, a size is 0 or beyond any memory, or a name is taken.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -135,6 +138,9 @@ fn gelu_composed(z: &Tensor) -> Result<Tensor> {
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn mixer_stack(tokens: usize, channels: usize, stored_as: &[String], scope: &Scope) -> Result<MixerStack> {
+    if tokens.max(channels) > LARGEST {
+        candle_core::bail!("mixer blocks of {tokens} x {channels}: at most {LARGEST} tokens and channels");
+    }
     let mut draws = Vec::new();
     for name in stored_as {
         for (half, width) in [("token", tokens), ("channel", channels)] {

@@ -7,6 +7,9 @@ use candle_core::{DType, Result, Tensor};
 /// singular values: below 1.01 for 1,000 of them and k = 8.
 const SQUARINGS: usize = 8;
 
+/// Sizes of a Gram matrix that can be squared in single precision. Other weights are divided by their largest entry first.
+const SQUARED: std::ops::Range<f64> = 1e-14..1e14;
+
 /// An upper bound of the largest singular value, by Gram iteration (Delattre et al. 2023, "Efficient Bound of Lipschitz
 /// Constant for Convolutional Layers by Gram Iteration"), in the weight's own precision: rounding may take it below.
 ///
@@ -25,16 +28,31 @@ const SQUARINGS: usize = 8;
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn norm(weight: &Tensor) -> Result<f64> {
-    let (rows, columns) = weight.dims2()?;
     let weight = weight.detach();
+    if let Some(norm) = norm_in_range(&weight)? {
+        return Ok(norm);
+    }
+    let exact = weight.to_dtype(DType::F64)?;
+    let sizes = exact.abs()?.flatten_all()?;
+    let total = sizes.sum_all()?.to_scalar::<f64>()?;
+    if total == 0.0 || !total.is_finite() {
+        return Ok(if total == 0.0 { 0.0 } else { f64::NAN });
+    }
+    let largest = sizes.max(0)?.to_scalar::<f64>()?;
+    Ok(largest * norm_in_range(&(exact / largest)?)?.unwrap_or(f64::NAN))
+}
+
+/// [`norm`]; None where the Gram matrix is out of [`SQUARED`].
+fn norm_in_range(weight: &Tensor) -> Result<Option<f64>> {
+    let (rows, columns) = weight.dims2()?;
     let transposed = weight.t()?;
-    let mut gram = if rows <= columns { weight.matmul(&transposed)? } else { transposed.matmul(&weight)? };
+    let mut gram = if rows <= columns { weight.matmul(&transposed)? } else { transposed.matmul(weight)? };
     // The norm of the Gram matrix is e^log sigma^(2^(k + 1)) with the scale that was taken off so far.
     let (mut log, mut power) = (0.0, 0.5);
-    for _ in 0..SQUARINGS {
+    for squaring in 0..SQUARINGS {
         let size = frobenius(&gram)?;
-        if size == 0.0 || !size.is_finite() {
-            return Ok(if size == 0.0 { 0.0 } else { f64::NAN });
+        if squaring == 0 && !SQUARED.contains(&size) {
+            return Ok(None);
         }
         log += power * size.ln();
         gram = (gram / size)?;
@@ -42,7 +60,7 @@ pub fn norm(weight: &Tensor) -> Result<f64> {
         gram = without_subnormals(&gram.matmul(&gram.t()?)?)?;
         power /= 2.0;
     }
-    Ok((log + power * frobenius(&gram)?.ln()).exp())
+    Ok(Some((log + power * frobenius(&gram)?.ln()).exp()))
 }
 
 /// The weight scaled down to the bound; None where its norm does not exceed it (Gouk et al. 2021, "Regularisation of Neural Networks by
@@ -105,6 +123,21 @@ mod tests {
         assert!(((1.0 - 1e-12) * below..1.01 * below).contains(&norm(&weight)?));
         assert_eq!(norm(&Tensor::zeros((2, 3), DType::F64, &Device::Cpu)?)?, 0.0);
         assert!(norm(&(&weight * f64::NAN)?)?.is_nan());
+        Ok(())
+    }
+
+    #[test]
+    fn very_large_and_very_small_weights_have_norms() -> Result<()> {
+        let weight = normal(&[30, 50], 1)?.to_dtype(DType::F32)?;
+        let expected = norm(&weight)?;
+        for factor in [1e-30, 1e-12, 1e-8, 1e8, 1e12, 1e30] {
+            let ratio = norm(&(&weight * factor)?)? / (factor * expected);
+            assert!((ratio - 1.0).abs() < 1e-5, "{factor}: {ratio}");
+        }
+        let scaled = within(&(&weight * 1e30)?, 1.0)?.expect("a norm of 1e31 is too large");
+        assert!((norm(&scaled)? - 1.0).abs() < 1e-5);
+        let broken = Tensor::new(&[[0f32, f32::NAN], [0.0, 0.0]], &Device::Cpu)?;
+        assert!(norm(&broken)?.is_nan());
         Ok(())
     }
 

@@ -156,9 +156,10 @@ fn shortened(cell: &str, width: usize) -> String {
     format!("{kept}..")
 }
 
-/// The text of a cell: a bar or a new line would end it, and a backslash before a bar would set it free again.
+/// The text of a cell: a bar or a new line would end it, a backslash before a bar would set it free again, and what follows
+/// `<` might be taken for a tag.
 fn escaped(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\r', '\n'], " ")
+    cell.replace('\\', "\\\\").replace('|', "\\|").replace('<', "\\<").replace(['\r', '\n'], " ")
 }
 
 #[cfg(test)]
@@ -169,10 +170,10 @@ mod tests {
     fn no_cell_ends_before_its_end() {
         let mut table = Table::new(["model", "accuracy"]);
         table.row(["FCNet, |.|", "99.5"]);
-        table.row(["a\\|b\nc", ""]);
+        table.row(["a\\|b\nc", "<b>"]);
         assert_eq!(
             table.markdown(usize::MAX),
-            "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c |  |\n"
+            "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c | \\<b> |\n"
         );
     }
 

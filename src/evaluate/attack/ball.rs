@@ -1,8 +1,9 @@
 //! Steps and projections of one image, on plain slices.
 
-use super::threat::{Norm, Threat};
+use super::threat::{Norm, TOLERANCE, Threat, way};
 use crate::nn::kernels::dispatch::vectorized;
 use candle_core::FloatDType;
+use std::borrow::Cow;
 
 /// Least length by which a gradient is divided (the 1e-12 of Foolbox and AutoAttack).
 const SHORTEST: f64 = 1e-12;
@@ -21,9 +22,28 @@ pub(super) fn size<T: FloatDType>(norm: Norm, vector: &[T]) -> f64 {
     }
 }
 
-/// Whether no entry differs from 0. Hardly ever is more than the first one looked at.
-pub(super) fn is_zero<T: FloatDType>(vector: &[T]) -> bool {
-    vector.iter().all(|v| *v == T::zero())
+/// Whether no entry of a gradient says where to go: all are 0 or NaN. Hardly ever is more than the first one looked at.
+pub(super) fn leads_nowhere<T: FloatDType>(gradient: &[T]) -> bool {
+    gradient.iter().all(|g| *g == T::zero() || g.to_f64().is_nan())
+}
+
+/// A gradient, and the factor that gives it the length `size`. What no length can be measured of is taken as its limit: NaN
+/// entries are 0, and beside infinite ones all others are.
+pub(super) fn stretched<T: FloatDType>(gradient: &[T], size: f64) -> (Cow<'_, [T]>, f64) {
+    let measured = length(gradient);
+    if measured.is_finite() {
+        return (Cow::Borrowed(gradient), size / measured.max(SHORTEST));
+    }
+    let most = largest(gradient);
+    let limit = |g: f64| match g {
+        _ if g.is_nan() || most == 0.0 => 0.0,
+        _ if most.is_finite() => g / most,
+        _ if g.is_infinite() => g.signum(),
+        _ => 0.0,
+    };
+    let limits: Vec<T> = gradient.iter().map(|g| T::from_f64(limit(g.to_f64()))).collect();
+    let factor = size / length(&limits).max(SHORTEST);
+    (Cow::Owned(limits), factor)
 }
 
 vectorized! {
@@ -48,8 +68,9 @@ vectorized! {
                 point.iter_mut().zip(gradient).for_each(|(x, g)| *x += signed(*g, step, back));
             }
             Norm::L2 => {
-                let scale = T::from_f64(step / length(gradient).max(SHORTEST));
-                point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * *g);
+                let (gradient, factor) = stretched(gradient, step);
+                let scale = T::from_f64(factor);
+                point.iter_mut().zip(gradient.iter()).for_each(|(x, g)| *x += scale * *g);
             }
         }
     }
@@ -67,6 +88,13 @@ vectorized! {
                 let length = length(point);
                 let scale = if length > threat.eps { T::from_f64(threat.eps / length) } else { T::one() };
                 point.iter_mut().zip(original).for_each(|(x, x0)| *x = clip(*x0 + scale * *x));
+                // What many pixels are rounded by may add up to more than the slack, and shortening them may be rounded away.
+                let mut less = TOLERANCE;
+                while length > threat.eps && less < 1.0 && way(original, point) > threat.eps + TOLERANCE / 2.0 {
+                    let kept = T::from_f64(1.0 - less);
+                    point.iter_mut().zip(original).for_each(|(x, x0)| *x = *x0 + kept * (*x - *x0));
+                    less *= 2.0;
+                }
             }
         }
     }
@@ -142,7 +170,7 @@ mod tests {
             let vector = vec![-0.5f32; len];
             assert!((length(&vector) - 0.5 * (len as f64).sqrt()).abs() < 1e-12);
             assert_eq!(largest(&vector), if len == 0 { 0.0 } else { 0.5 });
-            assert_eq!(is_zero(&vector), len == 0);
+            assert_eq!(leads_nowhere(&vector), len == 0);
         }
     }
 
@@ -175,6 +203,44 @@ mod tests {
             project(threat, &[0.5], &mut point);
             assert!((point[0] - 0.6f64).abs() < 1e-15, "{point:?}");
         }
+    }
+
+    #[test]
+    fn rounding_of_many_pixels_does_not_leave_the_ball() {
+        let mut stream = Seed(6).stream("ball");
+        for pixels in [3 * 32 * 32, 3 * 96 * 96] {
+            let original: Vec<f32> = (0..pixels).map(|_| stream.uniform() as f32).collect();
+            for eps in [0.01, 0.5, 2.0, 8.0, 20.0] {
+                let threat = Threat::l2(eps);
+                let mut point = original.clone();
+                for _ in 0..20 {
+                    let gradient: Vec<f32> = (0..pixels).map(|_| stream.normal() as f32).collect();
+                    climb(threat, &original, &mut point, &gradient, eps);
+                    let distance = Distance::between(&original, &point);
+                    assert!(in_box(&point) && threat.allows(distance), "{pixels} {eps}: {distance:?}");
+                    assert!(distance.l2 > 0.5 * eps, "{pixels} {eps}: {distance:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_in_a_gradient_is_passed_over() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        for (gradient, expected) in [
+            ([3.0, nan, -4.0], [0.5 + 0.06, 0.5, 0.5 - 0.08]),
+            ([3.0, -inf, nan], [0.5, 0.4, 0.5]),
+            ([0.0, nan, 0.0], [0.5; 3]),
+        ] {
+            let mut point = [0.5; 3];
+            climb(Threat::l2(1.0), &[0.5; 3], &mut point, &gradient, 0.1);
+            let near = point.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-6);
+            assert!(near, "{gradient:?}: {point:?}");
+        }
+        let mut point = [0.5];
+        climb(Threat::l2(1.0), &[0.5], &mut point, &[1e200f64], 0.1);
+        assert!((point[0] - 0.6).abs() < 1e-12, "{point:?}");
+        assert!(leads_nowhere(&[nan, 0.0, nan]) && !leads_nowhere(&[nan, 0.0, 1.0]));
     }
 
     #[test]

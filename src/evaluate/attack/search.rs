@@ -5,7 +5,7 @@
 //! its row is given to the next example, so passes stay full, and no search can notice in which company it was made:
 //! neither the size of a batch nor the number of threads changes a result.
 
-use super::ball::is_zero;
+use super::ball::leads_nowhere;
 use super::classifier::{Classifier, Want};
 use super::examples::{Example, Examples};
 use super::goal::Goal;
@@ -189,7 +189,7 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
             let Some(lane) = lane else { continue };
             let gradients = Gradients { blocks, row, inputs };
             for place in 0..lane.wanted.len() / classes {
-                lane.record.gradient(is_zero(gradients.get(place)));
+                lane.record.gradient(leads_nowhere(gradients.get(place)));
             }
             lane.search.advance(gradients, point);
         }

@@ -327,10 +327,11 @@ fn attacks_that_never_stop_tell_the_last_iterate_apart() -> Result<()> {
 
 #[test]
 fn degenerate_networks_end_every_attack() -> Result<()> {
-    let networks: [(&str, Planted); 4] = [
+    let networks: [(&str, Planted); 5] = [
         ("constant", Planted::constant(&[1.0, 0.5, 0.0, 0.0, 0.0], INPUTS)?),
         ("tied", Planted::constant(&[1.0, 1.0, 0.0, 0.0, 0.0], INPUTS)?),
         ("broken", Planted::new(5, INPUTS, Mask::Broken)?),
+        ("slopeless", Planted::new(5, INPUTS, Mask::Slopeless)?),
         ("noisy", Planted::new(5, INPUTS, Mask::Noisy(AtomicU64::new(0)))?),
     ];
     for (name, network) in &networks {

@@ -116,6 +116,11 @@ impl Distance {
     }
 }
 
+/// Euclidean length of the way from one image to another, not summed in the order of [`Distance::between`].
+pub(super) fn way<T: FloatDType>(original: &[T], image: &[T]) -> f64 {
+    change(original, image).square.sqrt()
+}
+
 vectorized! {
     /// Whether every pixel is in [0, 1].
     pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
