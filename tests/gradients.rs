@@ -131,10 +131,15 @@ fn a_measurement_is_made_again_from_its_configuration() {
 #[test]
 fn the_plan_says_what_follows_from_what() {
     let sandbox = Sandbox::new();
-    let told =
-        sandbox.stdout(&["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"]);
+    let plan = ["plan", "gradients", "--profile", "smoke", "--part", "depth", "--models", "hannet-passing"];
+    let told = sandbox.stdout(&plan);
     assert!(told.contains("10 runs, 0 of them finished"), "{told}");
-    assert!(told.contains("and 2 that follow from the results of these"), "{told}");
+    assert!(told.contains("\n2 runs follow from the results of these"), "{told}");
+    for format in ["commands", "json"] {
+        let ended = sandbox.command(&[&plan[..], &["--format", format]].concat()).assert().success();
+        let told = String::from_utf8_lossy(&ended.get_output().stderr);
+        assert!(told.contains("2 runs follow from the results of these; the same plan names them then"), "{told}");
+    }
     let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
     assert!(told.contains("1 run, 0 of them finished"), "{told}");
 }

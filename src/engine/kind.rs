@@ -6,7 +6,7 @@ use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed, typed_batch};
 use super::outline::{Format, Outline};
-use super::page::{Report, write_pages};
+use super::page::{Report, following, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
 use super::runs::{Exit, Part, Rerun, Running, Stop, Store, Walk, Workplace};
 use super::settings::{File, Flag, Given, ProfileName};
@@ -272,7 +272,7 @@ fn of_part(walk: &Walk<'_>, running: &Running, stop: &Stop) -> Result<Exit> {
     of_other_runs(walk, &running.part)?;
     note(&format!("{finished} of {planned} runs are finished; `report` draws them when all are"));
     if walk.pending > 0 {
-        note(&format!("{} runs follow from the results of those that are missing", walk.pending));
+        note(&format!("{} from the results of those that are missing", following(walk.pending)));
     }
     if walk.unmade > 0 {
         note(&format!("error: {} runs failed, or wait for runs of an earlier stage", walk.unmade));
@@ -365,7 +365,11 @@ impl<E: Experiment> Kind for Of<E> {
             return Ok(());
         }
         let format = matches.get_one("format").copied().unwrap_or(Format::Text);
-        answer(&self.outline(verbs, verb, matches)?.told(format)?);
+        let outline = self.outline(verbs, verb, matches)?;
+        answer(&outline.told(format)?);
+        if format != Format::Text && outline.pending > 0 {
+            note(&format!("{} from the results of these; the same plan names them then", following(outline.pending)));
+        }
         Ok(())
     }
 

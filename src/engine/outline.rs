@@ -1,7 +1,7 @@
 //! What a command would make, without making it: a list for people, for `parallel` and `xargs`, and for programs.
 
 use super::invocation::{Invocation, quoted};
-use super::page::{counted, terminal_width, wrapped};
+use super::page::{counted, following, terminal_width, wrapped};
 use super::runs::{Entry, Look, Running, Walk, duration};
 use super::settings::Heading;
 use anyhow::{Result, bail};
@@ -160,7 +160,7 @@ impl Outline {
             );
         }
         if self.pending > 0 {
-            text += &format!("and {} that follow from the results of these\n", self.pending);
+            text += &format!("{} from the results of these\n", following(self.pending));
         }
         text
     }

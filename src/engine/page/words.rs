@@ -7,6 +7,11 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Runs whose settings are not known before others have ended.
+pub fn following(count: usize) -> String {
+    format!("{} follow{}", counted(count, "run"), if count == 1 { "s" } else { "" })
+}
+
 /// A part of a whole in percent.
 pub fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))
