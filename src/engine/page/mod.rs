@@ -20,7 +20,7 @@ pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
 pub use verdict::{Verdict, judge, percent as measured};
-pub use words::{counted, following, interval, interval_as, percent, spread, spread_as, wrapped};
+pub use words::{counted, following, interval, interval_as, listed, percent, spread, spread_as, wrapped};
 
 use super::invocation::Invocation;
 use super::rows::RunRow;

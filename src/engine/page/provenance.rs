@@ -1,5 +1,6 @@
 //! Where figures come from: seeds, program, machine, time; of all runs, which need not have been made by one program.
 
+use super::words::listed;
 use crate::engine::runs::{Manifest, RunOutcome, Walk};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,10 +84,6 @@ fn lost(walk: &Walk<'_>) -> Vec<String> {
     }
     let lost = survives.into_iter().filter(|(_, survives)| !survives);
     lost.map(|((arm, recipe), _)| recipe.map_or(arm.into(), |recipe| format!("{arm} (recipe {recipe})"))).collect()
-}
-
-fn listed(values: &BTreeSet<String>) -> String {
-    values.iter().map(String::as_str).collect::<Vec<_>>().join(" and ")
 }
 
 /// The seeds of finished runs, and whose they are where networks differ in them.

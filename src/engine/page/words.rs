@@ -7,6 +7,16 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Things in a sentence: `a`, `a and b`, `a, b and c`.
+pub fn listed<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
+    let things: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
+    match things.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// Runs whose settings are not known before others have ended.
 pub fn following(count: usize) -> String {
     format!("{} follow{}", counted(count, "run"), if count == 1 { "s" } else { "" })
@@ -59,4 +69,16 @@ pub fn wrapped(text: &str, width: Option<usize>) -> String {
         }
     }
     lines + &line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_agree_with_their_number() {
+        assert_eq!([0, 1, 2].map(following), ["0 runs follow", "1 run follows", "2 runs follow"]);
+        let told = [&[][..], &[10], &[10, 30], &[10, 30, 100]].map(listed);
+        assert_eq!(told, ["", "10", "10 and 30", "10, 30 and 100"]);
+    }
 }

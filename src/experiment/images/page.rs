@@ -5,7 +5,7 @@ use super::figures;
 use super::file::Expectation;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Page, Table, Verdict, counted, interval, judge, percent, spread};
+use crate::engine::page::{Block, Page, Table, Verdict, counted, interval, judge, listed, percent, spread};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Store};
 use crate::engine::settings::{File, bound};
@@ -39,11 +39,11 @@ pub(super) fn of(
     page.text(format!(
         "Training: {} epochs of {} steps, {} images a step, base learning rate {}, augmentation {}. Scores are those of the \
          last iterate; nothing is chosen on test images.",
-        joined(&train.epochs),
+        listed(train.epochs.iter()),
         experiment.steps(facts),
         train.batch_size,
         train.learning_rate,
-        joined(&train.augment),
+        listed(train.augment.iter()),
     ));
     page.table(
         "**Networks.** Accuracy in percent, mean +- standard deviation over seeds, with the 95 % interval of the mean of top-1 \
@@ -74,17 +74,13 @@ pub(super) fn of(
 fn setting(results: &Results<'_>) -> String {
     let epochs = match &*results.experiment.file.train.epochs {
         [epochs] => counted(*epochs, "epoch"),
-        several => format!("{} epochs", joined(several)),
+        several => format!("{} epochs", listed(several)),
     };
     let limit = |limit: Option<usize>, of: &str| limit.map(|limit| format!("{limit} {of} images"));
     let parts = [limit(results.set.train_limit, "training"), limit(results.set.test_limit, "test")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let part = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     format!("{}{part}, {epochs}", results.set.name())
-}
-
-fn joined<T: ToString>(values: &[T]) -> String {
-    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A row for each network, with the columns that are named.
