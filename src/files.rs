@@ -13,6 +13,9 @@ pub const LONGEST_TEXT: u64 = 16 << 20;
 /// state of its optimizer.
 pub const LARGEST: u64 = 8 << 30;
 
+/// How names of temporary files begin.
+pub const PARTIAL: &str = ".partial-";
+
 /// Opens a regular file for reading.
 ///
 /// # Errors
@@ -104,7 +107,7 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     // The name ends as the wanted one does: writers of images choose the format by it.
     let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".partial-").suffix(&end);
+    builder.prefix(PARTIAL).suffix(&end);
     if let Some(rights) = rights(0o666) {
         builder.permissions(rights);
     }

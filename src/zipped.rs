@@ -36,7 +36,7 @@ impl<R: Read + Seek> Zipped<R> {
             CompressionMethod::DEFLATE => files::read_at_most(DeflateDecoder::new(entry), limit),
             _ => bail!("{name} is compressed by a method that is not read here ({method}); use deflate or none"),
         };
-        let bytes = bytes.with_context(|| format!("{name} is damaged"))?;
+        let bytes = bytes.with_context(|| name.to_string())?;
         let mut found = Crc::new();
         found.update(&bytes);
         ensure!(found.sum() == crc, "{name} is damaged: its checksum (CRC-32) is not the stored one");

@@ -19,6 +19,8 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use sandbox::Sandbox;
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 #[test]
 fn cifar10_comes_upright_from_batches_and_parquet() {
@@ -140,11 +142,33 @@ fn cifar100_is_read_with_its_fine_labels_and_called_unpinned() {
     let endpoint = hub::serve("uoft-cs/cifar100", &of_hub);
     let fresh = Sandbox::new();
     let mut fetch = fresh.command(&["data", "fetch", "--dataset", "cifar100"]);
-    let fetched = fetch.env("HF_ENDPOINT", endpoint).assert().success();
+    let fetched = fetch.env("HF_ENDPOINT", &endpoint).assert().success();
     let told = sandbox::text(&fetched.get_output().stdout);
     assert!(told.contains("10 training and 2 test images from the Hugging Face hub, unpinned"), "{told}");
     let told = sandbox::text(&fetched.get_output().stderr);
     assert!(told.contains("cifar100: classes are those of the column fine_label of "), "{told}");
+
+    // The same data are not written again; what an old kill left behind goes.
+    let fetch_cached = |arguments: &[&str]| {
+        let mut fetch = sandbox.command(&[&["data", "fetch", "--dataset", "cifar100"], arguments].concat());
+        sandbox::text(&fetch.env("HF_ENDPOINT", &endpoint).assert().success().get_output().stdout)
+    };
+    let last = sandbox.path("cache/han-exp/cifar100/t10k-labels-idx1-ubyte");
+    let left_over = last.with_file_name(".partial-left");
+    let old = SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
+    for path in [&last, &left_over] {
+        let file = fs::OpenOptions::new().append(true).create(true).open(path).expect("a file");
+        file.set_modified(old).expect("a time");
+    }
+    let is_old = |path: &Path| fs::metadata(path).and_then(|of| of.modified()).is_ok_and(|time| time == old);
+    fetch_cached(&["--data-dir", "binary"]);
+    assert!(is_old(&last) && !left_over.exists());
+    // A cache with fewer images than were published does not keep others from being asked for.
+    let told = fetch_cached(&[]);
+    assert!(told.contains("10 training and 2 test images from the Hugging Face hub"), "{told}");
+    write_batches(&[&binary.join("test.bin")], &[&TEST, &[50, 52]], 10);
+    fetch_cached(&["--data-dir", "binary"]);
+    assert!(!is_old(&last));
 
     write_batches(&[&binary.join("test.bin")], &[&TEST, &[50, 100]], 10);
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("binary"));

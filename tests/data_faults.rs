@@ -3,6 +3,8 @@
 
 #![cfg(feature = "program")]
 
+#[path = "common/by_hand.rs"]
+mod by_hand;
 #[path = "common/colour.rs"]
 mod colour;
 #[path = "common/hub.rs"]
@@ -12,6 +14,7 @@ mod npz;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
+use by_hand::{INT32, REQUIRED, file, group, leaf};
 use colour::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -91,6 +94,12 @@ fn more_images_than_were_published_are_refused_in_every_format() {
     write(&sandbox.path("npz/val_data.npz"), deflated(&[("data.npy", &bomb), ("labels.npy", &label)]));
     let told = told_by_load(Dataset::Imagenet32, &sandbox.path("npz"));
     assert!(told.contains("val_data.npz") && told.contains("it holds more than"), "{told}");
+    // Of ImageNet 64 x 64, which has the same names.
+    let larger = array("|u1", "(40, 12288)", &vec![0; 40 * 12288]);
+    let labels = array("|u1", "(40,)", &[1; 40]);
+    write(&sandbox.path("npz/val_data.npz"), deflated(&[("data.npy", &larger), ("labels.npy", &labels)]));
+    let told = told_by_load(Dataset::Imagenet32, &sandbox.path("npz"));
+    assert!(told.contains("data.npy: it holds more than") && !told.contains("damaged"), "{told}");
 
     // A hole of 64 GB takes no space on a disk.
     for file in ["train.bin", "test.bin"] {
@@ -161,6 +170,25 @@ fn no_flipped_bit_in_the_description_of_a_parquet_file_is_a_panic() {
         refused += usize::from(han_exp::data::images::load(Dataset::Cifar100, &options(sandbox.0.path())).is_err());
     }
     assert!(refused > 1000, "{refused}");
+}
+
+#[test]
+fn a_download_that_lies_about_itself_is_refused() {
+    let leaf = || leaf("x", INT32, REQUIRED);
+    let many = file(&[group("r", None, 1), leaf()], &[], 1 << 40);
+    let groups = std::iter::repeat_n(group("g", Some(REQUIRED), 1), 300_000);
+    let deep: Vec<_> = [group("r", None, 1)].into_iter().chain(groups).chain([leaf()]).collect();
+    for (contents, words) in [
+        (many, "it says that it holds 1099511627776 images, more than the 60000 that were published"),
+        (file(&deep, &[], 0), "no parquet file, or a damaged one"),
+    ] {
+        let files = [("mnist/train/0000.parquet", &contents[..]), ("mnist/test/0000.parquet", &contents[..])];
+        let endpoint = hub::serve("ylecun/mnist", &files);
+        let sandbox = Sandbox::new();
+        let mut fetch = sandbox.command(&["data", "fetch", "--dataset", "mnist"]);
+        let told = sandbox::failure(fetch.env("HF_ENDPOINT", endpoint));
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[test]

@@ -65,6 +65,8 @@ fn archives_are_read_as_they_are_downloaded() {
     write(&sandbox.path("broken/cifar-100-binary.tar.gz"), "no archive");
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("broken"));
     assert!(told.contains("cannot read") && told.contains("cifar-100-binary.tar.gz: "), "{told}");
+    let told = sandbox.error(&["data", "verify", "--dataset", "cifar100", "--data-dir", "broken"]);
+    assert!(told.contains("4 of 4 parts are wrong, the first: "), "{told}");
 }
 
 /// A batch for Python of some images.

@@ -105,6 +105,7 @@ proptest! {
             targets: rows.iter().map(|row| row[columns.len()]).collect(),
             sha256: String::new(),
             dropped: Vec::new(),
+            mixed_header: false,
         };
         let text = table.to_csv();
         let read = parse("numbers", text.as_bytes(), &Target::default());

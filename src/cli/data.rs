@@ -8,6 +8,8 @@ use crate::engine::source::{Place, Source};
 use anyhow::{Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -80,9 +82,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     }
 }
 
+/// Every data set with the places that have it.
+fn survey(selection: &Selection) -> Result<Vec<(&'static dyn Known, Vec<Found>)>> {
+    let options = selection.place.options();
+    let survey = |dataset: &'static dyn Known| Ok((dataset, dataset.survey(&options)?));
+    let mut all = selection.datasets().map(survey).collect::<Result<Vec<_>>>()?;
+    leave_out_files_of_others(&mut all);
+    Ok(all)
+}
+
+/// Several data sets have the same names of files; what is verified as one is no wrong file of another.
+fn leave_out_files_of_others(all: &mut [(&'static dyn Known, Vec<Found>)]) {
+    let verified = |place: &&Found| matches!(&place.state, Ok(content) if content.proof == Proof::Verified);
+    let places = all.iter().flat_map(|(_, places)| places).filter(verified);
+    let known: HashSet<PathBuf> = places.filter_map(|place| place.path.clone()).collect();
+    let of_other = |place: &Found| place.state.is_err() && place.path.as_ref().is_some_and(|path| known.contains(path));
+    all.iter_mut().for_each(|(_, places)| places.retain(|place| !of_other(place)));
+}
+
 fn status(selection: &Selection) -> Result<Exit> {
-    for dataset in selection.datasets() {
-        let places = dataset.survey(&selection.place.options())?;
+    for (dataset, places) in survey(selection)? {
         for part in dataset.parts() {
             // The first place is the one that an experiment takes.
             match places.iter().find(|place| place.part == part) {
@@ -97,8 +116,7 @@ fn status(selection: &Selection) -> Result<Exit> {
 fn verify(selection: &Selection) -> Result<Exit> {
     let options = selection.place.options();
     let (mut all, mut missing, mut unusable) = (0, 0, Vec::new());
-    for dataset in selection.datasets() {
-        let places = dataset.survey(&options)?;
+    for (dataset, places) in survey(selection)? {
         if places.is_empty() {
             answer(&format!("{} is not on this machine; {}\n", dataset.name(), dataset.cure()));
         }
@@ -158,4 +176,31 @@ fn row(dataset: &dyn Known, place: &Found) -> String {
 
 fn line(dataset: &dyn Known, part: &str, count: &str, state: &str, place: &str) -> String {
     format!("{:13}  {part:12}  {count:>6}  {state:8}  {place}\n", dataset.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_file_that_is_verified_is_no_wrong_one_of_another_data_set() {
+        let found = |path: &str, proof: Option<Proof>| {
+            let state = proof.ok_or_else(|| anyhow!("another file"));
+            let state = state.map(|proof| Content { count: 1, proof, note: String::new() });
+            Found { part: "test labels", path: Some(path.into()), words: String::new(), state }
+        };
+        let [mnist, fashion] = [Dataset::Mnist, Dataset::FashionMnist].map(|of| known::all()[of as usize]);
+        let mut all = vec![
+            (fashion, vec![found("a/labels", None), found("b/labels", None), found("c/labels", Some(Proof::Unpinned))]),
+            (mnist, vec![found("a/labels", Some(Proof::Verified)), found("b/labels", None)]),
+        ];
+        leave_out_files_of_others(&mut all);
+        let paths = all.iter().map(|(_, places)| places.iter().map(|place| place.path.clone()).collect::<Vec<_>>());
+        let expected = [vec!["b/labels", "c/labels"], vec!["a/labels", "b/labels"]];
+        assert_eq!(
+            paths.collect::<Vec<_>>(),
+            expected.map(|of| of.into_iter().map(|p| Some(p.into())).collect::<Vec<_>>())
+        );
+    }
 }

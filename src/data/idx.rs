@@ -64,15 +64,17 @@ impl Array {
         }
     }
 
-    /// The bytes of an IDX file, plain. Extents beyond 32 bits do not exist in the format and are cut.
+    /// The bytes of an IDX file, plain.
     pub fn encode(&self) -> Vec<u8> {
-        let mut file = vec![0, 0, UNSIGNED_BYTES, self.dimensions.len() as u8];
-        for extent in &self.dimensions {
-            file.extend((*extent as u32).to_be_bytes());
-        }
-        file.extend(&self.bytes);
-        file
+        [&header(&self.dimensions)[..], &self.bytes].concat()
     }
+}
+
+/// What stands before the bytes of an array. Extents beyond 32 bits do not exist in the format and are cut.
+pub fn header(dimensions: &[usize]) -> Vec<u8> {
+    let mut header = vec![0, 0, UNSIGNED_BYTES, dimensions.len() as u8];
+    header.extend(dimensions.iter().flat_map(|extent| (*extent as u32).to_be_bytes()));
+    header
 }
 
 /// One gzip member after the other. Zeros may follow the last: tapes and block devices fill up with them.

@@ -4,7 +4,7 @@ use super::images::{self, Options};
 use super::source::Proof;
 use super::table;
 use anyhow::{Result, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A data set of any kind.
 pub trait Known: Sync {
@@ -41,7 +41,9 @@ pub struct Found {
 impl Found {
     /// Whether a directory that should hold it lacks its file.
     pub fn is_absent(&self) -> bool {
-        self.state.is_err() && self.path.as_ref().is_some_and(|path| !path.exists())
+        // A part in an archive has a path through it.
+        let is_nowhere = |path: &PathBuf| !path.exists() && !path.parent().is_some_and(Path::is_file);
+        self.state.is_err() && self.path.as_ref().is_some_and(is_nowhere)
     }
 }
 
@@ -113,14 +115,16 @@ impl Known for table::Dataset {
         if let Some(directory) = directory {
             ensure!(directory.is_dir(), "--data-dir {}: no such directory", directory.display());
         }
-        let table::Finding { path, state, .. } = table::survey(*self, directory);
-        let state = match state {
-            table::State::Missing => return Ok(Vec::new()),
-            table::State::Wrong(error) => Err(error),
-            table::State::Found { rows, features, proof } => {
-                Ok(Content { count: rows, proof, note: format!(" ({features} features)") })
-            }
+        let path = directory.filter(|_| !self.is_embedded()).map(|directory| self.file(directory));
+        if !self.is_embedded() && !path.as_ref().is_some_and(|path| path.exists()) {
+            return Ok(Vec::new());
+        }
+        let content = |table: table::Table| Content {
+            count: table.rows(),
+            proof: Proof::Verified,
+            note: format!(" ({} features)", table.columns.len()),
         };
+        let state = self.read(directory).map(content);
         Ok(vec![Found { part: "table", path, words: "inside the program".into(), state }])
     }
 

@@ -1,9 +1,7 @@
 //! Colour images side by side in one picture, as PNG: 40 in a row, row after row.
 
-use super::{Images, Shape};
-use anyhow::{Context, Result, ensure};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
+use super::Shape;
+use anyhow::{Result, ensure};
 
 /// Images side by side.
 const COLUMNS: usize = 40;
@@ -22,23 +20,6 @@ pub(super) fn read(png: &[u8], shape: Shape) -> Result<Vec<u8>> {
     Ok(pixels)
 }
 
-/// The picture of all images.
-pub(super) fn write(images: &Images) -> Result<Vec<u8>> {
-    let shape = images.shape;
-    ensure!(images.len().is_multiple_of(COLUMNS), "{} images do not fill rows of {COLUMNS}", images.len());
-    let row = 3 * shape.width;
-    let picture: Vec<u8> = (0..images.pixels.len() / row)
-        .flat_map(|place| &images.pixels[start(place, shape)..][..row])
-        .copied()
-        .collect();
-    let (width, height) = (COLUMNS * shape.width, images.len() / COLUMNS * shape.height);
-    let mut png = Vec::new();
-    PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
-        .write_image(&picture, width as u32, height as u32, ExtendedColorType::Rgb8)
-        .context("encoding the picture")?;
-    Ok(png)
-}
-
 /// Where the row of pixels at this place of the picture begins in the images.
 fn start(place: usize, shape: Shape) -> usize {
     let (line, column) = (place / COLUMNS, place % COLUMNS);
@@ -49,14 +30,19 @@ fn start(place: usize, shape: Shape) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::RgbImage;
+    use std::io::Cursor;
 
     #[test]
-    fn a_picture_holds_every_image_again() {
+    fn a_picture_holds_every_image() {
         let shape = Shape { height: 2, width: 3, channels: 3 };
-        let pixels: Vec<u8> = (0..80 * shape.features()).map(|place| (place % 251) as u8).collect();
-        let images = Images { pixels, labels: vec![0; 80], shape };
-        let png = write(&images).expect("a picture");
-        assert_eq!(read(&png, shape).expect("the images"), images.pixels);
-        assert!(read(&png, Shape::colour(32)).is_err());
+        // The red of a pixel is the number of its image, green its row, blue its column.
+        let pixel = |x: u32, y: u32| [(y / 2 * 40 + x / 3) as u8, (y % 2) as u8, (x % 3) as u8];
+        let picture = RgbImage::from_fn(3 * 40, 2 * 2, |x, y| image::Rgb(pixel(x, y)));
+        let mut png = Cursor::new(Vec::new());
+        picture.write_to(&mut png, image::ImageFormat::Png).expect("a picture");
+        let expected = (0..80).flat_map(|image| (0..6).flat_map(move |place| [image, place / 3, place % 3]));
+        assert_eq!(read(png.get_ref(), shape).expect("the images"), expected.collect::<Vec<u8>>());
+        assert!(read(png.get_ref(), Shape::colour(32)).is_err());
     }
 }

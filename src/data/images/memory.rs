@@ -1,8 +1,8 @@
 //! Images in memory: kept as bytes, converted batch by batch.
 
 use super::Origin;
+use crate::data::TrainingSet;
 use crate::data::source::{Dataset, Part, Proof, Shape, sha256};
-use crate::data::{TrainingSet, idx};
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;
@@ -98,11 +98,6 @@ impl Images {
             }),
         }
     }
-
-    /// The IDX array of the half that a part is.
-    pub(super) fn array(&self, dataset: Dataset, part: Part) -> idx::Array {
-        idx::Array { dimensions: dataset.dimensions(part, self.len()), bytes: self.half(dataset, part).into_owned() }
-    }
 }
 
 /// Some images of a data set as rows of numbers in [0, 1], to train or to score on.
@@ -163,6 +158,11 @@ impl ImageData {
     pub fn hash(&self) -> String {
         let parts = Part::ALL.map(|part| sha256(&self.images(part).half(self.dataset, part)));
         sha256(parts.concat().as_bytes())
+    }
+
+    /// Whether it has as many images as were published.
+    pub(super) fn has_all(&self) -> bool {
+        Part::ALL.into_iter().all(|part| self.images(part).len() == self.dataset.pin(part).count)
     }
 
     /// What is worth knowing of a data set that cannot be held against hashes; nothing of one that was.

@@ -142,17 +142,25 @@ pub fn fetch(dataset: Dataset, options: &Options) -> Result<ImageData> {
     let Some(cache) = &options.cache else {
         bail!("there is no directory for the cache; set XDG_CACHE_HOME or HOME");
     };
+    cache::remove_left_over(dataset, cache);
     if let Some(directory) = &options.directory {
         let data = directory::read_any(dataset, directory, options.tell)?;
         cache::write(dataset, &data, cache)?;
         return Ok(data);
     }
-    match cache::read(dataset, cache) {
-        Some(Ok(data)) => return Ok(data),
-        Some(Err(error)) => (options.tell)(&format!("{dataset}: {error:#}")),
-        None => {}
-    }
-    let data = elsewhere(dataset, options).with_context(|| nowhere(dataset))?;
+    let cached = match cache::read(dataset, cache) {
+        Some(Ok(data)) if data.has_all() => return Ok(data),
+        Some(Ok(data)) => Some(data),
+        Some(Err(error)) => {
+            (options.tell)(&format!("{dataset}: {error:#}"));
+            None
+        }
+        None => None,
+    };
+    let Some(data) = elsewhere(dataset, options) else {
+        // Some images are better than none.
+        return cached.with_context(|| nowhere(dataset));
+    };
     cache::write(dataset, &data, cache)?;
     Ok(data)
 }

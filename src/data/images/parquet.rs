@@ -47,7 +47,8 @@ fn read_rows(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
     let reader = open(path)?;
     let schema = reader.metadata().file_metadata().schema();
     let columns = Columns::choose(schema).with_context(|| name.to_string())?;
-    columns.check_pages(&reader, path).with_context(|| format!("{name}: no parquet file, or a damaged one"))?;
+    let wanted: [&[&str]; 2] = [&[&columns.image, &columns.bytes], &[&columns.label]];
+    check_pages(&reader, path, |column| wanted.iter().any(|wanted| column == *wanted))?;
     let mut images = Images::empty(dataset.shape());
     // Other columns are not read: one of lists may hold anything.
     for (index, row) in reader.get_row_iter(Some(columns.projection(schema)?))?.enumerate() {
@@ -66,6 +67,25 @@ fn read_rows(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
         columns.label
     );
     Ok(images)
+}
+
+/// Looks through a file that other code is going to read, which believes what it says: of all columns, and of the number of
+/// images.
+///
+/// # Errors
+/// With the file, when reading it might take more memory or a deeper stack than its images do.
+pub(super) fn check(path: &Path, most: usize) -> Result<()> {
+    let name = path.display();
+    caught(&name, || {
+        let reader = open(path)?;
+        let of_file = reader.metadata().file_metadata();
+        let rows = of_file.num_rows();
+        let fits = usize::try_from(rows).is_ok_and(|rows| rows <= most);
+        ensure!(fits, "{name}: it says that it holds {rows} images, more than the {most} that were published");
+        let flat = of_file.schema_descr().columns().iter().all(|column| column.max_rep_level() == 0);
+        ensure!(flat, "{name}: it has a column of lists");
+        check_pages(&reader, path, |_| true)
+    })
 }
 
 /// The column that classes are read from.
@@ -206,6 +226,33 @@ fn piece(file: &mut File, start: u64, length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Looks at the headers of all pages of columns.
+fn check_pages(reader: &SerializedFileReader<File>, path: &Path, of: impl Fn(&[String]) -> bool) -> Result<()> {
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    let wanted = columns.filter(|column| of(column.column_path().parts())).map(|column| column.byte_range());
+    let look = |ranges: Vec<(u64, u64)>| -> Result<()> {
+        let mut file = files::open(path)?;
+        let (length, mut pages) = (file.metadata()?.len(), 0);
+        for (mut at, size) in ranges {
+            let end = at.checked_add(size).filter(|end| *end <= length).context("a column ends behind the file")?;
+            while at < end {
+                pages += 1;
+                ensure!(pages <= MOST_PAGES, "it has more than {MOST_PAGES} pages");
+                let head = piece(&mut file, at, LONGEST_HEADER.min(end - at))?;
+                let mut thrift = Thrift::new(&head);
+                let page = Page::read(&mut thrift)?;
+                if let Some(problem) = page.problem() {
+                    bail!(problem);
+                }
+                at += thrift.at() as u64 + page.packed as u64;
+                ensure!(at <= end, "a page ends behind its column");
+            }
+        }
+        Ok(())
+    };
+    look(wanted.collect()).with_context(|| format!("{}: no parquet file, or a damaged one", path.display()))
+}
+
 /// The columns that are read.
 struct Columns {
     image: String,
@@ -248,33 +295,6 @@ impl Columns {
         let group = Type::group_type_builder(image.name()).with_repetition(repetition);
         let group = Arc::new(group.with_fields(vec![bytes.clone()]).build()?);
         Ok(Type::group_type_builder(schema.name()).with_fields(vec![group, named(&self.label)?.clone()]).build()?)
-    }
-
-    /// Looks at the headers of all pages of these columns.
-    fn check_pages(&self, reader: &SerializedFileReader<File>, path: &Path) -> Result<()> {
-        let mut file = files::open(path)?;
-        let (length, mut pages) = (file.metadata()?.len(), 0);
-        let wanted: [&[&str]; 2] = [&[&self.image, &self.bytes], &[&self.label]];
-        for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
-            if !wanted.iter().any(|wanted| column.column_path().parts() == *wanted) {
-                continue;
-            }
-            let (mut at, size) = column.byte_range();
-            let end = at.checked_add(size).filter(|end| *end <= length).context("a column ends behind the file")?;
-            while at < end {
-                pages += 1;
-                ensure!(pages <= MOST_PAGES, "it has more than {MOST_PAGES} pages");
-                let head = piece(&mut file, at, LONGEST_HEADER.min(end - at))?;
-                let mut thrift = Thrift::new(&head);
-                let page = Page::read(&mut thrift)?;
-                if let Some(problem) = page.problem() {
-                    bail!(problem);
-                }
-                at += thrift.at() as u64 + page.packed as u64;
-                ensure!(at <= end, "a page ends behind its column");
-            }
-        }
-        Ok(())
     }
 
     fn append(&self, dataset: Dataset, row: &Row, images: &mut Images) -> Result<()> {

@@ -1,15 +1,8 @@
 //! The samples inside the program, for machines without a network: 4,000 training and 1,000 test images of MNIST, 800 and
-//! 200 of CIFAR-10.
-//!
-//! [`draw`] and [`write()`] make them again from the whole data sets.
+//! 200 of CIFAR-10, drawn at random from the whole data sets: of MNIST in ascending order, of CIFAR-10 as many of each class.
 
-use super::{Dataset, ImageData, Images, Origin, Part, decode, grid};
-use crate::files;
-use crate::rng::Seed;
-use anyhow::{Context, Result, bail};
-use flate2::{Compression, write::GzEncoder};
-use std::io::Write;
-use std::path::Path;
+use super::{Dataset, ImageData, Origin, Part, decode, grid};
+use anyhow::{Context, Result};
 
 /// The files of MNIST, in the order of [`Part::ALL`].
 const MNIST: [&[u8]; 4] = [
@@ -40,67 +33,6 @@ pub(super) fn read_part(dataset: Dataset, part: Part) -> Result<Vec<u8>> {
     };
     let checked = bytes.and_then(|bytes| pin.check(&bytes).map(|_| bytes));
     checked.with_context(|| format!("the sample's {}", part.name()))
-}
-
-/// Draws the sample from the whole data set: of MNIST a random choice of rows, in ascending order; of CIFAR-10 as many of
-/// each class, at random, their classes taking turns.
-///
-/// # Errors
-/// When there are too few images, or no sample of this data set.
-pub fn draw(data: &ImageData) -> Result<ImageData> {
-    let choose = |images: &Images, part: Part, stream: &str| {
-        let pin = data.dataset.sample_pin(part).with_context(|| format!("{} has no sample", data.dataset))?;
-        let mut order = Seed(0).stream(stream).permutation(images.len());
-        let rows = if data.dataset == Dataset::Mnist {
-            order.truncate(pin.count);
-            order.sort_unstable();
-            order
-        } else {
-            taking_turns(images, &order, pin.count, data.dataset.classes())
-        };
-        anyhow::Ok(images.select(&rows)?)
-    };
-    Ok(ImageData {
-        dataset: data.dataset,
-        train: choose(&data.train, Part::TrainImages, "sample/train")?,
-        test: choose(&data.test, Part::TestImages, "sample/test")?,
-        origin: Origin::Sample,
-    })
-}
-
-/// `count` rows: one of each class, again one of each class, and so on, the first ones in `order`.
-fn taking_turns(images: &Images, order: &[usize], count: usize, classes: usize) -> Vec<usize> {
-    let of_class = |class: usize| order.iter().copied().filter(move |row| usize::from(images.labels[*row]) == class);
-    let mut of_classes: Vec<_> = (0..classes).map(of_class).collect();
-    (0..count).filter_map(|place| of_classes[place % classes].next()).collect()
-}
-
-/// Writes a sample as the files that are compiled into the program.
-///
-/// # Errors
-/// With the file that cannot be written.
-pub fn write(sample: &ImageData, directory: &Path) -> Result<()> {
-    let write = |name: &str, bytes: Vec<u8>| {
-        let path = directory.join(name);
-        files::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))
-    };
-    match sample.dataset {
-        Dataset::Mnist => {
-            for part in Part::ALL {
-                let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-                encoder.write_all(&sample.images(part).array(sample.dataset, part).encode())?;
-                write(&format!("{}.gz", part.file_name()), encoder.finish()?)?;
-            }
-        }
-        Dataset::Cifar10 => {
-            write("cifar10-train.png", grid::write(&sample.train)?)?;
-            write("cifar10-test.png", grid::write(&sample.test)?)?;
-        }
-        Dataset::FashionMnist | Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => {
-            bail!("{} has no sample", sample.dataset)
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

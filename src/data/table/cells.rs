@@ -19,6 +19,8 @@ pub(super) struct Grid {
     pub columns: Vec<String>,
     /// (rows, columns), row by row
     pub cells: Vec<f64>,
+    /// Whether the header has numbers beside text: it may be a row with a mistake in it.
+    pub mixed_header: bool,
 }
 
 impl Grid {
@@ -63,7 +65,7 @@ impl Grid {
             .trim(csv::Trim::All)
             .delimiter(delimiter)
             .from_reader(text.as_bytes());
-        let mut grid = Self { columns: Vec::new(), cells: Vec::new() };
+        let mut grid = Self { columns: Vec::new(), cells: Vec::new(), mixed_header: false };
         let mut record = csv::StringRecord::new();
         while reader.read_record(&mut record).context("it cannot be read as CSV")? {
             // A line of blanks.
@@ -74,6 +76,7 @@ impl Grid {
                 let header = record.iter().any(is_text);
                 grid.columns = record.iter().enumerate().map(|(column, cell)| name(column, cell, header)).collect();
                 if header {
+                    grid.mixed_header = record.iter().any(|cell| cell.parse::<f64>().is_ok());
                     continue;
                 }
             }

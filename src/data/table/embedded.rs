@@ -32,7 +32,7 @@ pub(super) fn diabetes(name: &str, pin: &Pin) -> Result<Table> {
 }
 
 fn table(name: &str, columns: Vec<String>, cells: Vec<f64>, pin: &Pin) -> Result<Table> {
-    let mut table = Table::of(name, &Grid { columns, cells }, &Target::default(), String::new())?;
+    let mut table = Table::of(name, &Grid { columns, cells, mixed_header: false }, &Target::default(), String::new())?;
     table.sha256 = files::sha256(table.to_csv().as_bytes());
     pin.check(&table.sha256).with_context(|| format!("{name} in linfa-datasets"))?;
     Ok(table)

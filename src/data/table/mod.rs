@@ -12,7 +12,6 @@ mod parts;
 mod pin;
 mod split;
 mod standardizer;
-mod survey;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -24,7 +23,6 @@ pub use parts::{Part, Parts};
 pub use pin::Pin;
 pub use split::{Sizes, Split};
 pub use standardizer::{Scale, Standardizer, Statistics};
-pub use survey::{Finding, State, survey, survey_file};
 pub use target::Target;
 
 use anyhow::{Result, ensure};
@@ -50,6 +48,8 @@ pub struct Table {
     pub sha256: String,
     /// Names of the constant columns that were dropped: they say nothing, and have no standard deviation to divide by.
     pub dropped: Vec<String>,
+    /// Whether the header of its file has numbers beside text: it may be a row with a mistake in it.
+    pub mixed_header: bool,
 }
 
 impl Table {
@@ -82,6 +82,7 @@ impl Table {
             targets: grid.lines().map(|row| row[place]).collect(),
             sha256,
             dropped: names(&(0..varies.len()).filter(constant).collect::<Vec<_>>()),
+            mixed_header: grid.mixed_header,
         })
     }
 

@@ -178,7 +178,7 @@ impl Checkpoints {
     /// Removes what a kill has left of one that was being written.
     pub fn clean(&self) -> Result<()> {
         let is_partial =
-            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".partial-"));
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(files::PARTIAL));
         for left in entries(&self.0)?.into_iter().filter(is_partial) {
             fs::remove_file(&left).with_context(|| Unwritable(left.clone()))?;
         }

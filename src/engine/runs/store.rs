@@ -21,7 +21,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const PARTIAL: &str = ".partial-";
 const REPLACED: &str = ".replaced-";
 const LOCK: &str = ".lock";
 const EXPERIMENT: &str = "experiment.toml";
@@ -251,7 +250,7 @@ impl Store {
     pub fn clean_pages(&self, experiment: &str) -> Result<()> {
         let own = self.root.join("runs").join(experiment);
         for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures"), own] {
-            for left in entries(&shared)?.into_iter().filter(|path| name_of(path).starts_with(PARTIAL)) {
+            for left in entries(&shared)?.into_iter().filter(|path| name_of(path).starts_with(files::PARTIAL)) {
                 remove(&left).with_context(|| format!("cannot tidy up {}", left.display()))?;
             }
         }
@@ -280,7 +279,7 @@ fn run_of(left: &Path) -> Option<PathBuf> {
     let run = match name.strip_prefix(REPLACED) {
         Some(run) => run,
         // What follows the last hyphen is random.
-        None => name.strip_prefix(PARTIAL).map(|name| name.rsplit_once('-').map_or(name, |(run, _)| run))?,
+        None => name.strip_prefix(files::PARTIAL).map(|name| name.rsplit_once('-').map_or(name, |(run, _)| run))?,
     };
     Some(left.with_file_name(run))
 }

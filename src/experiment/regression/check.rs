@@ -49,6 +49,11 @@ impl Regression {
         for table in tables.iter().filter(|table| !table.dropped.is_empty()) {
             note(&format!("{}: constant columns are left out: {}", table.name, table.dropped.join(", ")));
         }
+        for Table { name, target, .. } in tables.iter().filter(|table| table.mixed_header) {
+            note(&format!(
+                "{name}: the first row is taken for a header, though it has numbers; the target is {target:?}"
+            ));
+        }
         Ok((tables, Facts { stand_ins, tables: noted }))
     }
 
