@@ -138,8 +138,9 @@ impl Arguments {
     /// The flags over the file of the site.
     fn site(&self) -> Result<Site> {
         let usual = || {
-            let settings = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-            let settings = settings.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
+            let settings = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+            let settings =
+                settings.or_else(|| Some(std::env::home_dir().filter(|home| home.is_absolute())?.join(".config")))?;
             Some(settings.join("han-exp/slurm.toml")).filter(|path| path.exists())
         };
         let Some(path) = self.site_file.clone().or_else(usual) else { return self.site.clone().checked() };

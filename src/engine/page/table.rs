@@ -157,9 +157,10 @@ fn shortened(cell: &str, width: usize) -> String {
 }
 
 /// The text of a cell: a bar or a new line would end it, a backslash before a bar would set it free again, and what follows
-/// `<` might be taken for a tag.
+/// `<` might be taken for a tag, but not in code.
 fn escaped(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace('<', "\\<").replace(['\r', '\n'], " ")
+    let text = cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\r', '\n'], " ");
+    if cell.starts_with('`') { text } else { text.replace('<', "\\<") }
 }
 
 #[cfg(test)]
@@ -171,9 +172,10 @@ mod tests {
         let mut table = Table::new(["model", "accuracy"]);
         table.row(["FCNet, |.|", "99.5"]);
         table.row(["a\\|b\nc", "<b>"]);
+        table.row(["`a<b`", ""]);
         assert_eq!(
             table.markdown(usize::MAX),
-            "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c | \\<b> |\n"
+            "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c | \\<b> |\n| `a<b` |  |\n"
         );
     }
 

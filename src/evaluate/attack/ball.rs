@@ -3,10 +3,11 @@
 use super::threat::{Norm, TOLERANCE, Threat, way};
 use crate::nn::kernels::dispatch::vectorized;
 use candle_core::FloatDType;
-use std::borrow::Cow;
 
 /// Least length by which a gradient is divided (the 1e-12 of Foolbox and AutoAttack).
 const SHORTEST: f64 = 1e-12;
+/// A million of such squares are still finite.
+const HUGE: f64 = 1e150;
 
 /// The largest entry, by absolute value.
 pub(super) fn largest<T: FloatDType>(vector: &[T]) -> f64 {
@@ -22,31 +23,37 @@ pub(super) fn size<T: FloatDType>(norm: Norm, vector: &[T]) -> f64 {
     }
 }
 
-/// Whether no entry of a gradient says where to go: all are 0 or NaN. Hardly ever is more than the first one looked at.
-pub(super) fn leads_nowhere<T: FloatDType>(gradient: &[T]) -> bool {
-    gradient.iter().all(|g| *g == T::zero() || g.to_f64().is_nan())
+/// Whether no entry differs from 0. Hardly ever is more than the first one looked at.
+pub(super) fn is_zero<T: FloatDType>(vector: &[T]) -> bool {
+    vector.iter().all(|v| *v == T::zero())
 }
 
-/// A gradient, and the factor that gives it the length `size`. What no length can be measured of is taken as its limit: NaN
-/// entries are 0, and beside infinite ones all others are.
-pub(super) fn stretched<T: FloatDType>(gradient: &[T], size: f64) -> (Cow<'_, [T]>, f64) {
-    let measured = length(gradient);
-    if measured.is_finite() {
-        return (Cow::Borrowed(gradient), size / measured.max(SHORTEST));
+/// Makes a gradient what can be followed where an entry is no number or has no square: NaN becomes 0, and beside entries that
+/// are infinite, or as good as that, there is nothing but their signs.
+pub(super) fn make_usable<T: FloatDType>(gradient: &mut [T]) {
+    if is_usable(gradient) {
+        return;
     }
-    let most = largest(gradient);
-    let limit = |g: f64| match g {
-        _ if g.is_nan() || most == 0.0 => 0.0,
-        _ if most.is_finite() => g / most,
-        _ if g.is_infinite() => g.signum(),
-        _ => 0.0,
-    };
-    let limits: Vec<T> = gradient.iter().map(|g| T::from_f64(limit(g.to_f64()))).collect();
-    let factor = size / length(&limits).max(SHORTEST);
-    (Cow::Owned(limits), factor)
+    let is_huge = |g: f64| g.abs() >= HUGE;
+    let beside_huge = gradient.iter().any(|g| is_huge(g.to_f64()));
+    for entry in gradient {
+        let value = entry.to_f64();
+        *entry = match (value.is_nan(), beside_huge) {
+            (true, _) => T::zero(),
+            (false, true) => T::from_f64(if is_huge(value) { value.signum() } else { 0.0 }),
+            (false, false) => *entry,
+        };
+    }
 }
 
 vectorized! {
+    /// Whether every entry is a number below [`HUGE`].
+    fn is_usable<T: FloatDType>(gradient: &[T]) -> bool {
+        // In single precision that is infinity.
+        let (zero, huge) = (T::zero(), T::from_f64(HUGE));
+        gradient.iter().fold(true, |usable, g| usable & (*g < huge) & (zero - *g < huge))
+    }
+
     /// Euclidean length, summed in f64.
     pub(super) fn length<T: FloatDType>(vector: &[T]) -> f64 {
         // Eight partial sums: a single one is a chain of dependent additions, and the slowest loop of a step.
@@ -68,9 +75,8 @@ vectorized! {
                 point.iter_mut().zip(gradient).for_each(|(x, g)| *x += signed(*g, step, back));
             }
             Norm::L2 => {
-                let (gradient, factor) = stretched(gradient, step);
-                let scale = T::from_f64(factor);
-                point.iter_mut().zip(gradient.iter()).for_each(|(x, g)| *x += scale * *g);
+                let scale = T::from_f64(step / length(gradient).max(SHORTEST));
+                point.iter_mut().zip(gradient).for_each(|(x, g)| *x += scale * *g);
             }
         }
     }
@@ -170,7 +176,7 @@ mod tests {
             let vector = vec![-0.5f32; len];
             assert!((length(&vector) - 0.5 * (len as f64).sqrt()).abs() < 1e-12);
             assert_eq!(largest(&vector), if len == 0 { 0.0 } else { 0.5 });
-            assert_eq!(leads_nowhere(&vector), len == 0);
+            assert_eq!(is_zero(&vector), len == 0);
         }
     }
 
@@ -228,19 +234,18 @@ mod tests {
     fn what_is_no_number_in_a_gradient_is_passed_over() {
         let (nan, inf) = (f32::NAN, f32::INFINITY);
         for (gradient, expected) in [
-            ([3.0, nan, -4.0], [0.5 + 0.06, 0.5, 0.5 - 0.08]),
-            ([3.0, -inf, nan], [0.5, 0.4, 0.5]),
-            ([0.0, nan, 0.0], [0.5; 3]),
+            ([3.0, -1e38, 0.0], [3.0, -1e38, 0.0]),
+            ([3.0, nan, -4.0], [3.0, 0.0, -4.0]),
+            ([3.0, -inf, nan], [0.0, -1.0, 0.0]),
+            ([nan, nan, nan], [0.0; 3]),
         ] {
-            let mut point = [0.5; 3];
-            climb(Threat::l2(1.0), &[0.5; 3], &mut point, &gradient, 0.1);
-            let near = point.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-6);
-            assert!(near, "{gradient:?}: {point:?}");
+            let mut made = gradient;
+            make_usable(&mut made);
+            assert_eq!(made, expected, "{gradient:?}");
         }
-        let mut point = [0.5];
-        climb(Threat::l2(1.0), &[0.5], &mut point, &[1e200f64], 0.1);
-        assert!((point[0] - 0.6).abs() < 1e-12, "{point:?}");
-        assert!(leads_nowhere(&[nan, 0.0, nan]) && !leads_nowhere(&[nan, 0.0, 1.0]));
+        let mut made = [1e200, -2e300, 1.0];
+        make_usable(&mut made);
+        assert_eq!(made, [1.0, -1.0, 0.0]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! long against the answer turn the direction to the end. The first radius has to be of the order of the answer; a wrong
 //! one costs a third of the distance.
 
-use super::ball::{clip, leads_nowhere, length, stretched};
+use super::ball::{clip, is_zero, length};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -132,17 +132,17 @@ impl<T: FloatDType> Search<T> for Sphere<'_, T> {
         }
         let mut random = Vec::new();
         let mut gradient = gradients.get(0);
-        if leads_nowhere(gradient) {
+        if is_zero(gradient) {
             random.resize(gradient.len(), T::zero());
             direction(Norm::L2, &mut self.stream, &mut random);
             gradient = &random;
         }
         let progress = self.made as f64 / self.settings.steps as f64;
         let step = STEPS[1] + (STEPS[0] - STEPS[1]) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
-        let (gradient, scale) = stretched(gradient, step * self.first_radius);
+        let scale = step * self.first_radius / length(gradient).max(1e-12);
         self.radius = (self.radius * if self.broken { 1.0 - GAMMA } else { 1.0 + GAMMA }).min(self.worst);
         let image = self.example.image;
-        for ((x, x0), g) in point.iter_mut().zip(image).zip(gradient.iter()) {
+        for ((x, x0), g) in point.iter_mut().zip(image).zip(gradient) {
             *x = T::from_f64(x.to_f64() - x0.to_f64() + scale * g.to_f64());
         }
         let onto_sphere = self.radius / length(point).max(1e-12);

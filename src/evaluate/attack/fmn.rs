@@ -20,7 +20,7 @@
 //! - There are runs from random points at twice the distance found so far. Nearest images lie in several basins, and a
 //!   run from x0 finds the one that the gradient there leads to.
 
-use super::ball::{leads_nowhere, length, project, stretched};
+use super::ball::{is_zero, length, project};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -186,11 +186,11 @@ impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
             self.first_order = self.rise.abs() / length(&w).max(1e-12);
         }
         self.resize(point, &w);
-        if leads_nowhere(&w) {
+        if is_zero(&w) {
             direction(Norm::L2, &mut self.stream, &mut w);
         }
-        let (w, step) = stretched(&w, self.cosine(STEPS) * self.first_order);
-        point.iter_mut().zip(w.iter()).for_each(|(x, w)| *x = T::from_f64(x.to_f64() + step * w.to_f64()));
+        let step = self.cosine(STEPS) * self.first_order / length(&w).max(1e-12);
+        point.iter_mut().zip(&w).for_each(|(x, w)| *x = T::from_f64(x.to_f64() + step * w.to_f64()));
         project(Threat { norm: self.settings.norm, eps: self.radius }, self.example.image, point);
         self.made += 1;
     }

@@ -78,7 +78,7 @@ pub struct Outcome<T = f32> {
     pub lowest_margin: f64,
     /// Work done.
     pub passes: Passes,
-    /// Gradients that were exactly 0.
+    /// Gradients of which every entry was 0, or no number.
     pub zero_gradients: usize,
     /// Broken points that were not counted, because they were outside the ball or the box by more than the tolerance.
     pub outside: usize,

@@ -8,7 +8,7 @@
 //! ball, then into the box. Every point counts, not the last one alone. Where the gradient is exactly 0 the step goes
 //! in a random direction.
 
-use super::ball::{climb, leads_nowhere};
+use super::ball::{climb, is_zero};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Aim, Goal, Keep, Stop, Target};
@@ -241,7 +241,7 @@ impl<T: FloatDType> Search<T> for Ascent<'_, T> {
             return self.begin(point);
         }
         let (threat, gradient) = (self.plan.threat, gradients.get(0));
-        if leads_nowhere(gradient) {
+        if is_zero(gradient) {
             let mut random = vec![T::zero(); gradient.len()];
             direction(threat.norm, &mut self.stream, &mut random);
             climb(threat, self.example.image, point, &random, self.step);

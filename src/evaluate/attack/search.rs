@@ -5,7 +5,7 @@
 //! its row is given to the next example, so passes stay full, and no search can notice in which company it was made:
 //! neither the size of a batch nor the number of threads changes a result.
 
-use super::ball::leads_nowhere;
+use super::ball::{is_zero, make_usable};
 use super::classifier::{Classifier, Want};
 use super::examples::{Example, Examples};
 use super::goal::Goal;
@@ -128,8 +128,9 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
             self.observe(&pass.logits);
             let asked = self.lanes.iter().flatten().map(|lane| lane.wanted.len()).max().unwrap_or(0);
             let asked = asked / self.classifier.classes();
-            let blocks = (0..asked).map(|place| pass.backward(&self.cotangents(place))).collect::<Result<Vec<_>>>()?;
-            self.advance(&blocks);
+            let mut blocks =
+                (0..asked).map(|place| pass.backward(&self.cotangents(place))).collect::<Result<Vec<_>>>()?;
+            self.advance(&mut blocks);
         }
     }
 
@@ -182,16 +183,17 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
         all
     }
 
-    fn advance(&mut self, blocks: &[Vec<T>]) {
+    fn advance(&mut self, blocks: &mut [Vec<T>]) {
         let (inputs, classes) = (self.classifier.inputs(), self.classifier.classes());
         let points = self.points.chunks_exact_mut(inputs);
         for (row, (lane, point)) in self.lanes.iter_mut().zip(points).enumerate() {
             let Some(lane) = lane else { continue };
-            let gradients = Gradients { blocks, row, inputs };
-            for place in 0..lane.wanted.len() / classes {
-                lane.record.gradient(leads_nowhere(gradients.get(place)));
+            for block in blocks.iter_mut().take(lane.wanted.len() / classes) {
+                let gradient = &mut block[row * inputs..][..inputs];
+                make_usable(gradient);
+                lane.record.gradient(is_zero(gradient));
             }
-            lane.search.advance(gradients, point);
+            lane.search.advance(Gradients { blocks, row, inputs }, point);
         }
     }
 }

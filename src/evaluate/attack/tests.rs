@@ -345,6 +345,10 @@ fn degenerate_networks_end_every_attack() -> Result<()> {
                     "constant" => assert_eq!((counts.correct, counts.broken), (5, 0)),
                     "tied" => assert_eq!((counts.correct, counts.broken, counts.ties), (0, 5, 5)),
                     "broken" => assert_eq!((counts.correct, counts.broken, counts.not_finite), (0, 5, 5)),
+                    "slopeless" => {
+                        let stays = |outcome: &Outcome| outcome.last.is_empty() || in_box(&outcome.last);
+                        assert!(outcomes.iter().all(|outcome| outcome.outside == 0 && stays(outcome)), "{attack:?}");
+                    }
                     _ => assert_eq!(counts.examples, 5),
                 }
             }
