@@ -118,15 +118,17 @@ pub fn category_panels(title: &str, panels: &[CategoryPanel], notes: &[(Key, &st
             level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Solid, LEVEL)),
         });
     }
-    let mut notes: Vec<(Sign, String)> = notes.iter().map(|(key, text)| (sign(*key), (*text).to_owned())).collect();
+    let whiskers = panels.iter().flat_map(|panel| &panel.entries).any(|entry| entry.body != Body::Interval);
+    let explained = notes.iter().map(|(key, text)| (sign(*key, whiskers), (*text).to_owned()));
+    let mut notes: Vec<(Sign, String)> = explained.collect();
     let level = panels.iter().filter_map(|panel| panel.level.as_ref()).find(|(_, name)| !name.is_empty());
     notes.extend(level.map(|(_, name)| (Sign::plain(Stroke::Solid, LEVEL), name.clone())));
     Page { title, plots, notes, aligned: false, square: false }.draw()
 }
 
-fn sign(key: Key) -> Sign {
+fn sign(key: Key, whiskers: bool) -> Sign {
     match key {
-        Key::Filled => Sign::mark(Mark::Solid(MARK), true),
+        Key::Filled => Sign::mark(Mark::Solid(MARK), whiskers),
         Key::Open => Sign::sample(Line { open: true, marks: vec![(0.5, 0.5)], ..Line::default() }),
         Key::Point => Sign::mark(Mark::Solid(SMALL_MARK), false),
         Key::Text => Sign::Text,

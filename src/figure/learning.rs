@@ -47,7 +47,7 @@ pub fn learning_curves(title: &str, panels: &[CoursePanel]) -> Result<Image> {
             thin.extend(seeds.map(|line| Line { width: THIN, tone: FAINT, ..line }));
         }
         lines.extend(thin);
-        let x = (Quantity::new("epoch", AxisScale::Count), Range::Shared);
+        let x = (Quantity::new("epoch", AxisScale::Count), Range::Own);
         Ok(Plot { title: panel.title.clone(), x, y: (panel.y.clone(), Range::Shared), lines, level: None })
     };
     let plots = panels.iter().map(plot).collect::<Result<Vec<Plot>>>()?;

@@ -151,7 +151,7 @@ fn roles(panels: &[RobustnessPanel]) -> Vec<(Sign, String)> {
     let roles = [
         (Role::Noise, (Sign::plain(Stroke::Dotted, LINE), "random noise of that size")),
         (Role::WorstCase, worst),
-        (Role::Certificate, (proved, "proved (certificate)")),
+        (Role::Certificate, (proved, "proved in real arithmetic, of the attacked images")),
     ];
     let roles = roles.into_iter().filter(|(role, _)| of(*role).next().is_some());
     roles.map(|(_, (sign, text))| (sign, text.to_owned())).collect()

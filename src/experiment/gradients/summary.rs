@@ -8,6 +8,7 @@ use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, Stretc
 use super::spec::Probe;
 use super::spec::layers_of;
 use crate::engine::rows::Sample;
+use crate::figure::significant;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -195,7 +196,8 @@ pub(super) fn number(value: f64) -> String {
     let off = (value - 1.0).abs();
     match value.abs() {
         _ if off > 0.0 && off < 5e-4 => format!("1 {} {off:.1e}", if value < 1.0 { "-" } else { "+" }),
-        size if (1e-2..1e4).contains(&size) => format!("{value:.4}"),
+        size if (10.0..1e4).contains(&size) => significant(value),
+        size if (1e-2..10.0).contains(&size) => format!("{value:.4}"),
         _ => format!("{value:.2e}"),
     }
 }

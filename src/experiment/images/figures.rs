@@ -27,13 +27,17 @@ const ACCURACY: Shown = ("accuracy (%)", AxisScale::Percent, |row| row.accuracy)
 pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store: &Store) {
     let heading = results.experiment.file.experiment.title();
     let title = |what: &str| format!("{heading}: {what}, {setting}");
-    page.chart("Loss and accuracy over epochs", "curves", curves(results, &title("training")));
-    match results.experiment.trainings().len() {
-        0 | 1 => page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting)),
-        _ => page.chart("Paired differences over the length of training", "differences", ahead(results, setting)),
+    let several = results.experiment.trainings().len() > 1;
+    let what = if several { "test accuracy" } else { "training" };
+    page.chart("Loss and accuracy over epochs", "curves", curves(results, &title(what)));
+    match several {
+        false => page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting)),
+        true => page.chart("Paired differences over the length of training", "differences", ahead(results, setting)),
     }
     // A chart of a hundred classes and more would have no room for them.
     if let Some(names) = results.set.dataset.class_names() {
+        // Of several trainings it shows one, which the names of the networks tell.
+        let setting = if several { results.set.name() } else { setting };
         page.chart("Answers of a network less those of another", "confusion", confusion(results, &names, setting));
     }
     page.chart("Augmented images", "images", images(results, store));
@@ -73,7 +77,9 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
     }
     let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, value: fn(&CurveRow) -> f64| {
         let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
-            rows.iter().filter(|row| row.split == split).map(|row| (row.epoch, value(row))).collect()
+            // Images that fill no batch are left out, so an epoch ends a little before its number.
+            let of_split = rows.iter().filter(|row| row.split == split);
+            of_split.zip(1..).map(|(row, epoch)| (f64::from(epoch), value(row))).collect()
         };
         let [arm, label] = result.entrant.network.clone();
         Course { arm, label, seeds: seeds.iter().map(of_seed).collect() }
@@ -137,8 +143,8 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
         let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
         let names = format!("{} less {}", result.arm.label, other.arm.label);
         seen.push(match sample.confidence_interval() {
-            Some(_) => format!("{names} {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
-            None => format!("{names} {:+.2} points", sample.mean),
+            Some(_) => format!("{names}: {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
+            None => format!("{names}: {:+.2} points", sample.mean),
         });
         let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
         let place = paired.categories.len();

@@ -47,8 +47,8 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
             let label = label(arm);
             panels.push(LinePanel {
                 title: format!("{}: {label}", arm.spec.table.name),
-                x: LineQuantity::new("true value", AxisScale::Close),
-                y: LineQuantity::new("predicted value", AxisScale::Close),
+                x: LineQuantity::new("true value (unit of the table)", AxisScale::Close),
+                y: LineQuantity::new("predicted value (unit of the table)", AxisScale::Close),
                 series: vec![LineSeries::of(&arm.spec.arm, &label, Drawing::Dots, points)],
                 level: None,
             });

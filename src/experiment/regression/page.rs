@@ -103,13 +103,16 @@ fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
             _ => &mut counts[2],
         };
         let interval = interval_as(Some(less), decimals);
-        let told = format!("{:+.4} (95 % interval {interval}, n = {}), {word}", less.mean, less.n);
         let (data, name, rival) = (&one.spec.table.name, one.spec.arm(), other.spec.arm());
+        let told = format!(
+            "{data}: RMSE of {name} less that of {rival}: {:+.4} (95 % interval {interval}, n = {}), {word}",
+            less.mean, less.n
+        );
         if other.spec.recipe().is_none() && less.mean > 0.0 {
-            losses.push(format!("{data}: {name} loses to {rival}: RMSE {told}"));
+            losses.push(told);
         } else if is_hannet(one) && other.spec.recipe().is_some() && !is_hannet(other) {
             *count += 1;
-            claims.push(format!("{data}: RMSE of {name} less that of {rival}: {told}"));
+            claims.push(told);
         }
     }
     let tables: BTreeSet<&str> = arms.iter().map(|arm| arm.spec.table.name.as_str()).collect();

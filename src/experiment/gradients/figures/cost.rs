@@ -48,7 +48,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
             }
             let mut measured = LineSeries::of(arm, label, Drawing::Marked, points);
             let power = exponent(&fitted).map(|exponent| format!("~ d^{exponent:.2}"));
-            grows.extend(power.iter().map(|power| (pass, format!("of a {label} {power}"))));
+            grows.extend(power.iter().map(|power| (pass, format!("{label} {power}"))));
             measured.ending = power.into_iter().collect();
             series.insert(0, measured);
         }
@@ -74,5 +74,5 @@ fn seen(grows: &[(&str, String)]) -> String {
     if powers.is_empty() {
         return "What a layer costs".into();
     }
-    format!("Time of a layer forward and backward: {}", powers.join(", "))
+    format!("Time of a forward and backward pass: {}", powers.join(", "))
 }

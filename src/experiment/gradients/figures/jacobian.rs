@@ -36,7 +36,10 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         panel("One entry of z near 0; leftmost: z = 0", distance, y, series(&near)),
     ];
     let notes = [
-        (Drawing::Dots, "J: Jacobian of one Han-layer; what is exactly 0 lies at the lower edge"),
+        (
+            Drawing::Dots,
+            "J: Jacobian of one Han-layer; what is exactly 0 lies at the lower edge; right: the marks of f64 cover those of f32",
+        ),
         (Drawing::Dots, "at z = 0 the layer has no derivative, and |.| gets slope 0: one direction is lost"),
     ];
     let panels: Vec<_> = panels.into_iter().flatten().collect();
