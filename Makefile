@@ -3,7 +3,7 @@
 CARGO ?= cargo
 # One profile for all: the dependencies are compiled once.
 PROFILE := --release --locked
-BINARY := target/release/han-exp
+BINARY := "$(or $(CARGO_TARGET_DIR),target)/release/han-exp"
 # Another results directory than results/, or results/smoke/ for smoke runs.
 OUT ?=
 # The results that README.md and METHODOLOGY.md show.
@@ -66,8 +66,8 @@ check: ## Formatting, lints and documentation, all without warnings; with the pr
 
 check-cuda: $(CUDA_VENV)/ready ## Type check and lints of the CUDA build, its kernels compiled; needs no GPU, fetches nvcc and nvrtc from PyPI
 	python3 tests/nvrtc/check.py $(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13
-	home=$$(echo $(CURDIR)/$(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13) && \
-	export CUDA_HOME=$$home PATH=$$home/bin:$$PATH CUDA_COMPUTE_CAP=80 && \
+	home=$$(cd $(CUDA_VENV)/lib/python*/site-packages/nvidia/cu13 && pwd) && \
+	export CUDA_HOME="$$home" PATH="$$home/bin:$$PATH" CUDA_COMPUTE_CAP=80 && \
 	$(CARGO) check $(PROFILE) --features cuda && \
 	$(CARGO) clippy $(PROFILE) --features cuda --all-targets -- -D warnings
 
@@ -77,7 +77,7 @@ $(CUDA_VENV)/ready:
 	touch $@
 
 reproduce: build ## Run every experiment but mixer-budget, into results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
-	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out $(OUT))
+	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out "$(OUT)")
 
 demo: build ## Train one HanNet against one FCNet on the checkerboard, in seconds: results/demo/figures/demo-decision-maps.png
 	$(BINARY) checkerboard --experiment experiments/demo.toml --recipe tuned --out results/demo
@@ -85,31 +85,31 @@ demo: build ## Train one HanNet against one FCNet on the checkerboard, in second
 
 publish: build ## Run what the repository shows, from a clean commit, into results/published (TABLES=DIR: the five regression tables)
 	@test -z "$$(git status --porcelain)" || { echo "publish: commit or stash your changes first"; exit 1; }
-	$(BINARY) checkerboard --out $(PUBLISHED)
-	$(BINARY) gradients --out $(PUBLISHED)
-	$(BINARY) regression $(if $(TABLES),--data-dir $(TABLES)) --out $(PUBLISHED)
-	$(BINARY) mnist-attack --models $(ATTACKED) --out $(PUBLISHED)
-	$(BINARY) mixer --out $(PUBLISHED)
-	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
+	$(BINARY) checkerboard --out "$(PUBLISHED)"
+	$(BINARY) gradients --out "$(PUBLISHED)"
+	$(BINARY) regression $(if $(TABLES),--data-dir "$(TABLES)") --out "$(PUBLISHED)"
+	$(BINARY) mnist-attack --models $(ATTACKED) --out "$(PUBLISHED)"
+	$(BINARY) mixer --out "$(PUBLISHED)"
+	$(BINARY) report --out "$(PUBLISHED)" --splice README.md,METHODOLOGY.md
 
-budget: build ## Go on with the curve of mixer-budget, about a day of two cores; its runs go to results/published/budget
-	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out $(PUBLISHED)/budget
-	$(BINARY) mixer-budget --profile paper --out $(PUBLISHED)/budget
+budget: build ## Go on with the curve of mixer-budget, about a day on two cores; its runs go to results/published/budget
+	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out "$(PUBLISHED)/budget"
+	$(BINARY) mixer-budget --profile paper --out "$(PUBLISHED)/budget"
 
 readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md
-	$(BINARY) report --out $(PUBLISHED) --splice README.md,METHODOLOGY.md
+	$(BINARY) report --out "$(PUBLISHED)" --splice README.md,METHODOLOGY.md
 
 figures: build ## Redraw tables, figures and reports from the CSV files in results/
-	$(BINARY) report $(if $(OUT),--out $(OUT))
+	$(BINARY) report $(if $(OUT),--out "$(OUT)")
 
 bench: ## Time one training step of each network on one thread
 	RAYON_NUM_THREADS=1 CANDLE_NUM_THREADS=1 $(CARGO) bench --locked
 
 bench-peers: ## Time training steps beside PyTorch and JAX, three rounds: peers.csv (PYTHON names an interpreter that has them)
-	$(PYTHON) benches/peers.py $(PUBLISHED)/peers.csv
+	CARGO="$(CARGO)" $(PYTHON) benches/peers.py "$(PUBLISHED)/peers.csv"
 
 bench-cuda: ## Time training steps on a GPU, beside PyTorch's where it is: peers-cuda.csv
-	CARGO="$(CARGO)" $(PYTHON) benches/peers.py --cuda $(PUBLISHED)/peers-cuda.csv
+	CARGO="$(CARGO)" $(PYTHON) benches/peers.py --cuda "$(PUBLISHED)/peers-cuda.csv"
 
 fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ compiler, installs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
@@ -121,4 +121,4 @@ fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ com
 
 clean: ## Remove what was built and the runs; tables and figures stay
 	$(CARGO) clean
-	rm -rf $(or $(OUT),results)/runs $(or $(OUT),results)/smoke
+	rm -rf "$(or $(OUT),results)/runs" "$(or $(OUT),results)/smoke"

@@ -2,13 +2,14 @@
 
 #![cfg(feature = "program")]
 
-use assert_cmd::Command;
+#[path = "common/sandbox.rs"]
+mod sandbox;
+
+use sandbox::Sandbox;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
 /// A checkerboard that ends in a second: two networks, one recipe, a few steps.
 const TINY: &[&str] = &[
     "checkerboard", "--profile", "smoke", "--models", "hannet,fcnet", "--recipe", "tuned", "--iterations", "40",
@@ -25,32 +26,6 @@ const TIMED: [&str; 7] = [
     "report.html",
     "provenance.json",
 ];
-
-/// A directory of its own, and the program in it.
-struct Sandbox(TempDir);
-
-impl Sandbox {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
-        Command::new(PROGRAM).current_dir(self.0.path()).args(arguments).assert()
-    }
-
-    /// Runs what must fail; returns what it told.
-    fn error(&self, arguments: &[&str]) -> String {
-        let assert = self.run(arguments).failure();
-        let output = assert.get_output();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!text.contains("panicked") && !text.contains("backtrace"), "{text}");
-        text
-    }
-}
 
 fn golden(name: &str) -> String {
     format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -172,8 +147,7 @@ fn the_same_command_gives_the_same_bytes_for_any_number_of_jobs_and_threads() {
     let (one, two, threads) = (Sandbox::new(), Sandbox::new(), Sandbox::new());
     one.run(&[TINY, &["--jobs", "1"]].concat()).success();
     two.run(&[TINY, &["--jobs", "2"]].concat()).success();
-    let mut command = Command::new(PROGRAM);
-    command.current_dir(threads.0.path()).args(TINY).env("RAYON_NUM_THREADS", "3").assert().success();
+    threads.command(TINY).env("RAYON_NUM_THREADS", "3").assert().success();
     let files = timeless_files(&one.path("results/smoke"));
     assert!(files.len() > 20, "only {} files", files.len());
     for other in [two, threads] {
@@ -248,12 +222,7 @@ fn a_run_can_be_made_again_from_its_config() {
     // From inside its own directory it goes back to where it lies.
     let run = sandbox.path(&config).parent().expect("a directory").to_path_buf();
     fs::remove_file(run.join("epochs.csv")).expect("a file");
-    let inside = std::process::Command::new(PROGRAM)
-        .current_dir(&run)
-        .args(["rerun", ".", "--device", "cpu"])
-        .output()
-        .expect("the program");
-    assert!(inside.status.success(), "{}", String::from_utf8_lossy(&inside.stderr));
+    sandbox.command(&["rerun", ".", "--device", "cpu"]).current_dir(&run).assert().success();
     assert!(timeless_files(&sandbox.path("results/smoke")) == files);
 }
 
@@ -262,9 +231,8 @@ fn a_killed_command_goes_on_where_it_stopped() {
     let sandbox = Sandbox::new();
     let long =
         [&["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned"], &TINY[13..]].concat();
-    let mut child = std::process::Command::new(PROGRAM)
-        .current_dir(sandbox.0.path())
-        .args(&long)
+    let mut child = sandbox
+        .process(&long)
         .args(["--iterations", "20000", "--seeds", "1", "--jobs", "1", "--quiet"])
         .spawn()
         .expect("the program starts");
@@ -301,9 +269,8 @@ fn a_claim_has_no_figure_of_other_networks_than_its_own() {
 #[test]
 fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {
     let sandbox = Sandbox::new();
-    let mut child = std::process::Command::new(PROGRAM)
-        .current_dir(sandbox.0.path())
-        .args(["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned", "--seeds", "1"])
+    let mut child = sandbox
+        .process(&["checkerboard", "--profile", "smoke", "--models", "hannet", "--recipe", "tuned", "--seeds", "1"])
         .args(["--iterations", "20000", "--jobs", "1", "--quiet", "--device", "cpu"])
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -312,7 +279,7 @@ fn ctrl_c_stops_with_code_130_and_keeps_finished_runs() {
         std::thread::sleep(std::time::Duration::from_millis(20));
         assert!(child.try_wait().expect("a child").is_none(), "it ended before it could be stopped");
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    sandbox::signal(&child, "-INT");
     assert_eq!(child.wait().expect("a child").code(), Some(130));
     assert!(timeless_files_or_none(&sandbox.path("results/smoke/runs/checkerboard/hannet")) >= 1);
 }

@@ -6,7 +6,8 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{TYPES, assert_close, assert_close_at_scale, golden, largest, variable};
-use han_exp::model::{HanNetConfig, ModelConfig};
+use han_exp::evaluate::attack::{Classifier, Examples, Fgsm, Outcome, Pgd, StepRule, Stop, Threat};
+use han_exp::model::{HanNetConfig, ModelConfig, Network};
 use han_exp::nn::{Activation, Axis, BatchNorm, Dense, HanStack, Mode, loss};
 use han_exp::rng::Seed;
 use han_exp::train::{Optimizer, OptimizerConfig, ScheduleConfig};
@@ -221,6 +222,46 @@ fn hannet_matches_pytorch_in_outputs_loss_and_every_gradient() -> Result<()> {
             }
         }
         assert_eq!(compared, weights.keys().cloned().collect(), "names of the compared gradients");
+    }
+    Ok(())
+}
+
+/// Two dense layers with ReLU between them: w1, b1, w2, b2.
+struct Mlp([Tensor; 4]);
+
+impl Network for Mlp {
+    fn forward(&self, xs: &Tensor, _mode: Mode) -> Result<Tensor> {
+        let [w1, b1, w2, b2] = &self.0;
+        let hidden = xs.matmul(&w1.t()?)?.broadcast_add(b1)?.relu()?;
+        hidden.matmul(&w2.t()?)?.broadcast_add(b2)
+    }
+}
+
+#[test]
+fn iterates_of_fgsm_and_pgd_match_pytorch() -> Result<()> {
+    let reference = golden("attacks")?;
+    let network = Mlp(["w1", "b1", "w2", "b2"].map(|key| reference[key].clone()));
+    let x = &reference["x"];
+    let classifier = Classifier::<f64>::on(&network, x.dim(1)?, &Device::Cpu)?;
+    let labels: Vec<usize> = reference["labels"].to_vec1::<i64>()?.into_iter().map(|label| label as usize).collect();
+    let examples = Examples::new(&classifier, x.flatten_all()?.to_vec1()?, labels)?;
+    let compare = |name: &str, outcomes: Vec<Outcome<f64>>| -> Result<()> {
+        let last: Vec<f64> = outcomes.iter().flat_map(|outcome| outcome.last.clone()).collect();
+        assert_close(&Tensor::from_vec(last, x.shape(), &Device::Cpu)?, &reference[name], 1e-12, name)?;
+        let right = outcomes.iter().filter(|outcome| !outcome.broken_at_end).count();
+        let accuracy = reference[&format!("{name}.accuracy")].to_scalar::<f64>()?;
+        assert_eq!(right as f64 / outcomes.len() as f64, accuracy, "{name}");
+        Ok(())
+    };
+    let linf = Threat::linf(0.1);
+    compare("fgsm_linf_eps0.1", Fgsm::new(linf).run(&classifier, &examples, Seed(0))?)?;
+    for (threat, step, name) in
+        [(linf, 0.025, "pgd_linf_eps0.1_alpha0.025"), (Threat::l2(0.5), 0.125, "pgd_l2_eps0.5_alpha0.125")]
+    {
+        for steps in [1, 5, 20] {
+            let pgd = Pgd { steps, step: StepRule::Length(step), stop: Stop::Never, ..Pgd::new(threat) };
+            compare(&format!("{name}_step{steps}"), pgd.run(&classifier, &examples, Seed(0))?)?;
+        }
     }
     Ok(())
 }

@@ -103,19 +103,6 @@ fn a_part_alone_makes_its_runs_and_charts_alone() {
 }
 
 #[test]
-fn a_killed_command_goes_on_where_it_was() {
-    let sandbox = Sandbox::new();
-    let parts = ["--part", "jacobian,norms,depth,lipschitz"];
-    sandbox.stdout(&tiny(&[&parts[..], &["--out", "whole"]].concat()));
-    let arguments = tiny(&[&parts[..], &["--out", "cut"]].concat());
-    for milliseconds in [150, 400, 700] {
-        sandbox.kill_after(milliseconds, &arguments);
-    }
-    sandbox.stdout(&arguments);
-    assert!(files(&sandbox.path("whole")) == files(&sandbox.path("cut")));
-}
-
-#[test]
 fn a_measurement_is_made_again_from_its_configuration() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&tiny(&["--part", "lipschitz,norms", "--models", "hannet"]));

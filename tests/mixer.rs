@@ -85,18 +85,6 @@ fn jobs_and_threads_change_nothing() {
 }
 
 #[test]
-fn a_killed_command_goes_on_where_it_was() {
-    let sandbox = Sandbox::new();
-    sandbox.stdout(&tiny(&["--out", "whole"]));
-    let arguments = tiny(&["--out", "cut"]);
-    for milliseconds in [150, 300, 600] {
-        sandbox.kill_after(milliseconds, &arguments);
-    }
-    sandbox.stdout(&arguments);
-    assert!(files(&sandbox.path("whole")) == files(&sandbox.path("cut")));
-}
-
-#[test]
 fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     let sandbox = Sandbox::new();
     sandbox.stdout(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));

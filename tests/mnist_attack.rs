@@ -77,18 +77,6 @@ fn batches_and_threads_change_nothing() {
 }
 
 #[test]
-fn a_killed_command_goes_on_where_it_was() {
-    let sandbox = Sandbox::new();
-    sandbox.stdout(&tiny(&["--attacks", "fgsm,pgd", "--out", "whole"]));
-    let arguments = tiny(&["--attacks", "fgsm,pgd", "--out", "cut"]);
-    for milliseconds in [400, 900, 1600] {
-        sandbox.kill_after(milliseconds, &arguments);
-    }
-    sandbox.command(&arguments).assert().success();
-    assert_eq!(files(&sandbox.path("whole")), files(&sandbox.path("cut")));
-}
-
-#[test]
 fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let sandbox = Sandbox::new();
     let small = ["--models", "hannet", "--width", "24", "--depth", "6", "--attacks", "fgsm", "--norm", "linf"];

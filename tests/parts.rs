@@ -170,6 +170,30 @@ fn what_is_submitted_makes_what_one_command_makes() {
 }
 
 #[test]
+fn flags_come_before_the_file_of_a_site() {
+    let sandbox = Sandbox::new();
+    let site = "partition = \"gpu\"\ntime = \"10\"\nsetup = [\"module load cuda\"]\nsbatch = [\"--qos=low\"]\n";
+    fs::create_dir_all(sandbox.path("config/han-exp")).expect("a directory");
+    fs::write(sandbox.path("config/han-exp/slurm.toml"), site).expect("a file");
+    fs::write(sandbox.path("other.toml"), "account = \"mine\"\n").expect("a file");
+    fs::write(sandbox.path("wrong.toml"), "acount = \"mine\"\n").expect("a file");
+    let submit = ["submit", "checkerboard", "--profile", "smoke", "--device", "cpu", "--dry-run"];
+    let scripts = sandbox.stdout(&[&submit[..], &["--time", "20", "--sbatch", "--exclusive"]].concat());
+    for line in
+        ["#SBATCH --partition=gpu", "#SBATCH --time=20", "#SBATCH --qos=low", "#SBATCH --exclusive", "module load cuda"]
+    {
+        assert!(scripts.lines().any(|other| other == line), "{line} is missing in\n{scripts}");
+    }
+    let scripts = sandbox.stdout(&[&submit[..], &["--site-file", "other.toml"]].concat());
+    assert!(scripts.contains("#SBATCH --account=mine\n") && !scripts.contains("--partition="), "{scripts}");
+    let told = sandbox.error(&[&submit[..], &["--site-file", "wrong.toml"]].concat());
+    assert!(told.contains("wrong.toml") && told.contains("unknown field `acount`"), "{told}");
+    // A relative directory of settings is none.
+    let ended = sandbox.command(&submit[..]).env("XDG_CONFIG_HOME", "config").assert().success();
+    assert!(!sandbox::text(&ended.get_output().stdout).contains("--partition="));
+}
+
+#[test]
 fn a_task_that_is_out_of_time_asks_for_another_turn_if_it_has_saved_something() {
     let sandbox = Sandbox::new();
     cluster(&sandbox);
@@ -189,8 +213,9 @@ fn a_task_that_is_out_of_time_asks_for_another_turn_if_it_has_saved_something() 
         let ended = shell(&sandbox, &line).output().expect("a shell");
         (ended.status.code(), sandbox::text(&ended.stderr))
     };
-    let saved = "until ls -d cut/runs/checkerboard/hannet/.checkpoints-*/0* 2> /dev/null; do sleep 0.05; done";
-    let (code, told) = turn(saved);
+    let alive = "do kill -0 $task || exit 99; sleep 0.05; done";
+    let saved = format!("until ls -d cut/runs/checkerboard/hannet/.checkpoints-*/0* 2> /dev/null; {alive}");
+    let (code, told) = turn(&saved);
     assert!(code == Some(143), "{code:?} {told}");
     assert_eq!(read(&sandbox.path("turns")), "requeue 7_1\n");
     // A program that saves nothing would ask for turns for ever.
@@ -198,7 +223,7 @@ fn a_task_that_is_out_of_time_asks_for_another_turn_if_it_has_saved_something() 
     let program = sandbox.process(&[]).get_program().to_string_lossy().into_owned();
     let idle = sandbox.path("bin/idle").display().to_string();
     fs::write(sandbox.path("stage.sh"), script.replace(&program, &idle)).expect("a script");
-    let (code, told) = turn("until [ -e begun ]; do sleep 0.05; done");
+    let (code, told) = turn(&format!("until [ -e begun ]; {alive}"));
     assert!(code == Some(1) && told.contains("nothing could be saved before the warning"), "{code:?} {told}");
     assert_eq!(read(&sandbox.path("turns")), "requeue 7_1\n");
 }

@@ -7,6 +7,7 @@ mod sandbox;
 
 use sandbox::Sandbox;
 use std::fs;
+use std::path::Path;
 
 const CHECKERBOARD: &str = include_str!("../experiments/checkerboard.toml");
 
@@ -46,6 +47,29 @@ fn what_would_fail_after_the_training_is_told_by_the_plan_and_by_the_command() {
         }
     }
     assert!(!sandbox.path("results").exists(), "something was written");
+}
+
+/// Those that are compiled in are read anyway; the others are for `--experiment`, and so is the example of the README.
+#[test]
+fn every_experiment_file_can_be_planned() {
+    let sandbox = Sandbox::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("a README");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    fs::write(sandbox.path("example.toml"), example).expect("a file");
+    let files = fs::read_dir(root.join("experiments")).expect("experiments").flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    files.push(sandbox.path("example.toml"));
+    assert!(files.len() > 11, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("an experiment file");
+        let verb = ["mnist-attack", "mixer", "gradients", "regression"].into_iter().find(|verb| {
+            text.contains(&format!("\nextends = \"{verb}")) || file.file_stem().is_some_and(|name| name == *verb)
+        });
+        let verb = verb.or_else(|| text.contains("name = \"mixer").then_some("mixer")).unwrap_or("checkerboard");
+        let file = file.to_str().expect("a plain path");
+        sandbox.stdout(&["plan", verb, "--experiment", file, "--resolved"]);
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_terminal_that_cannot_redraw_gets_lines() {
     }
     for terminal in [Some("dumb"), None, Some("xterm")] {
         let sandbox = Sandbox::new();
-        let program = format!("{} {}", env!("CARGO_BIN_EXE_han-exp"), CHECKERBOARD.join(" "));
+        let program = format!("'{}' {}", env!("CARGO_BIN_EXE_han-exp"), CHECKERBOARD.join(" "));
         let mut script = std::process::Command::new("script");
         script.args(["-qec", &program, "/dev/null"]).current_dir(sandbox.0.path()).stdin(Stdio::null());
         match terminal {

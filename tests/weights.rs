@@ -1,5 +1,7 @@
 //! Weights of other programs: every file goes to the right layers, or is refused by name.
 
+#![cfg(feature = "program")]
+
 #[path = "common/checkpoint.rs"]
 mod checkpoint;
 #[path = "common/sandbox.rs"]

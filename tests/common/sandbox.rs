@@ -3,11 +3,11 @@
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
 use assert_cmd::Command;
+use assert_cmd::assert::Assert;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::Child;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_han-exp");
@@ -50,33 +50,28 @@ impl Sandbox {
     pub fn process(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(PROGRAM);
         command.current_dir(self.0.path()).args(arguments);
-        for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HAN_EXP_DATA"] {
-            command.env_remove(name);
-        }
+        let own = ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HAN_EXP_DATA"];
+        own.iter().for_each(|name| _ = command.env_remove(name));
         for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(name);
         }
         command.env("HOME", self.0.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("XDG_CONFIG_HOME", self.path("config"));
         command.env("PATH", self.path("bin")).env("HF_ENDPOINT", REFUSED);
         command
     }
 
+    pub fn run(&self, arguments: &[&str]) -> Assert {
+        self.command(arguments).assert()
+    }
+
     pub fn stdout(&self, arguments: &[&str]) -> String {
-        text(&self.command(arguments).assert().success().get_output().stdout)
+        text(&self.run(arguments).success().get_output().stdout)
     }
 
     /// Runs what must fail; returns what it told.
     pub fn error(&self, arguments: &[&str]) -> String {
         failure(&mut self.command(arguments))
-    }
-
-    /// Starts the program and kills it after a while.
-    pub fn kill_after(&self, milliseconds: u64, arguments: &[&str]) {
-        let mut process = self.process(arguments);
-        let mut child = process.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("the program");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
     }
 
     /// The run directories of an arm, `experiment/arm`, whose names begin so.
@@ -98,6 +93,13 @@ impl Sandbox {
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
     }
+}
+
+/// Sends a signal to a child, by the shell: `kill` as a program is in no small image of a system.
+#[cfg(unix)]
+pub fn signal(child: &Child, name: &str) {
+    let kill = ["-c", "kill \"$0\" \"$1\"", name, &child.id().to_string()].map(str::to_string);
+    assert!(std::process::Command::new("/bin/sh").args(kill).status().expect("a shell").success());
 }
 
 pub fn failure(command: &mut Command) -> String {

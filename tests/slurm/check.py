@@ -64,8 +64,11 @@ class Cluster:
         key.chmod(0o400)
         (root / "slurm.conf").write_text(SETTINGS.format(root=root, host=host, cores=max(2, os.cpu_count() or 2)))
         os.environ["SLURM_CONF"] = str(root / "slurm.conf")
+
+    def begin(self):
+        root = self.root
         own = [f"--{name}={root}/munge/{name}" for name in ["socket", "pid-file", "log-file", "seed-file"]]
-        self.start(["munged", "--foreground", "--force", f"--key-file={key}", *own])
+        self.start(["munged", "--foreground", "--force", f"--key-file={root}/munge/key", *own])
         time.sleep(1)
         self.start(["slurmctld", "-D", "-f", str(root / "slurm.conf")])
         self.start(["slurmd", "-D", "-f", str(root / "slurm.conf")])
@@ -160,6 +163,7 @@ def main():
     cluster = Cluster(root / "cluster")
     check = Check(program, root)
     try:
+        cluster.begin()
         # An array of which a task is sent back to the queue half-way.
         out = root / "board"
         check.submit(BOARD, out, ["--tasks", "3", "--time", "10"])
