@@ -74,6 +74,7 @@ fn read_rows(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
 ///
 /// # Errors
 /// With the file, when reading it might take more memory or a deeper stack than its images do.
+#[cfg(feature = "hub")]
 pub(super) fn check(path: &Path, most: usize) -> Result<()> {
     let name = path.display();
     caught(&name, || {
