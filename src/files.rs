@@ -31,6 +31,18 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// What was done with a file or directory, or None where there is none of that name.
+///
+/// # Errors
+/// When it went wrong for another reason.
+pub fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a whole regular file of at most [`LARGEST`] bytes.
 ///
 /// # Errors
@@ -85,7 +97,7 @@ fn too_large(limit: u64) -> io::Error {
 /// As the reader, and when there are more bytes.
 pub fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    reader.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() > limit { Err(too_large(limit as u64)) } else { Ok(bytes) }
 }
 
@@ -201,6 +213,7 @@ mod tests {
     #[test]
     fn a_stream_that_gives_more_than_the_limit_is_refused() {
         assert_eq!(read_at_most(&[1_u8, 2, 3][..], 3).expect("three bytes"), [1, 2, 3]);
+        assert_eq!(read_at_most(&[1_u8, 2, 3][..], usize::MAX).expect("no limit"), [1, 2, 3]);
         assert!(read_at_most(&[1_u8, 2, 3, 4][..], 3).is_err());
         assert!(read_at_most(io::repeat(0), 1 << 16).is_err());
     }

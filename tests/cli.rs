@@ -54,7 +54,7 @@ fn a_run_leaves_every_file_and_a_table() {
     let sandbox = Sandbox::new();
     let assert = sandbox.run(TINY).success();
     let table = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
-    for part in ["held_out", "best_on_test", "hannet", "fcnet", "parameters", "diverged"] {
+    for part in ["held_out", "best_on_test", "HanNet", "FCNet", "parameters", "diverged"] {
         assert!(table.contains(part), "{part} is missing in\n{table}");
     }
     let results = sandbox.path("results/smoke");

@@ -100,6 +100,11 @@ fn more_images_than_were_published_are_refused_in_every_format() {
     write(&sandbox.path("npz/val_data.npz"), deflated(&[("data.npy", &larger), ("labels.npy", &labels)]));
     let told = told_by_load(Dataset::Imagenet32, &sandbox.path("npz"));
     assert!(told.contains("data.npy: it holds more than") && !told.contains("damaged"), "{told}");
+    // Labels of one byte take an eighth of the room of those that were published.
+    let labels = array("|u1", "(60000,)", &[1; 60_000]);
+    write(&sandbox.path("npz/val_data.npz"), deflated(&[("data.npy", &one), ("labels.npy", &labels)]));
+    let told = told_by_load(Dataset::Imagenet32, &sandbox.path("npz"));
+    assert!(told.contains("60000 labels, more than the 50000 images that were published"), "{told}");
 
     // A hole of 64 GB takes no space on a disk.
     for file in ["train.bin", "test.bin"] {

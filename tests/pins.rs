@@ -55,15 +55,18 @@ fn pins(root: &Path) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
     let (mut everywhere, mut here) = (BTreeMap::new(), BTreeMap::new());
     for path in all_files(root) {
         let name = path.strip_prefix(root).expect("a path below the root").display().to_string();
+        // Which rate a network is trained with in the end is chosen by its accuracy, which has other last bits elsewhere.
+        let is_chosen = name.starts_with("runs/gradients/") && name.contains("-full-");
+        let of_settings = if is_chosen { &mut here } else { &mut everywhere };
         if name.ends_with("config.toml") {
-            everywhere.insert(name, sha256(&fs::read(&path).expect("a readable file")));
+            of_settings.insert(name, sha256(&fs::read(&path).expect("a readable file")));
         } else if name.ends_with("manifest.json") {
             let text = fs::read_to_string(&path).expect("a readable file");
             let manifest: serde_json::Value = serde_json::from_str(&text).expect("a manifest");
-            everywhere.insert(name, manifest["config_hash"].as_str().expect("a hash").to_string());
+            of_settings.insert(name, manifest["config_hash"].as_str().expect("a hash").to_string());
         } else if name.ends_with(".csv") && !TIMES.iter().any(|end| name.ends_with(end)) {
             let rows = rows(&path);
-            everywhere.insert(format!("{name} header"), rows[0].join(","));
+            of_settings.insert(format!("{name} header"), rows[0].join(","));
             let text: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
             here.insert(name, sha256(text.join("\n").as_bytes()));
         }

@@ -8,7 +8,9 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{bits, entries, normal};
 use han_exp::data::{Points, TrainingSet};
-use han_exp::evaluate::attack::{Attack, Classifier, Counts, Examples, ImageShape, Pgd, Setting, StepRule, Threat};
+use han_exp::evaluate::attack::{
+    Apgd, Attack, Classifier, Counts, Ddn, DeepFool, Examples, ImageShape, Norm, Pgd, Radius, Setting, StepRule, Threat,
+};
 use han_exp::evaluate::certificate::{Certifier, Summary, spectral as bounds};
 use han_exp::evaluate::gradient::{Ascent, RandomLayer, deviation, extents, likeness, of_one_point};
 use han_exp::evaluate::{accuracy, masking};
@@ -316,6 +318,10 @@ fn a_batch_of_one_and_a_view_come_out_as_rows_of_a_whole_batch() -> Result<()> {
             assert_eq!(bits(&(case.forward)(&last)?)?, bits(&expected)?, "{}", case.name);
             let twice = Tensor::stack(&[&xs, &xs.zeros_like()?], 1)?.narrow(1, 0, 1)?.squeeze(1)?;
             assert_eq!(bits(&(case.forward)(&twice)?)?, bits(&expected)?, "{}", case.name);
+            // A view of no samples that begins beyond the end of its memory.
+            let beyond = Tensor::zeros([&[0, 2][..], &xs.dims()[1..]].concat(), dtype, &Device::Cpu)?;
+            let none = (case.forward)(&beyond.narrow(1, 1, 1)?.squeeze(1)?)?;
+            assert_eq!(none.dims(), [&[0], &expected.dims()[1..]].concat(), "{}", case.name);
         }
     }
     Ok(())
@@ -452,6 +458,27 @@ fn half_precision_is_computed_in_single_where_it_has_no_room() -> Result<()> {
         let norm = batch_norm(1, &Scope::new(Seed(1), dtype, &Device::Cpu))?;
         let ones = Tensor::ones((4096, 1), dtype, &Device::Cpu)?;
         assert_eq!(far(&norm.forward(&ones, Mode::Train)?, &ones.zeros_like()?)?, 0.0, "{dtype:?}");
+        let one = Tensor::new(1f32, &Device::Cpu)?;
+        assert_eq!(far(&loss::mse(&ones, &ones.zeros_like()?)?, &one)?, 0.0, "{dtype:?}");
+        let labels = Tensor::zeros(4096, DType::U32, &Device::Cpu)?;
+        let logits = Tensor::zeros((4096, 2), dtype, &Device::Cpu)?;
+        let entropy = Tensor::new(2f32.ln(), &Device::Cpu)?;
+        assert!(far(&loss::cross_entropy(&logits, &labels)?, &entropy)? < 0.01, "{dtype:?}");
+        assert_eq!(
+            far(&mean_of_tokens(&ones.reshape((1, 4096, 1))?)?.squeeze(1)?.squeeze(0)?, &one)?,
+            0.0,
+            "{dtype:?}"
+        );
+        let [weight, bias] =
+            [(1, 1).into(), candle_core::Shape::from(1)].map(|shape| Var::ones(shape, dtype, &Device::Cpu));
+        let (weight, bias) = (weight?, bias?);
+        let layer = Dense::new(weight.as_tensor().clone(), bias.as_tensor().clone(), Activation::Identity)?;
+        let gradients = layer.forward(&ones)?.sum_all()?.backward()?;
+        let gradient = gradients.get(bias.as_tensor()).expect("a gradient");
+        assert_eq!(far(gradient, &Tensor::new(&[4096f32], &Device::Cpu)?)?, 0.0, "{dtype:?}");
+        // Infinity times 0 is no number.
+        let endless = Tensor::new(&[f32::NEG_INFINITY, 2.0], &Device::Cpu)?.to_dtype(dtype)?;
+        assert_eq!(entries(&activate(Activation::Relu, &endless)?)?, [0.0, 2.0], "{dtype:?}");
     }
     Ok(())
 }
@@ -491,6 +518,11 @@ fn losses_of_nothing_and_of_labels_that_are_no_class_are_refused() -> Result<()>
         attempt("the nearest to zeros", || stiefel::nearest(&zeros(&[2, 3]))),
         attempt("whole numbers near orthonormal", || stiefel::nearest(&whole(&[2, 3]))),
     ]);
+    // To candle the largest byte is no label.
+    let many = Tensor::arange(0f32, 600.0, &Device::Cpu)?.reshape((2, 300))?;
+    let [byte, word] = [Tensor::new(&[255u8, 3], &Device::Cpu)?, labels(&[255, 3])?]
+        .map(|labels| loss::cross_entropy(&many, &labels)?.to_scalar::<f32>());
+    assert_eq!(byte?, word?);
     assert!(loss::mse(&(logits.clone() * f64::NAN)?, &logits)?.to_scalar::<f32>()?.is_nan());
     assert!(loss::cross_entropy(&(logits * f64::NAN)?, &labels(&[0, 1])?)?.to_scalar::<f32>()?.is_nan());
     Ok(())
@@ -751,6 +783,9 @@ fn scores_attacks_and_certificates_refuse_what_they_cannot_judge() -> Result<()>
         change(&mut setting);
         setting
     };
+    let none = examples(vec![], vec![])?;
+    let other = ModelConfig::Fcnet(FcNetConfig::new(4, 1)).build(2, 2, Seed(1), &Device::Cpu)?;
+    let narrower = Classifier::new(other.frozen.as_ref(), 2)?;
     let certifier = Certifier::new(network)?;
     let head = Dense::new(ones(&[3, 4]), zeros(&[3]), Activation::Identity)?;
     let tanh = Chain::new(vec![Link::Dense(Dense::new(ones(&[4, 4]), zeros(&[4]), Activation::Tanh)?)], head);
@@ -776,6 +811,24 @@ fn scores_attacks_and_certificates_refuse_what_they_cannot_judge() -> Result<()>
         attempt("a step of NaN", || {
             Pgd { step: StepRule::Length(f64::NAN), ..Pgd::new(setting.threat) }.run(&classifier, &some, Seed(1))
         }),
+        attempt("a first sphere of NaN", || {
+            Ddn { radius: Radius::Fixed(f64::NAN), ..Ddn::default() }.run(&classifier, &some, Seed(1))
+        }),
+        attempt("an endless overshoot", || {
+            DeepFool { overshoot: f64::INFINITY, ..DeepFool::new(Norm::L2) }.run(&classifier, &some)
+        }),
+        attempt("endless steps", || {
+            Apgd { steps: usize::MAX, ..Apgd::dlr(setting.threat) }.run(&classifier, &some, Seed(1))
+        }),
+        attempt("endless runs", || {
+            Pgd { restarts: usize::MAX, ..Pgd::new(setting.threat) }.run(&classifier, &some, Seed(1))
+        }),
+        attempt("images of another classifier", || Attack::Pgd.run(&narrower, &some, &setting)),
+        attempt("differences of another classifier", || {
+            masking::gradients_match_differences(&classifier, &narrower, &some, 1)
+        }),
+        attempt("a checklist without images", || masking::checklist(&classifier, None, &none, &setting)),
+        attempt("images beyond memory", || Classifier::new(network, usize::MAX)),
         attempt("labels of other images to certify", || certifier.certify(&ones(&[2, 4]), &[0])),
         attempt("a label that is no class to certify", || certifier.certify(&ones(&[1, 4]), &[3])),
         attempt("images of another width to certify", || certifier.certify(&ones(&[1, 5]), &[0])),
@@ -804,12 +857,10 @@ fn scores_attacks_and_certificates_refuse_what_they_cannot_judge() -> Result<()>
     all_refused(&attempts);
 
     // Of no images everything is nothing.
-    let none = examples(vec![], vec![])?;
     for attack in Attack::ALL.into_iter().filter(|attack| attack.problem(setting.threat.norm, 3).is_none()) {
         let outcomes = attack.run(&classifier, &none, &setting)?;
         assert!(outcomes.is_empty() && Counts::of(&outcomes, setting.threat).robust_accuracy() == 0.0);
     }
-    assert!(masking::checklist(&classifier, None, &none, &setting)?.white_box.is_empty());
     assert!(certifier.certify(&ones(&[0, 4]), &[])?.images.is_empty());
     // An image that is no number is classified as nothing and certified for nothing.
     let broken = certifier.certify(&(ones(&[1, 4]) * f64::NAN)?, &[0])?.images[0];

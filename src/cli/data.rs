@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 enum Action {
     /// List each part of the data sets: where an experiment would take it from, and whether it is the original
     Status(Selection),
-    /// Get whole data sets of images, verified, into the cache
+    /// Get data sets of images into the cache, verified where there are hashes
     Fetch(Fetch),
     /// Compare everything on this machine with its hashes; a wrong file is exit code 1. CIFAR-100, STL-10 and ImageNet
     /// 32 x 32 have no hashes here: their files are checked for size and labels, and called unpinned

@@ -18,8 +18,8 @@ pub use crate::engine::runs::Exit;
 
 use crate::engine::runs::{Look, Running, Store, cores, stop_on_signals};
 use crate::engine::verb;
-use crate::experiment::VERBS;
-use anyhow::{Context, Result};
+use crate::experiment::{VERBS, checkerboard, images};
+use anyhow::Result;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use nested::nested;
 use std::ffi::OsString;
@@ -39,27 +39,26 @@ fn command() -> Command {
         .max_term_width(100);
     let mut plan = subcommands(Command::new("plan").about("List the runs that an experiment's command would make"));
     let mut submit = subcommands(Command::new("submit").about("Hand the runs of an experiment's command to Slurm"));
-    let mut evaluate = subcommands(Command::new("evaluate").about("Score saved or foreign (PyTorch) weights"));
     for verb in VERBS {
         command = command.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), true));
         plan = plan.subcommand(verb.kind.arguments(Command::new(verb.name).about(verb.about), false));
         let own = verb.kind.arguments(Command::new(verb.name).about(verb.about), true);
         submit = submit.subcommand(submit::command(own).about(verb.about));
-        if let Some(evaluation) = &verb.evaluate {
-            evaluate = evaluate.subcommand((evaluation.command)(verb.name));
-        }
     }
     let about = "Run every experiment, then write the report";
     // Its flags' documentation would take the place of a text that was there before.
     let reproduce = reproduce::Arguments::augment_args(Command::new("reproduce")).about(about);
     let reproduce =
         ["stage", "run"].into_iter().fold(reproduce, |all, of_one| all.mut_arg(of_one, |arg| arg.hide(true)));
-    Other::augment_subcommands(command.subcommand(reproduce).subcommand(plan).subcommand(submit).subcommand(evaluate))
+    Other::augment_subcommands(command.subcommand(reproduce).subcommand(plan).subcommand(submit))
 }
 
 // The verbs that belong to no experiment. No doc comment: clap would print it as the program's description.
 #[derive(Subcommand)]
 enum Other {
+    /// Score saved or foreign (PyTorch) weights
+    #[command(subcommand)]
+    Evaluate(Evaluate),
     /// How the runs in a results directory stand: finished, running, begun, failed, missing
     Status(status::Arguments),
     /// Redraw tables, figures and report from the CSV files of finished runs
@@ -74,6 +73,12 @@ enum Other {
     Completions(completions::Completions),
     /// Print or write the manual pages
     Man(completions::Pages),
+}
+
+#[derive(Subcommand)]
+enum Evaluate {
+    Checkerboard(checkerboard::Arguments),
+    Mixer(images::Arguments),
 }
 
 impl Cli {
@@ -113,12 +118,10 @@ impl Cli {
                 verb.kind.plan(VERBS, verb, matches).map(|()| Exit::Success)
             }
             "submit" => submit::run(matches),
-            "evaluate" => {
-                let (verb, matches) = nested(matches)?;
-                (verb.evaluate.as_ref().context("nothing to evaluate")?.run)(matches)
-            }
             "reproduce" => reproduce::run(matches),
             _ => match Other::from_arg_matches(&self.0)? {
+                Other::Evaluate(Evaluate::Checkerboard(arguments)) => arguments.run(),
+                Other::Evaluate(Evaluate::Mixer(arguments)) => arguments.run(),
                 Other::Status(arguments) => status::run(&arguments),
                 Other::Report(arguments) => report::run(&arguments),
                 Other::Compare(arguments) => compare::run(&arguments),

@@ -4,7 +4,7 @@ use super::Exit;
 use super::splice::splice;
 use crate::console::{answer, note, one_line};
 use crate::engine::runs::{RESULTS, Store};
-use crate::engine::{Recalled, overview, redraw, remembered};
+use crate::engine::{Recalled, last, overview, remembered};
 use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
@@ -34,7 +34,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
     let redrawn = !names.is_empty();
     for name in names {
-        match redraw(VERBS, &store, &name) {
+        // What a kill has left is settled first.
+        let noted = store.clean(&name).and_then(|()| last(VERBS, &store, &name));
+        match noted.and_then(|(kind, note)| kind.redraw(&store, note)) {
             Ok(Recalled { made, absent, .. }) if absent.is_empty() => answer(&made.text),
             Ok(Recalled { made, planned, absent }) => {
                 answer(&made.text);

@@ -3,7 +3,7 @@
 use super::Exit;
 use crate::console::{answer, note, one_line};
 use crate::engine::runs::{RESULTS, Store};
-use crate::engine::{remembered, standing};
+use crate::engine::{last, remembered};
 use crate::experiment::VERBS;
 use anyhow::Result;
 use clap::Args;
@@ -20,7 +20,7 @@ pub(super) fn run(Arguments { out }: &Arguments) -> Result<Exit> {
     let store = Store::new(out).by_sizes();
     let mut exit = Exit::Success;
     for name in remembered(&store)? {
-        match standing(VERBS, &store, &name) {
+        match last(VERBS, &store, &name).and_then(|(kind, note)| kind.standing(&store, note)) {
             Ok(text) => answer(&text),
             Err(error) => {
                 note(&format!("error: {name}: {}", one_line(&error)));

@@ -85,7 +85,7 @@ impl Board {
 pub struct Split {
     /// For training (and validation).
     pub train: Vec<usize>,
-    /// Touched once, when everything is chosen.
+    /// For testing.
     pub test: Vec<usize>,
 }
 

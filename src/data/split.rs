@@ -29,11 +29,11 @@ pub enum SplitSource {
         /// Part of all points that is for training.
         train_fraction: f64,
     },
-    /// Read from a CSV file with the columns split, row, column, label; the same for every seed.
+    /// Read from a CSV file with the columns split, row, column, label, or from the authors' directory; the same for every seed.
     File {
         /// Where it is.
         path: PathBuf,
-        /// SHA-256 of its bytes.
+        /// As [`hash`] makes it.
         sha256: String,
     },
 }

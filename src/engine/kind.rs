@@ -2,7 +2,6 @@
 //! line, a plan, runs and a report here, once for all kinds.
 
 use super::compare::Contender;
-use super::evaluate::Evaluation;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed, typed_batch};
 use super::outline::{Format, Outline};
@@ -35,8 +34,6 @@ pub struct Verb {
     pub only_by_name: bool,
     /// The profile that `reproduce` takes on a GPU, where it is not the usual one: what a CPU would need weeks for.
     pub on_gpu: Option<ProfileName>,
-    /// `han-exp evaluate`, where there is something to score.
-    pub evaluate: Option<Evaluation>,
 }
 
 /// An experiment file that takes the place of a verb's own where a setting says so. It has a name of its own, so its runs, tables

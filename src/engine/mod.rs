@@ -2,7 +2,6 @@
 
 pub mod cite;
 pub mod compare;
-mod evaluate;
 pub mod experiment;
 pub mod foreign;
 pub mod invocation;
@@ -19,11 +18,10 @@ mod standing;
 #[cfg(test)]
 pub mod testing;
 
-pub use evaluate::{Evaluate, Evaluation};
 pub use experiment::Experiment;
 pub use invocation::quoted;
 pub use kind::{Of, Reproduce, Variant, Verb, overview, verb};
 pub(crate) use last::noted;
-pub use last::{redraw, remembered, standing};
+pub use last::{last, remembered};
 pub use outline::Outline;
 pub use recall::Recalled;

@@ -44,7 +44,7 @@ pub fn answers(network: &dyn Network, images: &dyn TrainingSet) -> Result<(Score
     if count == 0 {
         candle_core::bail!("there are no images to score");
     }
-    let rows: Vec<u32> = (0..count as u32).collect();
+    let rows: Vec<u32> = (0..u32::try_from(count).map_err(candle_core::Error::wrap)?).collect();
     let features = images.batch(0, &rows[..1])?.0.elem_count().max(1);
     let (mut right, mut among, mut entropy, mut range) = (0, 0, 0.0, 0.0);
     let mut answers = Vec::with_capacity(count);

@@ -7,7 +7,7 @@ pub mod regression;
 pub mod robustness;
 
 use crate::engine::settings::ProfileName;
-use crate::engine::{Evaluation, Of, Verb};
+use crate::engine::{Of, Verb};
 
 /// Every verb that runs an experiment, in the order in which `reproduce` runs them.
 pub const VERBS: &[Verb] = &[
@@ -19,7 +19,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<checkerboard::Checkerboard>::NEW,
         only_by_name: false,
         on_gpu: None,
-        evaluate: Some(Evaluation::of::<checkerboard::Arguments>()),
     },
     Verb {
         name: "gradients",
@@ -29,7 +28,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<gradients::Claims>::NEW,
         only_by_name: false,
         on_gpu: None,
-        evaluate: None,
     },
     Verb {
         name: "regression",
@@ -39,7 +37,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<regression::Regression>::NEW,
         only_by_name: false,
         on_gpu: None,
-        evaluate: None,
     },
     Verb {
         name: "mnist-attack",
@@ -49,7 +46,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<robustness::Robustness>::NEW,
         only_by_name: false,
         on_gpu: None,
-        evaluate: None,
     },
     Verb {
         name: "mixer",
@@ -59,7 +55,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<images::Comparison>::NEW,
         only_by_name: false,
         on_gpu: Some(ProfileName::Paper),
-        evaluate: Some(Evaluation::of::<images::Arguments>()),
     },
     Verb {
         name: "mixer-budget",
@@ -69,7 +64,6 @@ pub const VERBS: &[Verb] = &[
         kind: &Of::<images::Comparison>::NEW,
         only_by_name: true,
         on_gpu: None,
-        evaluate: None,
     },
 ];
 

@@ -8,7 +8,7 @@ use super::marks::Mark;
 use super::page::{Page, Plot, Range};
 use super::plot::{Line, some};
 use super::quantity::{AxisScale, Quantity};
-use super::theme::{LINE, Stroke};
+use super::theme::{LINE, MARK, Stroke, THICK, THIN};
 
 /// How the points of a series are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,18 @@ pub enum Drawing {
     Line,
     /// A line with a few marks, as wide as any other.
     Few,
+    /// A thick line with a mark where it ends.
+    Thick,
+    /// A thin, pale line.
+    Thin,
     /// A dotted line alone.
     Dotted,
     /// Small marks, not joined.
     Dots,
+    /// Marks, not joined; a single one has its band as a whisker.
+    Spots,
+    /// The same as rings, for what others state.
+    Rings,
 }
 
 /// Points of one arm.
@@ -40,13 +48,15 @@ pub struct LineSeries {
     pub band: Vec<(f64, f64, f64)>,
     /// What stands where the line ends, in lines.
     pub ending: Vec<String>,
+    /// What stands beside the first mark; empty for nothing.
+    pub note: String,
 }
 
 impl LineSeries {
-    /// A series without band and ending.
+    /// A series without band, ending and note.
     pub fn of(arm: &str, label: &str, drawing: Drawing, points: Vec<(f64, f64)>) -> Self {
         let (arm, label) = (arm.to_owned(), label.to_owned());
-        Self { arm, label, drawing, points, band: Vec::new(), ending: Vec::new() }
+        Self { arm, label, drawing, points, band: Vec::new(), ending: Vec::new(), note: String::new() }
     }
 }
 
@@ -55,7 +65,7 @@ impl LineSeries {
 pub struct LinePanel {
     /// What it shows.
     pub title: String,
-    /// The horizontal axis.
+    /// The horizontal axis. Panels with equal ones of powers share the range.
     pub x: Quantity,
     /// The vertical axis. Panels with equal ones share the range.
     pub y: Quantity,
@@ -69,11 +79,13 @@ pub struct LinePanel {
 const MARKS: usize = 8;
 /// By how much a line is wider than the one above it.
 const WIDER: f64 = 3.0;
+/// How much of its colour a thin line keeps.
+const FAINT: f64 = 0.45;
 /// Width of the line of a level.
 const LEVEL: f64 = 2.0;
 
-/// Draws the panels in rows, with a legend below: the arms, then `notes` for the drawings that need one. Where all panels go
-/// from 0 to 100 %, the first of a row has the numbers for it.
+/// Draws the panels in rows, with a legend below: the arms, then `notes` for the drawings that need one. Where the panels of a
+/// row have the same axis upwards and no powers on it, the first has the numbers for all.
 ///
 /// Fails if there is no panel, series or point, if a number cannot be shown on its axis, or if x does not grow.
 pub fn line_panels(title: &str, panels: &[LinePanel], notes: &[(Drawing, &str)]) -> Result<Image> {
@@ -87,12 +99,12 @@ pub fn line_panels(title: &str, panels: &[LinePanel], notes: &[(Drawing, &str)])
     }
     let plot = |panel: &LinePanel| Plot {
         title: panel.title.clone(),
-        x: (panel.x.clone(), Range::Own),
+        x: (panel.x.clone(), if panel.x.scale == AxisScale::Log { Range::Shared } else { Range::Own }),
         y: (panel.y.clone(), Range::Shared),
         lines: apart(&panel.series),
         level: panel.level.as_ref().map(|(value, _)| (*value, Stroke::Solid, LEVEL)),
     };
-    let aligned = panels.iter().all(|panel| panel.y.scale == AxisScale::Whole);
+    let aligned = panels.iter().all(|panel| ![AxisScale::Log, AxisScale::Exponent].contains(&panel.y.scale));
     Page { title, plots: panels.iter().map(plot).collect(), notes, aligned, square: false }.draw()
 }
 
@@ -134,9 +146,11 @@ fn apart(series: &[LineSeries]) -> Vec<Line> {
 }
 
 fn line(series: &LineSeries) -> Line {
+    let first = series.points.first().filter(|_| !series.note.is_empty());
     let line = Line {
         band: series.band.clone(),
         ending: series.ending.clone(),
+        notes: first.map(|at| (series.note.clone(), *at)).into_iter().collect(),
         upright: true,
         ..Line::of(&series.arm, &series.label, series.points.clone())
     };
@@ -144,20 +158,33 @@ fn line(series: &LineSeries) -> Line {
     match series.drawing {
         Drawing::Marked => Line { marks: points, ..line },
         Drawing::Line | Drawing::Few => Line { marks: some(&points, MARKS), ..line },
+        Drawing::Thick => Line { width: THICK, marks: points.last().copied().into_iter().collect(), ..line },
+        Drawing::Thin => Line { width: THIN, tone: FAINT, ..line },
         Drawing::Dotted => Line { stroke: Some(Stroke::Dotted), ..line },
-        Drawing::Dots => Line { width: 0.0, mark: Mark::Dot, marks: points, points: Vec::new(), ..line },
+        Drawing::Dots => Line { mark: Mark::Dot, ..loose(line) },
+        Drawing::Spots => loose(line),
+        Drawing::Rings => Line { mark: Mark::Ring, ..loose(line) },
     }
+}
+
+/// Marks at the points, which are not joined.
+fn loose(line: Line) -> Line {
+    Line { width: 0.0, marks: line.points, points: Vec::new(), ..line }
 }
 
 /// What the legend says after the arms.
 fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawing, &str)]) -> Vec<(Sign, String)> {
-    let bands = series.any(|series| !series.band.is_empty());
+    let bands = series.any(|series| !series.band.is_empty() && series.drawing != Drawing::Spots);
     let bands = bands.then(|| (Sign::seeds(0.0), "lowest to highest".to_owned()));
     let note = |(drawing, text): &(Drawing, &str)| {
         let sign = match drawing {
             Drawing::Marked | Drawing::Line | Drawing::Few => Sign::plain(Stroke::Solid, LINE),
+            Drawing::Thick => Sign::plain(Stroke::Solid, THICK),
+            Drawing::Thin => Sign::plain(Stroke::Solid, THIN),
             Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
             Drawing::Dots => Sign::Text,
+            Drawing::Spots => Sign::mark(Mark::Solid(MARK), true),
+            Drawing::Rings => Sign::mark(Mark::Ring, false),
         };
         (sign, (*text).to_owned())
     };

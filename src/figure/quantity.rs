@@ -56,19 +56,6 @@ impl Quantity {
         }
     }
 
-    /// A value of this quantity at the end of a line, with the digits of the tables.
-    pub(super) fn short(&self, value: f64) -> String {
-        match self.scale {
-            AxisScale::Percent | AxisScale::Whole => format!("{:.2} %", 100.0 * value),
-            AxisScale::Linear
-            | AxisScale::Count
-            | AxisScale::Close
-            | AxisScale::Log
-            | AxisScale::Root
-            | AxisScale::Exponent => format!("{value:.4}"),
-        }
-    }
-
     /// Refuses a value before it becomes a point outside the plot, or none at all.
     pub(super) fn check(&self, value: f64, what: &str) -> Result<()> {
         let (fits, which) = match self.scale {

@@ -56,12 +56,13 @@ pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     activate_composed(Activation::Relu, &(a + b)?)
 }
 
-/// As [`activate`], of candle's operations. The slope is a constant factor: candle's own |z| and ReLU have slope 1 at 0.
+/// As [`activate`], of candle's operations. The slope at 0 is 0: that of candle's own |z| and ReLU is 1.
 pub(super) fn activate_composed(act: Activation, z: &Tensor) -> Result<Tensor> {
     match act {
         Activation::Identity => Ok(z.clone()),
         Activation::Abs => z * z.detach().sign()?,
-        Activation::Relu => z * z.detach().gt(0.0)?.to_dtype(z.dtype())?,
+        // No product: infinity times 0 is no number.
+        Activation::Relu => z.detach().le(0.0)?.where_cond(&z.zeros_like()?, z),
         Activation::Tanh => z.tanh(),
     }
 }

@@ -11,7 +11,7 @@ use super::kernels::conv as kernel;
 use super::kernels::dense::{Wanted, column_sums};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use super::trace::Trace;
 use candle_core::{Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -73,7 +73,9 @@ impl Conv2d {
     }
 
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
-        convolve_composed(xs, &self.weight, self.config)?.broadcast_add(&self.bias)
+        // The gradient of the bias is a sum over all places.
+        let z = single_or_wider(&convolve_composed(xs, &self.weight, self.config)?)?;
+        z.broadcast_add(&single_or_wider(&self.bias)?)?.to_dtype(xs.dtype())
     }
 }
 
@@ -125,7 +127,8 @@ pub(super) fn geometry(xs: &Tensor, weight: &Tensor, config: ConvConfig) -> Resu
     }
     let shape = kernel::Shape { batch, height, width, inputs, outputs, kernel: edge, stride, padding };
     let (rows, columns) = shape.output_size();
-    let entries = [rows, columns, outputs].into_iter().try_fold(batch, |entries, extent| entries.checked_mul(extent));
+    let entries =
+        [rows, columns, outputs].into_iter().try_fold(batch.max(1), |entries, extent| entries.checked_mul(extent));
     if entries.is_none_or(|entries| entries > MOST_ENTRIES) {
         bail!("a convolution with padding {padding} of images of shape {:?} is too large", xs.dims());
     }

@@ -12,7 +12,7 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use super::trace::Trace;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -109,8 +109,9 @@ impl Dense {
         if cuda::layers::apply_to(xs) {
             return activate_composed(self.activation, &cuda::layers::dense(xs, &self.weight, &self.bias)?);
         }
-        let z = xs.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
-        activate_composed(self.activation, &z)
+        // The gradient of the bias is a sum over all rows.
+        let z = single_or_wider(&xs.matmul(&self.weight.t()?)?)?.broadcast_add(&single_or_wider(&self.bias)?)?;
+        activate_composed(self.activation, &z.to_dtype(xs.dtype())?)
     }
 
     /// The layer's output; with a trace, a step of it rather than a part of candle's graph.

@@ -76,7 +76,7 @@ pub fn values(init: Init, dims: &[usize], stream: &mut Stream) -> Vec<f64> {
             (0..len).map(|_| center + bound * (2.0 * stream.uniform() - 1.0)).collect()
         }
         Init::KaimingNormal { fan_in } => normal(2.0 / fan_in as f64, len, stream),
-        Init::XavierNormal { fan_in, fan_out } => normal(2.0 / (fan_in + fan_out) as f64, len, stream),
+        Init::XavierNormal { fan_in, fan_out } => normal(2.0 / (fan_in as f64 + fan_out as f64), len, stream),
         Init::Orthogonal => {
             let rows = dims.first().copied().unwrap_or(1);
             orthogonal(rows, len / rows.max(1), stream)

@@ -155,7 +155,7 @@ pub fn mean_of_tokens_traced(xs: &Tensor, trace: Option<&mut Trace>) -> Result<T
     }
     if !has_kernel(xs)? {
         Trace::refuse(trace, "the mean of tokens")?;
-        return xs.mean(1);
+        return single_or_wider(xs)?.mean(1)?.to_dtype(xs.dtype());
     }
     apply(MeanOp { batch, tokens, channels }, [xs], trace)
 }

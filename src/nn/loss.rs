@@ -3,12 +3,12 @@
 use super::fused::{Fused, Pass, apply};
 use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, single_or_wider};
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 /// The mean cross-entropy of some logits, a scalar: candle's own, which agrees with PyTorch in value and gradient (see
-/// `tests/golden.rs`), but takes the label 2^32 - 1 for "no label".
+/// `tests/golden.rs`). The label 2^32 - 1, which candle takes for "no label", is refused.
 ///
 /// # Shapes
 /// - logits: (batch, classes)
@@ -27,11 +27,12 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    check_labels(logits, labels)?;
-    candle_nn::loss::cross_entropy(logits, labels)
+    let labels = checked(logits, labels)?;
+    candle_nn::loss::cross_entropy(&single_or_wider(logits)?, &labels)?.to_dtype(logits.dtype())
 }
 
-fn check_labels(logits: &Tensor, labels: &Tensor) -> Result<()> {
+/// Labels as u32: the largest number of a type means "no label" to candle, and may be a class of a smaller type.
+fn checked(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     has_kernel(logits)?;
     let ((batch, classes), count) = (logits.dims2()?, labels.dims1()?);
     if batch != count || batch == 0 || classes == 0 {
@@ -41,9 +42,10 @@ fn check_labels(logits: &Tensor, labels: &Tensor) -> Result<()> {
         bail!("labels are whole numbers, not entries of type {}", labels.dtype().as_str());
     }
     // A negative label becomes a large one.
-    match labels.to_dtype(DType::U32)?.to_vec1::<u32>()?.into_iter().find(|label| *label as usize >= classes) {
+    let labels = labels.to_dtype(DType::U32)?.contiguous()?;
+    match labels.to_vec1::<u32>()?.into_iter().find(|label| *label as usize >= classes) {
         Some(label) => bail!("label {label} is none of the {classes} classes"),
-        None => Ok(()),
+        None => Ok(labels),
     }
 }
 
@@ -73,7 +75,7 @@ pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         let wanted = [prediction.track_op(), target.track_op()];
         return apply(MeanSquaredError { wanted }, [prediction, target], None);
     }
-    candle_nn::loss::mse(prediction, target)
+    candle_nn::loss::mse(&single_or_wider(prediction)?, &single_or_wider(target)?)?.to_dtype(prediction.dtype())
 }
 
 /// What [`margin`] asks of every sample.
@@ -114,9 +116,10 @@ impl Margin {
 /// ```
 pub fn row_distances(head: &Tensor) -> Result<Tensor> {
     check_parameters(&[head])?;
-    let differences = head.unsqueeze(1)?.broadcast_sub(&head.unsqueeze(0)?)?; // (classes, classes, width)
-    let diagonal = Tensor::eye(head.dims2()?.0, head.dtype(), head.device())?;
-    (differences.sqr()?.sum(D::Minus1)? + diagonal)?.sqrt()
+    let wide = single_or_wider(head)?;
+    let differences = wide.unsqueeze(1)?.broadcast_sub(&wide.unsqueeze(0)?)?; // (classes, classes, width)
+    let diagonal = Tensor::eye(head.dims2()?.0, wide.dtype(), head.device())?;
+    (differences.sqr()?.sum(D::Minus1)? + diagonal)?.sqrt()?.to_dtype(head.dtype())
 }
 
 /// The mean of T ln(1 + sum_j exp((radius - r_j) / T)), where r_j = (z_t - z_j) / ||w_t - w_j|| is the distance to class
@@ -145,16 +148,17 @@ pub fn row_distances(head: &Tensor) -> Result<Tensor> {
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Margin) -> Result<Tensor> {
-    check_labels(logits, labels)?;
+    let labels = &checked(logits, labels)?;
     if let Some(problem) = margin.problem() {
         bail!("{problem}");
     }
-    let classes = logits.dims2()?.1;
+    let (classes, dtype) = (logits.dims2()?.1, logits.dtype());
+    let (logits, distances) = (&single_or_wider(logits)?.contiguous()?, single_or_wider(distances)?);
     let right = logits.gather(&labels.unsqueeze(1)?, 1)?; // (batch, 1)
     let radii = right.broadcast_sub(logits)?.div(&distances.index_select(labels, 0)?)?; // (batch, classes), 0 at t
     let is_right = Tensor::eye(classes, logits.dtype(), logits.device())?.index_select(labels, 0)?;
     let missing = (is_right.affine(-margin.radius, margin.radius)? - radii)?; // radius - r_j, 0 at t
-    candle_nn::loss::cross_entropy(&(missing / margin.temperature)?, labels)? * margin.temperature
+    (candle_nn::loss::cross_entropy(&(missing / margin.temperature)?, labels)? * margin.temperature)?.to_dtype(dtype)
 }
 
 struct MeanSquaredError {

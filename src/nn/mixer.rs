@@ -159,7 +159,7 @@ pub fn mixer_stack(tokens: usize, channels: usize, stored_as: &[String], scope: 
         }
     }
     let of_block = kernel::Shape { batch: 1, tokens, channels, blocks: 1 }.block();
-    let parameters = scope.stacked(of_block * stored_as.len(), draws, Role::Trained)?;
+    let parameters = scope.stacked(of_block.saturating_mul(stored_as.len()), draws, Role::Trained)?;
     Ok(MixerStack { parameters, tokens, channels })
 }
 

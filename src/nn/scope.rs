@@ -112,8 +112,13 @@ impl Scope {
         }
         self.check_new(&shape, &stored)?;
         let values = draws.iter().map(|draw| draw.values(&self.seed)).collect::<Result<Vec<_>>>()?.concat();
-        if values.iter().any(|value| !value.is_finite()) {
-            bail!("the initial values of {stored:?} are not finite");
+        let largest = match self.dtype {
+            DType::F64 => f64::MAX,
+            DType::F16 => 65504.0,
+            _ => f64::from(f32::MAX),
+        };
+        if !values.iter().all(|value| value.abs() <= largest) {
+            bail!("the initial values of {stored:?} are no finite numbers of type {}", self.dtype.as_str());
         }
         let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
         let var = Var::from_tensor(&tensor)?;

@@ -47,7 +47,7 @@ fn norm_in_range(weight: &Tensor) -> Result<Option<f64>> {
     let (rows, columns) = weight.dims2()?;
     let transposed = weight.t()?;
     let mut gram = if rows <= columns { weight.matmul(&transposed)? } else { transposed.matmul(weight)? };
-    // The norm of the Gram matrix is e^log sigma^(2^(k + 1)) with the scale that was taken off so far.
+    // The norm of the Gram matrix is (sigma / e^log)^(2^(k + 1)), where e^log is the scale that was taken off so far.
     let (mut log, mut power) = (0.0, 0.5);
     for squaring in 0..SQUARINGS {
         let size = frobenius(&gram)?;

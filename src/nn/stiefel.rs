@@ -35,7 +35,7 @@ pub fn deviation(weight: &Tensor) -> Result<f64> {
 
 /// The nearest matrix with orthonormal rows (or columns): the orthogonal factor of the polar decomposition.
 ///
-/// With E the [`defect`] it is (I - E)^(-1/2) W. Each correction W + (E/2 + 3 E^2/8) W takes E to about 5 E^3/16 (Björck
+/// With E the [`defect`] it is (I - E)^(-1/2) W. Each correction W + (E/2 + 3 E^2/8) W takes E to about 5 E^3/8 (Björck
 /// and Bowie 1971, "An Iterative Algorithm for Computing the Best Estimate of an Orthogonal Matrix", Section 3); a
 /// matrix that is an optimizer step away from orthonormal needs one or two.
 ///

@@ -6,6 +6,8 @@ use candle_core::{CpuStorage, DType, Layout, Result, Tensor, WithDType, bail};
 /// The entries of a contiguous CPU storage, in order.
 pub(super) fn entries<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     match layout.contiguous_offsets() {
+        // A view of nothing may begin beyond the end.
+        Some((start, end)) if start == end => Ok(&[]),
         Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
         None => bail!("this operation needs a contiguous tensor, got strides {:?}", layout.stride()),
     }

@@ -350,8 +350,8 @@ struct Tally {
 impl Tally {
     fn add(&mut self, loss: f64, right: Option<usize>) {
         self.loss += loss;
-        self.right = right.map(|right| self.right.unwrap_or(0) + right);
-        self.steps += 1;
+        self.right = right.map(|right| self.right.unwrap_or(0).saturating_add(right));
+        self.steps = self.steps.saturating_add(1);
     }
 
     /// Mean loss, and the part that was right, of batches of so many points.

@@ -91,6 +91,9 @@ impl Optimizer {
     /// # Errors
     /// When a moment is missing, or has another size or type than its variable.
     pub fn restore(&mut self, steps: i32, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        if steps < 0 {
+            bail!("the state of the optimizer is after {steps} steps");
+        }
         for (place, slot) in self.slots.iter().enumerate() {
             let of = |name: &str| match tensors.get(&format!("{name}/{place}")) {
                 Some(tensor) => Ok(tensor),

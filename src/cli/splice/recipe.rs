@@ -6,7 +6,6 @@ use crate::files;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The file.
@@ -40,11 +39,12 @@ impl Recipe {
     /// The one beside a Markdown file; an empty one where there is none.
     pub(super) fn beside(document: &Path) -> Result<Self> {
         let path = files::parent(document).join("splice.toml");
-        match files::read_text(&path) {
-            Ok(text) => toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+        let read =
+            files::if_there(files::read_text(&path)).with_context(|| format!("cannot read {}", path.display()))?;
+        read.map_or_else(
+            || Ok(Self::default()),
+            |text| toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display())),
+        )
     }
 
     pub(super) fn table(&self, name: &str) -> Result<&TableRecipe> {

@@ -5,7 +5,7 @@ use crate::data::idx;
 use crate::files;
 use anyhow::{Context, Result};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,11 +37,8 @@ pub(super) fn write(dataset: Dataset, data: &ImageData, cache: &Path) -> Result<
     fs::create_dir_all(&root).with_context(|| format!("cannot make the cache directory {}", root.display()))?;
     let [.., last] = Part::ALL;
     while let Some(old) = directory::file(&root, last) {
-        match fs::remove_file(&old) {
-            // Two programs may be at it.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            removed => removed.with_context(|| format!("cannot remove {}", old.display()))?,
-        }
+        // Two programs may be at it.
+        files::if_there(fs::remove_file(&old)).with_context(|| format!("cannot remove {}", old.display()))?;
     }
     for part in Part::ALL {
         let path = root.join(part.file_name());

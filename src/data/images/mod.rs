@@ -134,7 +134,7 @@ pub fn load(dataset: Dataset, options: &Options) -> Result<ImageData> {
     Ok(data)
 }
 
-/// The whole data set, kept in the cache for later. What is damaged there is replaced.
+/// A data set, kept in the cache for later. What is damaged there is replaced.
 ///
 /// # Errors
 /// As [`load`]; also when only the sample is at hand, and when the cache cannot be written.

@@ -9,7 +9,6 @@
 //! | `.3` | so many decimals |
 //! | `,` | whole, with commas between thousands |
 //! | `e2`, `g2` | so many significant digits, with an exponent and without |
-//! | `10^2` | the same of ten to that power |
 //! | `time` | seconds as hours, minutes and seconds |
 //!
 //! A `+` before it writes the sign of positive numbers as well. Without anything the cell is shown as it is.
@@ -152,9 +151,6 @@ fn written(value: f64, style: &str) -> Result<String> {
         if style.is_empty() { format!("{value}") } else { grouped(&format!("{value:.0}")) }
     } else if style == "time" {
         time(value)
-    } else if let Some(text) = style.strip_prefix("10^") {
-        let exponent = value.floor();
-        format!("{}e{exponent}", significant(10_f64.powf(value - exponent), digits(text, 1)?))
     } else if let Some(text) = style.strip_prefix('%') {
         format!("{:.*}", digits(text, 2)?, 100.0 * value)
     } else if let Some(text) = style.strip_prefix('.') {
@@ -164,7 +160,7 @@ fn written(value: f64, style: &str) -> Result<String> {
     } else if let Some(text) = style.strip_prefix('g') {
         significant(value, digits(text, 2)?)
     } else {
-        bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2, 10^1 or time")
+        bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2 or time")
     };
     // What is rounded to nothing has a sign only where one is asked for: there it tells on which side of 0 a bound lies.
     let nothing = text.chars().all(|c| "-0.".contains(c));
@@ -228,7 +224,7 @@ mod tests {
         for template in ["{a:.70000}", "{a:e41}", "{a:%x}", "{a", "[{a}", "{a*x}", "{a:?}"] {
             assert!(check_template(template).is_err(), "{template}");
         }
-        for template in ["", "{a:.40}", "{a:+%1}[ +- {b:e2}]", "{max(a)*100:g2} {count()} {a:10^} {a:time} {a:,}"] {
+        for template in ["", "{a:.40}", "{a:+%1}[ +- {b:e2}]", "{max(a)*100:g2} {count()} {a:time} {a:,}"] {
             assert!(check_template(template).is_ok(), "{template}");
         }
         let told = format!("{:#}", check_template("{a:.41}").expect_err("41 digits"));
@@ -263,7 +259,7 @@ mod tests {
         #![proptest_config(crate::same_cases())]
 
         #[test]
-        fn no_template_on_any_row_is_a_panic(template in "[\\[\\]{}ab:.%+eg10^*,()a-z ]{0,30}", cell in any::<f64>()) {
+        fn no_template_on_any_row_is_a_panic(template in "[\\[\\]{}ab:.%+eg10*,()a-z ]{0,30}", cell in any::<f64>()) {
             let rendered = Template(&template).render(&rows(&cell.to_string()));
             if check_template(&template).is_err() {
                 prop_assert!(rendered.is_err(), "{template}");
@@ -273,7 +269,7 @@ mod tests {
         #[test]
         fn every_style_writes_every_number(value in any::<f64>(), digits in 0_usize..=40) {
             for style in [",".into(), "time".into(), format!("%{digits}"), format!(".{digits}"), format!("e{digits}"),
-                format!("+g{digits}"), format!("10^{digits}")] {
+                format!("+g{digits}")] {
                 let text = written(value, &style);
                 prop_assert!(text.is_ok_and(|text| text.len() < 800), "{value} {style}");
             }

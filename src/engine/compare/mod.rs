@@ -9,7 +9,7 @@ mod show;
 pub use contender::{Better, Contender, Series, Unit};
 
 use super::kind::Verb;
-use super::last::contenders;
+use super::last::last;
 use super::page::{SMOKE, terminal_width, wrapped, write_table};
 use super::recall::Recalled;
 use super::runs::{Store, csv, with_column};
@@ -111,7 +111,8 @@ fn name_of(pair: &Pair<'_>) -> String {
 }
 
 fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contender>> {
-    let Recalled { made, planned, absent } = contenders(verbs, store, experiment)?;
+    let (kind, noted) = last(verbs, store, experiment)?;
+    let Recalled { made, planned, absent } = kind.contenders(store, noted)?;
     if !absent.is_empty() {
         let (missing, root) = (absent.len(), store.root().display());
         note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are not there"));

@@ -20,20 +20,20 @@ pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
 pub use verdict::{Verdict, judge, percent as measured};
-pub use words::{counted, following, interval, interval_as, listed, percent, spread, spread_as, wrapped};
+pub use words::{counted, diverged, following, interval, interval_as, listed, percent, spread, spread_as, wrapped};
 
 use super::invocation::Invocation;
 use super::rows::RunRow;
 use super::runs::{Store, Walk, csv, with_column};
 use super::settings::{ClaimFile, Heading};
 use crate::files;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use drawn::Chart;
 use provenance::Provenance;
 use section::Section;
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 /// A part of a page.
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,10 +191,8 @@ pub fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
         return write(&path, bytes);
     }
     // Readers take a file without a header for damaged, and one of earlier rows for this.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => bail!("cannot remove {}: {error}", path.display()),
-        _ => Ok(()),
-    }
+    files::if_there(fs::remove_file(&path)).with_context(|| format!("cannot remove {}", path.display()))?;
+    Ok(())
 }
 
 /// Writes a file whole or not at all.

@@ -22,6 +22,11 @@ pub fn following(count: usize) -> String {
     format!("{} follow{}", counted(count, "run"), if count == 1 { "s" } else { "" })
 }
 
+/// How many of some seeds have no value: `1 of 5 diverged`; nothing of none.
+pub fn diverged(count: usize, seeds: usize) -> String {
+    if count == 0 { String::new() } else { format!("{count} of {seeds} diverged") }
+}
+
 /// A part of a whole in percent.
 pub fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))

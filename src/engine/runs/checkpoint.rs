@@ -124,7 +124,7 @@ impl Checkpoints {
     pub fn write(&self, header: &Header, tensors: &[(String, Tensor)]) -> Result<()> {
         let directory = &self.0;
         let mut before = self.numbered()?;
-        let number = before.last().map_or(1, |(number, _)| number + 1);
+        let number = before.last().map_or(1, |(number, _)| number.saturating_add(1));
         let header = Header { format: FORMAT, ..header.clone() };
         let metadata = HashMap::from([(HEADER.to_string(), serde_json::to_string(&header)?)]);
         let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name, tensor)), Some(metadata))?;
@@ -187,12 +187,8 @@ impl Checkpoints {
 
     /// Removes them all.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| Unwritable(self.0.clone()))
-            }
-            _ => Ok(()),
-        }
+        files::if_there(fs::remove_dir_all(&self.0)).with_context(|| Unwritable(self.0.clone()))?;
+        Ok(())
     }
 
     /// Files by their numbers.

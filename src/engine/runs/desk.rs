@@ -125,11 +125,9 @@ impl Desk {
     fn holds(&self, marks: &BTreeMap<String, Contents>) -> Result<bool> {
         for (name, mark) in marks {
             let path = self.directory.join(name);
-            let bytes = match files::read(&path) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-            };
+            let found =
+                files::if_there(files::read(&path)).with_context(|| format!("cannot read {}", path.display()))?;
+            let Some(bytes) = found else { return Ok(false) };
             let kept = usize::try_from(mark.bytes).ok().and_then(|len| bytes.get(..len));
             if kept.is_none_or(|kept| files::sha256(kept) != mark.sha256) {
                 return Ok(false);

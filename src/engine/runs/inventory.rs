@@ -1,11 +1,10 @@
 //! What the files of a finished run held when it was saved: a file that was lost, cut or changed since is found.
 
 use crate::files;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 /// Size and contents of a file.
@@ -52,11 +51,8 @@ pub(super) fn damage(directory: &Path, inventory: &Inventory, trust: Trust) -> R
         if path.parent() != Some(directory) {
             return Ok(Some(format!("manifest.json names {name}")));
         }
-        let bytes = match fs::metadata(&path) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(format!("{name} is missing"))),
-            Err(error) => bail!("cannot read {}: {error}", path.display()),
-        };
+        let found = files::if_there(fs::metadata(&path)).with_context(|| format!("cannot read {}", path.display()))?;
+        let Some(bytes) = found.map(|found| found.len()) else { return Ok(Some(format!("{name} is missing"))) };
         if bytes != recorded.bytes {
             return Ok(Some(format!("{name} has {bytes} bytes, was saved with {}", recorded.bytes)));
         }

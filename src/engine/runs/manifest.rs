@@ -2,11 +2,10 @@
 
 use super::inventory::Inventory;
 use crate::files;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "manifest.json";
@@ -111,12 +110,9 @@ impl Manifest {
     /// Reads the manifest of a run directory.
     pub(super) fn read(directory: &Path) -> Result<Look> {
         let path = directory.join(NAME);
-        let bytes = match files::read_within(&path, files::LONGEST_TEXT) {
-            Ok(bytes) => bytes,
-            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-                return Ok(Look::Missing);
-            }
-            Err(error) => bail!("cannot read {}: {error}", path.display()),
+        let read = files::if_there(files::read_within(&path, files::LONGEST_TEXT));
+        let Some(bytes) = read.with_context(|| format!("cannot read {}", path.display()))? else {
+            return Ok(Look::Missing);
         };
         let damaged = || Look::Damaged(format!("{}: {NAME} is damaged", directory.display()));
         Ok(Self::parse(bytes).map_or_else(damaged, |manifest| Look::Whole(Box::new(manifest))))

@@ -10,8 +10,8 @@
 //! if the loss rose in at most 75 % of the steps since the last checkpoint, or if eta was not halved there and the
 //! best loss has not grown since.
 //!
-//! As in the authors' code: every run starts at random; the best point keeps its gradient; after a jump the momentum is
-//! the jump itself. Unlike it, the first step is compared with the loss at the start rather than with 0, and a run
+//! As in the authors' code: every run starts at random; the best point keeps its gradient; after a jump the momentum leads
+//! from the point before the last step to the best one. Unlike it, the first step is compared with the loss at the start rather than with 0, and a run
 //! ends with its first success.
 
 use super::ball::{climb, project};

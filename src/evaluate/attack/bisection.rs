@@ -33,9 +33,15 @@ pub struct Bisection {
 }
 
 impl Bisection {
+    /// Passes of an image through the network under [`Bisection::new`], at most.
+    pub const PASSES: usize = Self::HALVINGS * Self::TARGETS * Self::STEPS;
+    const HALVINGS: usize = 6;
+    const TARGETS: usize = 3;
+    const STEPS: usize = 40;
+
     /// Six halvings with 40 steps for each of three classes.
     pub fn new(threat: Threat) -> Self {
-        Self { threat, halvings: 6, targets: 3, steps: 40 }
+        Self { threat, halvings: Self::HALVINGS, targets: Self::TARGETS, steps: Self::STEPS }
     }
 
     /// Attacks every example that is classified right. [`Outcome::adversarial`] is the nearest misclassified image.

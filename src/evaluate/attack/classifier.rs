@@ -47,8 +47,8 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     pub fn on(network: &'a dyn Network, inputs: usize, device: &Device) -> Result<Self> {
         let mut classifier =
             Self { network, inputs, classes: 0, device: device.clone(), batch: ROWS, pixels: PhantomData };
-        if inputs == 0 {
-            bail!("a classifier of images without pixels has nothing to attack");
+        if inputs == 0 || inputs > usize::MAX / ROWS {
+            bail!("images of {inputs} pixels cannot be attacked");
         }
         let blank = classifier.tensor(&vec![T::zero(); ROWS * inputs])?;
         let (rows, classes) = network.forward(&blank, Mode::Eval)?.dims2()?;

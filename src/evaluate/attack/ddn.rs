@@ -22,7 +22,7 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::{FloatDType, Result};
+use candle_core::{FloatDType, Result, bail};
 
 /// Part by which the radius grows or shrinks.
 const GAMMA: f64 = 0.05;
@@ -69,6 +69,11 @@ impl Ddn {
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat::l2(f64::MAX);
         check(threat, self.steps, 1)?;
+        if let Radius::Fixed(radius) = self.radius
+            && let Some(problem) = Threat::l2(radius).problem()
+        {
+            bail!("the first sphere: {problem}");
+        }
         check_classes(Loss::away(self.objective), classifier)?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
             let worst =

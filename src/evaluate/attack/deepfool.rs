@@ -20,7 +20,7 @@ use super::pgd::check;
 use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
-use candle_core::{FloatDType, Result};
+use candle_core::{FloatDType, Result, bail};
 
 /// Added to the distance of a boundary.
 const BEYOND: f64 = 1e-4;
@@ -57,6 +57,9 @@ impl DeepFool {
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
         check(threat, self.steps, self.candidates)?;
+        if !(self.overshoot.is_finite() && self.overshoot >= 0.0) {
+            bail!("overshoot is {}; use a number from 0", self.overshoot);
+        }
         run(classifier, examples, Goal::nearest(threat, Stop::AtSuccess), |example| {
             let candidates = example.targets().into_iter().take(self.candidates);
             Fool {

@@ -90,6 +90,15 @@ impl<T: FloatDType> Examples<T> {
         Ok(Self { images, labels, indices, logits })
     }
 
+    /// Refuses a classifier of other images or classes than the one that the examples were made for.
+    pub(crate) fn check<P: FloatDType>(&self, classifier: &Classifier<'_, P>) -> Result<()> {
+        let (inputs, classes) = (classifier.inputs(), classifier.classes());
+        if self.images.len() != self.len() * inputs || self.logits.len() != self.len() * classes {
+            bail!("the examples are not of a classifier of images of {inputs} pixels into {classes} classes");
+        }
+        Ok(())
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -65,7 +65,8 @@ impl Fab {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.steps, self.restarts.min(self.targets))?;
+        check(self.threat, self.steps, self.restarts)?;
+        check(self.threat, self.steps, self.targets)?;
         run(classifier, examples, Goal::nearest(self.threat, self.stop), |example| {
             let targets = example.targets().into_iter().take(self.targets);
             let runs = targets.flat_map(|target| (0..self.restarts).map(move |restart| (target, restart)));

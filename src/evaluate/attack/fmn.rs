@@ -72,7 +72,7 @@ impl Fmn {
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
-        check(threat, self.steps, 1)?;
+        check(threat, self.steps, self.starts.max(1))?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
             let source = Source { seed, attack: "fmn", example: example.index };
             Pursuit {

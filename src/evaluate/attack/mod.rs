@@ -154,9 +154,9 @@ pub struct Setting {
     pub image: ImageShape,
     /// Root of all random numbers.
     pub seed: Seed,
-    /// Steps of iterative attacks, at least 1.
+    /// Steps of iterative attacks, at least 1; DeepFool has its own.
     pub steps: usize,
-    /// Runs of PGD, APGD and FAB for each loss or class, at least 1; FMN has its own.
+    /// Runs of PGD, APGD and FAB for each loss or class, at least 1; FMN has its own, and the cascade makes one.
     pub restarts: usize,
     /// How many wrong classes targeted attacks try.
     pub targets: usize,

@@ -174,12 +174,12 @@ impl Counts {
 
     /// Part of all examples that is classified right at every point visited.
     pub fn robust_accuracy(self) -> f64 {
-        (self.examples - self.broken) as f64 / self.examples.max(1) as f64
+        self.examples.saturating_sub(self.broken) as f64 / self.examples.max(1) as f64
     }
 
     /// Part of all examples that is classified right at the last iterates: what libraries report.
     pub fn accuracy_at_end(self) -> f64 {
-        (self.examples - self.broken_at_end) as f64 / self.examples.max(1) as f64
+        self.examples.saturating_sub(self.broken_at_end) as f64 / self.examples.max(1) as f64
     }
 
     /// Part of the examples classified right that the attack broke.

@@ -152,12 +152,18 @@ impl Pgd {
 }
 
 /// What no iterative attack can do without.
+/// Most steps, runs, classes or proposals of an attack.
+const MOST: usize = 1 << 24;
+
 pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()> {
     if let Some(problem) = threat.problem() {
         bail!("{problem}");
     }
     if steps == 0 || restarts == 0 {
         bail!("an attack of {steps} steps and {restarts} runs does nothing; use at least 1 of each");
+    }
+    if steps > MOST || restarts > MOST {
+        bail!("an attack of {steps} steps and {restarts} runs never ends; use at most {MOST} of each");
     }
     Ok(())
 }

@@ -65,6 +65,7 @@ pub(super) fn run<'e, T: FloatDType, S: Search<T>>(
     goal: Goal,
     make: impl Fn(Example<'e, T>) -> S + Sync,
 ) -> Result<Vec<Outcome<T>>> {
+    examples.check(classifier)?;
     let queue = Queue { examples, next: AtomicUsize::new(0) };
     let workers = threads::count().min(examples.len().div_ceil(classifier.batch()));
     let work = || Worker::new(classifier, &queue, goal, &make).work();

@@ -22,7 +22,7 @@ impl ImageShape {
 
     /// Number of pixels, each channel counted.
     pub fn pixels(self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 
     /// Place of a pixel in the flat image.

@@ -15,8 +15,8 @@ pub struct RandomLayer {
 }
 
 impl RandomLayer {
-    /// A width between the two, their logarithms equally likely; a direction of any orientation and of a length between
-    /// 0.001 and 1,000; standard normal biases and point. The narrowest width is 1, and the widest no less than it.
+    /// A width between the two, their logarithms equally likely; a direction of any orientation and of a length around
+    /// 0.001 to 1,000; standard normal biases and point. The narrowest width is 1, and the widest no less than it.
     pub fn draw(narrowest: usize, widest: usize, stream: &mut Stream) -> Self {
         let narrowest = narrowest.max(1);
         let widest = widest.max(narrowest);

@@ -66,13 +66,15 @@ pub fn softmax_saturates<T: FloatDType>(examples: &Examples<T>) -> Check {
 /// single examples of a sound network, and a network that hides its gradients spoils most.
 ///
 /// # Errors
-/// When the network fails.
+/// When the network fails, or the examples are not of such networks.
 pub fn gradients_match_differences<T: FloatDType, P: FloatDType>(
     classifier: &Classifier<'_, T>,
     precise: &Classifier<'_, P>,
     examples: &Examples<T>,
     probes: usize,
 ) -> Result<Check> {
+    examples.check(classifier)?;
+    examples.check(precise)?;
     let right = examples.filter(|example| example.is_correct());
     let order = Seed(0).stream("masking/differences").permutation(right.len());
     let mut deviations = Vec::new();

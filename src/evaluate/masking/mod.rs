@@ -110,6 +110,9 @@ pub fn checklist_by<T: FloatDType, E: From<candle_core::Error>>(
 ) -> Result<Checklist<T>, E> {
     let Subject { classifier, examples, setting } = *subject;
     let &Setting { threat, seed, .. } = setting;
+    if examples.is_empty() {
+        return Err(candle_core::Error::Msg("a checklist without images says nothing".into()).into());
+    }
     let single = attack(&|examples| Fgsm::new(threat).run(classifier, examples, seed))?;
     let margin = Pgd { objective: Objective::Margin, start: Start::Random, ..Pgd::new(threat) };
     let restarts = Pgd { restarts: RESTARTS, ..margin };
@@ -206,6 +209,9 @@ pub fn transfer_adds_nothing<T: FloatDType>(
     threat: Threat,
 ) -> candle_core::Result<Check> {
     let made: Vec<&Outcome<T>> = surrogate.iter().filter(|outcome| !outcome.last.is_empty()).collect();
+    if let Some(other) = made.iter().find(|outcome| outcome.label >= classifier.classes()) {
+        candle_core::bail!("label {} is no class of a network with {} outputs", other.label, classifier.classes());
+    }
     let images: Vec<T> = made.iter().flat_map(|outcome| outcome.last.iter().copied()).collect();
     let logits = classifier.logits(&images)?;
     let broken = by_index(white_box, threat);

@@ -52,6 +52,7 @@ pub fn loss_surface<T: FloatDType>(
     let (up, aside) = (slope(&uphill), slope(&random));
     let clean = loss.value(example.logits, example.label);
     let plane = coordinates.iter().flat_map(|a| coordinates.iter().map(move |b| clean + a * up + b * aside));
-    let nonlinearity = values.iter().zip(plane).map(|(value, plane)| (value - plane).abs()).fold(0.0, f64::max);
+    let nonlinearity = values.iter().zip(plane).map(|(value, plane)| (value - plane).abs());
+    let nonlinearity = nonlinearity.fold(0.0, |most, value| if value.is_nan() || value > most { value } else { most });
     Ok(Surface { loss: values, coordinates, nonlinearity })
 }

@@ -7,7 +7,6 @@ use crate::console::answer;
 use crate::data::checkerboard::{Board, Split};
 use crate::data::split::SplitSource;
 use crate::device::DeviceChoice;
-use crate::engine::Evaluate;
 use crate::engine::foreign::{Foreign, doubt, weights_at};
 use crate::engine::runs::{Exit, Spec};
 use crate::engine::settings::{Given, refuse};
@@ -17,10 +16,9 @@ use crate::model::{ModelConfig, Size};
 use crate::rng::Seed;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Flags of `han-exp evaluate checkerboard`.
+/// Train and test accuracy on the checkerboard
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which network the weights are of: hannet, fcnet, resnet [default: that of the run beside them]
@@ -119,11 +117,8 @@ impl Arguments {
     fn run_beside(&self, weights: &Path) -> Result<Option<TrainingSpec>> {
         let path = files::parent(weights).join("config.toml");
         let name = path.display();
-        let text = match files::read_text(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
-        };
+        let read = files::if_there(files::read_text(&path)).with_context(|| format!("cannot read {name}"))?;
+        let Some(text) = read else { return Ok(None) };
         let run: TrainingSpec = match toml::from_str(&text) {
             Ok(run) => run,
             Err(_) if self.seed.is_some() || self.split_file.is_some() => return Ok(None),
@@ -134,13 +129,12 @@ impl Arguments {
         refuse(&format!("{name}: "), run.problem())?;
         Ok(Some(run))
     }
-}
-
-impl Evaluate for Arguments {
-    const ABOUT: &'static str = "Train and test accuracy on the checkerboard";
 
     /// Prints accuracy and loss on training and test points.
-    fn run(&self) -> Result<Exit> {
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not hold the network.
+    pub fn run(&self) -> Result<Exit> {
         let arguments = self;
         let file: CheckerboardFile = Given::base(super::TEXT)?;
         let weights = weights_at(&arguments.weights)?;

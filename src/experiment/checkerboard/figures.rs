@@ -5,13 +5,12 @@ use super::file::RecipeFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use super::summary::{Protocol, SeedValue, Summary};
-use crate::engine::page::{Page, percent};
+use crate::engine::page::{Page, diverged, percent};
 use crate::engine::rows::Sample;
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use crate::figure::{
-    AxisScale, Curve, CurvePanel, DecisionPanel, Image, LineQuantity, Mark, SpanPoint, ValuePanel, accuracy_curves,
-    against_parameters, decision_maps,
+    AxisScale, DecisionPanel, Drawing, Image, LinePanel, LineQuantity, LineSeries, decision_maps, line_panels,
 };
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
@@ -110,30 +109,38 @@ fn median_run<'a>(
 
 /// Median and range over seeds, each at the learning rate that its validation points chose.
 fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries: &[Summary]) -> Result<Image> {
-    let mut panels = Vec::new();
+    let (mut panels, zeros) = (Vec::new(), experiment.file.data.checkerboard.zeros());
     for recipe in &experiment.file.recipe {
-        let mut drawn = Vec::new();
+        let mut series = Vec::new();
         for arm in &experiment.file.arm {
             let chosen = chosen_runs(runs, summaries, &arm.name, recipe);
-            let points = band(&chosen)?;
-            if !points.is_empty() {
-                let label = match chosen.len() {
-                    all if all == experiment.file.seeds(arm).count() => format!("{} ({all} seeds)", arm.label),
-                    some => format!("{} ({some} of {} seeds)", arm.label, experiment.file.seeds(arm).count()),
-                };
-                drawn.push(Curve { arm: arm.name.clone(), label, points });
-            }
+            let samples = over_steps(&chosen)?;
+            let Some((_, last)) = samples.last() else { continue };
+            let label = match chosen.len() {
+                all if all == experiment.file.seeds(arm).count() => format!("{} ({all} seeds)", arm.label),
+                some => format!("{} ({some} of {} seeds)", arm.label, experiment.file.seeds(arm).count()),
+            };
+            let medians = samples.iter().map(|(step, sample)| (*step, sample.median)).collect();
+            series.push(LineSeries {
+                band: samples.iter().map(|(step, sample)| (*step, sample.min, sample.max)).collect(),
+                ending: vec![format!("{} %", percent(Some(last.median)))],
+                ..LineSeries::of(&arm.name, &label, Drawing::Few, medians)
+            });
         }
-        if !drawn.is_empty() {
-            let baseline = Some((experiment.file.data.checkerboard.zeros(), "always class 0".into()));
-            panels.push(CurvePanel { title: capitalised(&recipe.label), curves: drawn, baseline });
+        if !series.is_empty() {
+            panels.push(LinePanel {
+                title: capitalised(&recipe.label),
+                x: LineQuantity::new("training iteration", AxisScale::Count),
+                y: LineQuantity::new("test accuracy (%)", AxisScale::Percent),
+                series,
+                level: Some((zeros, format!("always class 0: {} %", percent(Some(zeros))))),
+            });
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
-    accuracy_curves(
-        &format!("{}: test accuracy during training, median and range over seeds", experiment.file.experiment.title()),
-        &panels,
-    )
+    let title = experiment.file.experiment.title();
+    let title = format!("{title}: test accuracy during training, median and range over seeds");
+    line_panels(&title, &panels, &[(Drawing::Few, "line and number: median seed")])
 }
 
 fn chosen_runs<'a>(
@@ -151,56 +158,50 @@ fn chosen_runs<'a>(
     full_runs(runs, arm, &recipe.name).filter(|run| chosen(run)).collect()
 }
 
-fn band(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<SpanPoint>> {
+fn over_steps(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<(f64, Sample)>> {
     let mut by_step: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for run in runs {
         for row in run.rows::<TestCurveRow>("test_curve.csv")? {
             by_step.entry(row.step).or_default().push(row.test_accuracy);
         }
     }
-    let point = |(step, values): (usize, Vec<f64>)| {
-        let Sample { median, min, max, .. } = Sample::of(&values)?;
-        Some(SpanPoint { at: step as f64, middle: median, low: min, high: max })
-    };
-    Ok(by_step.into_iter().filter_map(point).collect())
+    Ok(by_step.into_iter().filter_map(|(step, values)| Some((step as f64, Sample::of(&values)?))).collect())
 }
 
 fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {
     let mut panels = Vec::new();
     for recipe in &experiment.file.recipe {
         for (protocol, title) in [(Protocol::HeldOut, "held-out"), (Protocol::BestOnTest, "best on test")] {
-            let marks: Vec<Mark> = summaries
-                .iter()
-                .filter(|s| s.recipe == recipe.name && s.protocol == protocol)
-                .filter_map(|s| mark(experiment, s))
-                .collect();
-            if !marks.is_empty() {
+            let shown = summaries.iter().filter(|s| s.recipe == recipe.name && s.protocol == protocol);
+            let series: Vec<LineSeries> = shown.flat_map(|summary| spots(experiment, summary)).collect();
+            if !series.is_empty() {
                 let title = format!("{}, {title}", capitalised(&recipe.label));
+                let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
                 let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
-                panels.push(ValuePanel { title, y, marks, level: None });
+                panels.push(LinePanel { title, x, y, series, level: None });
             }
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
-    against_parameters(&format!("{}: test accuracy against parameters", experiment.file.experiment.title()), &panels)
+    let mut notes = vec![(Drawing::Spots, "measured: mean, lowest and highest seed")];
+    if panels.iter().flat_map(|panel| &panel.series).any(|series| series.drawing == Drawing::Rings) {
+        notes.push((Drawing::Rings, "the paper's figure"));
+    }
+    let title = format!("{}: test accuracy against parameters", experiment.file.experiment.title());
+    line_panels(&title, &panels, &notes)
 }
 
-fn mark(experiment: &Checkerboard, summary: &Summary) -> Option<Mark> {
-    let sample = summary.sample()?;
-    let arm = experiment.file.arm(&summary.arm)?;
-    let label = match summary.diverged() {
-        0 => arm.label.clone(),
-        diverged => format!("{}, {diverged} of {} diverged", arm.label, summary.values.len()),
+/// What was measured of an arm, and what the paper states.
+fn spots(experiment: &Checkerboard, summary: &Summary) -> Vec<LineSeries> {
+    let (Some(sample), Some(arm)) = (summary.sample(), experiment.file.arm(&summary.arm)) else { return Vec::new() };
+    let size = summary.parameters as f64;
+    let spot = |drawing, value| LineSeries::of(&arm.name, &arm.label, drawing, vec![(size, value)]);
+    let measured = LineSeries {
+        band: vec![(size, sample.min, sample.max)],
+        note: diverged(summary.diverged(), summary.values.len()),
+        ..spot(Drawing::Spots, sample.mean)
     };
-    Some(Mark {
-        arm: arm.name.clone(),
-        label,
-        parameters: summary.parameters,
-        mean: sample.mean,
-        low: sample.min,
-        high: sample.max,
-        paper: summary.paper(experiment),
-    })
+    [measured].into_iter().chain(summary.paper(experiment).map(|value| spot(Drawing::Rings, value))).collect()
 }
 
 fn capitalised(text: &str) -> String {

@@ -17,9 +17,12 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
     page.csv("", &rows)?;
     page.csv("-paired", &paired(experiment, &summaries))?;
-    page.closing.push(Block::Table(closing(experiment, &summaries)));
+    let shown = [Protocol::HeldOut, Protocol::BestOnTest];
+    let columns = "recipe, model, protocol, parameters, s / seed, paper, diverged, seeds, min, median, mean +- std";
+    page.closing.push(Block::Table(table(experiment, &summaries, &shown, columns)));
     for protocol in [Protocol::HeldOut, Protocol::BestOnTest, Protocol::LastIterate] {
-        let table = table(experiment, &summaries, protocol);
+        let columns = "recipe, model, parameters, learning rate, mean, std, min, median, max, seeds, diverged, paper";
+        let table = table(experiment, &summaries, &[protocol], columns);
         let is_main = protocol != Protocol::LastIterate;
         page.table(explanation(protocol), if is_main { table.main() } else { table });
     }
@@ -43,26 +46,30 @@ fn explanation(protocol: Protocol) -> &'static str {
     }
 }
 
-fn table(experiment: &Checkerboard, summaries: &[Summary], protocol: Protocol) -> Table {
-    let mut table =
-        Table::with("recipe, model, parameters, learning rate, mean, std, min, median, max, seeds, diverged, paper");
-    for summary in summaries.iter().filter(|s| s.protocol == protocol) {
+/// A row for each network under the protocols, with the columns that are named.
+fn table(experiment: &Checkerboard, summaries: &[Summary], protocols: &[Protocol], columns: &'static str) -> Table {
+    let mut table = Table::with(columns);
+    for summary in summaries.iter().filter(|summary| protocols.contains(&summary.protocol)) {
         let sample = summary.sample();
         let arm = experiment.file.arm(&summary.arm);
-        table.row([
-            summary.recipe.clone(),
-            arm.map_or(summary.arm.as_str(), |arm| arm.label.as_str()).into(),
-            summary.parameters.to_string(),
-            summary.learning_rate.map_or("-".into(), |rate| rate.to_string()),
-            percent(sample.map(|s| s.mean)),
-            percent(sample.and_then(|s| s.deviation)),
-            percent(sample.map(|s| s.min)),
-            percent(sample.map(|s| s.median)),
-            percent(sample.map(|s| s.max)),
-            summary.values.len().to_string(),
-            summary.diverged().to_string(),
-            percent(summary.paper(experiment)),
-        ]);
+        let cell = |column| match column {
+            "recipe" => summary.recipe.clone(),
+            "model" => arm.map_or(&summary.arm, |arm| &arm.label).clone(),
+            "protocol" => summary.protocol.key().into(),
+            "parameters" => summary.parameters.to_string(),
+            "learning rate" => summary.learning_rate.map_or("-".into(), |rate| rate.to_string()),
+            "mean" => percent(sample.map(|sample| sample.mean)),
+            "std" => percent(sample.and_then(|sample| sample.deviation)),
+            "min" => percent(sample.map(|sample| sample.min)),
+            "median" => percent(sample.map(|sample| sample.median)),
+            "max" => percent(sample.map(|sample| sample.max)),
+            "seeds" => summary.values.len().to_string(),
+            "diverged" => summary.diverged().to_string(),
+            "paper" => percent(summary.paper(experiment)),
+            "s / seed" => format!("{:.1}", summary.seconds),
+            _ => spread(sample),
+        };
+        table.row(columns.split(", ").map(cell));
     }
     table.without_empty(&["learning rate", "paper"])
 }
@@ -80,28 +87,6 @@ fn chosen_rates(summaries: &[Summary]) -> String {
         text += &format!("\n- {}, {}: {}", summary.recipe, summary.arm, values.join("; "));
     }
     text
-}
-
-fn closing(experiment: &Checkerboard, summaries: &[Summary]) -> Table {
-    let mut table =
-        Table::with("recipe, model, protocol, parameters, s / seed, paper, diverged, n, min, median, mean +- std");
-    for summary in summaries.iter().filter(|s| s.protocol != Protocol::LastIterate) {
-        let sample = summary.sample();
-        table.row([
-            summary.recipe.clone(),
-            summary.arm.clone(),
-            summary.protocol.key().into(),
-            summary.parameters.to_string(),
-            format!("{:.1}", summary.seconds),
-            percent(summary.paper(experiment)),
-            summary.diverged().to_string(),
-            summary.values.len().to_string(),
-            percent(sample.map(|s| s.min)),
-            percent(sample.map(|s| s.median)),
-            spread(sample),
-        ]);
-    }
-    table
 }
 
 fn judge(expect: &Expectation, summaries: &[Summary]) -> Verdict {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// The learning rate is chosen on validation points cut from the training points; then the last iterate of one
-    /// training on all training points. The test set is touched once.
+    /// training on all training points. It reads the test set once.
     HeldOut,
     /// The paper's: best test accuracy over all iterations and learning rates. It selects on the test set.
     BestOnTest,

@@ -7,7 +7,6 @@ use super::spec::ImageSpec;
 use crate::console::answer;
 use crate::data::{images, source::Dataset};
 use crate::device::DeviceChoice;
-use crate::engine::Evaluate;
 use crate::engine::foreign::{Foreign, doubt, weights_at};
 use crate::engine::runs::{Exit, Spec};
 use crate::engine::settings::{Given, keep, known};
@@ -23,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// What a network is shown.
 const PIXELS: &str = "pixels from 0 to 1, less the mean and over the deviation of ImageNet's channels";
 
-/// Flags of `han-exp evaluate mixer`.
+/// Accuracy of a classifier of colour images on all test images
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which network the weights are of: mixer-4, mixer-4-han-12, mixer-8, resnet32 [default: that of the run beside them]
@@ -53,11 +52,12 @@ pub struct Arguments {
     device: DeviceChoice,
 }
 
-impl Evaluate for Arguments {
-    const ABOUT: &'static str = "Accuracy of a classifier of colour images on all test images";
-
+impl Arguments {
     /// Prints accuracy and loss on all test images.
-    fn run(&self) -> Result<Exit> {
+    ///
+    /// # Errors
+    /// When a file cannot be read, or does not hold the network.
+    pub fn run(&self) -> Result<Exit> {
         let mut file: ImagesFile = Given::base(super::TEXT)?;
         let weights = weights_at(&self.weights)?;
         let run = run_beside(&weights);

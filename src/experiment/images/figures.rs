@@ -8,8 +8,8 @@ use crate::engine::page::{Page, counted};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::Store;
 use crate::figure::{
-    AxisScale, Body, CategoryPanel, Course, CoursePanel, Entry, Image, Key, LineQuantity, SheetRow, category_panels,
-    confusion_difference, contact_sheet, learning_curves,
+    AxisScale, Body, CategoryPanel, Drawing, Entry, Image, Key, LinePanel, LineQuantity, LineSeries, SheetRow,
+    category_panels, confusion_difference, contact_sheet, line_panels,
 };
 use crate::files;
 use anyhow::{Context, Result, ensure};
@@ -18,10 +18,11 @@ use candle_core::Device;
 /// Bytes of the largest file of images for the chart of them; those of STL-10 have a thirtieth of it.
 const LARGEST_SHEET: u64 = 64 << 20;
 
-/// What a course shows: the label and the scale of its axis, and the value of a row.
-type Shown = (&'static str, AxisScale, fn(&CurveRow) -> f64);
-const LOSS: Shown = ("cross-entropy", AxisScale::Linear, |row| row.loss);
-const ACCURACY: Shown = ("accuracy (%)", AxisScale::Percent, |row| row.accuracy);
+/// What a curve shows: the label and the scale of its axis, the value of a row, and that in words.
+type Shown = (&'static str, AxisScale, fn(&CurveRow) -> f64, fn(f64) -> String);
+const LOSS: Shown = ("cross-entropy", AxisScale::Linear, |row| row.loss, |loss| format!("{loss:.4}"));
+const ACCURACY: Shown =
+    ("accuracy (%)", AxisScale::Percent, |row| row.accuracy, |accuracy| format!("{:.2} %", 100.0 * accuracy));
 
 /// Draws every chart; `setting` is what is trained and scored on, in words.
 pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store: &Store) {
@@ -75,20 +76,25 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
     for result in &results.arms {
         curves.push((result, result.runs.iter().map(|run| run.rows("curves.csv")).collect::<Result<_>>()?));
     }
-    let course = |result: &ArmResults<'_>, seeds: &[Vec<CurveRow>], split: &str, value: fn(&CurveRow) -> f64| {
+    let panel = |title: String, training: Training, split: &str, (axis, scale, value, worded): Shown| {
+        // Images that fill no batch are left out, so an epoch ends a little before its number.
         let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
-            // Images that fill no batch are left out, so an epoch ends a little before its number.
             let of_split = rows.iter().filter(|row| row.split == split);
             of_split.zip(1..).map(|(row, epoch)| (f64::from(epoch), value(row))).collect()
         };
-        let [arm, label] = result.entrant.network.clone();
-        Course { arm, label, seeds: seeds.iter().map(of_seed).collect() }
-    };
-    let panel = |title: String, training: Training, split: &str, (label, scale, value): Shown| {
-        let under = curves.iter().filter(|(result, _)| result.entrant.training == training);
-        let courses = under.map(|(result, seeds)| course(result, seeds, split, value));
-        let courses = courses.filter(|course| course.seeds.iter().any(|seed| !seed.is_empty())).collect();
-        CoursePanel { title, y: LineQuantity::new(label, scale), courses }
+        let (mut means, mut thin) = (Vec::new(), Vec::new());
+        for (result, seeds) in curves.iter().filter(|(result, _)| result.entrant.training == training) {
+            let seeds: Vec<Vec<(f64, f64)>> = seeds.iter().map(of_seed).filter(|seed| !seed.is_empty()).collect();
+            let [arm, label] = &result.entrant.network;
+            let points = mean(&seeds).with_context(|| format!("{arm}: its seeds differ in their epochs"))?;
+            let Some(&(_, last)) = points.last() else { continue };
+            let series = LineSeries::of(arm, label, Drawing::Thick, points);
+            means.push(LineSeries { ending: vec![worded(last)], ..series });
+            thin.extend(seeds.into_iter().map(|seed| LineSeries::of(arm, label, Drawing::Thin, seed)));
+        }
+        let series = means.into_iter().chain(thin).collect();
+        let (x, y) = (LineQuantity::new("epoch", AxisScale::Count), LineQuantity::new(axis, scale));
+        anyhow::Ok(LinePanel { title, x, y, series, level: None })
     };
     let mut panels = Vec::new();
     match *results.experiment.trainings() {
@@ -97,17 +103,33 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
                 for (split, images) in
                     [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")]
                 {
-                    panels.push(panel(format!("{images}: {what}"), training, split, shown));
+                    panels.push(panel(format!("{images}: {what}"), training, split, shown)?);
                 }
             }
         }
-        ref several => panels.extend(
-            several.iter().map(|&training| panel(format!("Test accuracy: {training}"), training, "test", ACCURACY)),
-        ),
+        ref several => {
+            for &training in several {
+                panels.push(panel(format!("Test accuracy: {training}"), training, "test", ACCURACY)?);
+            }
+        }
     }
-    panels.retain(|panel| !panel.courses.is_empty());
+    panels.retain(|panel| !panel.series.is_empty());
     ensure!(!panels.is_empty(), "no training is finished without divergence");
-    learning_curves(title, &panels)
+    let notes = [(Drawing::Thin, "one seed"), (Drawing::Thick, "mean of the seeds; number: its last value")];
+    line_panels(title, &panels, &notes)
+}
+
+/// The mean of curves place by place; None if they differ in their places.
+fn mean(curves: &[Vec<(f64, f64)>]) -> Option<Vec<(f64, f64)>> {
+    let mut sum = curves.first().cloned().unwrap_or_default();
+    for curve in curves.iter().skip(1) {
+        if curve.len() != sum.len() {
+            return None;
+        }
+        sum.iter_mut().zip(curve).for_each(|(sum, point)| sum.1 += point.1);
+    }
+    sum.iter_mut().for_each(|point| point.1 /= curves.len() as f64);
+    Some(sum)
 }
 
 /// The network that is compared with another, and the other: the first pair that has seeds in common.

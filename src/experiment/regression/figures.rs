@@ -5,11 +5,8 @@ use super::file::Recipe;
 use super::spec::{Method, PredictionRow};
 use super::summary::Arm;
 use crate::baseline::Baseline;
-use crate::engine::page::Page;
-use crate::figure::{
-    AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, Mark, ValuePanel, against_parameters,
-    scatter_panels,
-};
+use crate::engine::page::{Page, diverged};
+use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels, scatter_panels};
 use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
 
@@ -64,33 +61,27 @@ fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str)
     let mut panels = Vec::new();
     for table in &facts.tables {
         let of_table = || arms.iter().filter(|arm| arm.spec.table == *table);
-        let mark = |arm: &&Arm<'_>| {
-            let sample = arm.sample("test", "rmse")?;
-            let label = match arm.scored.diverged.len() {
-                0 => label(arm),
-                diverged => format!("{}, {diverged} of {} diverged", label(arm), diverged + arm.chosen.len()),
-            };
-            Some(Mark {
-                arm: arm.spec.arm.clone(),
-                label,
-                parameters: arm.parameters()?,
-                mean: sample.mean,
-                low: sample.min,
-                high: sample.max,
-                paper: None,
+        let spot = |arm: &&Arm<'_>| {
+            let (sample, size) = (arm.sample("test", "rmse")?, arm.parameters()? as f64);
+            let failed = arm.scored.diverged.len();
+            Some(LineSeries {
+                band: vec![(size, sample.min, sample.max)],
+                note: diverged(failed, failed + arm.chosen.len()),
+                ..LineSeries::of(&arm.spec.arm, &label(arm), Drawing::Spots, vec![(size, sample.mean)])
             })
         };
-        let marks: Vec<Mark> = of_table().filter_map(mark).collect();
+        let series: Vec<LineSeries> = of_table().filter_map(spot).collect();
         let uncounted = of_table().find(|arm| arm.parameters().is_none());
         let level = uncounted.and_then(|arm| Some((arm.sample("test", "rmse")?.mean, format!("{}, mean", label(arm)))));
-        if !marks.is_empty() {
+        if !series.is_empty() {
+            let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
             let y = LineQuantity::new("test RMSE (standard deviations)", AxisScale::Close);
-            panels.push(ValuePanel { title: table.name.clone(), y, marks, level });
+            panels.push(LinePanel { title: table.name.clone(), x, y, series, level });
         }
     }
     ensure!(!panels.is_empty(), "no run is finished without divergence");
     let title = format!("{}: test error against parameters{note}", experiment.file.experiment.title());
-    against_parameters(&title, &panels)
+    line_panels(&title, &panels, &[(Drawing::Spots, "measured: mean, lowest and highest seed")])
 }
 
 /// What an arm is called on a chart: networks of the paper as the paper calls them.

@@ -3,7 +3,7 @@
 use crate::data::source::Dataset;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::{MOST, MOST_STEPS, names_problem};
-use crate::evaluate::attack::{Attack, Norm, Stop, Threat};
+use crate::evaluate::attack::{Attack, Bisection, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::model::weights::Hints;
 use crate::rng::Seed;
@@ -188,7 +188,7 @@ impl AttackSpec {
             let times = |attack: &Attack| if attack.is_minimum_norm() { 1 } else { sizes };
             attacks.iter().map(|attack| of(attack).saturating_mul(times(attack))).fold(0, usize::saturating_add)
         };
-        let bisection = steps.saturating_mul(18);
+        let bisection = Bisection::PASSES;
         let swept = self.sweep.iter().filter(|eps| !self.eps.contains(eps)).count();
         all(&self.attacks, self.eps.len()).saturating_add(all(&self.sweep_attacks, swept)).saturating_add(bisection)
     }

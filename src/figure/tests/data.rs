@@ -39,7 +39,7 @@ pub(super) fn maps(recipe: &str) -> Vec<DecisionPanel> {
     names.into_iter().zip(notes.into_iter().zip(guesses)).map(panel).collect()
 }
 
-pub(super) fn curve_panel(title: &str, count: usize) -> CurvePanel {
+pub(super) fn curve_panel(title: &str, count: usize) -> LinePanel {
     let curve = |((arm, label), (last, rate)): ((&str, &str), (f64, f64))| {
         let mut seed = (last * 1000.0) as u64;
         let point = |index: usize| {
@@ -47,70 +47,50 @@ pub(super) fn curve_panel(title: &str, count: usize) -> CurvePanel {
             let left = (-at / rate).exp();
             let middle = (last - (last - 0.55) * left + 0.01 * (noise(&mut seed) - 0.5)).min(1.0);
             let spread = 0.02 + 0.1 * left;
-            SpanPoint { at, middle, low: middle - spread, high: (middle + spread / 3.0).min(1.0) }
+            ((at, middle), (at, middle - spread, (middle + spread / 3.0).min(1.0)))
         };
-        Curve { arm: arm.into(), label: label.into(), points: (1..=count).map(point).collect() }
+        let (points, band) = (1..=count).map(point).unzip();
+        LineSeries { band, ending: vec!["98.08 %".into()], ..LineSeries::of(arm, label, Drawing::Few, points) }
     };
-    let curves = ARMS.into_iter().zip([(0.999, 4000.0), (0.78, 12000.0), (0.992, 7000.0)]).map(curve).collect();
-    CurvePanel { title: title.into(), curves, baseline: Some((0.605, "always class 0".into())) }
+    let series = ARMS.into_iter().zip([(0.999, 4000.0), (0.78, 12000.0), (0.992, 7000.0)]).map(curve).collect();
+    let x = LineQuantity::new("training iteration", AxisScale::Count);
+    let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
+    LinePanel { title: title.into(), x, y, series, level: Some((0.605, "always class 0".into())) }
 }
 
-pub(super) fn marks(title: &str, base: f64) -> ValuePanel {
-    let one = |(arm, label, parameters, mean, paper): (&str, &str, usize, f64, Option<f64>)| {
-        let (arm, label, low, high) = (arm.into(), label.into(), mean - 0.004, (mean + 0.003).min(1.0));
-        Mark { arm, label, parameters, mean, low, high, paper }
+pub(super) fn spots(title: &str, base: f64) -> LinePanel {
+    let one = |(arm, label, note, size, mean, paper): (&str, &str, &str, f64, f64, Option<f64>)| {
+        let (band, note) = (vec![(size, mean - 0.004, (mean + 0.003).min(1.0))], note.into());
+        let measured = LineSeries { band, note, ..LineSeries::of(arm, label, Drawing::Spots, vec![(size, mean)]) };
+        let stated = paper.map(|value| LineSeries::of(arm, label, Drawing::Rings, vec![(size, value)]));
+        [measured].into_iter().chain(stated).collect::<Vec<LineSeries>>()
     };
-    let marks = [
-        ("hannet", "20 layers × 100", 4301, 0.998, Some(0.999)),
-        ("hannet", "10 layers × 100", 2301, 0.992, None),
-        ("hannet", "40 layers × 100", 8301, 0.9985, Some(0.9987)),
-        ("fcnet", "4 layers × 100", 30601, base, Some(base - 0.02)),
-        ("fcnet", "20 layers × 100", 192201, base + 0.01, None),
-        ("resnet", "20 layers × 100", 203000, base + 0.03, Some(base + 0.05)),
+    let spots = [
+        ("hannet", "HanNet", "20 layers × 100", 4301.0, 0.998, Some(0.999)),
+        ("hannet", "HanNet", "10 layers × 100", 2301.0, 0.992, None),
+        ("hannet", "HanNet", "40 layers × 100", 8301.0, 0.9985, Some(0.9987)),
+        ("fcnet", "FCNet", "4 layers × 100", 30601.0, base, Some(base - 0.02)),
+        ("fcnet", "FCNet", "", 192201.0, base + 0.01, None),
+        ("resnet", "ResNet", "1 of 5 diverged", 203000.0, base + 0.03, Some(base + 0.05)),
     ];
+    let x = LineQuantity::new("number of parameters", AxisScale::Log);
     let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
-    ValuePanel { title: title.into(), y, marks: marks.into_iter().map(one).collect(), level: None }
+    LinePanel { title: title.into(), x, y, series: spots.into_iter().flat_map(one).collect(), level: None }
 }
 
 /// Errors of a dozen widths of one network.
-pub(super) fn sweep() -> ValuePanel {
-    let mark = |index: usize| {
+pub(super) fn sweep() -> LinePanel {
+    let spot = |index: usize| {
         let (width, mean) = (8 * (index + 1), 0.9 / (index + 1) as f64);
-        let arm = format!("hannet-width{width}");
-        let (label, parameters) = (format!("HanNet, width {width}"), 300 * width);
-        Mark { arm, label, parameters, mean, low: 0.9 * mean, high: 1.2 * mean, paper: None }
+        let size = 300.0 * width as f64;
+        let (arm, label) = (format!("hannet-width{width}"), format!("HanNet, width {width}"));
+        let band = vec![(size, 0.9 * mean, 1.2 * mean)];
+        LineSeries { band, ..LineSeries::of(&arm, &label, Drawing::Spots, vec![(size, mean)]) }
     };
+    let x = LineQuantity::new("number of parameters", AxisScale::Log);
     let y = LineQuantity::new("test RMSE", AxisScale::Close);
-    ValuePanel { title: "concrete".into(), y, marks: (0..12).map(mark).collect(), level: Some((0.2, "trees".into())) }
-}
-
-pub(super) fn course_panels() -> Vec<CoursePanel> {
-    let arms = [("mixer-4", 0.77), ("mixer-4-han-12", 0.75), ("mixer-8", 0.79), ("resnet32", 0.85)];
-    let (loss, accuracy) = (("cross-entropy", AxisScale::Linear), (ACCURACY, AxisScale::Percent));
-    let panel = |(title, shown, gain): (&str, (&str, AxisScale), f64)| {
-        let course = |(arm, last): (&str, f64)| {
-            let seed = |number: u64| {
-                let mut state = number * 31 + (last * 1000.0) as u64;
-                let value = |epoch: f64| {
-                    let last = last + gain;
-                    let accuracy = last - (last - 0.3) * (-epoch / 3.0).exp() + 0.02 * (noise(&mut state) - 0.5);
-                    if shown == loss { -accuracy.ln() * 2.0 } else { accuracy }
-                };
-                let epochs = (1..=10).map(f64::from);
-                epochs.clone().zip(epochs.map(value).collect::<Vec<f64>>()).collect()
-            };
-            Course { arm: arm.into(), label: arm.into(), seeds: (0..3).map(seed).collect() }
-        };
-        let y = LineQuantity::new(shown.0, shown.1);
-        CoursePanel { title: title.into(), y, courses: arms.into_iter().map(course).collect() }
-    };
-    let panels = [
-        ("Training, augmented: loss", loss, 0.03),
-        ("Test: loss", loss, 0.0),
-        ("Training, augmented: accuracy", accuracy, 0.03),
-        ("Test: accuracy", accuracy, 0.0),
-    ];
-    panels.into_iter().map(panel).collect()
+    let (series, level) = ((0..12).map(spot).collect(), Some((0.2, "trees".into())));
+    LinePanel { title: "concrete".into(), x, y, series, level }
 }
 
 const SIZES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
@@ -228,7 +208,15 @@ pub(super) fn categories() -> CategoryPanel {
 
 /// Lines over hundreds of powers of ten, in every drawing but that of [`effort_panels`].
 pub(super) fn lines() -> LinePanel {
-    let drawings = [Drawing::Marked, Drawing::Line, Drawing::Marked, Drawing::Dotted, Drawing::Dots];
+    let drawings = [
+        Drawing::Marked,
+        Drawing::Line,
+        Drawing::Marked,
+        Drawing::Dotted,
+        Drawing::Dots,
+        Drawing::Thick,
+        Drawing::Thin,
+    ];
     let points = |place: usize| vec![(10.0, 1e-5), (100.0, 1e-80), (1000.0, 10f64.powi(-150 - 20 * place as i32))];
     let series = drawings.into_iter().enumerate().map(|(place, drawing)| {
         let arm = ARMS[place % 3].0;

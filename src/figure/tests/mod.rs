@@ -12,32 +12,34 @@ fn charts() -> Vec<(&'static str, Result<Image>)> {
     let recipe = "SGD with momentum 0.9 and a step size that falls to a tenth";
     let title = "Accuracy on the 12 × 12 board, 5 seeds";
     let mut short = curve_panel("Adam, step size 0.001", 80);
-    short.curves.remove(1);
+    short.series.remove(1);
     let mut close = curve_panel("close", 40);
-    close.curves.retain(|curve| curve.arm != "fcnet");
-    close.curves.iter_mut().for_each(|curve| curve.points.retain(|point| point.at > 30000.0));
-    close.baseline = None;
+    close.series.retain(|series| series.arm != "fcnet");
+    for series in &mut close.series {
+        series.points.retain(|point| point.0 > 30000.0);
+        series.band.retain(|point| point.0 > 30000.0);
+    }
+    close.level = None;
     let four = [close.clone(), curve_panel("b", 9), close.clone(), close];
-    let sizes = [marks("12 × 12 board", 0.78), marks("two spirals", 0.94)];
-    let mixer = "MLP-Mixer: training, cifar10, 10 epochs";
+    let curves = |title: &str, panels: &[LinePanel]| line_panels(title, panels, &[(Drawing::Few, "median seed")]);
+    let sizes = [spots("12 × 12 board", 0.78), spots("two spirals", 0.94)];
+    let measured = [(Drawing::Spots, "mean, lowest and highest seed"), (Drawing::Rings, "the paper's figure")];
     vec![
         ("maps-2x4", decision_maps("Decision maps after 40 000 iterations", &[maps("SGD"), maps("Adam")])),
         ("maps-1x3", decision_maps("Decision maps after 40 000 iterations", &[maps("SGD")[1..].to_vec()])),
         ("maps-1x2", decision_maps("Truth and HanNet", &[maps(recipe)[..2].to_vec()])),
-        ("curves-2", accuracy_curves(title, &[curve_panel("SGD with momentum", 80), short])),
-        ("curves-1", accuracy_curves("One evaluation", &[curve_panel("after training", 1)])),
-        ("curves-3", accuracy_curves("Close values", &four[..3])),
-        ("curves-4", accuracy_curves("Close values", &four)),
-        ("learning-4", learning_curves(mixer, &course_panels())),
-        ("learning-2", learning_curves(mixer, &course_panels()[1..3])),
+        ("curves-2", curves(title, &[curve_panel("SGD with momentum", 80), short])),
+        ("curves-1", curves("One evaluation", &[curve_panel("after training", 1)])),
+        ("curves-3", curves("Close values", &four[..3])),
+        ("curves-4", curves("Close values", &four)),
         (
             "confusion",
             confusion_difference("Answers", &NAMES, [&answers(), &diagonal()], ["4 mixer + 12 Han", "4 mixer"]),
         ),
         ("categories", category_panels("Bars and marks", &[categories(), categories()], &[(Key::Open, "open")])),
-        ("sizes-2", against_parameters("Accuracy against size", &sizes)),
-        ("sizes-1", against_parameters("Accuracy against size", &sizes[..1])),
-        ("sweep", against_parameters("Error against size, a dozen arms", &[sweep()])),
+        ("sizes-2", line_panels("Accuracy against size", &sizes, &measured)),
+        ("sizes-1", line_panels("Accuracy against size", &sizes[..1], &measured)),
+        ("sweep", line_panels("Error against size, a dozen arms", &[sweep()], &measured[..1])),
         ("robust-norm", robust_accuracy("Accuracy against size", &by_role())),
         ("robust-distance", distance_distribution("Distances", &distance_panels(2000))),
         ("robust-effort", line_panels("Effort", &effort_panels(), &[(Drawing::Dots, "numbers")])),
@@ -102,13 +104,10 @@ fn lines_that_cannot_be_drawn_are_refused() {
 }
 
 #[test]
-fn accuracies_and_losses_that_cannot_be_drawn_are_refused() {
-    let sizes = changed(|| vec![marks("p", 0.9)], |panels: &Vec<ValuePanel>| against_parameters("t", panels));
-    assert!(sizes(|panels| panels[0].marks[2].mean = 99.0).contains("which takes fractions between 0 and 1"));
-    assert!(sizes(|panels| panels[0].marks[0].low = 1.0).contains("not in this order"));
-
-    let courses = changed(course_panels, |panels: &Vec<CoursePanel>| learning_curves("t", panels));
-    assert!(courses(|panels| panels[3].courses[0].seeds[1].truncate(4)).contains("differ in their epochs"));
+fn accuracies_that_cannot_be_drawn_are_refused() {
+    let sizes = changed(|| vec![spots("p", 0.9)], |panels: &Vec<LinePanel>| line_panels("t", panels, &[]));
+    assert!(sizes(|panels| panels[0].series[2].points[0].1 = 99.0).contains("which takes fractions between 0 and 1"));
+    assert!(sizes(|panels| panels[0].series[0].band[0].1 = 1.0).contains("not in this order"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl MixerConfig {
         if channels == 0 || !channels.is_multiple_of(8) || channels > 4096 {
             return Some(format!("channels is {channels}; use a multiple of 8 up to 4096"));
         }
-        if mixer_blocks + han_blocks == 0 || mixer_blocks > 1000 || han_blocks > 1000 {
+        if mixer_blocks.saturating_add(han_blocks) == 0 || mixer_blocks > 1000 || han_blocks > 1000 {
             return Some(format!(
                 "mixer_blocks is {mixer_blocks} and han_blocks {han_blocks}; use at least 1 block, and at most 1000 of each"
             ));
@@ -113,7 +113,7 @@ impl MixerConfig {
             size = size.map(|edge| edge.div_ceil(stride));
             channels = [to, 2 * to];
         }
-        let tokens = size[0] * size[1];
+        let tokens = size[0].saturating_mul(size[1]);
         if tokens < 2 {
             bail!(
                 "images of {height} x {width} pixels are too small for this network: the stem leaves {tokens} tokens"

@@ -13,6 +13,9 @@ const DEPTH: usize = 2;
 const MOST_AXES: usize = 8;
 /// Three times the tensors of the deepest network here.
 const MOST_TENSORS: usize = 1 << 16;
+/// Bytes of the longest name of a tensor, a storage or a class. A pickle may use one name for any number of things, each of which
+/// gets a copy.
+const LONGEST_NAME: usize = 1 << 10;
 /// Keys that a message lists.
 const SHOWN: usize = 12;
 
@@ -38,6 +41,7 @@ impl<'a> Checkpoint<'_, 'a> {
                 }
                 for (key, value) in self.pickle.dict(dict).unwrap_or_default() {
                     let Some(key) = self.pickle.text(*key) else { continue };
+                    let key = name(key)?;
                     // Python may name one dictionary twice; it is one set of weights.
                     if self.pickle.dict(*value).is_some() && seen.insert(*value) {
                         below.push((if path.is_empty() { key.into() } else { format!("{path}.{key}") }, *value));
@@ -65,11 +69,12 @@ impl<'a> Checkpoint<'_, 'a> {
             );
         }
         let entries = self.pickle.dict(self.pickle.root()).unwrap_or_default();
-        let keys: Vec<_> = entries.iter().filter_map(|(key, _)| self.pickle.text(*key)).map(shown).collect();
+        let keys: Vec<&str> = entries.iter().filter_map(|(key, _)| self.pickle.text(*key)).collect();
+        let listed = keys.iter().take(SHOWN).map(|key| shown(key)).collect::<Vec<_>>().join(", ");
         match keys.len() {
             0 => "it holds no weights: its content is no dictionary of tensors".into(),
-            1..=SHOWN => format!("it holds no weights; its keys are {}", keys.join(", ")),
-            more => format!("it holds no weights; its {more} keys begin with {}", keys[..SHOWN].join(", ")),
+            1..=SHOWN => format!("it holds no weights; its keys are {listed}"),
+            more => format!("it holds no weights; its {more} keys begin with {listed}"),
         }
     }
 
@@ -77,12 +82,18 @@ impl<'a> Checkpoint<'_, 'a> {
     fn saved_whole(&self) -> Option<String> {
         let root = self.pickle.root();
         let entries = self.pickle.dict(root).unwrap_or_default();
-        std::iter::once(root).chain(entries.iter().map(|(_, value)| *value)).find_map(|object| self.module(object))
+        // Many entries may be one object, whose attributes may be many.
+        let mut seen = HashSet::new();
+        let mut objects = std::iter::once(root).chain(entries.iter().map(|(_, value)| *value));
+        objects.find_map(|object| self.module(object, &mut seen))
     }
 
-    /// The class of an object that has the attributes of a module.
-    fn module(&self, object: Id) -> Option<String> {
+    /// The class of an object that has the attributes of a module; None of attributes that have been seen.
+    fn module(&self, object: Id, seen: &mut HashSet<Id>) -> Option<String> {
         let Value::Made { by, state: Some(state), .. } = self.pickle.value(object) else { return None };
+        if !seen.insert(*state) {
+            return None;
+        }
         ["_parameters", "_modules", "training"].iter().find_map(|key| self.pickle.entry(*state, key))?;
         // The old format wraps the class to keep its source.
         let class = match self.pickle.value(*by) {
@@ -99,9 +110,10 @@ impl<'a> Checkpoint<'_, 'a> {
     fn tensors(&self, dict: Id) -> Result<Vec<Described<'a>>> {
         let mut tensors = Vec::new();
         for (key, value) in self.pickle.dict(dict).unwrap_or_default() {
-            let Some(name) = self.pickle.text(*key) else { continue };
+            let Some(key) = self.pickle.text(*key) else { continue };
             if let Some(arguments) = self.rebuilt(*value) {
                 ensure!(tensors.len() < MOST_TENSORS, "it holds more than {MOST_TENSORS} tensors");
+                let name = name(key)?;
                 let described = self.described(name, arguments);
                 tensors.push(described.with_context(|| format!("{}: its tensor is broken", shown(name)))?);
             }
@@ -150,7 +162,9 @@ impl<'a> Checkpoint<'_, 'a> {
         let [tag, class, name, rest @ ..] = self.pickle.tuple(id)? else { return None };
         let Value::Global { name: class, .. } = self.pickle.value(*class) else { return None };
         let whole = rest.get(2).is_none_or(|view| matches!(self.pickle.value(*view), Value::Other));
-        (self.pickle.text(*tag)? == "storage" && whole).then_some((self.pickle.text(*name)?, *class))
+        let named = |name: &&str| name.len() <= LONGEST_NAME;
+        let name = self.pickle.text(*name).filter(named)?;
+        (self.pickle.text(*tag)? == "storage" && whole && named(class)).then_some((name, *class))
     }
 
     /// Kinds of all storages, those of an optimizer and of other things beside the weights included.
@@ -173,4 +187,9 @@ impl<'a> Checkpoint<'_, 'a> {
         let kinds = tensors.filter_map(|tensor| Some((tensor.storage, Kind::of(tensor.class)?)));
         kinds.filter(|(_, kind)| kind.dtype.is_some()).collect()
     }
+}
+
+fn name(text: &str) -> Result<&str> {
+    ensure!(text.len() <= LONGEST_NAME, "it holds a name of {} bytes; the longest may have {LONGEST_NAME}", text.len());
+    Ok(text)
 }
