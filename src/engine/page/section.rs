@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const NAME: &str = "page.json";
+
 /// What every chart of a smoke run says.
 pub const SMOKE: &str = "SMOKE: a look at everything in seconds; the figures mean nothing";
 
@@ -128,15 +130,12 @@ pub(super) fn stamp_of_all(sections: &[Section]) -> &'static str {
     if !sections.is_empty() && sections.iter().all(Section::is_smoke) { "SMOKE: " } else { "" }
 }
 
-/// The sections of a results directory: the names of `order` first, then others by name. One that cannot be read is reported
-/// and left out.
+/// The sections of a results directory: the names of `order` first, then others by name, those whose runs are on another machine
+/// too. One that cannot be read is reported and left out.
 pub(super) fn all(store: &Store, order: &[&str]) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
-    for name in store.experiments()? {
+    for name in store.experiments_with(NAME)? {
         let path = path(store, &name);
-        if !path.exists() {
-            continue;
-        }
         match Section::read(&path, &name) {
             Ok(section) => sections.push(section),
             Err(error) => {
@@ -158,12 +157,26 @@ fn is_name(file: &str, end: &str) -> bool {
 }
 
 fn path(store: &Store, name: &str) -> PathBuf {
-    store.remembers(name).with_file_name("page.json")
+    store.remembers(name).with_file_name(NAME)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_without_runs_is_shown() -> Result<()> {
+        let root = tempfile::tempdir()?;
+        let store = Store::new(root.path().to_path_buf());
+        for name in ["board", "layers"] {
+            fs::create_dir_all(root.path().join("runs").join(name))?;
+            Section { name: name.into(), ..Section::default() }.save(&store)?;
+        }
+        fs::write(store.remembers("layers"), "")?;
+        let names: Vec<String> = all(&store, &["layers"])?.into_iter().map(|section| section.name).collect();
+        assert_eq!(names, ["layers", "board"]);
+        Ok(())
+    }
 
     #[test]
     fn what_a_page_no_longer_has_goes_and_nothing_of_others() -> Result<()> {

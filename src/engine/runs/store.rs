@@ -259,9 +259,14 @@ impl Store {
 
     /// Names of the experiments that the store remembers.
     pub fn experiments(&self) -> Result<Vec<String>> {
+        self.experiments_with(EXPERIMENT)
+    }
+
+    /// Names of the experiments that have a file of that name beside their runs.
+    pub fn experiments_with(&self, file: &str) -> Result<Vec<String>> {
         check_directory(&self.root)?;
         let mut directories = entries(&self.root.join("runs"))?;
-        directories.retain(|directory| directory.join(EXPERIMENT).exists());
+        directories.retain(|directory| directory.join(file).exists());
         let mut names: Vec<String> = directories.iter().map(|directory| name_of(directory)).collect();
         names.sort();
         Ok(names)
