@@ -90,7 +90,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) regression $(if $(TABLES),--data-dir "$(TABLES)") --out "$(PUBLISHED)"
 	$(BINARY) mnist-attack --models $(ATTACKED) --out "$(PUBLISHED)"
 	$(BINARY) mixer --out "$(PUBLISHED)"
-	$(BINARY) report --out "$(PUBLISHED)" --splice README.md,METHODOLOGY.md
+	$(BINARY) report --out "$(PUBLISHED)"
 
 budget: build ## Go on with the curve of mixer-budget, about a day on two cores; its runs go to results/published/budget
 	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out "$(PUBLISHED)/budget"

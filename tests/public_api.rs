@@ -496,12 +496,16 @@ fn losses_of_nothing_and_of_labels_that_are_no_class_are_refused() -> Result<()>
         attempt("mean squared error of two shapes", || loss::mse(&ones(&[2, 3]), &ones(&[3, 2]))),
         attempt("mean squared error of a row", || loss::mse(&ones(&[2, 3]), &ones(&[3]))),
         attempt("mean squared error of two types", || loss::mse(&logits, &logits.to_dtype(DType::F64)?)),
+        attempt("mean squared error of bf16", || loss::mse(&logits, &logits.to_dtype(DType::BF16)?)),
         attempt("mean squared error of whole numbers", || loss::mse(&whole(&[2]), &whole(&[2]))),
         attempt("cross-entropy of nothing", || loss::cross_entropy(&ones(&[0, 3]), &labels(&[])?)),
         attempt("cross-entropy without classes", || loss::cross_entropy(&ones(&[2, 0]), &labels(&[0, 0])?)),
         attempt("too few labels", || loss::cross_entropy(&logits, &labels(&[0])?)),
         attempt("a label beyond the classes", || loss::cross_entropy(&logits, &labels(&[0, 3])?)),
         attempt("the label that candle ignores", || loss::cross_entropy(&logits, &labels(&[0, u32::MAX])?)),
+        attempt("a label beyond 32 bits", || {
+            loss::cross_entropy(&logits, &Tensor::new(&[0i64, 1 << 32], &Device::Cpu)?)
+        }),
         attempt("a negative label", || loss::cross_entropy(&logits, &Tensor::new(&[0i64, -1], &Device::Cpu)?)),
         attempt("labels with fractions", || loss::cross_entropy(&logits, &ones(&[2]))),
         attempt("logits of whole numbers", || loss::cross_entropy(&whole(&[2, 3]), &labels(&[0, 1])?)),

@@ -29,7 +29,7 @@ pub enum Drawing {
     Dots,
     /// Marks, not joined; a single one has its band as a whisker.
     Spots,
-    /// The same as rings, for what others state.
+    /// As spots, but rings: what others state.
     Rings,
 }
 

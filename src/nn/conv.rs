@@ -11,7 +11,7 @@ use super::kernels::conv as kernel;
 use super::kernels::dense::{Wanted, column_sums};
 use super::kernels::lanes::Element;
 use super::params::Scope;
-use super::storage::{check_parameters, has_kernel, single_or_wider};
+use super::storage::{check_parameters, has_kernel, same_type, single_or_wider};
 use super::trace::Trace;
 use candle_core::{Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -73,6 +73,7 @@ impl Conv2d {
     }
 
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
+        same_type(xs, &self.bias)?;
         // The gradient of the bias is a sum over all places.
         let z = single_or_wider(&convolve_composed(xs, &self.weight, self.config)?)?;
         z.broadcast_add(&single_or_wider(&self.bias)?)?.to_dtype(xs.dtype())

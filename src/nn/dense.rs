@@ -12,7 +12,7 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::{check_parameters, has_kernel, single_or_wider};
+use super::storage::{check_parameters, has_kernel, same_type, single_or_wider};
 use super::trace::Trace;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -109,6 +109,7 @@ impl Dense {
         if cuda::layers::apply_to(xs) {
             return activate_composed(self.activation, &cuda::layers::dense(xs, &self.weight, &self.bias)?);
         }
+        same_type(xs, &self.bias)?;
         // The gradient of the bias is a sum over all rows.
         let z = single_or_wider(&xs.matmul(&self.weight.t()?)?)?.broadcast_add(&single_or_wider(&self.bias)?)?;
         activate_composed(self.activation, &z.to_dtype(xs.dtype())?)

@@ -3,7 +3,7 @@
 use super::fused::{Fused, Pass, apply};
 use super::kernels::lanes::Element;
 use super::kernels::loss as kernel;
-use super::storage::{check_parameters, has_kernel, single_or_wider};
+use super::storage::{check_parameters, has_kernel, same_type, single_or_wider};
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
@@ -41,11 +41,10 @@ fn checked(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     if labels.dtype().is_float() {
         bail!("labels are whole numbers, not entries of type {}", labels.dtype().as_str());
     }
-    // A negative label becomes a large one.
-    let labels = labels.to_dtype(DType::U32)?.contiguous()?;
-    match labels.to_vec1::<u32>()?.into_iter().find(|label| *label as usize >= classes) {
+    let fits = |label: &i64| usize::try_from(*label).is_ok_and(|label| label < classes);
+    match labels.to_dtype(DType::I64)?.to_vec1::<i64>()?.into_iter().find(|label| !fits(label)) {
         Some(label) => bail!("label {label} is none of the {classes} classes"),
-        None => Ok(labels),
+        None => labels.to_dtype(DType::U32)?.contiguous(),
     }
 }
 
@@ -75,6 +74,7 @@ pub fn mse(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
         let wanted = [prediction.track_op(), target.track_op()];
         return apply(MeanSquaredError { wanted }, [prediction, target], None);
     }
+    same_type(prediction, target)?;
     candle_nn::loss::mse(&single_or_wider(prediction)?, &single_or_wider(target)?)?.to_dtype(prediction.dtype())
 }
 
@@ -153,6 +153,7 @@ pub fn margin(logits: &Tensor, labels: &Tensor, distances: &Tensor, margin: Marg
         bail!("{problem}");
     }
     let (classes, dtype) = (logits.dims2()?.1, logits.dtype());
+    same_type(logits, distances)?;
     let (logits, distances) = (&single_or_wider(logits)?.contiguous()?, single_or_wider(distances)?);
     let right = logits.gather(&labels.unsqueeze(1)?, 1)?; // (batch, 1)
     let radii = right.broadcast_sub(logits)?.div(&distances.index_select(labels, 0)?)?; // (batch, classes), 0 at t

@@ -115,6 +115,7 @@ impl Scope {
         let largest = match self.dtype {
             DType::F64 => f64::MAX,
             DType::F16 => 65504.0,
+            DType::BF16 => 3.3895313892515355e38,
             _ => f64::from(f32::MAX),
         };
         if !values.iter().all(|value| value.abs() <= largest) {

@@ -29,6 +29,14 @@ pub(super) fn single_or_wider(tensor: &Tensor) -> Result<Tensor> {
     if is_half { tensor.to_dtype(DType::F32) } else { Ok(tensor.clone()) }
 }
 
+/// Refuses tensors of two types: in single precision they would no longer be told apart.
+pub(super) fn same_type(a: &Tensor, b: &Tensor) -> Result<()> {
+    if a.dtype() != b.dtype() {
+        bail!("entries of type {} do not go with those of type {}", a.dtype().as_str(), b.dtype().as_str());
+    }
+    Ok(())
+}
+
 /// Whether a layer can be made of some parameters.
 ///
 /// # Errors

@@ -60,7 +60,12 @@ impl OptimizerConfig {
             Self::Adam { beta1, beta2, epsilon, weight_decay } => {
                 check("adam.beta1", beta1, (0.0..1.0).contains(&beta1), "0 to below 1")
                     .or(check("adam.beta2", beta2, (0.0..1.0).contains(&beta2), "0 to below 1"))
-                    .or(check("adam.epsilon", epsilon, epsilon as f32 > 0.0, "a small positive number"))
+                    .or(check(
+                        "adam.epsilon",
+                        epsilon,
+                        epsilon as f32 > 0.0,
+                        "a positive number of single precision, such as 1e-8",
+                    ))
                     .or(check("adam.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more"))
             }
         }

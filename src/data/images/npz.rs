@@ -49,7 +49,7 @@ pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64
     // Labels first: they say how many images there are, which are not unpacked beyond that.
     let file = member("labels", most * size_of::<i64>())?;
     let labels = Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?;
-    // Labels of one byte are eight times as many.
+    // Where labels have one byte and not eight, the same bytes hold eight times as many.
     ensure!(labels.len() <= most, "it has {} labels, more than the {most} images that were published", labels.len());
     let file = member("data", labels.len() * size)?;
     let data = Array::decode(&file).context("data")?;

@@ -33,7 +33,7 @@ pub struct Bisection {
 }
 
 impl Bisection {
-    /// Passes of an image through the network under [`Bisection::new`], at most.
+    /// Passes of an image through the network under [`Bisection::new`], nearly.
     pub const PASSES: usize = Self::HALVINGS * Self::TARGETS * Self::STEPS;
     const HALVINGS: usize = 6;
     const TARGETS: usize = 3;

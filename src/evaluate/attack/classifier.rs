@@ -47,7 +47,7 @@ impl<'a, T: FloatDType> Classifier<'a, T> {
     pub fn on(network: &'a dyn Network, inputs: usize, device: &Device) -> Result<Self> {
         let mut classifier =
             Self { network, inputs, classes: 0, device: device.clone(), batch: ROWS, pixels: PhantomData };
-        if inputs == 0 || inputs > usize::MAX / ROWS {
+        if inputs == 0 || inputs > isize::MAX as usize / (ROWS * size_of::<f64>()) {
             bail!("images of {inputs} pixels cannot be attacked");
         }
         let blank = classifier.tensor(&vec![T::zero(); ROWS * inputs])?;

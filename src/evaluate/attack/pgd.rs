@@ -151,10 +151,10 @@ impl Pgd {
     }
 }
 
-/// What no iterative attack can do without.
 /// Most steps, runs, classes or proposals of an attack.
-const MOST: usize = 1 << 24;
+const MOST: usize = 1 << 30;
 
+/// What no iterative attack can do without.
 pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()> {
     if let Some(problem) = threat.problem() {
         bail!("{problem}");
@@ -163,7 +163,7 @@ pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()>
         bail!("an attack of {steps} steps and {restarts} runs does nothing; use at least 1 of each");
     }
     if steps > MOST || restarts > MOST {
-        bail!("an attack of {steps} steps and {restarts} runs never ends; use at most {MOST} of each");
+        bail!("an attack with {steps} and {restarts} for its counts takes too long; use at most {MOST} for each");
     }
     Ok(())
 }

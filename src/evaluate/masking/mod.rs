@@ -88,7 +88,7 @@ pub type Attempt<'a, T> = dyn Fn(&Examples<T>) -> candle_core::Result<Vec<Outcom
 /// `precise` is the same network in f64, for the differences; without it they are taken in its own numbers.
 ///
 /// # Errors
-/// When a setting is out of range or the network fails.
+/// When a setting is out of range, there are no images, or the network fails.
 pub fn checklist<T: FloatDType>(
     classifier: &Classifier<'_, T>,
     precise: Option<&Classifier<'_, f64>>,

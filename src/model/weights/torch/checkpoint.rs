@@ -41,9 +41,9 @@ impl<'a> Checkpoint<'_, 'a> {
                 }
                 for (key, value) in self.pickle.dict(dict).unwrap_or_default() {
                     let Some(key) = self.pickle.text(*key) else { continue };
-                    let key = name(key)?;
                     // Python may name one dictionary twice; it is one set of weights.
                     if self.pickle.dict(*value).is_some() && seen.insert(*value) {
+                        let key = name(key)?;
                         below.push((if path.is_empty() { key.into() } else { format!("{path}.{key}") }, *value));
                     }
                 }
