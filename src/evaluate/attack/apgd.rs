@@ -11,8 +11,8 @@
 //! best loss has not grown since.
 //!
 //! As in the authors' code: every run starts at random; the best point keeps its gradient; after a jump the momentum leads
-//! from the point before the last step to the best one. Unlike it, the first step is compared with the loss at the start rather than with 0, and a run
-//! ends with its first success.
+//! from the point before the last step to the best one. Unlike it, the first step is compared with the loss at the start
+//! rather than with 0, and a run ends with its first success.
 
 use super::ball::{climb, project};
 use super::classifier::Classifier;

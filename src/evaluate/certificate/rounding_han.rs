@@ -21,8 +21,8 @@
 //!    gamma_2 (2 (1 + pi) (1 + nu) X + X + |b|).
 //!
 //! Together: relative = 2 pi (1 + nu) + 2 nu + gamma_2 (2 (1 + pi) (1 + nu) + 1), absolute = gamma_2 |b|, for which
-//! gamma_4 |b| is taken. A simpler
-//! number has the same room for f32 and, nearly always, for f64; it is used wherever it is the larger one.
+//! gamma_4 |b| is taken. A simpler number has the same room for f32 and, nearly always, for f64; it is used wherever it is
+//! the larger one.
 
 use super::precision::Precision;
 use crate::nn::HanLayer;
