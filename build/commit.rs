@@ -16,10 +16,12 @@ impl<'d> Repository<'d> {
         (fs::canonicalize(top).ok()? == fs::canonicalize(directory).ok()?).then_some(repository)
     }
 
-    /// Its commit, with `-dirty` where files that git tracks differ from it; None before the first commit.
+    /// Its commit, with `-dirty` where files that git tracks differ from it; None before the first commit. Published results are
+    /// not counted: they are what the program writes, and a publish goes on between its experiments.
     pub fn commit(&self) -> Option<String> {
         let commit = self.answer(&["rev-parse", "HEAD"])?;
-        let changes = self.answer(&["status", "--porcelain", "--untracked-files=no"]).unwrap_or_default();
+        let changes =
+            self.answer(&["status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"]).unwrap_or_default();
         Some(if changes.is_empty() { commit } else { format!("{commit}-dirty") })
     }
 

@@ -31,6 +31,8 @@ fn a_build_takes_the_commit_of_its_own_repository_alone() {
         return;
     }
     fs::write(vendored.join("Cargo.toml"), "[package]").expect("a file");
+    fs::create_dir(outer.join("results")).expect("a directory");
+    fs::write(outer.join("results/README.md"), "old").expect("a file");
     run_git(&outer, &["init", "--quiet"]);
     run_git(&outer, &["add", "."]);
     run_git(&outer, &["commit", "--quiet", "--message", "Everything"]);
@@ -40,6 +42,8 @@ fn a_build_takes_the_commit_of_its_own_repository_alone() {
     let commit = repository.commit().expect("a commit");
     assert!(commit.len() >= 40 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{commit}");
     assert!(repository.watched().contains(&outer.join(".git/HEAD")), "{:?}", repository.watched());
+    fs::write(outer.join("results/README.md"), "new").expect("a file");
+    assert_eq!(repository.commit(), Some(commit.clone()));
     fs::write(vendored.join("Cargo.toml"), "[workspace]").expect("a file");
     assert_eq!(repository.commit(), Some(format!("{commit}-dirty")));
 

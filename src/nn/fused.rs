@@ -52,6 +52,9 @@ where
         let [expected, found] = [*other, inputs[0]].map(|tensor| tensor.dtype().as_str());
         bail!("{} with parameters of type {expected} takes tensors of that type, got {found}", F::NAME)
     }
+    if let Some(trace) = &trace {
+        trace.check_follows(inputs[0], F::NAME)?;
+    }
     let mut inputs = inputs.map(Clone::clone);
     for input in &mut inputs {
         *input = input.contiguous()?;
@@ -225,6 +228,10 @@ impl<F: Fused<N>, const N: usize> Made<F, N> {
 }
 
 impl<F: Fused<N>, const N: usize> Step for Made<F, N> {
+    fn output(&self) -> &Tensor {
+        &self.output
+    }
+
     fn backward(&self, gradient: CpuStorage, gradients: Option<&mut GradStore>) -> Result<Option<CpuStorage>> {
         match &gradient {
             CpuStorage::F32(gradient) => self.backward_as(gradient, gradients),

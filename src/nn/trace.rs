@@ -12,6 +12,9 @@ use candle_core::{CpuStorage, DType, Result, Tensor, WithDType, bail};
 /// What each layer of a pass needs to lead a gradient from its output back: to its input, its parameters being constants
 /// ([`Trace::of`]), or to its input and its parameters ([`Trace::of_training`]).
 ///
+/// It knows of layers alone. Between two of them a tensor may be reshaped; a layer that is given anything else than the
+/// output of the one before returns an error, since what was done to it would be missing from the gradient.
+///
 /// ```
 /// use candle_core::{Device, Tensor};
 /// use han_exp::nn::{Activation, Dense, Trace};
@@ -40,6 +43,9 @@ enum Aim {
 
 /// An operation that was made.
 pub(super) trait Step: Send + Sync {
+    /// What it returned.
+    fn output(&self) -> &Tensor;
+
     /// dL/d(first input) from dL/d(output), where it is wanted. Adds those of other inputs that are variables to `gradients`,
     /// if there are any to add to.
     fn backward(&self, gradient: CpuStorage, gradients: Option<&mut GradStore>) -> Result<Option<CpuStorage>>;
@@ -84,6 +90,22 @@ impl Trace {
         }
     }
 
+    /// Refuses the input of the next operation where it is not the output of the last one, entry by entry.
+    pub(super) fn check_follows(&self, xs: &Tensor, layer: &str) -> Result<()> {
+        // One lock at a time: a thread that takes one twice may wait for itself.
+        let place = |tensor: &Tensor| {
+            let (storage, layout) = tensor.storage_and_layout();
+            layout.contiguous_offsets().map(|range| (std::ptr::from_ref(&*storage), range))
+        };
+        let follows = |step: &dyn Step| place(xs).is_some_and(|given| place(step.output()) == Some(given));
+        if !self.steps.last().is_none_or(|step| follows(&**step)) {
+            bail!(
+                "{layer} was given another tensor than the output of the layer before, and a trace knows of layers alone"
+            );
+        }
+        Ok(())
+    }
+
     pub(super) fn push(&mut self, step: impl Step + 'static) {
         self.steps.push(Box::new(step));
     }
@@ -121,5 +143,32 @@ impl Trace {
             Some(gradient) => step.backward(gradient, gradients.as_deref_mut()),
             None => bail!("a layer in the middle of a trace was not asked for the gradient of its input"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Activation, Dense};
+    use candle_core::Device;
+
+    #[test]
+    fn a_layer_takes_the_output_of_the_one_before_in_any_shape() -> Result<()> {
+        let layer = Dense::new(
+            Tensor::eye(4, DType::F32, &Device::Cpu)?,
+            Tensor::zeros(4, DType::F32, &Device::Cpu)?,
+            Activation::Abs,
+        )?;
+        let xs = Tensor::ones((2, 4), DType::F32, &Device::Cpu)?;
+        let mut trace = Trace::of(&xs)?.expect("kernels for f32");
+        let ys = layer.forward_traced(&xs, Some(&mut trace))?;
+        let turned = Tensor::ones((4, 4), DType::F32, &Device::Cpu)?.t()?;
+        for other in [&xs, &(&ys * 2.0)?, &ys.narrow(0, 0, 1)?, &turned] {
+            let refused = layer.forward_traced(other, Some(&mut trace));
+            assert!(refused.is_err_and(|error| error.to_string().contains("output of the layer before")));
+        }
+        layer.forward_traced(&ys.unsqueeze(0)?.detach(), Some(&mut trace))?;
+        assert_eq!(trace.backward(vec![1f32; 8])?, [1.0; 8]);
+        Ok(())
     }
 }

@@ -9,6 +9,8 @@ use candle_core::{DType, FloatDType, Result};
 const SHIFT: [f64; 2] = [1e-5, 1e-3];
 /// Largest 1 - cosine of gradient and differences.
 const DEVIATION: f64 = 1e-3;
+/// Most numbers in the shifted images that are evaluated at once.
+const AT_ONCE: usize = 1 << 23;
 /// Part of the examples whose softmax may be 0 and 1 in f32.
 const SATURATED: f64 = 0.5;
 
@@ -100,17 +102,21 @@ fn deviation<T: FloatDType, P: FloatDType>(
     let gradient = classifier.gradients(example.image, &cotangent)?;
 
     let image: Vec<f64> = example.image.iter().map(|x| x.to_f64()).collect();
-    let mut shifted = Vec::with_capacity(2 * image.len() * image.len());
-    for pixel in 0..image.len() {
-        for shift in [shift, -shift] {
-            shifted.extend_from_slice(&image);
-            let start = shifted.len() - image.len();
-            shifted[start + pixel] += shift;
+    let mut differences = Vec::with_capacity(image.len());
+    let pixels: Vec<usize> = (0..image.len()).collect();
+    for pixels in pixels.chunks((AT_ONCE / 2 / image.len().max(1)).max(1)) {
+        let mut shifted = Vec::with_capacity(2 * pixels.len() * image.len());
+        for pixel in pixels {
+            for shift in [shift, -shift] {
+                shifted.extend_from_slice(&image);
+                let start = shifted.len() - image.len();
+                shifted[start + pixel] += shift;
+            }
         }
+        let logits = precise.logits(&shifted)?;
+        let values: Vec<f64> = logits.chunks_exact(precise.classes()).map(|z| loss.value(z, example.label)).collect();
+        differences.extend(values.chunks_exact(2).map(|pair| (pair[0] - pair[1]) / (2.0 * shift)));
     }
-    let values: Vec<f64> =
-        precise.logits(&shifted)?.chunks_exact(precise.classes()).map(|z| loss.value(z, example.label)).collect();
-    let differences: Vec<f64> = values.chunks_exact(2).map(|pair| (pair[0] - pair[1]) / (2.0 * shift)).collect();
 
     let product =
         |a: &dyn Fn(usize) -> f64, b: &dyn Fn(usize) -> f64| (0..image.len()).map(|i| a(i) * b(i)).sum::<f64>();

@@ -50,7 +50,7 @@ pub(super) fn draw(
 }
 
 pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {
-    format!("{}: {what}, data = {}", measured.experiment.file.experiment.title(), measured.data)
+    format!("{}, {}: {what}", measured.experiment.file.experiment.title(), measured.data)
 }
 
 /// A norm on charts.
