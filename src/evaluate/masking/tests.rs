@@ -84,6 +84,17 @@ fn gradients_of_networks_are_those_of_differences() -> Result<()> {
 }
 
 #[test]
+fn differences_of_a_large_image_are_taken_in_parts() -> Result<()> {
+    let inputs = 2500;
+    let network = Planted::new(5, inputs, Mask::None)?;
+    let classifier = Classifier::new(&network, inputs)?;
+    let examples = right(&classifier, images(2, inputs, 0.3))?;
+    let row = gradients_match_differences(&classifier, &classifier, &examples, 1)?;
+    assert!(row.passed, "{row:?}");
+    Ok(())
+}
+
+#[test]
 fn images_for_another_network_are_shown_to_this_one() -> Result<()> {
     let networks = models(INPUTS, 30, 5, DType::F32)?;
     let [a, b] = [0, 1].map(|place| Classifier::new(networks[place].frozen.as_ref(), INPUTS));
