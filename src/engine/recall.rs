@@ -3,7 +3,8 @@
 use super::experiment::Experiment;
 use super::invocation::Invocation;
 use super::runs::{Look, Store, Walk};
-use anyhow::{Context, Result, ensure};
+use super::settings::from_table;
+use anyhow::{Context, Error, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// What was made of the runs of an earlier command.
@@ -33,8 +34,9 @@ pub(super) fn recall<E: Experiment, T>(
     remembered: toml::Table,
     make: impl FnOnce(&E, (&E::Facts, &E::Findings), &Walk<'_>, Option<&Invocation>) -> Result<T>,
 ) -> Result<Recalled<T>> {
+    let read = from_table(&remembered).map_err(Error::msg);
     let Remembered { device, invocation, facts, experiment, .. }: Remembered<E::File, E::Facts> =
-        remembered.try_into().context("experiment.toml is not what this version writes; run the command again")?;
+        read.context("experiment.toml is not what this version writes; run the command again")?;
     let experiment = E::check(experiment).context("experiment.toml")?;
     let mut walk = Walk::looking(store, &device);
     let findings = experiment.stages(&facts, None, &mut walk)?;

@@ -2,10 +2,10 @@
 
 use crate::engine::rows::{Figure, Items, Scored};
 use crate::engine::runs::{FinishedRun, Spec};
-use crate::engine::settings::{ProfileName, get, keys};
+use crate::engine::settings::{ProfileName, get, keys, to_table};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
-use toml::{Table, Value};
+use toml::Value;
 
 /// The values that keys of `config.toml` have in some runs.
 pub type Config = BTreeMap<String, BTreeSet<String>>;
@@ -43,7 +43,7 @@ impl Contender {
     /// Adds the settings of a run; the values below the key `data` say what it was trained and scored on. Keys in `without`
     /// say nothing about the contender.
     pub fn add<S: Spec>(&mut self, run: &FinishedRun<S>, data: &[&str], without: &[&str]) -> Result<()> {
-        let mut table = Table::try_from(run.spec.essence())?;
+        let mut table = to_table(&run.spec.essence())?;
         table.retain(|key, _| !IDENTITY.contains(&key) && !without.contains(&key));
         for key in keys(&table) {
             let is_data = data.contains(&key.split('.').next().unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::engine::invocation::Invocation;
-use crate::engine::settings::ClaimFile;
+use crate::engine::settings::{ClaimFile, ProfileName};
 use serde::{Deserialize, Serialize};
 
 /// A claim of the paper, with the figure that decides it.
@@ -19,6 +19,9 @@ pub struct Claim {
     pub seeds: String,
     /// How many they are, or other independent repetitions.
     pub n: Option<usize>,
+    /// The profile that would decide it, where the command of its section makes none of its figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<ProfileName>,
 }
 
 /// What became of a claim.
@@ -64,15 +67,24 @@ impl Decision {
 pub(super) const COLUMNS: &str = "claim, verdict, measured, paper, profile, seeds, n, command";
 
 impl Claim {
-    /// Its cells; the commands are those of its section.
+    /// The command that made its figure, its section's; or one that would.
+    fn command(&self, of_section: &Invocation) -> Invocation {
+        match self.instead {
+            Some(profile) => Invocation { verb: of_section.verb.clone(), profile, changed: Vec::new() },
+            None => of_section.clone(),
+        }
+    }
+
+    /// Its cells.
     pub(super) fn cells(&self, invocation: Option<&Invocation>) -> [String; 8] {
         let or_dash = |text: &str| if text.is_empty() { "-".to_string() } else { text.to_string() };
+        let invocation = invocation.map(|called| self.command(called));
         [
             self.claim.clone(),
             format!("{} {}", self.decision.sign(), self.decision.words()),
             or_dash(&self.figure),
             or_dash(&self.paper),
-            invocation.map_or("-".into(), |called| called.profile.to_string()),
+            invocation.as_ref().map_or("-".into(), |called| called.profile.to_string()),
             or_dash(&self.seeds),
             self.n.map_or("-".into(), |n| n.to_string()),
             invocation.map_or("-".into(), |called| format!("`{}`", called.command())),
@@ -81,7 +93,7 @@ impl Claim {
 
     pub(super) fn without_figure(file: &ClaimFile, decision: Decision) -> Self {
         let (claim, paper) = (file.says.clone(), file.paper.clone());
-        Self { claim, decision, figure: String::new(), paper, seeds: String::new(), n: None }
+        Self { claim, decision, figure: String::new(), paper, seeds: String::new(), n: None, instead: None }
     }
 
     /// For a terminal.
@@ -102,10 +114,10 @@ pub(super) struct ClaimRow<'c> {
     verdict: &'static str,
     measured: &'c str,
     paper: &'c str,
-    profile: String,
+    profile: Option<ProfileName>,
     seeds: &'c str,
     n: Option<usize>,
-    command: String,
+    command: Option<String>,
 }
 
 /// The claims of an experiment as rows.
@@ -114,19 +126,20 @@ pub(super) fn rows<'c>(
     claims: &'c [Claim],
     invocation: Option<&Invocation>,
 ) -> impl Iterator<Item = ClaimRow<'c>> {
-    let profile = invocation.map_or(String::new(), |called| called.profile.to_string());
-    let command = invocation.map_or(String::new(), Invocation::command);
-    claims.iter().enumerate().map(move |(place, claim)| ClaimRow {
-        experiment,
-        number: place + 1,
-        claim: &claim.claim,
-        verdict: claim.decision.words(),
-        measured: &claim.figure,
-        paper: &claim.paper,
-        profile: profile.clone(),
-        seeds: &claim.seeds,
-        n: claim.n,
-        command: command.clone(),
+    claims.iter().enumerate().map(move |(place, claim)| {
+        let invocation = invocation.map(|called| claim.command(called));
+        ClaimRow {
+            experiment,
+            number: place + 1,
+            claim: &claim.claim,
+            verdict: claim.decision.words(),
+            measured: &claim.figure,
+            paper: &claim.paper,
+            profile: invocation.as_ref().map(|called| called.profile),
+            seeds: &claim.seeds,
+            n: claim.n,
+            command: invocation.map(|called| called.command()),
+        }
     })
 }
 

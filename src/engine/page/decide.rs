@@ -51,6 +51,8 @@ pub(super) fn decide(
         Some(_) if !decisive => Decision::NotAtThisBudget,
         Some(found) => verdict(&found.iter().map(|found| found.side).collect::<Vec<_>>()),
     };
+    // Runs that are still to come are those of the command itself.
+    let elsewhere = found.is_none() && unfinished.is_empty();
     let found = found.unwrap_or_default();
     let figures: Vec<&str> = found.iter().map(|found| found.figure.as_str()).collect();
     Ok(Claim {
@@ -60,6 +62,7 @@ pub(super) fn decide(
         paper: claim.paper.clone(),
         seeds: range(&found.iter().flat_map(|found| found.seeds.iter().copied()).collect()),
         n: found.iter().filter_map(|found| found.n).min(),
+        instead: claim.decided_in.first().copied().filter(|_| elsewhere),
     })
 }
 
@@ -241,6 +244,29 @@ mod tests {
         assert_eq!(pair("a", "c")?, Some((Side::Either, "all seeds diverged".into(), Some(0), 1)));
         // A run of e is not there.
         assert_eq!((min("e")?, pair("a", "e")?), (None, None));
+        Ok(())
+    }
+
+    #[test]
+    fn a_claim_that_a_command_does_not_run_names_the_profile_that_does() -> Result<()> {
+        let root = results(&[("-runs", "arm,seed\na,1\n"), ("", "arm,seeds,value\na,1,0.9\n")])?;
+        let store = Store::new(root.path());
+        let decided = |arm: &str, unfinished: &BTreeSet<&str>| -> Result<_> {
+            let (value, figure) = ("value".into(), "{value}".into());
+            let evidence =
+                Evidence { row: format!("arm={arm}"), value, figure, above: Some(0.5), ..Evidence::default() };
+            let (says, paper, decided_in) = ("It learns.".into(), String::new(), vec![ProfileName::Paper]);
+            let claim = ClaimFile { says, paper, decided_in, void: false, evidence: vec![evidence] };
+            let claim = decide(&claim, "x", Some(ProfileName::Quick), &store, unfinished)?;
+            Ok((claim.decision, claim.instead))
+        };
+        assert_eq!(decided("a", &BTreeSet::new())?, (Decision::NotAtThisBudget, None));
+        assert_eq!(decided("b", &BTreeSet::new())?, (Decision::NotRun, Some(ProfileName::Paper)));
+        assert_eq!(
+            decided("b", &BTreeSet::from(["b"]))?,
+            (Decision::NotRun, None),
+            "the command itself goes on with it"
+        );
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn section(rows: usize) -> Section {
         paper: "99.5 %".into(),
         seeds: "100 to 104".into(),
         n: Some(5),
+        instead: None,
     };
     Section {
         name: "board".into(),

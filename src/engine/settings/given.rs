@@ -99,7 +99,7 @@ impl<F: File> Given<F> {
         let own = file;
         let mut file = self.apply(&own)?;
         file.void(&own, Change::Flags);
-        let (mut own, mut changed) = (toml::Table::try_from(&own)?, toml::Table::try_from(&file)?);
+        let (mut own, mut changed) = (tree::to_table(&own)?, tree::to_table(&file)?);
         let repeated = repeats(&own, &changed);
         [&mut own, &mut changed].into_iter().for_each(forget_repetitions);
         let void = !selects(own, changed, F::LISTS);

@@ -30,6 +30,7 @@ pub use names::{Named, check_names, check_other, keep, known, labelled, name_cur
 pub use profile::ProfileName;
 pub use several::Several;
 pub use text::{Heading, check_labels};
+pub use tree::{from_table, to_table};
 pub(crate) use tree::{get, keys, nearest};
 
 #[cfg(test)]

@@ -17,14 +17,21 @@ const COMPARED: usize = 200;
 /// Keys that are suggested for a wrong one.
 const SUGGESTED: usize = 3;
 
-/// A file as a table.
-pub(super) fn to_table(file: &impl Serialize) -> Result<Table> {
-    Table::try_from(file).context("cannot write the settings as TOML")
+/// A file as a table, by way of its text. So files are written and read anyway; to do it from and to tables as well is another
+/// megabyte of code, derived for every type in a file.
+pub fn to_table(file: &impl Serialize) -> Result<Table> {
+    let text = toml::to_string(file).context("cannot write the settings as TOML")?;
+    Ok(toml::from_str(&text)?)
 }
 
-/// A file from a table; an error is a line that says what is wrong.
-pub(super) fn from_table<F: DeserializeOwned>(table: &Table) -> Result<F, String> {
-    F::deserialize(Value::Table(table.clone())).map_err(|error| error.to_string().trim_end().replace('\n', " "))
+/// A file from a table, likewise; an error is a line that says what is wrong.
+pub fn from_table<F: DeserializeOwned>(table: &Table) -> Result<F, String> {
+    let text = toml::to_string(table).map_err(|error| error.to_string())?;
+    toml::from_str(&text).map_err(|mut error: toml::de::Error| {
+        // The user has not seen this text.
+        error.set_input(None);
+        error.to_string().trim_end().replace('\n', " ")
+    })
 }
 
 /// Sets a key, and says how often it was there. With a `*` it is set where it is there already; without, it is made where a
