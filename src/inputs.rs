@@ -9,7 +9,7 @@ use crate::data::checkerboard::{Board, Split};
 use crate::data::idx;
 use crate::data::images::{Dataset, archive, binary, npy, npz, parquet, png, python};
 use crate::data::table;
-use crate::engine::cite::{Rows, Template, check_template, parted};
+use crate::engine::cite::{Rows, check_template, parted, render};
 use crate::engine::page;
 use crate::engine::rows::{EpochRow, EvaluationRow, RunRow};
 use crate::engine::runs::{self, Manifest, Spec, Store};
@@ -294,7 +294,7 @@ pub fn template(bytes: &[u8]) -> bool {
         let mut rows = Rows::parse(FILE, ROWS)?;
         source.split_whitespace().filter(|word| word.contains('=')).try_for_each(|filter| rows.keep(filter))?;
         let _ = rows.values("mean");
-        Template(template).render(&rows)
+        render(template, &rows)
     };
     let rendered = kept();
     assert!(rendered.is_err() || check_template(template).is_ok(), "it is no template, and was filled");

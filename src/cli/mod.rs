@@ -3,7 +3,6 @@
 mod compare;
 mod completions;
 mod data;
-mod nested;
 mod report;
 mod reproduce;
 mod rerun;
@@ -17,11 +16,10 @@ pub use splice::spliced;
 pub use crate::engine::runs::Exit;
 
 use crate::engine::runs::{Look, Running, Store, cores, stop_on_signals};
-use crate::engine::verb;
+use crate::engine::{Verb, verb};
 use crate::experiment::{VERBS, checkerboard, images};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
-use nested::nested;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -104,9 +102,6 @@ impl Cli {
     }
 
     /// Runs the command.
-    ///
-    /// # Errors
-    /// Its own.
     pub fn run(&self) -> Result<Exit> {
         let (name, matches) = self.verb();
         if let Some(verb) = verb(VERBS, name) {
@@ -132,6 +127,12 @@ impl Cli {
             },
         }
     }
+}
+
+/// The experiment that a verb of verbs is about: `plan checkerboard`, `submit mixer`.
+fn nested(matches: &ArgMatches) -> Result<(&'static Verb, &ArgMatches)> {
+    let (name, matches) = matches.subcommand().context("name an experiment")?;
+    Ok((verb(VERBS, name).context("name an experiment")?, matches))
 }
 
 /// What is on disk of a run, for the tests of this crate: nothing, "whole", or what is damaged. A killed process's leftovers of

@@ -1,7 +1,6 @@
 //! `han-exp submit`: a plan as job arrays of Slurm, stage after stage, and a job that draws what they have made.
 
-use super::Exit;
-use super::nested::nested;
+use super::{Exit, nested};
 use crate::console::{answer, note};
 use crate::device::DeviceChoice;
 use crate::engine::{Outline, quoted};
@@ -96,7 +95,7 @@ pub(super) fn command(of_verb: Command) -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let (verb, matches) = nested(matches)?;
     let arguments = Arguments::from_arg_matches(matches)?;
-    let site = arguments.site()?;
+    let site = arguments.site(matches)?;
     for (flag, why) in REFUSED {
         let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
         ensure!(!typed, "--{flag} is not for submit: {why}");
@@ -136,7 +135,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
 
 impl Arguments {
     /// The flags over the file of the site.
-    fn site(&self) -> Result<Site> {
+    fn site(&self, matches: &ArgMatches) -> Result<Site> {
         let usual = || {
             let settings = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
             let settings =
@@ -145,22 +144,10 @@ impl Arguments {
         };
         let Some(path) = self.site_file.clone().or_else(usual) else { return self.site.clone().checked() };
         let text = files::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let of_file: Site = toml::from_str(&text).with_context(|| path.display().to_string())?;
-        let flags = self.site.clone();
-        let site = Site {
-            partition: flags.partition.or(of_file.partition),
-            account: flags.account.or(of_file.account),
-            time: flags.time.or(of_file.time),
-            gpus: flags.gpus.or(of_file.gpus),
-            cores: flags.cores.or(of_file.cores),
-            memory: flags.memory.or(of_file.memory),
-            max_parallel: flags.max_parallel.or(of_file.max_parallel),
-            tasks: flags.tasks.or(of_file.tasks),
-            warning: flags.warning.or(of_file.warning),
-            setup: of_file.setup,
-            sbatch: [of_file.sbatch, flags.sbatch].concat(),
-        };
-        site.checked()
+        let mut site: Site = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let sbatch = [&site.sbatch[..], &self.site.sbatch].concat();
+        site.update_from_arg_matches(matches)?;
+        Site { sbatch, ..site }.checked()
     }
 }
 

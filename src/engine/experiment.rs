@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 pub trait Experiment: Sized + Sync + 'static {
     /// What its files say.
     type File: File;
-    /// Flags that are no settings: where weights are from, what is exported.
+    /// Flags that are no settings: where weights are from, what is exported. `()` where there are none.
     type Extra: Args + Clone;
     /// What is read before any run: images, tables. `()` where nothing is.
     type Data;
@@ -73,7 +73,3 @@ pub trait Experiment: Sized + Sync + 'static {
 /// Of an experiment whose list of runs follows from its file alone.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct NoFacts {}
-
-/// Flags of an experiment that has none beside its settings.
-#[derive(Debug, Clone, Default, Args)]
-pub struct NoFlags {}

@@ -84,9 +84,6 @@ pub trait Kind: Sync {
     /// Prints what a command would run.
     fn plan(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<()>;
     /// What a command would run.
-    ///
-    /// # Errors
-    /// As [`Kind::run`] before any work.
     fn outline(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches) -> Result<Outline>;
     /// Draws an experiment that was run before.
     ///
@@ -94,9 +91,6 @@ pub trait Kind: Sync {
     /// When it has no finished run, or a file is damaged.
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>>;
     /// What can be compared of an experiment that was run before.
-    ///
-    /// # Errors
-    /// As [`Kind::redraw`].
     fn contenders(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Vec<Contender>>>;
     /// How the runs of an experiment stand.
     ///

@@ -110,9 +110,6 @@ impl Outline {
     }
 
     /// The plan in a format.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
     pub fn told(&self, format: Format) -> Result<String> {
         Ok(match format {
             Format::Text => self.text(),

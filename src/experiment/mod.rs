@@ -7,65 +7,53 @@ pub mod regression;
 pub mod robustness;
 
 use crate::engine::settings::ProfileName;
-use crate::engine::{Of, Verb};
+use crate::engine::{Experiment, Of, Verb};
 
 /// Every verb that runs an experiment, in the order in which `reproduce` runs them.
 pub const VERBS: &[Verb] = &[
+    verb::<checkerboard::Checkerboard>(
+        "checkerboard",
+        "Generalization on a checkerboard: HanNet against dense networks",
+        checkerboard::TEXT,
+    ),
+    verb::<gradients::Claims>(
+        "gradients",
+        "The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant",
+        gradients::TEXT,
+    ),
+    verb::<regression::Regression>(
+        "regression",
+        "Regression on tables: HanNet and a dense network beside ridge regression and trees",
+        regression::TEXT,
+    ),
+    verb::<robustness::Robustness>(
+        "mnist-attack",
+        "Attack and certify classifiers of MNIST: HanNet against dense networks",
+        robustness::TEXT,
+    ),
     Verb {
-        name: "checkerboard",
-        about: "Generalization on a checkerboard: HanNet against dense networks",
-        text: checkerboard::TEXT,
-        variants: &[],
-        kind: &Of::<checkerboard::Checkerboard>::NEW,
-        only_by_name: false,
-        on_gpu: None,
-    },
-    Verb {
-        name: "gradients",
-        about: "The layer's own claims, measured: Jacobian, gradients over depth, cost, Lipschitz constant",
-        text: gradients::TEXT,
-        variants: &[],
-        kind: &Of::<gradients::Claims>::NEW,
-        only_by_name: false,
-        on_gpu: None,
-    },
-    Verb {
-        name: "regression",
-        about: "Regression on tables: HanNet and a dense network beside ridge regression and trees",
-        text: regression::TEXT,
-        variants: &[],
-        kind: &Of::<regression::Regression>::NEW,
-        only_by_name: false,
-        on_gpu: None,
-    },
-    Verb {
-        name: "mnist-attack",
-        about: "Attack and certify classifiers of MNIST: HanNet against dense networks",
-        text: robustness::TEXT,
-        variants: &[],
-        kind: &Of::<robustness::Robustness>::NEW,
-        only_by_name: false,
-        on_gpu: None,
-    },
-    Verb {
-        name: "mixer",
-        about: "Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet",
-        text: images::TEXT,
         variants: images::VARIANTS,
-        kind: &Of::<images::Comparison>::NEW,
-        only_by_name: false,
         on_gpu: Some(ProfileName::Paper),
+        ..verb::<images::Comparison>(
+            "mixer",
+            "Classify colour images: MLP-Mixer with and without Han blocks, and a ResNet",
+            images::TEXT,
+        )
     },
     Verb {
-        name: "mixer-budget",
-        about: "What Han blocks change in an MLP-Mixer after 5 and 10 epochs, in profile paper 10, 30 and 100; hours to a day",
-        text: images::BUDGET,
-        variants: &[],
-        kind: &Of::<images::Comparison>::NEW,
         only_by_name: true,
-        on_gpu: None,
+        ..verb::<images::Comparison>(
+            "mixer-budget",
+            "What Han blocks change in an MLP-Mixer after 5 and 10 epochs, in profile paper 10, 30 and 100; hours to a day",
+            images::BUDGET,
+        )
     },
 ];
+
+/// A verb with one file, which `reproduce` runs in the usual way.
+const fn verb<E: Experiment>(name: &'static str, about: &'static str, text: &'static str) -> Verb {
+    Verb { name, about, text, variants: &[], kind: const { &Of::<E>::NEW }, only_by_name: false, on_gpu: None }
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::canvas::Canvas;
-use super::theme::{ArmStyle, Fill, MARK, PAPER};
+use super::theme::{ArmStyle, MARK, PAPER};
 
 /// What stands at a point; its outline is the marker of the arm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +31,7 @@ impl Mark {
             Mark::Solid(radius) => {
                 canvas.fill(&outline(radius + 2.5), PAPER, 1.0);
                 canvas.fill(&outline(radius), style.color, 1.0);
-                if style.fill == Fill::Open {
+                if style.open {
                     canvas.fill(&outline(radius - 3.5), PAPER, 1.0);
                 }
             }

@@ -10,7 +10,7 @@ use super::glyphs::text_width;
 use super::grid::{Grid, Layout};
 use super::labels::ENDING;
 use super::legend::Sign;
-use super::plot::{Line, Look, draw_lines};
+use super::plot::{Line, draw_lines};
 use super::quantity::Quantity;
 use super::text::{Block, tallest};
 use super::theme::{ArmStyle, DIRECT, PANEL_TITLE, Stroke, styles};
@@ -92,7 +92,7 @@ fn columns(axes: &[(Axis, Axis)]) -> usize {
 pub(super) struct Page<'a> {
     pub title: &'a str,
     pub plots: Vec<Plot>,
-    /// What the legend says after the arms and before lines of no arm.
+    /// What the legend says after the arms.
     pub notes: Vec<(Sign, String)>,
     /// Whether a plot leaves out the numbers of an upright axis that its neighbour to the left has too.
     pub aligned: bool,
@@ -155,30 +155,25 @@ impl Page<'_> {
     /// The style of every arm.
     fn arms(&self) -> impl Fn(&str) -> ArmStyle {
         let mut names: Vec<String> = Vec::new();
-        for line in self.lines() {
-            match &line.look {
-                Look::Arm(name) if !names.contains(name) => names.push(name.clone()),
-                _ => {}
-            }
+        for name in self.lines().filter_map(|line| line.arm.as_ref()) {
+            names.extend((!names.contains(name)).then(|| name.clone()));
         }
         let styles = styles(&names.iter().map(String::as_str).collect::<Vec<&str>>());
         move |name| names.iter().zip(&styles).find(|(known, _)| *known == name).map_or(styles[0], |(_, style)| *style)
     }
 
-    /// An entry for each arm, the notes, and an entry for each line of no arm that has a name.
+    /// An entry for each arm, and the notes.
     fn legend(&self, arms: &impl Fn(&str) -> ArmStyle) -> Vec<(Sign, String)> {
-        let (mut legend, mut others, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut legend, mut seen) = (Vec::new(), Vec::new());
         for line in self.lines().filter(|line| !line.label.is_empty() && line.tone == 1.0) {
-            if seen.contains(&&line.look) {
+            if seen.contains(&&line.arm) {
                 continue;
             }
-            seen.push(&line.look);
+            seen.push(&line.arm);
             // An arm that is joined somewhere is shown so.
-            let shown = self.lines().find(|other| other.look == line.look && other.width > 0.0).unwrap_or(line);
-            let sign = Sign::of(shown, shown.style(arms));
-            let entries = if matches!(line.look, Look::Arm(_)) { &mut legend } else { &mut others };
-            entries.push((sign, line.label.clone()));
+            let shown = self.lines().find(|other| other.arm == line.arm && other.width > 0.0).unwrap_or(line);
+            legend.push((Sign::of(shown, shown.style(arms)), line.label.clone()));
         }
-        legend.into_iter().chain(self.notes.clone()).chain(others).collect()
+        legend.into_iter().chain(self.notes.clone()).collect()
     }
 }

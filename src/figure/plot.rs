@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::labels::{beside_mark, end_labels};
 use super::marks::{Mark, whisker};
 use super::quantity::Quantity;
-use super::theme::{ArmStyle, BAND_ALPHA, Fill, LINE, MARK, NO_ARM, PAPER, Stroke, mixed};
+use super::theme::{ArmStyle, BAND_ALPHA, LINE, MARK, NO_ARM, PAPER, Stroke, mixed};
 
 /// How far values may be out of their order: a mean of equal values may differ from them in its last digit.
 const SLACK: f64 = 1e-9;
@@ -27,20 +27,13 @@ pub struct SpanPoint {
     pub high: f64,
 }
 
-/// From where a line has its colour and the shape of its marks.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Look {
-    /// From the arm of this name; its lines are one entry of the legend.
-    Arm(String),
-    Fixed(ArmStyle),
-}
-
 /// What is drawn for an arm, or for one of several measurements of it.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     /// What the legend and messages call it.
     pub label: String,
-    pub look: Look,
+    /// Whose colour and marks it has; its lines are one entry of the legend.
+    pub arm: Option<String>,
     /// Whether marks are white inside, and the part of the colour that is kept.
     pub open: bool,
     pub tone: f64,
@@ -68,7 +61,7 @@ impl Default for Line {
     fn default() -> Line {
         Line {
             label: String::new(),
-            look: Look::Fixed(NO_ARM),
+            arm: None,
             open: false,
             tone: 1.0,
             stroke: None,
@@ -103,7 +96,7 @@ pub(super) const LAYERS: [Layer; 3] = [Layer::Areas, Layer::Lines, Layer::Marks]
 
 impl Line {
     pub fn of(arm: &str, label: &str, points: Vec<(f64, f64)>) -> Line {
-        Line { look: Look::Arm(arm.to_owned()), label: label.to_owned(), points, ..Line::default() }
+        Line { arm: Some(arm.to_owned()), label: label.to_owned(), points, ..Line::default() }
     }
 
     /// A line through the middles, and a band from the lowest to the highest seed.
@@ -114,13 +107,10 @@ impl Line {
 
     /// The style, where this is that of the arm.
     pub fn style(&self, of_arm: impl Fn(&str) -> ArmStyle) -> ArmStyle {
-        let style = match &self.look {
-            Look::Arm(name) => of_arm(name),
-            Look::Fixed(style) => *style,
-        };
+        let style = self.arm.as_deref().map_or(NO_ARM, of_arm);
         ArmStyle {
             color: mixed(PAPER, style.color, self.tone),
-            fill: if self.open { Fill::Open } else { style.fill },
+            open: self.open || style.open,
             stroke: self.stroke.unwrap_or(style.stroke),
             ..style
         }

@@ -75,13 +75,6 @@ pub(super) enum Stroke {
     Dotted,
 }
 
-/// Whether a mark is filled, or white inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fill {
-    Filled,
-    Open,
-}
-
 /// Type of one role: size in pixels, colour, and extra stroke width, because the bundled font has no bold face.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Type {
@@ -133,15 +126,15 @@ impl Marker {
 pub(super) struct ArmStyle {
     pub color: RGBColor,
     pub marker: Marker,
-    /// Whether marks are filled: the first ones are, and colours that are alike may differ in this.
-    pub fill: Fill,
+    /// Whether marks are white inside: the first ones are not, and colours that are alike may differ in this.
+    pub open: bool,
     /// How its lines are broken up, where that means nothing else.
     pub stroke: Stroke,
 }
 
 impl ArmStyle {
     const fn new(color: RGBColor, marker: Marker) -> ArmStyle {
-        ArmStyle { color, marker, fill: Fill::Filled, stroke: Stroke::Solid }
+        ArmStyle { color, marker, open: false, stroke: Stroke::Solid }
     }
 
     /// Style by number from lists of colours and markers: no two numbers below twice as many as colours have the same.
@@ -150,7 +143,7 @@ impl ArmStyle {
         ArmStyle {
             color: rgb(colors[number % colors.len()]),
             marker: markers[number % markers.len()],
-            fill: if even(markers.len()) { Fill::Filled } else { Fill::Open },
+            open: !even(markers.len()),
             stroke: if even(colors.len()) { Stroke::Solid } else { Stroke::Dashed },
         }
     }
@@ -230,7 +223,7 @@ mod tests {
     fn apart(a: &ArmStyle, b: &ArmStyle) -> bool {
         let off = |a: u8, b: u8| f64::from(a) - f64::from(b);
         let color = off(a.color.0, b.color.0).hypot(off(a.color.1, b.color.1)).hypot(off(a.color.2, b.color.2));
-        a.stroke != b.stroke || color > 75.0 || (color > 45.0 && (a.marker, a.fill) != (b.marker, b.fill))
+        a.stroke != b.stroke || color > 75.0 || (color > 45.0 && (a.marker, a.open) != (b.marker, b.open))
     }
 
     #[test]

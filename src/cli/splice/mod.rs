@@ -16,7 +16,7 @@ mod recipe;
 mod tests;
 
 use crate::console::note;
-use crate::engine::cite::Results;
+use crate::engine::cite::{Results, parted};
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
 use recipe::Recipe;
@@ -54,12 +54,12 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
     let (mut rest, mut line) = (text.as_str(), 1);
     while let Some((start, marker)) = next(rest) {
         line += rest[..start].matches('\n').count();
-        let end = marker.replace(&rest[start..], &recipe, &results).with_context(|| format!("{name}:{line}"));
-        let (shown, length) = end?;
+        let made_of = replace(marker, &rest[start..], &recipe, &results);
+        let (shown, length) = made_of.with_context(|| format!("{name}:{line}"))?;
         let place = text.len() - rest.len() + start;
         let alone = text[..place].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
         // Markdown reads a comment that begins a line as a block of HTML, which ends the paragraph.
-        let fits = alone == matches!(marker, Marker::Table);
+        let fits = alone == (marker == TABLE);
         ensure!(fits, "{name}:{line}: a table's marker begins a line, a number's stands within one");
         made += &rest[..start];
         made += &shown;
@@ -69,39 +69,29 @@ pub fn spliced(results: &Path, document: &Path) -> Result<String> {
     Ok(made + rest)
 }
 
-#[derive(Clone, Copy)]
-enum Marker {
-    Number,
-    Table,
-}
-
 /// The next marker, and where it begins.
-fn next(text: &str) -> Option<(usize, Marker)> {
-    let all = [(NUMBER.0, Marker::Number), (TABLE.0, Marker::Table)];
-    all.into_iter().filter_map(|(open, marker)| Some((text.find(open)?, marker))).min_by_key(|(start, _)| *start)
+fn next(text: &str) -> Option<(usize, (&'static str, &'static str))> {
+    let all = [NUMBER, TABLE].into_iter();
+    all.filter_map(|marker| Some((text.find(marker.0)?, marker))).min_by_key(|(start, _)| *start)
 }
 
-impl Marker {
-    /// What stands in the place of the marker at the beginning of the text and of what is between it and its end, and the length of
-    /// all that.
-    fn replace(self, text: &str, recipe: &Recipe, results: &Results<'_>) -> Result<(String, usize)> {
-        let (open, end) = match self {
-            Self::Number => NUMBER,
-            Self::Table => TABLE,
-        };
-        let close = text.find(CLOSE).with_context(|| format!("the comment does not end with {CLOSE}"))?;
-        let said = text[open.len()..close].split_whitespace().collect::<Vec<_>>().join(" ");
-        let head = close + CLOSE.len();
-        let length = text[head..].find(end).with_context(|| format!("{open}{said} {CLOSE} does not end with {end}"))?;
-        let between = &text[head..head + length];
-        if next(between).is_some() {
-            bail!("{open}{said} {CLOSE} does not end with {end} before the next one begins");
-        }
-        let shown = match self {
-            Self::Number => results.say(&said)?,
-            Self::Table => format!("\n\n{}\n", recipe.table(&said)?.render(results)?.markdown(usize::MAX)),
-        };
-        let shown = format!("{}{shown}{end}", &text[..head]);
-        Ok((shown, head + length + end.len()))
+/// What stands in the place of the marker at the beginning of the text and of what is between it and its end, and the length of
+/// all that.
+fn replace((open, end): (&str, &str), text: &str, recipe: &Recipe, results: &Results<'_>) -> Result<(String, usize)> {
+    let close = text.find(CLOSE).with_context(|| format!("the comment does not end with {CLOSE}"))?;
+    let said = text[open.len()..close].split_whitespace().collect::<Vec<_>>().join(" ");
+    let head = close + CLOSE.len();
+    let length = text[head..].find(end).with_context(|| format!("{open}{said} {CLOSE} does not end with {end}"))?;
+    let between = &text[head..head + length];
+    if next(between).is_some() {
+        bail!("{open}{said} {CLOSE} does not end with {end} before the next one begins");
     }
+    let shown = if open == TABLE.0 {
+        format!("\n\n{}\n", recipe.table(&said)?.render(results)?.markdown(usize::MAX))
+    } else {
+        let (source, template) = parted(&said);
+        results.render(source, template)?
+    };
+    let shown = format!("{}{shown}{end}", &text[..head]);
+    Ok((shown, head + length + end.len()))
 }

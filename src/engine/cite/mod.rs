@@ -7,4 +7,4 @@ mod template;
 
 pub use rows::Rows;
 pub use source::Results;
-pub use template::{Template, check_template, parted};
+pub use template::{check_template, parted, render};

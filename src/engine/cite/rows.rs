@@ -13,6 +13,8 @@ pub struct Rows {
     pub source: String,
     pub header: Vec<String>,
     pub rows: Vec<Vec<String>>,
+    /// Why there is none, where a filter has left none: the first that did, and what it could have asked for.
+    pub nothing: Option<String>,
 }
 
 impl Rows {
@@ -22,13 +24,17 @@ impl Rows {
         let header = reader.headers().with_context(|| source.to_string())?.iter().map(str::to_string).collect();
         let row = |row: csv::Result<csv::StringRecord>| Ok(row?.iter().map(str::to_string).collect());
         let rows = reader.records().map(row).collect::<csv::Result<_>>().with_context(|| source.to_string())?;
-        Ok(Self { source: source.to_string(), header, rows })
+        Ok(Self { source: source.to_string(), header, rows, nothing: None })
     }
 
     pub fn keep(&mut self, filter: &str) -> Result<()> {
         let (column, wanted) = filter.split_once('=').context("a filter is column=value")?;
         let place = self.place(column)?;
-        self.rows.retain(|row| wanted.split(',').any(|wanted| equal(&row[place], wanted)));
+        let fits = |row: &Vec<String>| wanted.split(',').any(|wanted| equal(&row[place], wanted));
+        if self.nothing.is_none() && !self.rows.iter().any(fits) {
+            self.nothing = Some(format!("{}: no row has {filter}; {column} is {}", self.source, self.values(column)?));
+        }
+        self.rows.retain(fits);
         self.source += &format!(" {filter}");
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Rows of CSV files: `checkerboard arm=hannet protocol=held_out` is the row of `tables/checkerboard.csv` with those two values.
 
 use super::rows::Rows;
-use super::template::{Template, parted};
+use super::template::render;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
@@ -20,42 +20,30 @@ pub struct Results<'r> {
 }
 
 impl Results<'_> {
-    /// The text that `SOURCE: TEMPLATE` stands for.
-    pub fn say(&self, said: &str) -> Result<String> {
-        let (source, template) = parted(said);
-        self.render(source, template)
-    }
-
     pub fn render(&self, source: &str, template: &str) -> Result<String> {
         ensure!(template.contains('{'), "{template:?} has no {{column}}");
         let rows = self.rows(source)?;
-        ensure!(!rows.rows.is_empty(), "{}", self.nothing(source)?);
-        Template(template).render(&rows)
+        let nothing = || rows.nothing.clone().unwrap_or_else(|| format!("{} has no row", rows.source));
+        ensure!(!rows.rows.is_empty(), "{}", nothing());
+        render(template, &rows)
     }
 
     /// The rows of a source: the last file that it names, and every `column=value`, or `column=value,value`.
     pub fn rows(&self, source: &str) -> Result<Rows> {
-        let (file, filters) = self.parsed(source)?;
+        let (file, filters) = self.parsed(source, &mut { MOST_WORDS })?;
         let mut found = self.read(&file)?;
-        for filter in &filters {
-            found.keep(filter)?;
-        }
+        filters.iter().try_for_each(|filter| found.keep(filter))?;
         Ok(found)
     }
 
-    fn parsed(&self, source: &str) -> Result<(String, Vec<String>)> {
-        let mut left = MOST_WORDS;
-        self.parsed_within(source, &mut left)
-    }
-
-    fn parsed_within(&self, source: &str, left: &mut usize) -> Result<(String, Vec<String>)> {
+    fn parsed(&self, source: &str, left: &mut usize) -> Result<(String, Vec<String>)> {
         let (mut file, mut filters) = (None, Vec::new());
         for word in source.split_whitespace() {
             *left = left.checked_sub(1).with_context(|| format!("{word:?} leads to itself, or to too many others"))?;
             if word.contains('=') {
                 filters.push(word.to_string());
             } else if let Some(meant) = self.names.get(word) {
-                let (named, more) = self.parsed_within(meant, left)?;
+                let (named, more) = self.parsed(meant, left)?;
                 file = Some(named);
                 filters.extend(more);
             } else {
@@ -72,21 +60,5 @@ impl Results<'_> {
         let shown = path.display().to_string();
         let bytes = files::read_within(path, LARGEST).with_context(|| format!("cannot read {shown}"))?;
         Rows::parse(&shown, &bytes)
-    }
-
-    /// Why a source has no row: the first filter that leaves none, and what it could have asked for.
-    fn nothing(&self, source: &str) -> Result<String> {
-        let (file, filters) = self.parsed(source)?;
-        let mut found = self.read(&file)?;
-        for filter in &filters {
-            let before = found.source.clone();
-            let column = filter.split('=').next().unwrap_or_default();
-            let values = found.values(column)?;
-            found.keep(filter)?;
-            if found.rows.is_empty() {
-                return Ok(format!("{before}: no row has {filter}; {column} is {values}"));
-            }
-        }
-        Ok(format!("{} has no row", found.source))
     }
 }

@@ -25,89 +25,71 @@ pub fn parted(said: &str) -> (&str, &str) {
     before.find(": ").map_or(("", said), |colon| (&said[..colon], &said[colon + 2..]))
 }
 
-pub struct Template<'t>(pub &'t str);
-
 /// Checks what can be checked of a template without rows: brackets, factors, and how numbers are written.
-///
-/// # Errors
-/// With what is wrong.
 pub fn check_template(template: &str) -> Result<()> {
-    for (text, _) in Template(template).parts()? {
-        places(text)?;
-    }
-    Ok(())
+    parts(template)?.into_iter().try_for_each(|(text, _)| places(text).map(|_| ()))
 }
 
-impl<'t> Template<'t> {
-    pub fn render(&self, rows: &Rows) -> Result<String> {
-        let mut made = String::new();
-        for (text, optional) in self.parts()? {
-            match filled(text, rows)? {
-                Some(text) => made += &text,
-                None if optional => {}
-                None => bail!("{} is empty at {text:?}; where that may be, put it into [ ]", rows.source),
-            }
+/// The template with the columns of rows.
+pub fn render(template: &str, rows: &Rows) -> Result<String> {
+    let mut made = String::new();
+    for (text, optional) in parts(template)? {
+        match filled(text, rows)? {
+            Some(text) => made += &text,
+            None if optional => {}
+            None => bail!("{} is empty at {text:?}; where that may be, put it into [ ]", rows.source),
         }
-        Ok(made)
     }
-
-    /// Its parts in order, each with whether it stood in brackets.
-    fn parts(&self) -> Result<Vec<(&'t str, bool)>> {
-        let (mut parts, mut rest) = (Vec::new(), self.0);
-        while let Some((before, after)) = rest.split_once('[') {
-            let (optional, after) = after.split_once(']').with_context(|| format!("{:?}: [ without ]", self.0))?;
-            parts.extend([(before, false), (optional, true)]);
-            rest = after;
-        }
-        parts.push((rest, false));
-        Ok(parts)
-    }
+    Ok(made)
 }
 
-/// A column, and how it is written.
-struct Place<'t> {
-    /// With its braces.
-    whole: &'t str,
-    column: &'t str,
-    factor: f64,
-    style: &'t str,
+/// The parts of a template in order, each with whether it stood in brackets.
+fn parts(template: &str) -> Result<Vec<(&str, bool)>> {
+    let (mut parts, mut rest) = (Vec::new(), template);
+    while let Some((before, after)) = rest.split_once('[') {
+        let (optional, after) = after.split_once(']').with_context(|| format!("{template:?}: [ without ]"))?;
+        parts.extend([(before, false), (optional, true)]);
+        rest = after;
+    }
+    parts.push((rest, false));
+    Ok(parts)
 }
 
 /// The columns in a text, each with the text before it, and the text behind the last.
-fn places(text: &str) -> Result<(Vec<(&str, Place<'_>)>, &str)> {
+fn places(text: &str) -> Result<(Vec<[&str; 2]>, &str)> {
     let (mut places, mut rest) = (Vec::new(), text);
     while let Some((before, after)) = rest.split_once('{') {
         let (place, after) = after.split_once('}').with_context(|| format!("{text:?}: {{ without }}"))?;
-        places.push((before, Place::of(place).with_context(|| format!("{{{place}}}"))?));
+        described(place).with_context(|| format!("{{{place}}}"))?;
+        places.push([before, place]);
         rest = after;
     }
     Ok((places, rest))
 }
 
-impl<'t> Place<'t> {
-    fn of(whole: &'t str) -> Result<Self> {
-        let (value, style) = whole.split_once(':').unwrap_or((whole, ""));
-        let (column, factor) = value.split_once('*').unwrap_or((value, "1"));
-        let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is no number"))?;
-        written(0.0, style)?;
-        Ok(Self { whole, column, factor, style })
-    }
+/// The column of a place, the factor of its numbers, and how they are written.
+fn described(place: &str) -> Result<(&str, f64, &str)> {
+    let (value, style) = place.split_once(':').unwrap_or((place, ""));
+    let (column, factor) = value.split_once('*').unwrap_or((value, "1"));
+    let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is no number"))?;
+    written(0.0, style)?;
+    Ok((column, factor, style))
 }
 
 /// The text with its columns; none where one of them is empty.
 fn filled(text: &str, rows: &Rows) -> Result<Option<String>> {
     let mut made = String::new();
     let (places, rest) = places(text)?;
-    for (before, place) in places {
-        let shown = shown(&place, rows).with_context(|| format!("{{{}}}", place.whole))?;
+    for [before, place] in places {
+        let shown = shown(place, rows).with_context(|| format!("{{{place}}}"))?;
         let Some(shown) = shown else { return Ok(None) };
         made += &format!("{before}{shown}");
     }
     Ok(Some(made + rest))
 }
 
-fn shown(place: &Place<'_>, rows: &Rows) -> Result<Option<String>> {
-    let &Place { column, factor, style, .. } = place;
+fn shown(place: &str, rows: &Rows) -> Result<Option<String>> {
+    let (column, factor, style) = described(place)?;
     let number = match column.strip_suffix(')').and_then(|column| column.split_once('(')) {
         Some((function, column)) => of_many(function, column, rows)?,
         None => match rows.cell(column)? {
@@ -216,6 +198,7 @@ mod tests {
             source: "a.csv".into(),
             header: vec!["a".into(), "b".into()],
             rows: vec![vec![cell.into(), String::new()]],
+            nothing: None,
         }
     }
 
@@ -235,9 +218,9 @@ mod tests {
     fn many_rows_make_one_number_and_empty_cells_none() {
         let cells = ["4", "", "1"].map(|cell| vec![cell.to_string(), String::new()]).to_vec();
         let rows = Rows { rows: cells, ..rows("") };
-        let shown = Template("{min(a)} {max(a)} {sum(a)} {mean(a):.1} {count()}[ {mean(b)}]").render(&rows);
+        let shown = render("{min(a)} {max(a)} {sum(a)} {mean(a):.1} {count()}[ {mean(b)}]", &rows);
         assert_eq!(shown.expect("numbers"), "1 4 5 2.5 3");
-        assert!(Template("{median(a)}").render(&rows).is_err());
+        assert!(render("{median(a)}", &rows).is_err());
     }
 
     #[test]
@@ -260,7 +243,7 @@ mod tests {
 
         #[test]
         fn no_template_on_any_row_is_a_panic(template in "[\\[\\]{}ab:.%+eg10*,()a-z ]{0,30}", cell in any::<f64>()) {
-            let rendered = Template(&template).render(&rows(&cell.to_string()));
+            let rendered = render(&template, &rows(&cell.to_string()));
             if check_template(&template).is_err() {
                 prop_assert!(rendered.is_err(), "{template}");
             }

@@ -5,7 +5,7 @@
 //! made again after a kill, those that were finished are given back instead.
 
 use super::checkpoint::{Checkpoint, Header, Identity, Training, parse};
-use super::desk::{Desk, Marks};
+use super::desk::Desk;
 use crate::model::Halt;
 use crate::train::{Best, Control, Kept as Moment, State};
 use anyhow::{Context, Result, bail, ensure};
@@ -25,7 +25,7 @@ pub struct Job<'j> {
     pub device: &'j Device,
     pub halt: &'j Halt<'j>,
     tick: &'j Tick<'j>,
-    desk: RefCell<Desk>,
+    pub(super) desk: RefCell<Desk>,
     header: RefCell<Header>,
     /// The training as it was kept last.
     trained: RefCell<Option<Kept>>,
@@ -155,31 +155,25 @@ impl<'j> Job<'j> {
     }
 
     /// Adds a row to a CSV file of the run, which everybody can read from now on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn log(&self, file: &'static str, row: &impl Serialize) -> Result<()> {
         self.desk.borrow_mut().log(file, row)
     }
 
     /// Makes a part of the run, or gives back what it came to before a kill. Parts must be asked for in the same order
     /// in every process. Rows that it logs are taken back where it fails or is stopped.
-    ///
-    /// # Errors
-    /// Those of the part.
     pub fn part<T: Serialize + DeserializeOwned>(&self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.given.replace(self.given.get() + 1);
         if let Some(Part { name: kept, bytes }) = self.parts.borrow().get(place) {
             let rest = postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| kept == name && rest.is_empty());
             return Ok(rest.context("its checkpoint is of another version; --force begins anew")?.0);
         }
-        let marks = self.marks();
+        let marks = self.desk.borrow().marks();
         // What a pass that was stopped has left may look like a result.
         let whole = |made| if self.halt.obeyed() { bail!("the run was stopped") } else { Ok(made) };
         let made = match make().and_then(whole) {
             Ok(made) => made,
             Err(error) => {
-                self.cut_back(&marks)?;
+                self.desk.borrow_mut().cut_back(&marks)?;
                 return Err(error);
             }
         };
@@ -194,9 +188,6 @@ impl<'j> Job<'j> {
 
     /// Makes a list of `count` entries in parts of whole blocks, as many as take a quarter of the time between two
     /// checkpoints, and at most [`MOST_BLOCKS`]. How the list is cut must change nothing about its entries.
-    ///
-    /// # Errors
-    /// Those of `make`.
     pub fn list<T: Serialize + DeserializeOwned>(
         &self,
         name: &str,
@@ -247,16 +238,6 @@ impl<'j> Job<'j> {
         tensors.extend(kept.map(|(name, tensor)| (format!("{BEST}{name}"), tensor.clone())));
         *self.trained.borrow_mut() = Some(Kept { training, tensors });
         self.unsaved.set(true);
-    }
-
-    /// Where every file ends now.
-    pub(super) fn marks(&self) -> Marks {
-        self.desk.borrow().marks()
-    }
-
-    /// Takes back the rows since then.
-    pub(super) fn cut_back(&self, marks: &Marks) -> Result<()> {
-        self.desk.borrow_mut().cut_back(marks)
     }
 
     /// Writes a checkpoint.

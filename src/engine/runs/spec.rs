@@ -92,9 +92,7 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The same where the hash is known.
     fn place(&self, hash: &str) -> PathBuf {
-        let end = format!("-seed{}-{}", self.seed().0, &hash[..8]);
-        let name = format!("{}{end}", cut(&self.point(), LONGEST - end.len()));
-        PathBuf::from("runs").join(cut(self.experiment(), LONGEST)).join(cut(self.arm(), LONGEST)).join(name)
+        place([self.experiment(), self.arm(), &self.point()], self.seed(), hash)
     }
 
     /// SHA-256 of everything that the result depends on, the revision of its kind included.
@@ -112,6 +110,13 @@ pub trait Spec: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("cannot write the run as TOML")
     }
+}
+
+/// Where a run with that hash is kept, below the results directory.
+fn place([experiment, arm, point]: [&str; 3], seed: Seed, hash: &str) -> PathBuf {
+    let end = format!("-seed{}-{}", seed.0, &hash[..8]);
+    let name = format!("{}{end}", cut(point, LONGEST - end.len()));
+    PathBuf::from("runs").join(cut(experiment, LONGEST)).join(cut(arm, LONGEST)).join(name)
 }
 
 /// The methods of [`Spec`] that read a field of the same name.
@@ -139,56 +144,19 @@ pub(crate) use common_fields;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
-
-    #[derive(Clone, Serialize, Deserialize)]
-    struct Named {
-        experiment: String,
-        arm: String,
-        seed: Seed,
-        device: String,
-    }
-
-    impl Spec for Named {
-        const REVISION: &'static str = "1";
-        const SCHEMA: u32 = 1;
-        const KEY: &'static str = "arm";
-        const SECONDS: f64 = 1.0;
-
-        common_fields!();
-
-        fn point(&self) -> String {
-            format!("{}-lr0.05", self.arm)
-        }
-
-        fn details(&self) -> Details {
-            Details::default()
-        }
-
-        fn problem(&self) -> Option<String> {
-            None
-        }
-
-        fn steps(&self) -> usize {
-            1
-        }
-
-        fn cost(&self) -> usize {
-            1
-        }
-    }
 
     #[test]
-    fn no_part_of_a_path_is_too_long_and_short_names_stay_as_they_are() -> Result<()> {
-        let seed = Seed(i64::MAX as u64);
-        let named = |name: &str| Named { experiment: name.into(), arm: name.into(), seed, device: "cpu".into() };
-        let short = named("hannet").directory()?;
+    fn no_part_of_a_path_is_too_long_and_short_names_stay_as_they_are() {
+        let of = |name: &str| {
+            let hash = files::sha256(name.as_bytes());
+            place([name, name, &format!("{name}-lr0.05")], Seed(i64::MAX as u64), &hash)
+        };
+        let short = of("hannet");
         assert!(short.starts_with("runs/hannet/hannet"), "{}", short.display());
         let name = short.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         assert!(name.starts_with("hannet-lr0.05-seed9223372036854775807-"), "{name}");
-        let (one, other) = (named(&"é".repeat(300)).directory()?, named(&"é".repeat(301)).directory()?);
+        let (one, other) = (of(&"é".repeat(300)), of(&"é".repeat(301)));
         assert!(one.iter().all(|part| part.len() < 200), "{}", one.display());
         assert_ne!(one, other);
-        Ok(())
     }
 }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,24 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(1700);
 /// leaves the one before it.
 const MOST_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Trainings under way.
-static TRAININGS: AtomicUsize = AtomicUsize::new(0);
-
-/// A training under way, until it is dropped: a command that has to end waits for its checkpoint.
-pub(super) struct UnderWay;
-
-impl UnderWay {
-    pub fn begin() -> Self {
-        TRAININGS.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        TRAININGS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// Held by every training under way: a command that has to end waits for their checkpoints.
+pub(super) static UNDER_WAY: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
 
 /// The signal that has come, if any.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +93,7 @@ pub fn stop_on_signals() -> Result<Stop> {
         }
         let since = Instant::now();
         thread::sleep(PATIENCE);
-        while TRAININGS.load(Ordering::Relaxed) > 0 && since.elapsed() < MOST_PATIENCE {
+        while Arc::strong_count(&UNDER_WAY) > 1 && since.elapsed() < MOST_PATIENCE {
             thread::sleep(LOOK_AGAIN);
         }
         signal_hook::low_level::exit(128 + watched.signal() as i32);

@@ -4,7 +4,7 @@ use super::checkpoint::Training;
 use super::job::Job;
 use super::record::Ending;
 use super::spec::Spec;
-use super::stop::UnderWay;
+use super::stop::UNDER_WAY;
 use crate::data::TrainingSet;
 use crate::engine::rows::EpochRow;
 use crate::engine::settings::rate_problem;
@@ -13,6 +13,7 @@ use crate::train::{
     Best, Control, FitConfig, Observer, Outcome, Report, Snapshot, State, StepReport, Streams, fit, resume,
 };
 use anyhow::{Error, Result, ensure};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The file of [`EpochRow`]s.
@@ -38,9 +39,6 @@ pub struct Trained {
 
 /// Trains the model of a run, from the beginning or from its checkpoint. At every report `look` scores it, and a row is
 /// added to `epochs.csv`. None if the run has to stop.
-///
-/// # Errors
-/// When an operation or a look fails, or a file cannot be written.
 pub fn train<S: Spec>(
     spec: &S,
     (model, points, config): (&Model, &dyn TrainingSet, &FitConfig),
@@ -48,7 +46,7 @@ pub fn train<S: Spec>(
     job: &Job<'_>,
     look: impl FnMut(&Report, &Model) -> Result<Seen>,
 ) -> Result<Option<Trained>> {
-    let _under_way = UnderWay::begin();
+    let _under_way = Arc::clone(&UNDER_WAY);
     let kept = job.training(best.latest)?;
     let mut watch = Watch { spec, job, look, best, reports: 0, seconds: 0.0, since: Instant::now(), failure: None };
     let (batches, noise) = (&mut spec.seed().stream("batch"), &mut spec.seed().stream("noise"));
@@ -149,11 +147,11 @@ impl<S: Spec, L: FnMut(&Report, &Model) -> Result<Seen>> Observer for Watch<'_, 
 
     fn report(&mut self, report: Report, model: &Model) -> candle_core::Result<()> {
         self.seconds += self.since.elapsed().as_secs_f64();
-        let marks = self.job.marks();
+        let marks = self.job.desk.borrow().marks();
         let mut looked = self.row(&report, model);
         if looked.is_err() {
             // The run goes on with this report, and writes its rows again.
-            looked = looked.and(self.job.cut_back(&marks));
+            looked = looked.and(self.job.desk.borrow_mut().cut_back(&marks));
         } else {
             self.reports += 1;
         }

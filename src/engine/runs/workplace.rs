@@ -96,9 +96,6 @@ impl Running {
     }
 
     /// Kind of the device. A GPU that is named is not opened: a plan may be made on a machine that has none.
-    ///
-    /// # Errors
-    /// As [`DeviceChoice::open`].
     pub fn device_kind(&self) -> Result<&'static str> {
         match self.device {
             DeviceChoice::Cuda(_) if cfg!(feature = "cuda") => Ok("cuda"),

@@ -1,7 +1,7 @@
 //! Flags of experiment files as clap takes them.
 
 use super::file::File;
-use super::flags::{Flag, Sized, Takes};
+use super::flags::{Flag, Takes, sized};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, value_parser};
 use std::fmt::Display;
@@ -41,8 +41,8 @@ impl Takes {
             Self::Word(words) => PossibleValuesParser::new(words()).into(),
             Self::Checked(check) => (move |text: &str| check(text).map(|()| text.to_string())).into(),
             Self::Switch => PossibleValuesParser::new(["true", "false"]).into(),
-            Self::Sizes => (|text: &str| Sized::parse(text, 1).map(|_| text.to_string())).into(),
-            Self::Counts => (|text: &str| Sized::parse(text, 0).map(|_| text.to_string())).into(),
+            Self::Sizes => (|text: &str| sized(text, 1).map(|_| text.to_string())).into(),
+            Self::Counts => (|text: &str| sized(text, 0).map(|_| text.to_string())).into(),
         }
     }
 }

@@ -46,8 +46,8 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// the data, networks and training of the file. This is the one place that decides it, for profiles, flags and `--set`.
     fn void(&mut self, own: &Self, change: Change);
 
-    /// Gives the arms of a sweep what other parts of the file say of the arm that they come from.
-    fn inherit(&mut self, _sweep: &Sweep) {}
+    /// Gives the arms that a sweep made of one, its copies of other sizes, what other parts of the file say of that one.
+    fn inherit(&mut self, _arm: &str, _copies: &[String]) {}
 
     /// The network of that name.
     fn arm(&self, name: &str) -> Option<&Self::Arm> {
@@ -115,15 +115,6 @@ pub enum Change {
     Profile(ProfileName),
     /// Flags and `--set`.
     Flags,
-}
-
-/// An arm that was replaced by several of different sizes.
-#[derive(Debug)]
-pub struct Sweep {
-    /// Its name.
-    pub arm: String,
-    /// Those of the new arms.
-    pub copies: Vec<String>,
 }
 
 /// A network in an experiment file.

@@ -155,28 +155,13 @@ pub fn number(text: &str) -> Result<usize> {
     text.parse().map_err(|_| anyhow!("{text} is too large"))
 }
 
-/// A size from a flag: `64`, or `fcnet=64`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sized {
-    pub(super) arm: Option<String>,
-    pub(super) value: usize,
-}
-
-impl Sized {
-    /// What a flag says.
-    ///
-    /// # Errors
-    /// When there is no number, or it is 0 where it may not be.
-    pub fn parse(text: &str, least: usize) -> Result<Self, String> {
-        let (arm, number) = match text.split_once('=') {
-            Some((arm, number)) => (Some(arm.to_string()), number),
-            None => (None, text),
-        };
-        match number.parse() {
-            Ok(value) if value >= least => Ok(Self { arm, value }),
-            _ if least > 0 => Err("use a positive number N, or MODEL=N".into()),
-            _ => Err("use a number N of 0 or more, or MODEL=N".into()),
-        }
+/// A size from a flag, `64` or `fcnet=64`: the network, if one is named, and the number.
+pub(super) fn sized(text: &str, least: usize) -> Result<(Option<&str>, usize), String> {
+    let (arm, number) = text.split_once('=').map_or((None, text), |(arm, number)| (Some(arm), number));
+    match number.parse() {
+        Ok(value) if value >= least => Ok((arm, value)),
+        _ if least > 0 => Err("use a positive number N, or MODEL=N".into()),
+        _ => Err("use a number N of 0 or more, or MODEL=N".into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
-use super::file::{Arm, Change, File, Sweep};
-use super::flags::{Flag, Sets, Sized, Takes, number};
+use super::file::{Arm, Change, File};
+use super::flags::{Flag, Sets, Takes, number, sized};
 use super::limits::MOST_ITEMS;
 use super::names::{self, Named, known};
 use super::profile::ProfileName;
@@ -217,9 +217,8 @@ impl<F: File> Given<F> {
                     let least = usize::from(matches!(flag.takes, Takes::Sizes));
                     let mut sizes: Vec<(String, Vec<usize>)> = Vec::new();
                     for text in values {
-                        let Sized { arm, value } = Sized::parse(text, least).map_err(anyhow::Error::msg)?;
-                        let found =
-                            arm.clone().map_or_else(|| own.first().cloned(), |arm| own.contains(&arm).then_some(arm));
+                        let (arm, value) = sized(text, least).map_err(anyhow::Error::msg)?;
+                        let found = arm.map_or(own.first(), |arm| own.iter().find(|own| *own == arm)).cloned();
                         let all = known(file.arms());
                         let found =
                             found.with_context(|| format!("--{} {text}: use MODEL=N with one of {all}", flag.name))?;
@@ -321,7 +320,7 @@ fn replace<F: File>(
         file.arms_mut().splice(place..=place, copies);
         origins.splice(place..=place, vec![origin.to_string(); count]);
         if count > 1 {
-            file.inherit(&Sweep { arm: arm.name().to_string(), copies: names });
+            file.inherit(arm.name(), &names);
         }
         place += count;
     }

@@ -17,7 +17,7 @@ mod tree;
 pub use bound::Bound;
 pub(crate) use bound::bound;
 pub use claims::{ClaimFile, Evidence};
-pub use file::{Arm, Change, File, Statistic, Sweep};
+pub use file::{Arm, Change, File, Statistic};
 pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Takes, choices, number, word};
 pub use given::Given;

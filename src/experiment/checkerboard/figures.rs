@@ -1,7 +1,6 @@
 //! The charts of an experiment, from the CSV files of its runs.
 
 use super::check::Checkerboard;
-use super::file::RecipeFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use super::summary::{Protocol, SeedValue, Summary};
@@ -13,6 +12,7 @@ use crate::figure::{
     AxisScale, DecisionPanel, Drawing, Image, LinePanel, LineQuantity, LineSeries, decision_maps, line_panels,
 };
 use anyhow::{Result, ensure};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Draws every chart.
@@ -30,13 +30,23 @@ pub(super) fn draw(
     }
 }
 
-/// Full runs of an arm under a recipe.
-fn full_runs<'a>(
+/// The full runs of an arm under a recipe, each at the learning rate that its validation points chose, with what it scored; by seed.
+fn chosen_runs<'a>(
     runs: &'a [FinishedRun<TrainingSpec>],
-    arm: &'a str,
-    recipe: &'a str,
-) -> impl Iterator<Item = &'a FinishedRun<TrainingSpec>> {
-    runs.iter().filter(move |r| r.spec.phase == Phase::Full && r.spec.arm == arm && r.spec.recipe == recipe)
+    summaries: &'a [Summary],
+    arm: &str,
+    recipe: &str,
+) -> Vec<(&'a SeedValue, &'a FinishedRun<TrainingSpec>)> {
+    let of_arm = |s: &&Summary| s.arm == arm && s.recipe == recipe && s.protocol == Protocol::HeldOut;
+    let chosen = |value: &'a SeedValue| {
+        let same = |run: &&FinishedRun<TrainingSpec>| {
+            let TrainingSpec { phase, seed, fit, .. } = &run.spec;
+            let at_rate = seed.0 == value.seed && Some(fit.learning_rate) == value.learning_rate;
+            at_rate && *phase == Phase::Full && run.spec.arm == arm && run.spec.recipe == recipe
+        };
+        runs.iter().find(same).filter(|_| value.accuracy.is_some()).map(|run| (value, run))
+    };
+    summaries.iter().find(of_arm).into_iter().flat_map(|summary| &summary.values).filter_map(chosen).collect()
 }
 
 /// Truth and every network side by side, a row for each recipe: the run of the median seed under held_out.
@@ -45,7 +55,10 @@ fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries
     for recipe in &experiment.file.recipe {
         let (mut panels, mut accuracies) = (Vec::new(), Vec::new());
         for arm in &experiment.file.arm {
-            let Some((value, run)) = median_run(runs, summaries, &arm.name, &recipe.name) else { continue };
+            let mut chosen = chosen_runs(runs, summaries, &arm.name, &recipe.name);
+            chosen.sort_by(|a, b| a.0.accuracy.partial_cmp(&b.0.accuracy).unwrap_or(Ordering::Equal));
+            // The middle value, the lower one of two.
+            let Some(&(value, run)) = chosen.get(chosen.len().saturating_sub(1) / 2) else { continue };
             let predictions: Vec<PredictionRow> = run.rows("predictions.csv")?;
             if panels.is_empty() {
                 panels.push(truth(experiment, &predictions));
@@ -89,31 +102,13 @@ fn training_points(predictions: &[PredictionRow]) -> Vec<(usize, usize)> {
     predictions.iter().filter(|p| p.split == "train").map(|p| (p.row, p.column)).collect()
 }
 
-/// The full run behind the middle value (the lower one of two) of an arm under held_out.
-fn median_run<'a>(
-    runs: &'a [FinishedRun<TrainingSpec>],
-    summaries: &'a [Summary],
-    arm: &'a str,
-    recipe: &'a str,
-) -> Option<(&'a SeedValue, &'a FinishedRun<TrainingSpec>)> {
-    let of_arm = |s: &&Summary| s.arm == arm && s.recipe == recipe && s.protocol == Protocol::HeldOut;
-    let mut values: Vec<&SeedValue> =
-        summaries.iter().find(of_arm)?.values.iter().filter(|value| value.accuracy.is_some()).collect();
-    values.sort_by(|a, b| a.accuracy.partial_cmp(&b.accuracy).unwrap_or(std::cmp::Ordering::Equal));
-    let value = *values.get(values.len().checked_sub(1)? / 2)?;
-    let same = |r: &&FinishedRun<TrainingSpec>| {
-        r.spec.seed.0 == value.seed && Some(r.spec.fit.learning_rate) == value.learning_rate
-    };
-    full_runs(runs, arm, recipe).find(same).map(|run| (value, run))
-}
-
 /// Median and range over seeds, each at the learning rate that its validation points chose.
 fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries: &[Summary]) -> Result<Image> {
     let (mut panels, zeros) = (Vec::new(), experiment.file.data.checkerboard.zeros());
     for recipe in &experiment.file.recipe {
         let mut series = Vec::new();
         for arm in &experiment.file.arm {
-            let chosen = chosen_runs(runs, summaries, &arm.name, recipe);
+            let chosen = chosen_runs(runs, summaries, &arm.name, &recipe.name);
             let samples = over_steps(&chosen)?;
             let Some((_, last)) = samples.last() else { continue };
             let label = match chosen.len() {
@@ -143,24 +138,9 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
     line_panels(&title, &panels, &[(Drawing::Few, "line and number: median seed")])
 }
 
-fn chosen_runs<'a>(
-    runs: &'a [FinishedRun<TrainingSpec>],
-    summaries: &[Summary],
-    arm: &'a str,
-    recipe: &'a RecipeFile,
-) -> Vec<&'a FinishedRun<TrainingSpec>> {
-    let of_arm = |s: &&Summary| s.arm == arm && s.recipe == recipe.name && s.protocol == Protocol::HeldOut;
-    let Some(summary) = summaries.iter().find(of_arm) else { return Vec::new() };
-    let chosen = |run: &FinishedRun<TrainingSpec>| {
-        let value = summary.values.iter().find(|value| value.seed == run.spec.seed.0);
-        value.is_some_and(|v| v.accuracy.is_some() && v.learning_rate == Some(run.spec.fit.learning_rate))
-    };
-    full_runs(runs, arm, &recipe.name).filter(|run| chosen(run)).collect()
-}
-
-fn over_steps(runs: &[&FinishedRun<TrainingSpec>]) -> Result<Vec<(f64, Sample)>> {
+fn over_steps(runs: &[(&SeedValue, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(f64, Sample)>> {
     let mut by_step: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for run in runs {
+    for (_, run) in runs {
         for row in run.rows::<TestCurveRow>("test_curve.csv")? {
             by_step.entry(row.step).or_default().push(row.test_accuracy);
         }

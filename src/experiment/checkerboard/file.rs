@@ -3,7 +3,7 @@
 use crate::data::checkerboard::Board;
 use crate::data::split::SplitSource;
 use crate::engine::settings::{
-    Change, File, Flag, Heading, Statistic, Sweep, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
+    Change, File, Flag, Heading, Statistic, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
 };
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -279,10 +279,10 @@ impl File for CheckerboardFile {
         self.forget_dropped();
     }
 
-    fn inherit(&mut self, sweep: &Sweep) {
+    fn inherit(&mut self, arm: &str, copies: &[String]) {
         for recipe in &mut self.recipe {
-            if let Some(rates) = recipe.learning_rates.remove(&sweep.arm) {
-                recipe.learning_rates.extend(sweep.copies.iter().map(|copy| (copy.clone(), rates.clone())));
+            if let Some(rates) = recipe.learning_rates.remove(arm) {
+                recipe.learning_rates.extend(copies.iter().map(|copy| (copy.clone(), rates.clone())));
             }
         }
     }

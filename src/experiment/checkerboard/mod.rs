@@ -22,7 +22,7 @@ pub use spec::{Phase, TrainingSpec};
 
 use crate::engine::Experiment;
 use crate::engine::compare::Contender;
-use crate::engine::experiment::{NoFacts, NoFlags};
+use crate::engine::experiment::NoFacts;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
@@ -35,7 +35,7 @@ pub const TEXT: &str = include_str!("../../../experiments/checkerboard.toml");
 
 impl Experiment for Checkerboard {
     type File = CheckerboardFile;
-    type Extra = NoFlags;
+    type Extra = ();
     type Data = ();
     type Facts = NoFacts;
     type Findings = Vec<FinishedRun<TrainingSpec>>;
@@ -51,7 +51,7 @@ impl Experiment for Checkerboard {
         &self.file
     }
 
-    fn gather(&self, _extra: &NoFlags, _source: &Source) -> Result<((), NoFacts)> {
+    fn gather(&self, _extra: &(), _source: &Source) -> Result<((), NoFacts)> {
         Ok(((), NoFacts {}))
     }
 

@@ -21,7 +21,7 @@ pub use spec::ProbeSpec;
 use super::checkerboard::{Trainer, TrainingSpec};
 use crate::engine::Experiment;
 use crate::engine::compare::Contender;
-use crate::engine::experiment::{NoFacts, NoFlags};
+use crate::engine::experiment::NoFacts;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
@@ -55,7 +55,7 @@ impl Findings {
 
 impl Experiment for Claims {
     type File = ClaimsFile;
-    type Extra = NoFlags;
+    type Extra = ();
     type Data = ();
     type Facts = NoFacts;
     type Findings = Findings;
@@ -71,7 +71,7 @@ impl Experiment for Claims {
         &self.file
     }
 
-    fn gather(&self, _extra: &NoFlags, _source: &Source) -> Result<((), NoFacts)> {
+    fn gather(&self, _extra: &(), _source: &Source) -> Result<((), NoFacts)> {
         Ok(((), NoFacts {}))
     }
 

@@ -2,8 +2,8 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Change, File, Flag, Heading, ProfileName, Several, Statistic, Sweep, Takes, bound, check_fraction, check_other,
-    choices, usual_arm, usual_fields,
+    Change, File, Flag, Heading, ProfileName, Several, Statistic, Takes, bound, check_fraction, check_other, choices,
+    usual_arm, usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -271,9 +271,9 @@ impl File for ImagesFile {
     }
 
     /// Of two networks that were swept alike, those of the same size are compared.
-    fn inherit(&mut self, sweep: &Sweep) {
+    fn inherit(&mut self, origin: &str, copies: &[String]) {
         let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
-        let endings: Vec<&str> = sweep.copies.iter().filter_map(|copy| copy.strip_prefix(&sweep.arm)).collect();
+        let endings: Vec<&str> = copies.iter().filter_map(|copy| copy.strip_prefix(origin)).collect();
         for arm in &mut self.arm {
             let (Some(other), Some(ending)) = (&arm.compared_to, endings.iter().find(|end| arm.name.ends_with(**end)))
             else {

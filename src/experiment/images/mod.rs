@@ -23,7 +23,6 @@ pub use spec::ImageSpec;
 
 use crate::data::images::{self, ImageData};
 use crate::engine::compare::Contender;
-use crate::engine::experiment::NoFlags;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
@@ -55,7 +54,7 @@ const fn of(name: &'static str, dataset: &'static str, text: &'static str) -> Va
 
 impl Experiment for Comparison {
     type File = ImagesFile;
-    type Extra = NoFlags;
+    type Extra = ();
     type Data = ImageData;
     type Facts = ImageFacts;
     type Findings = Vec<FinishedRun<ImageSpec>>;
@@ -71,7 +70,7 @@ impl Experiment for Comparison {
         &self.file
     }
 
-    fn gather(&self, _extra: &NoFlags, source: &Source) -> Result<(ImageData, ImageFacts)> {
+    fn gather(&self, _extra: &(), source: &Source) -> Result<(ImageData, ImageFacts)> {
         let data = images::load(self.file.data.dataset, &source.options())?;
         let facts = ImageFacts { sample: data.is_sample(), sha256: data.hash(), train_images: data.train.len() };
         Ok((data, facts))

@@ -41,29 +41,21 @@ impl Runner for Trainer<'_> {
             Ok(Seen { validation, error: None })
         })?;
         let Some(Trained { ending, report_seconds, .. }) = trained else { return Ok(None) };
-        let (evaluations, confusion) = match ending.outcome() {
-            RunOutcome::Finished => {
-                let (mut evaluations, confusion) = scores(spec, &parts, &network)?;
-                let after = likeness::of_images(&network, &parts)?;
-                evaluations.extend([("likeness_before", before), ("likeness", after)].into_iter().filter_map(
-                    |(metric, Likeness { cosine, pairs })| {
-                        Some(EvaluationRow::of(spec, "test", metric, cosine?, pairs))
-                    },
-                ));
-                (evaluations, confusion)
+        let (mut evaluations, mut confusion) = (Vec::new(), Vec::new());
+        if ending.outcome() == RunOutcome::Finished {
+            (evaluations, confusion) = scores(spec, &parts, &network)?;
+            let after = likeness::of_images(&network, &parts)?;
+            for (metric, Likeness { cosine, pairs }) in [("likeness_before", before), ("likeness", after)] {
+                evaluations.extend(cosine.map(|value| EvaluationRow::of(spec, "test", metric, value, pairs)));
             }
-            RunOutcome::Diverged => (Vec::new(), Vec::new()),
-        };
+        }
         let pace = report_seconds.map_or(String::new(), |seconds| format!(", {seconds:.1} s an epoch"));
         let ending = Ending { epoch_seconds: report_seconds, ..ending };
         let record = Record::new(ending, EvaluationRow::accuracies(&evaluations) + &pace)
             .rows("evaluations.csv", &evaluations)?
             .rows("confusion.csv", &confusion)?;
-        let record = match spec.keep_weights {
-            true => record.tensors("weights.safetensors", model.parameters.to_stored()?),
-            false => record,
-        };
-        Ok(Some(record))
+        let weights = if spec.keep_weights { model.parameters.to_stored()? } else { Vec::new() };
+        Ok(Some(record.tensors("weights.safetensors", weights)))
     }
 }
 

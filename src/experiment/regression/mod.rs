@@ -17,7 +17,6 @@ pub use spec::RegressionSpec;
 use crate::data::table::Table;
 use crate::engine::Experiment;
 use crate::engine::compare::Contender;
-use crate::engine::experiment::NoFlags;
 use crate::engine::page::Page;
 use crate::engine::runs::{Exit, FinishedRun, Rerun, Walk, Way};
 use crate::engine::settings::Flag;
@@ -32,7 +31,7 @@ pub const TEXT: &str = include_str!("../../../experiments/regression.toml");
 
 impl Experiment for Regression {
     type File = RegressionFile;
-    type Extra = NoFlags;
+    type Extra = ();
     type Data = Vec<Table>;
     type Facts = Facts;
     type Findings = Vec<FinishedRun<RegressionSpec>>;
@@ -48,7 +47,7 @@ impl Experiment for Regression {
         &self.file
     }
 
-    fn gather(&self, _extra: &NoFlags, source: &Source) -> Result<(Vec<Table>, Facts)> {
+    fn gather(&self, _extra: &(), source: &Source) -> Result<(Vec<Table>, Facts)> {
         self.read(source.directory().as_deref())
     }
 

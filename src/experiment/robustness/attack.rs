@@ -1,6 +1,7 @@
 //! One attack run: a trained network, the attacks in one norm, the certificates, the checklist.
 
 use super::checklist::{self, Findings};
+use super::ledger::Ledger;
 use super::spec::{AttackSpec, Precision, TrainingSpec, WeightsSource};
 use super::stages::{Number, Run, attacked};
 use super::{CLASSES, Data};
@@ -67,12 +68,13 @@ impl Attacker<'_> {
         let (halt, device) = (job.halt, job.device);
         let network = halt.network(attacked.frozen.as_ref());
         let classifier = Classifier::<T>::on(&network, self.data.images.test.features(), device)?;
-        let classifier = classifier.with_batch(self.data.batch);
-        let examples = self.examples(spec, &classifier)?;
-        let mut run = Run::new(spec, &classifier, &examples, job, self.data.export.as_ref());
+        let classifier = &classifier.with_batch(self.data.batch);
+        let examples = &self.examples(spec, classifier)?;
+        let (ledger, export) = (Ledger::new(examples, spec.norm), self.data.export.as_ref());
+        let mut run = Run { spec, classifier, examples, ledger, evaluations: Vec::new(), job, export };
         run.clean();
-        if let Some(export) = &self.data.export {
-            export.network(spec, &examples, model)?;
+        if let Some(export) = export {
+            export.network(spec, examples, model)?;
         }
         // Attacks in the order of the specification, then what needs their findings.
         let stages = spec.attacks.len() + 4;
@@ -100,8 +102,8 @@ impl Attacker<'_> {
         begin("checklist")?;
         let Findings { checks, effort } = self.checklist(spec, model, &run, job)?;
         let images = run.shown(self.data.images.test.len())?;
-        if let Some(export) = &self.data.export {
-            export.results(spec, &examples, &run.ledger, certificates.as_ref())?;
+        if let Some(export) = export {
+            export.results(spec, examples, &run.ledger, certificates.as_ref())?;
         }
         let record = Record::new(ending, headline(&run.evaluations))
             .rows("per_example.csv", &run.ledger.rows(certificates.as_ref()))?

@@ -2,7 +2,7 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{Change, File, Heading, Statistic, Sweep, bound, named, refuse, usual_arm, usual_fields};
+use crate::engine::settings::{Change, File, Heading, Statistic, bound, named, refuse, usual_arm, usual_fields};
 use crate::evaluate::attack::{Attack, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
@@ -221,9 +221,9 @@ impl File for RobustnessFile {
     }
 
     /// The first of the sizes is the one that others are compared to.
-    fn inherit(&mut self, sweep: &Sweep) {
-        for arm in self.arm.iter_mut().filter(|arm| arm.compared_to.as_deref() == Some(&sweep.arm)) {
-            arm.compared_to = sweep.copies.first().cloned();
+    fn inherit(&mut self, origin: &str, copies: &[String]) {
+        for arm in self.arm.iter_mut().filter(|arm| arm.compared_to.as_deref() == Some(origin)) {
+            arm.compared_to = copies.first().cloned();
         }
     }
 }

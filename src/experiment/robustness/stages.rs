@@ -63,22 +63,10 @@ pub(super) struct Run<'r, T> {
     pub(super) ledger: Ledger<T>,
     pub(super) evaluations: Vec<EvaluationRow>,
     pub(super) job: &'r Job<'r>,
-    export: Option<&'r Export>,
+    pub(super) export: Option<&'r Export>,
 }
 
-impl<'r, T: Number> Run<'r, T> {
-    /// Before any stage.
-    pub(super) fn new(
-        spec: &'r AttackSpec,
-        classifier: &'r Classifier<'r, T>,
-        examples: &'r Examples<T>,
-        job: &'r Job<'r>,
-        export: Option<&'r Export>,
-    ) -> Self {
-        let ledger = Ledger::new(examples, spec.norm);
-        Self { spec, classifier, examples, ledger, evaluations: Vec::new(), job, export }
-    }
-
+impl<T: Number> Run<'_, T> {
     /// Makes an attack, and keeps what it found now and then. What happens to an image does not depend on the others, so that
     /// slices change nothing.
     fn outcomes(&self, name: &str, attempt: &Attempt<'_, T>) -> Result<Vec<Outcome<T>>> {

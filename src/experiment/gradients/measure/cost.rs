@@ -4,7 +4,7 @@ use super::rows::CostRow;
 use super::{Bench, Cost};
 use crate::engine::rows::Sample;
 use crate::engine::runs::Record;
-use crate::nn::{Activation, Dense, DenseStack, HanStack};
+use crate::nn::{Activation, Dense, DenseStack, HanStack, Mode};
 use crate::rng::{Seed, Stream};
 use crate::train::Control;
 use anyhow::Result;
@@ -25,11 +25,11 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Cost) -> Result<Option<Record>> 
     let timed = |depth: &usize| *depth == 1 && plan.widths.contains(&plan.depth_width);
     let stacks = plan.depths.iter().filter(|depth| !timed(depth)).map(|depth| (plan.depth_width, *depth));
     for (width, depth) in singles.chain(stacks) {
-        for kind in [Kind::Han, Kind::Dense] {
-            subjects.push(Subject::new(kind, width, depth, plan.batch, device)?);
+        for is_han in [true, false] {
+            subjects.push(Subject::new(is_han, width, depth, plan.batch, device)?);
         }
     }
-    let passes = [Pass::Forward, Pass::Training];
+    let passes = [Mode::Eval, Mode::Train];
     let mut times = vec![[const { Vec::new() }; 2]; subjects.len()];
     for round in 1..=plan.rounds {
         for (subject, times) in subjects.iter().zip(&mut times) {
@@ -51,21 +51,9 @@ pub(super) fn measure(bench: &Bench<'_>, plan: &Cost) -> Result<Option<Record>> 
     Ok(Some(bench.record(0, headline).rows("cost.csv", &rows)?))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Han,
-    Dense,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    Forward,
-    Training,
-}
-
 /// One layer or stack with its input.
 struct Subject {
-    kind: Kind,
+    is_han: bool,
     width: usize,
     depth: usize,
     batch: usize,
@@ -78,33 +66,29 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(kind: Kind, width: usize, depth: usize, batch: usize, device: &Device) -> Result<Self> {
+    fn new(is_han: bool, width: usize, depth: usize, batch: usize, device: &Device) -> Result<Self> {
         let mut stream = Seed(0).stream("cost");
         let inputs = normal(&mut stream, &[batch, width], 1.0, device)?;
         let bias = Var::from_tensor(&normal(&mut stream, &[depth, width], 0.1, device)?)?;
-        let weights = match kind {
-            Kind::Han => Var::from_tensor(&normal(&mut stream, &[depth, width], 1.0, device)?)?,
-            // Kaiming's variance: values stay of the size of the inputs, so that no denormal numbers slow a stack down.
-            Kind::Dense => {
-                let deviation = (2.0 / width as f64).sqrt();
-                Var::from_tensor(&normal(&mut stream, &[depth, width, width], deviation, device)?)?
-            }
-        };
+        // Kaiming's variance: values stay of the size of the inputs, so that no denormal numbers slow a stack down.
+        let (rank, deviation) = if is_han { (2, 1.0) } else { (3, (2.0 / width as f64).sqrt()) };
+        let shape = &[depth, width, width][..rank];
+        let weights = Var::from_tensor(&normal(&mut stream, shape, deviation, device)?)?;
         let parameters = weights.elem_count() + bias.elem_count();
         let module = |weights: Tensor, bias: Tensor| -> candle_core::Result<Box<dyn Module>> {
-            Ok(match (kind, depth) {
-                (Kind::Han, _) => Box::new(HanStack::new(weights, bias)?),
-                (Kind::Dense, 1) => Box::new(Dense::new(weights.squeeze(0)?, bias.squeeze(0)?, Activation::Relu)?),
-                (Kind::Dense, _) => Box::new(DenseStack::new(weights, bias)?),
+            Ok(match (is_han, depth) {
+                (true, _) => Box::new(HanStack::new(weights, bias)?),
+                (false, 1) => Box::new(Dense::new(weights.squeeze(0)?, bias.squeeze(0)?, Activation::Relu)?),
+                (false, _) => Box::new(DenseStack::new(weights, bias)?),
             })
         };
         let frozen = module(weights.as_detached_tensor(), bias.as_detached_tensor())?;
         let trained = module(weights.as_tensor().clone(), bias.as_tensor().clone())?;
-        Ok(Self { kind, width, depth, batch, parameters, inputs, frozen, trained })
+        Ok(Self { is_han, width, depth, batch, parameters, inputs, frozen, trained })
     }
 
     /// Mean seconds of a pass over as many as fill the shortest time.
-    fn seconds(&self, pass: Pass, device: &Device) -> Result<f64> {
+    fn seconds(&self, pass: Mode, device: &Device) -> Result<f64> {
         let mut passes = 1;
         loop {
             let begin = Instant::now();
@@ -120,12 +104,12 @@ impl Subject {
         }
     }
 
-    fn once(&self, pass: Pass) -> candle_core::Result<()> {
+    fn once(&self, pass: Mode) -> candle_core::Result<()> {
         match pass {
-            Pass::Forward => {
+            Mode::Eval => {
                 black_box(self.frozen.forward(&self.inputs)?);
             }
-            Pass::Training => {
+            Mode::Train => {
                 let inputs = Var::from_tensor(&self.inputs)?;
                 black_box(self.trained.forward(&inputs)?.backward()?);
             }
@@ -133,13 +117,13 @@ impl Subject {
         Ok(())
     }
 
-    fn row(&self, pass: Pass, sample: Sample) -> CostRow {
+    fn row(&self, pass: Mode, sample: Sample) -> CostRow {
         CostRow {
-            layer: if self.kind == Kind::Han { "han" } else { "dense" }.into(),
+            layer: if self.is_han { "han" } else { "dense" }.into(),
             width: self.width,
             depth: self.depth,
             batch: self.batch,
-            pass: if pass == Pass::Forward { "forward" } else { "training" }.into(),
+            pass: if pass == Mode::Eval { "forward" } else { "training" }.into(),
             parameters: self.parameters,
             seconds: sample.min,
             seconds_median: sample.median,
