@@ -172,7 +172,9 @@ pub(super) fn set_key<F: Serialize + DeserializeOwned>(file: &F, assignment: &st
     ensure!(!key.is_empty() && set(&mut table, key, &value) > 0, unknown(format!("there is no {}", shown(key))));
     match from_table(&table) {
         Ok(file) => Ok(file),
-        Err(error) if error.starts_with("unknown") || error.starts_with("missing") => bail!(unknown(error)),
+        Err(error) if ["unknown", "unexpected", "missing"].iter().any(|word| error.starts_with(word)) => {
+            bail!(unknown(error))
+        }
         Err(error) => bail!("{told}: {error}"),
     }
 }

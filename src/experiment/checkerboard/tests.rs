@@ -85,7 +85,10 @@ fn every_key_can_be_set_and_mistakes_name_the_nearest() {
     crate::engine::settings::every_flag_sets_a_key(file::FLAGS, &file);
     for (assignment, words) in [
         ("recipe.tuned.optimizer.adam.weight_decay", "use KEY=VALUE"),
-        ("recipe.tuned.optimizer.adam.weigth_decay=0", "unknown field `weigth_decay`"),
+        (
+            "recipe.tuned.optimizer.adam.weigth_decay=0",
+            "unexpected keys in table: weigth_decay, available keys: beta1, beta2, epsilon, weight_decay",
+        ),
         ("recipe.tuned.optimizer.adam.weigth_decay=0", "nearest keys are recipe.tuned.optimizer.adam.weight_decay"),
         (
             "recipe.turned.input_noise=0",
