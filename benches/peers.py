@@ -30,6 +30,9 @@ NETWORKS = {
     "mixer-4": (64, 2, 1_021_962, "mixer step, batch 64/channels 256, 4 + 0"),
     "mixer-4-han-12": (64, 2, 1_037_322, "mixer step, batch 64/channels 256, 4 + 12"),
     "mixer-8": (64, 2, 1_585_674, "mixer step, batch 64/channels 256, 8 + 0"),
+    "mixer-4-at-64": (64, 2, 97_290, "mixer step, batch 64/channels 64, 4 + 0"),
+    "mixer-4-han-12-at-64": (64, 2, 103_434, "mixer step, batch 64/channels 64, 4 + 12"),
+    "mixer-8-at-64": (64, 2, 164_874, "mixer step, batch 64/channels 64, 8 + 0"),
 }
 SECONDS = 3.0
 
@@ -253,7 +256,9 @@ def torch_task(torch, name):
 
     dense = lambda inputs, outputs, act: [nn.Linear(inputs, outputs), act()]
     if name.startswith("mixer"):
-        model = mixer(*{"mixer-4": (4, 0), "mixer-4-han-12": (4, 12), "mixer-8": (8, 0)}[name])
+        name, _, channels = name.partition("-at-")
+        blocks = {"mixer-4": (4, 0), "mixer-4-han-12": (4, 12), "mixer-8": (8, 0)}[name]
+        model = mixer(*blocks, int(channels or 256))
         batch = torch.randn(batch, 3, 32, 32), torch.randint(10, (batch,))
         return model, *batch, nn.CrossEntropyLoss(), torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.1)
     layers = {

@@ -255,7 +255,7 @@ impl Fused<3> for HanBlocksOp {
     }
 
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
-        let (blocks, tape) = self.tape.get::<(Blocks<T>, kernel::Tape)>()?;
+        let (blocks, tape) = self.tape.get::<(Blocks<T>, kernel::Tape<T>)>()?;
         let gradients = kernel::backward(self.shape, blocks, pass.output, tape, pass.gradient);
         Ok([Some(gradients.input), Some(gradients.directions.concat()), Some(gradients.biases.concat())])
     }
@@ -265,7 +265,7 @@ impl Fused<3> for HanBlocksOp {
 mod tests {
     use super::*;
     use crate::nn::testing::{assert_same, normal};
-    use candle_core::Var;
+    use candle_core::{DType, Device, Var};
 
     #[test]
     fn the_kernel_equals_single_layers() -> Result<()> {
@@ -311,7 +311,7 @@ mod tests {
     fn blocks_that_start_as_the_identity_shift_what_has_no_mean() -> Result<()> {
         let (tokens, channels) = (6, 10);
         let names: Vec<String> = (0..3).map(|block| block.to_string()).collect();
-        let scope = Scope::new(crate::rng::Seed(1), candle_core::DType::F64, &candle_core::Device::Cpu);
+        let scope = Scope::new(crate::rng::Seed(1), DType::F64, &Device::Cpu);
         let start = IdentityStart { lift: 9.0, pace: 1.0 };
         let blocks = han_blocks(tokens, channels, &names, Some(start), &scope)?;
         let xs = normal(&[4, tokens, channels], 2)?;
@@ -321,23 +321,31 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_0_gets_no_gradient() -> Result<()> {
-        // Directions along the first axis and no bias: an image of zeros stays zeros, and |0| has slope 0.
-        let first = |width: usize| {
-            Tensor::cat(
-                &[
-                    Tensor::ones((2, 1), candle_core::DType::F64, &candle_core::Device::Cpu)?,
-                    Tensor::zeros((2, width - 1), candle_core::DType::F64, &candle_core::Device::Cpu)?,
-                ],
-                1,
-            )
-        };
-        let (ut, uc) = (first(3)?, first(4)?);
-        let blocks = HanBlocks::new([ut.clone(), uc.clone()], [ut.zeros_like()?, uc.zeros_like()?])?;
-        let xs = Var::from_tensor(&Tensor::zeros((1, 3, 4), candle_core::DType::F64, &candle_core::Device::Cpu)?)?;
-        let gradients = blocks.forward(&xs)?.sum_all()?.backward()?;
-        let gradient = gradients.get(xs.as_tensor()).map(|g| g.abs()?.max_all()?.to_scalar::<f64>()).transpose()?;
-        assert_eq!(gradient, Some(0.0));
+    fn an_entry_that_is_0_gets_no_gradient_and_the_others_keep_theirs() -> Result<()> {
+        // Directions along the first axis and no bias: the blocks make |x| of x, whose slope is the sign, 0 at 0. Some samples
+        // have many zeros, some none, and rows and tokens do not fill registers.
+        let (batch, tokens, channels, layers) = (19, 7, 37, 3 * ALONG);
+        for kind in [DType::F32, DType::F64] {
+            let along_first = |width: usize| -> Result<Tensor> {
+                let first = Tensor::ones((layers, 1), kind, &Device::Cpu)?;
+                Tensor::cat(&[first, Tensor::zeros((layers, width - 1), kind, &Device::Cpu)?], 1)
+            };
+            let (ut, uc) = (along_first(tokens)?, along_first(channels)?);
+            let blocks = HanBlocks::new([ut.clone(), uc.clone()], [ut.zeros_like()?, uc.zeros_like()?])?;
+            let values: Vec<f64> = (0..batch * tokens * channels)
+                .map(|place| match place / (tokens * channels) % 3 {
+                    0 => [-1.5, 0.0, 2.5][place % 3],
+                    1 => [0.0, 0.0, -0.5, 3.0][place % 4],
+                    _ => [-1.0, 2.0][place % 2],
+                })
+                .collect();
+            let xs = Tensor::from_vec(values.clone(), (batch, tokens, channels), &Device::Cpu)?.to_dtype(kind)?;
+            let xs = Var::from_tensor(&xs)?;
+            let gradients = blocks.forward(&xs)?.sum_all()?.backward()?;
+            let gradient = gradients.get(xs.as_tensor()).expect("a gradient").to_dtype(DType::F64)?;
+            let slopes: Vec<f64> = values.iter().map(|x| if *x == 0.0 { 0.0 } else { x.signum() }).collect();
+            assert_eq!(gradient.flatten_all()?.to_vec1::<f64>()?, slopes, "{kind:?}");
+        }
         Ok(())
     }
 }

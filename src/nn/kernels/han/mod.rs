@@ -32,6 +32,7 @@ mod undo;
 
 use super::dense::Wanted;
 use super::lanes::Element;
+use std::borrow::Cow;
 
 /// Where the width of the layer lies in a contiguous tensor seen as `[outer, width, inner]`.
 ///
@@ -117,16 +118,24 @@ impl<T: Element> Stack<T> {
         self.unit.len()
     }
 
+    /// v and b of all layers, `[depth, width]` each, with zeros behind the stack's own width.
+    pub(super) fn padded(&self, width: usize) -> [Cow<'_, [T]>; 2] {
+        [&self.unit, &self.bias].map(|rows| {
+            if width == self.width {
+                return Cow::Borrowed(&rows[..]);
+            }
+            let mut wide = vec![T::default(); self.depth * width];
+            for (to, from) in wide.chunks_exact_mut(width).zip(rows.chunks_exact(self.width)) {
+                to[..self.width].copy_from_slice(from);
+            }
+            Cow::Owned(wide)
+        })
+    }
+
     /// v of a layer.
     #[inline(always)]
     pub fn unit(&self, layer: usize) -> &[T] {
         &self.unit[layer * self.width..][..self.width]
-    }
-
-    /// b of a layer.
-    #[inline(always)]
-    pub(super) fn bias(&self, layer: usize) -> &[T] {
-        &self.bias[layer * self.width..][..self.width]
     }
 
     /// Turns the sum over samples of (t x + p g) into dL/du, in place.

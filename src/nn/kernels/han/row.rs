@@ -75,17 +75,8 @@ struct Padded<'a, T: Element> {
 impl<'a, T: Element> Padded<'a, T> {
     fn new<S: Simd>(stack: &'a Stack<T>) -> Self {
         let width = stack.width.next_multiple_of(T::lane_count::<S>());
-        let pad = |rows: &'a [T]| {
-            if width == stack.width {
-                return Cow::Borrowed(rows);
-            }
-            let mut wide = vec![T::default(); stack.depth * width];
-            for (to, from) in wide.chunks_exact_mut(width).zip(rows.chunks_exact(stack.width)) {
-                to[..stack.width].copy_from_slice(from);
-            }
-            Cow::Owned(wide)
-        };
-        Self { unit: pad(&stack.unit), bias: pad(&stack.bias), depth: stack.depth, width }
+        let [unit, bias] = stack.padded(width);
+        Self { unit, bias, depth: stack.depth, width }
     }
 
     fn layers(&self) -> Layers<'_, T> {
