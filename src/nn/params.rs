@@ -205,7 +205,8 @@ impl Parameters {
 /// Holds the rows of a tensor against what a direction u may be.
 ///
 /// # Errors
-/// When a row is zero (or shorter than any that training makes) or not finite: its reflection is undefined.
+/// When a row is zero (or shorter than any that training makes), not finite, or longer than a number can say: its reflection is
+/// undefined.
 pub fn check_directions(direction: &Tensor) -> Result<()> {
     for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
         if let Some(problem) = problem_of_direction(row) {
@@ -218,6 +219,9 @@ pub fn check_directions(direction: &Tensor) -> Result<()> {
 fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
     if u.iter().any(|u| !u.is_finite()) {
         return Some("is not finite");
+    }
+    if u.iter().fold(0.0, |length: f64, u| length.hypot(*u)).is_infinite() {
+        return Some("is too long: its length is not finite");
     }
     u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
 }

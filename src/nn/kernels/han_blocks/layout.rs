@@ -14,9 +14,11 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     pub shape: Shape,
+    /// Numbers in a register.
     pub lanes: usize,
     /// Registers of a row.
     pub row: usize,
+    /// Groups of tokens.
     pub groups: usize,
 }
 

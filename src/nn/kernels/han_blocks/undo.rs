@@ -73,6 +73,7 @@ impl<T: Element, S: Simd> Upper<T, S> for NoLayer {
     fn end(&mut self, _: S, _: usize, _: &mut Step<T, S>, _: &mut Step<T, S>) {}
 }
 
+/// Along both axes: they differ in where v, q and t lie.
 struct Begin<'a, V, D, T: Element, S: Simd> {
     signs: &'a [Step<T, S>],
     v: V,
@@ -99,6 +100,7 @@ impl<T: Element, S: Simd, V: At<T, S>, D: Dots<T, S>> Lower<T, S> for Begin<'_, 
     }
 }
 
+/// Adds the gradients of direction and bias up within a token's row.
 struct EndTokens<'a, T: Element, S: Simd> {
     q: &'a [T::Lanes<S>],
     t: &'a [T::Lanes<S>],
@@ -147,6 +149,7 @@ impl<T: Element, S: Simd> Upper<T, S> for EndTokens<'_, T, S> {
     }
 }
 
+/// Adds the gradients of direction and bias up over the tokens, each channel's to those of the tokens before.
 struct EndChannels<'a, T: Element, S: Simd> {
     v: &'a [T::Lanes<S>],
     minus_q: Step<T, S>,
