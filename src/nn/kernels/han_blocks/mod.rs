@@ -5,7 +5,7 @@
 //! and begins the next, and all work along channels happens on a row at hand.
 //!
 //! A Han-layer can be undone: from y = |z| and the sign of z follow z, z - b and x = H (z - b). So the tape holds the
-//! signs alone, one bit for each entry and layer instead of a float ([`signs`]), and the backward pass rebuilds x layer by layer
+//! signs alone, one bit for each entry and layer instead of a float (`signs.rs`), and the backward pass rebuilds x layer by layer
 //! from the output. The reflections neither shrink nor stretch, so that rounding does not grow. With q = v.(z - b), and
 //! g = dL/dy sign(z), t = v.g:
 //!
@@ -13,8 +13,8 @@
 //! x = (z - b) - 2 q v      p = v.x = -q      dL/dx = g - 2 t v      dL/dv = -2 sum (t x + p g)      dL/db = sum g
 //! ```
 //!
-//! Channels are in the vector lanes, and a few tokens go together ([`layout`]). [`apply`] goes forward, [`undo`] back; a pass
-//! over a row ends one layer and forms the dot products of the next ([`dots`]).
+//! Channels are in the vector lanes, and a few tokens go together (`layout.rs`). `apply.rs` goes forward, `undo.rs` back; a pass
+//! over a row ends one layer and forms the dot products of the next (`dots.rs`).
 
 mod apply;
 mod dots;
