@@ -212,7 +212,7 @@ fn mistakes_are_errors_that_say_what_was_expected() -> Result<()> {
     let direction = |values: &[f32]| HanLayer::new(Tensor::new(values, &device)?, Tensor::zeros(2, float, &device)?);
     let longest = Tensor::new(&[f64::MAX, f64::MAX], &device)?;
     let cases = [
-        (message(HanLayer::new(longest.clone(), longest.zeros_like()?)), "is too long: its length is not finite"),
+        (message(HanLayer::new(longest.clone(), longest.zeros_like()?)), "is too long: its length overflows"),
         (message(han_layer(0, new())), "at least one layer and one entry, got 1 x 0"),
         (message(han_stack(0, 3, new())), "at least one layer and one entry, got 3 x 0"),
         (message(han_stack(4, 0, new())), "at least one layer and one entry, got 0 x 4"),

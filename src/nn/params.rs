@@ -205,8 +205,8 @@ impl Parameters {
 /// Holds the rows of a tensor against what a direction u may be.
 ///
 /// # Errors
-/// When a row is zero (or shorter than any that training makes), not finite, or longer than a number can say: its reflection is
-/// undefined.
+/// When a row is zero (or shorter than any that training makes), not finite, or so long that its length overflows: its reflection
+/// is undefined.
 pub fn check_directions(direction: &Tensor) -> Result<()> {
     for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
         if let Some(problem) = problem_of_direction(row) {
@@ -221,7 +221,7 @@ fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
         return Some("is not finite");
     }
     if u.iter().fold(0.0, |length: f64, u| length.hypot(*u)).is_infinite() {
-        return Some("is too long: its length is not finite");
+        return Some("is too long: its length overflows");
     }
     u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
 }

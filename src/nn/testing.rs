@@ -10,6 +10,12 @@ pub(super) fn normal(dims: &[usize], seed: u64) -> Result<Tensor> {
     Tensor::from_vec(values, dims, &Device::Cpu)
 }
 
+/// Standard normal numbers in f32, others for each name.
+pub(super) fn numbers(len: usize, name: &str) -> Vec<f32> {
+    let mut stream = Seed(1).stream(name);
+    (0..len).map(|_| stream.normal() as f32).collect()
+}
+
 /// Two tensors agree to 1e-11 of the largest entry.
 pub(super) fn assert_close(actual: &Tensor, expected: &Tensor) -> Result<()> {
     assert_eq!(actual.dims(), expected.dims());

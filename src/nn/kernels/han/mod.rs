@@ -232,12 +232,7 @@ pub fn backward<T: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Seed;
-
-    fn numbers(len: usize, name: &str) -> Vec<f32> {
-        let mut stream = Seed(1).stream(name);
-        (0..len).map(|_| stream.normal() as f32).collect()
-    }
+    use crate::nn::testing::numbers;
 
     #[test]
     fn a_tape_is_about_a_bit_for_each_entry_and_layer() {

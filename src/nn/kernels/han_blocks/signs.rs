@@ -1,4 +1,4 @@
-//! The signs of z, one bit for each entry and layer, in the order in which the steps go by.
+//! The signs of z, one bit for each entry and layer, in the order in which the forward pass comes to them.
 //!
 //! An exact 0 has no slope. It is rare, so the entries with one are a list beside the signs.
 
@@ -35,7 +35,7 @@ pub(super) struct Zero {
 }
 
 impl<T: Element> Signs<T> {
-    /// For that many layers, counted for each sample.
+    /// For `layers` layers, those of all samples.
     pub fn new(layout: Layout, layers: usize) -> Self {
         let registers = (layout.groups * layout.row * ROWS).div_ceil(T::FLAGS);
         let negative = vec![T::Flags::default(); layers * registers * layout.lanes];
@@ -91,7 +91,8 @@ pub(super) struct Writer<'a, T: Element, S: Simd> {
 }
 
 impl<T: Element, S: Simd> Writer<'_, T, S> {
-    /// The next group, of which z becomes |z|. By itself, as is reading: loops over layers need the registers for their sums.
+    /// The next group: notes the signs and turns z into |z|. In a loop of its own, as reading is: the loops over layers need all
+    /// registers for their sums.
     #[inline(always)]
     pub fn write(&mut self, simd: S, z: &mut [Step<T, S>], zeros: &mut Vec<Zero>) {
         let (mut flags, mut filled) = (self.flags, self.filled);
@@ -158,7 +159,7 @@ pub(super) struct Reader<'a, T: Element, S: Simd> {
 }
 
 impl<T: Element, S: Simd> Reader<'_, T, S> {
-    /// The next group: -1, 1, or 0 for each entry. By itself, not within the loops over layers, whose sums need the registers.
+    /// The next group: -1, 1, or 0 for each entry.
     #[inline(always)]
     pub fn read(&mut self, simd: S, signs: &mut [Step<T, S>]) {
         let (mut flags, mut left) = (self.flags, self.left);
@@ -200,12 +201,7 @@ impl<T: Element, S: Simd> Reader<'_, T, S> {
 mod tests {
     use crate::nn::kernels::han::{Record, Stack};
     use crate::nn::kernels::han_blocks::{Blocks, Shape, Tape, forward};
-    use crate::rng::Seed;
-
-    fn numbers(len: usize, name: &str) -> Vec<f32> {
-        let mut stream = Seed(1).stream(name);
-        (0..len).map(|_| stream.normal() as f32).collect()
-    }
+    use crate::nn::testing::numbers;
 
     #[test]
     fn a_tape_is_a_bit_for_each_entry_and_layer_and_inference_keeps_none() {

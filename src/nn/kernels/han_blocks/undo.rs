@@ -100,7 +100,7 @@ impl<T: Element, S: Simd, V: At<T, S>, D: Dots<T, S>> Lower<T, S> for Begin<'_, 
     }
 }
 
-/// Adds the gradients of direction and bias up within a token's row.
+/// The gradients of direction and bias at a token are sums over its row.
 struct EndTokens<'a, T: Element, S: Simd> {
     q: &'a [T::Lanes<S>],
     t: &'a [T::Lanes<S>],
@@ -149,7 +149,7 @@ impl<T: Element, S: Simd> Upper<T, S> for EndTokens<'_, T, S> {
     }
 }
 
-/// Adds the gradients of direction and bias up over the tokens, each channel's to those of the tokens before.
+/// The gradients of direction and bias at a channel are sums over the tokens.
 struct EndChannels<'a, T: Element, S: Simd> {
     v: &'a [T::Lanes<S>],
     minus_q: Step<T, S>,
