@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, DeviceLocation};
+use std::path::Path;
 use std::str::FromStr;
 
 /// What the user asked for.
@@ -65,7 +66,22 @@ impl ChosenDevice {
     }
 }
 
+/// What NVIDIA's driver makes on Linux, and under Windows' subsystem for it.
+const DRIVER: [&str; 2] = ["/dev/nvidiactl", "/dev/dxg"];
+
 impl DeviceChoice {
+    /// Whether it should become a GPU. That is asked before there are threads, which opening one may start.
+    pub fn expects_gpu(self) -> bool {
+        match self {
+            Self::Cpu => false,
+            Self::Cuda(_) => true,
+            Self::Auto => {
+                cfg!(feature = "cuda")
+                    && (!cfg!(target_os = "linux") || DRIVER.iter().any(|file| Path::new(file).exists()))
+            }
+        }
+    }
+
     /// Opens the device.
     ///
     /// # Errors

@@ -289,6 +289,27 @@ fn the_kernel_of_han_stacks_equals_the_composed_one_at_the_edges() -> Result<()>
 }
 
 #[test]
+fn a_step_between_forward_and_backward_pass_changes_no_gradient() -> Result<()> {
+    let Some(gpu) = gpu() else { return Ok(()) };
+    let random = |name: &str, dims: &[usize]| normal(&mut Seed(7).stream(name), dims)?.to_device(gpu);
+    let xs = Var::from_tensor(&random("x", &[50, 40])?)?;
+    let gradient = |step: bool| -> Result<Vec<f64>> {
+        let [direction, bias] = [random("u", &[4, 40])?, random("b", &[4, 40])?];
+        let [direction, bias] = [Var::from_tensor(&direction)?, Var::from_tensor(&bias)?];
+        let stack = HanStack::new(direction.as_tensor().clone(), bias.as_tensor().clone())?;
+        let loss = stack.forward(xs.as_tensor())?.sum_all()?;
+        if step {
+            for var in [&direction, &bias] {
+                var.set(&(var.as_detached_tensor() + 1.0)?)?;
+            }
+        }
+        common::entries(loss.backward()?.get(xs.as_tensor()).expect("a gradient"))
+    };
+    assert_eq!(gradient(true)?, gradient(false)?);
+    Ok(())
+}
+
+#[test]
 fn han_stacks_match_pytorch() -> Result<()> {
     let Some(gpu) = gpu() else { return Ok(()) };
     let tensors = golden("han_layer")?;

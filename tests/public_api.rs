@@ -9,7 +9,7 @@ use candle_nn::Module;
 use common::{bits, entries, normal};
 use han_exp::data::{Points, TrainingSet};
 use han_exp::evaluate::attack::{
-    Apgd, Attack, Classifier, Counts, Ddn, DeepFool, Examples, ImageShape, Norm, Pgd, Radius, Setting, StepRule, Threat,
+    Apgd, Attack, Classifier, Counts, DeepFool, Examples, ImageShape, Norm, Pgd, Setting, StepRule, Threat,
 };
 use han_exp::evaluate::certificate::{Certifier, Summary, spectral as bounds};
 use han_exp::evaluate::gradient::{Ascent, RandomLayer, deviation, extents, likeness, of_one_point};
@@ -814,9 +814,6 @@ fn scores_attacks_and_certificates_refuse_what_they_cannot_judge() -> Result<()>
         attempt("an image twice", || Examples::of_indices(&classifier, vec![0.5; 8], vec![0, 1], vec![7, 7])),
         attempt("a step of NaN", || {
             Pgd { step: StepRule::Length(f64::NAN), ..Pgd::new(setting.threat) }.run(&classifier, &some, Seed(1))
-        }),
-        attempt("a first sphere of NaN", || {
-            Ddn { radius: Radius::Fixed(f64::NAN), ..Ddn::default() }.run(&classifier, &some, Seed(1))
         }),
         attempt("an endless overshoot", || {
             DeepFool { overshoot: f64::INFINITY, ..DeepFool::new(Norm::L2) }.run(&classifier, &some)

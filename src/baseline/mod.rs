@@ -59,7 +59,7 @@ impl Baseline {
     /// validation rows (the first of equals). The same seed gives the same answer on any number of threads.
     ///
     /// # Errors
-    /// When there are no rows, or no more training rows than features.
+    /// When there are no rows, no more training rows than features, or no setting whose error is a finite number.
     pub fn fit(self, train: &Part, validation: &Part, seed: Seed) -> Result<Fitted> {
         ensure!(train.columns > 0 && train.columns == validation.columns, "both parts need the same features");
         ensure!(train.rows() > train.columns, "{} training rows for {} features", train.rows(), train.columns);
@@ -72,8 +72,9 @@ impl Baseline {
         });
         let fits = fits.collect::<Result<Vec<_>>>()?;
         let trials: Vec<Trial> = fits.iter().map(|(_, trial)| *trial).collect();
-        let best = fits.into_iter().min_by(|(_, a), (_, b)| a.validation_mse.total_cmp(&b.validation_mse));
-        let (model, trial) = best.context("the grid is empty")?;
+        let finite = fits.into_iter().filter(|(_, trial)| trial.validation_mse.is_finite());
+        let best = finite.min_by(|(_, a), (_, b)| a.validation_mse.total_cmp(&b.validation_mse));
+        let (model, trial) = best.context("no setting has a finite error on the validation rows")?;
         Ok(Fitted { choice: trial.choice, trials, model })
     }
 }

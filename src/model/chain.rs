@@ -87,14 +87,16 @@ impl Network for Chain {
     }
 
     fn traced_in_training(&self, xs: &Tensor) -> Result<Option<(Tensor, Trace)>> {
-        let computes = |link: &Link| match link {
-            Link::Dense(_) | Link::DenseStack(_) => false,
+        let is_computed = |link: &Link| match link {
+            Link::Dense(layer) => layer.is_computed(),
+            Link::DenseStack(stack) => stack.is_computed(),
             Link::Orthogonal(_) => true,
-            Link::Han(stack) => !stack.is_of_one_variable(),
+            Link::Han(stack) => stack.is_computed(),
         };
-        let Some(mut trace) = Trace::of_training(xs)?.filter(|_| !self.body.iter().any(computes)) else {
+        if self.body.iter().any(is_computed) || self.head.is_computed() {
             return Ok(None);
-        };
+        }
+        let Some(mut trace) = Trace::of_training(xs)? else { return Ok(None) };
         Ok(Some((self.pass(xs, Some(&mut trace))?, trace)))
     }
 
@@ -116,7 +118,8 @@ impl Module for Layer {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Activation, BoundedFcNetConfig, FcNetConfig, HanNetConfig, ModelConfig};
+    use super::{Chain, Link};
+    use crate::model::{Activation, BoundedFcNetConfig, FcNetConfig, HanNetConfig, ModelConfig, Network};
     use crate::nn::{Dense, HanStack, Mode, Trace};
     use crate::rng::Seed;
     use candle_core::{DType, Device, Result, Tensor, Var};
@@ -167,6 +170,25 @@ mod tests {
         let model = ModelConfig::Fcnet(FcNetConfig::new(9, 2)).build(7, 4, Seed(3), &Device::Cpu)?;
         assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::U8, &Device::Cpu)?).is_err());
         assert!(model.frozen.traced(&Tensor::zeros((2, 7), DType::BF16, &Device::Cpu)?)?.is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn computed_parameters_take_the_graph_in_training() -> Result<()> {
+        let ones = |dims: &[usize]| Tensor::ones(dims, DType::F32, &Device::Cpu);
+        let variable = Var::from_tensor(&ones(&[3, 3])?)?;
+        let doubled = (variable.as_tensor() * 2.0)?;
+        let dense = |weight: &Tensor| Dense::new(weight.clone(), ones(&[3])?, Activation::Identity);
+        let han = |direction: Tensor| HanStack::new(direction, ones(&[1, 3])?);
+        let plain = dense(variable.as_tensor())?;
+        let trains = |body: Link, head: &Dense| -> Result<bool> {
+            Ok(Chain::new(vec![body], head.clone()).traced_in_training(&ones(&[2, 3])?)?.is_some())
+        };
+        assert!(trains(Link::Dense(plain.clone()), &plain)?);
+        assert!(
+            !trains(Link::Dense(dense(&doubled)?), &plain)? && !trains(Link::Dense(plain.clone()), &dense(&doubled)?)?
+        );
+        assert!(!trains(Link::Han(han(doubled.narrow(0, 0, 1)?)?), &plain)?);
         Ok(())
     }
 

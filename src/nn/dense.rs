@@ -12,7 +12,7 @@ use super::kernels::activation::{self, Activation};
 use super::kernels::dense::{self as kernel, Wanted};
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::{check_parameters, has_kernel, same_type, single_or_wider};
+use super::storage::{check_parameters, has_kernel, is_computed, same_type, single_or_wider};
 use super::trace::Trace;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Module;
@@ -113,6 +113,11 @@ impl Dense {
         // The gradient of the bias is a sum over all rows.
         let z = single_or_wider(&xs.matmul(&self.weight.t()?)?)?.broadcast_add(&single_or_wider(&self.bias)?)?;
         activate_composed(self.activation, &z.to_dtype(xs.dtype())?)
+    }
+
+    /// Whether its parameters are computed from variables in every pass: then their gradients need candle's graph.
+    pub(crate) fn is_computed(&self) -> bool {
+        is_computed(&[&self.weight, &self.bias])
     }
 
     /// The layer's output; with a trace, a step of it rather than a part of candle's graph.

@@ -8,7 +8,7 @@ use super::kernels::dense::Wanted;
 use super::kernels::dense_stack as kernel;
 use super::kernels::lanes::Element;
 use super::params::{Draw, Role, Scope, Stored};
-use super::storage::{check_parameters, has_kernel};
+use super::storage::{check_parameters, has_kernel, is_computed};
 use super::trace::Trace;
 use candle_core::{Result, Tensor, bail};
 use candle_nn::Module;
@@ -46,6 +46,11 @@ impl DenseStack {
 
     fn forward_composed(&self, xs: &Tensor) -> Result<Tensor> {
         self.layers()?.iter().try_fold(xs.clone(), |h, layer| layer.forward(&h))
+    }
+
+    /// Whether its parameters are computed from variables in every pass: then their gradients need candle's graph.
+    pub(crate) fn is_computed(&self) -> bool {
+        is_computed(&[&self.weight, &self.bias])
     }
 
     /// As [`Dense::forward_traced`].

@@ -4,7 +4,7 @@
 //! layouts, types, one trait for each number of inputs) is here.
 
 use super::kernels::lanes::Element;
-use super::storage::entries;
+use super::storage::{entries, is_computed};
 use super::trace::{Step, Trace};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
@@ -212,7 +212,7 @@ impl<F: Fused<N>, const N: usize> Made<F, N> {
         let first = found.next().and_then(|(first, _)| first).map(T::to_cpu_storage_owned);
         let Some(gradients) = gradients else { return Ok(first) };
         for (values, input) in found {
-            if !input.is_variable() && input.track_op() {
+            if is_computed(&[input]) {
                 bail!("{} has a parameter that was computed from variables; use candle's graph", F::NAME);
             }
             let Some(values) = values.filter(|_| input.is_variable()) else { continue };

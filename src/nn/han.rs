@@ -32,7 +32,7 @@ use super::fused::{Fused, Pass, Saved, apply};
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
-use super::storage::{check_parameters, has_kernel, single_or_wider};
+use super::storage::{check_parameters, has_kernel, is_computed, single_or_wider};
 use super::trace::Trace;
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::Module;
@@ -140,9 +140,9 @@ impl HanStack {
         Tensor::cat(&self.bias, 0)
     }
 
-    /// Whether u of all layers is one variable, and b another: else both are computed from several in every pass.
-    pub fn is_of_one_variable(&self) -> bool {
-        self.direction.len() == 1
+    /// Whether parameters are computed from variables in every pass: then their gradients need candle's graph.
+    pub(crate) fn is_computed(&self) -> bool {
+        self.direction.len() > 1 || is_computed(&[&self.direction[0], &self.bias[0]])
     }
 
     /// Number of layers.

@@ -65,3 +65,8 @@ pub(super) fn check_type(dtype: DType) -> Result<()> {
     }
     Ok(())
 }
+
+/// Whether a parameter is computed from variables in every pass.
+pub(super) fn is_computed(parameters: &[&Tensor]) -> bool {
+    parameters.iter().any(|parameter| parameter.track_op() && !parameter.is_variable())
+}

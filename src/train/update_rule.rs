@@ -43,6 +43,10 @@ fn epsilon() -> f64 {
     1e-8
 }
 
+fn is_decay(value: f64) -> bool {
+    value >= 0.0 && value.is_finite()
+}
+
 impl OptimizerConfig {
     /// Why the rule makes no sense, if so.
     pub fn problem(&self) -> Option<String> {
@@ -56,17 +60,17 @@ impl OptimizerConfig {
                 (0.0..1.0).contains(&momentum),
                 "0 to below 1",
             )
-            .or(check("sgd.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more")),
+            .or(check("sgd.weight_decay", weight_decay, is_decay(weight_decay), "0 or more")),
             Self::Adam { beta1, beta2, epsilon, weight_decay } => {
                 check("adam.beta1", beta1, (0.0..1.0).contains(&beta1), "0 to below 1")
                     .or(check("adam.beta2", beta2, (0.0..1.0).contains(&beta2), "0 to below 1"))
                     .or(check(
                         "adam.epsilon",
                         epsilon,
-                        epsilon as f32 > 0.0,
+                        epsilon as f32 > 0.0 && (epsilon as f32).is_finite(),
                         "a positive number of single precision, such as 1e-8",
                     ))
-                    .or(check("adam.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more"))
+                    .or(check("adam.weight_decay", weight_decay, is_decay(weight_decay), "0 or more"))
             }
         }
     }

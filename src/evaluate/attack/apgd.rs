@@ -27,7 +27,7 @@ use super::search::{Gradients, Next, Search, run};
 use super::threat::Threat;
 use crate::nn::kernels::dispatch::vectorized;
 use crate::rng::Seed;
-use candle_core::{FloatDType, Result};
+use candle_core::{FloatDType, Result, bail};
 
 /// Weight of the new step against the momentum.
 const ALPHA: f64 = 0.75;
@@ -94,12 +94,15 @@ impl Apgd {
             (Direction::Targets(_), _) => ("apgd-t", Some(0)),
         };
         check(self.threat, self.steps, self.restarts)?;
+        if self.direction == Direction::Targets(0) {
+            bail!("an attack on 0 classes does nothing; use at least 1");
+        }
         check_classes(Loss { objective: self.objective, target }, classifier)?;
         run(classifier, examples, Goal::within(self.threat, self.stop), |example| {
             let losses: Vec<Loss> = match self.direction {
                 Direction::Away => vec![Loss::away(self.objective)],
                 Direction::Targets(count) => {
-                    let targets = example.targets().into_iter().take(count.max(1));
+                    let targets = example.targets().into_iter().take(count);
                     targets.map(|target| Loss::toward(self.objective, target)).collect()
                 }
             };

@@ -22,29 +22,18 @@ use super::record::Visit;
 use super::search::{Gradients, Next, Search, run};
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
-use candle_core::{FloatDType, Result, bail};
+use candle_core::{FloatDType, Result};
 
 /// Part by which the radius grows or shrinks.
 const GAMMA: f64 = 0.05;
 /// Steps at the start and at the end.
 const STEPS: [f64; 2] = [1.0, 0.01];
 
-/// The radius of the first sphere.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Radius {
-    /// The distance of the linearised boundary to the runner-up.
-    FirstOrder,
-    /// The same for all examples; 1 in the paper.
-    Fixed(f64),
-}
-
 /// Settings of DDN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ddn {
     /// Number of steps, at least 1.
     pub steps: usize,
-    /// Where the radius starts.
-    pub radius: Radius,
     /// What is ascended. The cross-entropy of logits that are close together heads between several boundaries at once;
     /// the margin heads for that of the runner-up.
     pub objective: Objective,
@@ -52,7 +41,7 @@ pub struct Ddn {
 
 impl Default for Ddn {
     fn default() -> Self {
-        Self { steps: 100, radius: Radius::FirstOrder, objective: Objective::CrossEntropy }
+        Self { steps: 100, objective: Objective::CrossEntropy }
     }
 }
 
@@ -69,11 +58,6 @@ impl Ddn {
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat::l2(f64::MAX);
         check(threat, self.steps, 1)?;
-        if let Radius::Fixed(radius) = self.radius
-            && let Some(problem) = Threat::l2(radius).problem()
-        {
-            bail!("the first sphere: {problem}");
-        }
         check_classes(Loss::away(self.objective), classifier)?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
             let worst =
@@ -121,7 +105,7 @@ impl<T: FloatDType> Search<T> for Sphere<'_, T> {
         let label = self.example.label;
         self.broken = visit.broken;
         Loss::away(self.settings.objective).gradient(visit.logits, label, wanted);
-        if self.made == 0 && self.settings.radius == Radius::FirstOrder {
+        if self.made == 0 {
             Loss::toward(Objective::Margin, runner_up(visit.logits, label)).gradient(visit.logits, label, wanted);
         }
         Next::Step
@@ -129,10 +113,8 @@ impl<T: FloatDType> Search<T> for Sphere<'_, T> {
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         if self.made == 0 {
-            self.radius = match self.settings.radius {
-                Radius::FirstOrder => self.margin / length(gradients.get(1)).max(1e-12),
-                Radius::Fixed(radius) => radius,
-            };
+            // The distance of the linearised boundary to the runner-up.
+            self.radius = self.margin / length(gradients.get(1)).max(1e-12);
             self.first_radius = self.radius;
         }
         let mut random = Vec::new();

@@ -15,7 +15,8 @@
 //! - What of w leads out of the box is left out. Half of the pixels of a drawing are 0 and cannot fall; with them a step
 //!   goes mostly into the wall, and the radius, which follows |d|, collapses. In L2 this decides whether the attack works
 //!   at all.
-//! - a begins at the first-order distance of the boundary in L2, not at a length that fits one kind of image.
+//! - a begins at the first-order distance of the boundary in L2, not at a length that fits one kind of image. A run from a
+//!   random point keeps the unit of the run before it, which is the longest as a rule: it begins farther away.
 //! - There is a run to any class and one to each wrong class: each boundary has its own nearest point.
 //! - There are runs from random points at twice the distance found so far. Nearest images lie in several basins, and a
 //!   run from x0 finds the one that the gradient there leads to.

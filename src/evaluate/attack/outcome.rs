@@ -66,7 +66,8 @@ pub struct Outcome<T = f32> {
     /// Margin of the image as it is. Where it is not above 0 nothing is attacked, and the image itself is the
     /// adversarial one, at distance 0.
     pub clean_margin: f64,
-    /// The broken image that was kept, the first or the nearest one. With [`super::Aim::Toward`] only images of the target's class count.
+    /// The broken image that was kept, the first or the nearest one. With [`super::Aim::Toward`] only images of the target's class
+    /// count, and those whose logits are no finite numbers.
     pub adversarial: Option<Adversarial<T>>,
     /// The last iterate of the last run: what libraries return.
     pub last: Vec<T>,

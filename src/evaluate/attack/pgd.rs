@@ -151,8 +151,10 @@ impl Pgd {
     }
 }
 
-/// Most steps, runs, classes or proposals of an attack.
+/// Most steps or proposals of an attack.
 const MOST: usize = 1 << 30;
+/// Most runs for each direction of an attack: they are listed for every image that is attacked at the time.
+pub const MOST_RUNS: usize = 1 << 12;
 
 /// What no iterative attack can do without.
 pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()> {
@@ -162,8 +164,8 @@ pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()>
     if steps == 0 || restarts == 0 {
         bail!("an attack of {steps} steps and {restarts} runs does nothing; use at least 1 of each");
     }
-    if steps > MOST || restarts > MOST {
-        bail!("an attack with {steps} and {restarts} for its counts takes too long; use at most {MOST} for each");
+    if steps > MOST || restarts > MOST_RUNS {
+        bail!("an attack of {steps} steps and {restarts} runs takes too long; use at most {MOST} and {MOST_RUNS}");
     }
     Ok(())
 }

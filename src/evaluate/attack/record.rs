@@ -51,7 +51,7 @@ impl<'a, T: FloatDType> Record<'a, T> {
             },
         };
         if let Some(cause) = Break::of(clean_margin) {
-            record.keep(example.image, example.logits, clean_margin, cause);
+            record.keep((example.image, Distance::default()), example.logits, clean_margin, cause);
             record.outcome.broken_at_end = true;
         }
         record
@@ -75,21 +75,17 @@ impl<'a, T: FloatDType> Record<'a, T> {
         });
         self.broken_now = false;
         if let Some(cause) = cause {
-            let (threat, original) = (self.goal.threat, self.example.image);
-            let clear = self.goal.keep == Keep::First && threat.clearly_holds(original, point);
-            let (allowed, better) = match self.goal.keep {
-                Keep::First => (clear || threat.reaches(original, point), self.outcome.adversarial.is_none()),
-                Keep::Nearest => {
-                    let distance = Distance::between(original, point);
-                    (threat.allows(distance), distance.in_norm(threat.norm) < self.outcome.distance(threat.norm))
-                }
+            let (threat, distance) = (self.goal.threat, Distance::between(self.example.image, point));
+            let (inside, allowed) = (in_box(point), threat.allows(distance));
+            let better = match self.goal.keep {
+                Keep::First => self.outcome.adversarial.is_none(),
+                Keep::Nearest => distance.in_norm(threat.norm) < self.outcome.distance(threat.norm),
             };
-            let inside = clear || in_box(point);
             let counts = inside && (allowed || self.goal.keep == Keep::Nearest);
             self.outcome.outside += usize::from(!counts);
             self.broken_now = inside && allowed;
             if counts && better {
-                self.keep(point, logits, margin, cause);
+                self.keep((point, distance), logits, margin, cause);
             }
         }
         Visit { point, logits, margin, broken: cause.is_some() }
@@ -118,8 +114,7 @@ impl<'a, T: FloatDType> Record<'a, T> {
         Outcome { last: last.to_vec(), ..self.outcome }
     }
 
-    fn keep(&mut self, image: &[T], logits: &[f64], margin: f64, cause: Break) {
-        let distance = Distance::between(self.example.image, image);
+    fn keep(&mut self, (image, distance): (&[T], Distance), logits: &[f64], margin: f64, cause: Break) {
         let (predicted, run) = (descending(logits)[0], self.run);
         self.outcome.adversarial = Some(Adversarial { image: image.to_vec(), distance, predicted, margin, cause, run });
     }

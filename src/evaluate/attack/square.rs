@@ -21,23 +21,11 @@ use super::shape::ImageShape;
 use super::threat::{Norm, Threat};
 use crate::rng::{Seed, Stream};
 use candle_core::{FloatDType, Result, bail};
-use serde::{Deserialize, Serialize};
 
 /// Part of the image that the first squares cover.
 const FIRST_PART: f64 = 0.8;
 /// After which queries the part is halved.
 const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
-
-/// Whether the schedule of sizes is stretched to the number of queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// Sizes fall at fixed numbers of queries, as in the standard cascade.
-    #[default]
-    Fixed,
-    /// Queries count as parts of 10,000.
-    Stretched,
-}
 
 /// Settings of the Square attack.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,8 +38,6 @@ pub struct Square {
     pub queries: usize,
     /// Number of runs, at least 1.
     pub restarts: usize,
-    /// How the sizes of squares fall.
-    pub schedule: Schedule,
     /// When to leave an example alone.
     pub stop: Stop,
 }
@@ -59,7 +45,7 @@ pub struct Square {
 impl Square {
     /// 5,000 proposals, once.
     pub fn new(threat: Threat, image: ImageShape) -> Self {
-        Self { threat, image, queries: 5000, restarts: 1, schedule: Schedule::Fixed, stop: Stop::AtSuccess }
+        Self { threat, image, queries: 5000, restarts: 1, stop: Stop::AtSuccess }
     }
 
     /// Attacks every example that is classified right.
@@ -94,10 +80,6 @@ impl Square {
 
     /// Side of the square of a query, counted from 0.
     fn side(&self, query: usize) -> usize {
-        let query = match self.schedule {
-            Schedule::Fixed => query,
-            Schedule::Stretched => query * 10_000 / self.queries,
-        };
         let halvings = HALVINGS.iter().filter(|place| query > **place).count();
         let part = FIRST_PART / f64::from(1u32 << halvings);
         let area = part * (self.image.height * self.image.width) as f64;

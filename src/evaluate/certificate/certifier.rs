@@ -242,10 +242,20 @@ fn strict_argmax(logits: &[f64]) -> Option<u32> {
 
 /// The Euclidean distances between rows, from above.
 fn row_distances(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt() * UP;
+    let distance = |a: &[f64], b: &[f64]| {
+        let square = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        root(square, a.len()) * UP.max(1.0 + Precision::F64.gamma(a.len() + 4))
+    };
     rows.iter().map(|a| rows.iter().map(|b| distance(a, b)).collect()).collect()
 }
 
+/// The Euclidean lengths of rows.
 fn row_norms(rows: &Tensor) -> Result<Vec<f64>> {
-    rows.sqr()?.sum(1)?.sqrt()?.to_vec1()
+    let squares = rows.sqr()?.sum(1)?.to_vec1::<f64>()?;
+    Ok(squares.into_iter().map(|square| root(square, rows.dims()[1])).collect())
+}
+
+/// The root of a computed sum of that many squares, and of what was lost where they were so small that they became 0.
+fn root(sum: f64, count: usize) -> f64 {
+    (sum + count as f64 * f64::MIN_POSITIVE).sqrt()
 }

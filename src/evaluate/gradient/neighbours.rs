@@ -29,8 +29,9 @@ pub fn likeness(function: &RowFunction<'_>, points: &Tensor, neighbours: &Tensor
     let (here, there) = (slopes(points)?, slopes(neighbours)?);
     let lengths = (here.sqr()?.sum(D::Minus1)?.sqrt()? * there.sqr()?.sum(D::Minus1)?.sqrt()?)?.to_vec1::<f64>()?;
     let products = (here * there)?.sum(D::Minus1)?.to_vec1::<f64>()?;
+    // What is no number stays, so that it shows in the mean.
     let cosines: Vec<f64> =
-        products.iter().zip(&lengths).filter(|(_, length)| **length > 0.0).map(|(p, length)| p / length).collect();
+        products.iter().zip(&lengths).filter(|(_, length)| **length != 0.0).map(|(p, length)| p / length).collect();
     let pairs = cosines.len();
     Ok(Likeness { cosine: (pairs > 0).then(|| cosines.iter().sum::<f64>() / pairs as f64), pairs })
 }

@@ -97,7 +97,7 @@ fn length(rows: &Tensor) -> Result<Tensor> {
     rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()
 }
 
-/// The rows at length 1; what is 0 or no number stays 0.
+/// The rows at length 1; what is 0 stays so, what is no number becomes 0.
 fn unit(rows: &Tensor) -> Result<Tensor> {
     let rows = rows.detach().to_dtype(DType::F64)?;
     let finite = rows.eq(&rows)?.to_dtype(DType::F64)?;

@@ -9,13 +9,11 @@
 
 mod curves;
 mod gradient;
-mod surface;
 #[cfg(test)]
 mod tests;
 
 pub use curves::{StepPoint, eps_curve, falls_with_eps, restart_curve, step_curve, steps_converge};
 pub use gradient::{gradient_norms, gradients_match_differences, gradients_vanish, softmax_saturates};
-pub use surface::{Surface, loss_surface};
 
 use crate::evaluate::attack::{
     Attack, Classifier, Counts, DISTRIBUTIONS, Ddn, Examples, Fgsm, MultiTarget, Noise, Norm, Objective, Outcome, Pgd,

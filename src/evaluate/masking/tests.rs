@@ -1,9 +1,8 @@
 //! The checklist is green for a network that hides nothing and red for those that do.
 
 use super::*;
+use crate::evaluate::attack::ImageShape;
 use crate::evaluate::attack::testing::{Mask, Planted, images, models, right};
-use crate::evaluate::attack::{ImageShape, Loss};
-use crate::rng::Seed;
 use candle_core::{DType, Device, Result};
 use std::sync::atomic::AtomicU64;
 
@@ -111,19 +110,6 @@ fn images_for_another_network_are_shown_to_this_one() -> Result<()> {
     let other = Examples::new(&b, examples.images().to_vec(), labels)?;
     let surrogate = from_image(&b, &other, &setting)?;
     assert!(transfer_adds_nothing(&a, &white, &surrogate, threat)?.measured <= 1.0);
-    Ok(())
-}
-
-#[test]
-fn the_surface_of_two_linear_classes_is_the_logistic_curve() -> Result<()> {
-    let network = Planted::new(2, INPUTS, Mask::None)?;
-    let classifier = Classifier::new(&network, INPUTS)?;
-    let examples = right(&classifier, images(1, INPUTS, 0.1))?;
-    let surface = loss_surface(&classifier, examples.get(0), 0.01, Seed(2))?;
-    assert_eq!((surface.loss.len(), surface.coordinates[10]), (441, 0.0));
-    let clean = Loss::away(Objective::CrossEntropy).value(examples.get(0).logits, examples.get(0).label);
-    assert!((surface.loss[10 * 21 + 10] - clean).abs() < 1e-6);
-    assert!(surface.loss[20 * 21 + 10] > surface.loss[10] && surface.nonlinearity < clean);
     Ok(())
 }
 

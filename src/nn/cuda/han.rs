@@ -62,9 +62,11 @@ struct HanOp {
     kept: Saved,
 }
 
-/// What the forward pass leaves.
+/// What the forward pass leaves. Inputs are rebuilt from the output by the parameters that made it: a step of an optimizer may come in
+/// between.
 struct Tape<T> {
     unit: CudaSlice<T>,
+    bias: CudaSlice<T>,
     /// Lengths of the directions, 0 for those that stand for the identity.
     length: CudaSlice<f64>,
     /// Two bits for each entry after each layer.
@@ -119,7 +121,9 @@ impl HanOp {
             unsafe { launch(arguments, part.blocks::<T>(), part.variant::<T>().threads()) }?;
         }
         if self.record == Record::Tape {
-            self.kept.put(Tape { unit, length, signs });
+            let mut kept = uninitialised::<T>(device, bias.len())?;
+            device.memcpy_dtod(&bias, &mut kept)?;
+            self.kept.put(Tape { unit, bias: kept, length, signs });
         }
         Ok((CudaStorage::wrap_cuda_slice(output, device.clone()), inputs[0].1.shape().clone()))
     }
@@ -130,12 +134,11 @@ impl HanOp {
         &self,
         output: (&CudaStorage, &Layout),
         gradient: (&CudaStorage, &Layout),
-        bias: (&CudaStorage, &Layout),
         like: [&Tensor; 3],
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Tape { unit, length, signs } = self.kept.get::<Tape<T>>()?;
+        let Tape { unit, bias, length, signs } = self.kept.get::<Tape<T>>()?;
         let device = output.0.device();
-        let [output, gradient, bias] = [view::<T>(output)?, view::<T>(gradient)?, view::<T>(bias)?];
+        let [output, gradient] = [view::<T>(output)?, view::<T>(gradient)?];
         let plan = &self.plan;
         let legs = plan.legs::<T>();
         // What one leg rebuilds is what the leg before it put out.
@@ -245,14 +248,13 @@ impl CustomOp3 for HanOp {
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
-        let guards = [output, &gradient, bias].map(Tensor::storage_and_layout);
-        let [output, gradient, biases] = &guards;
+        let guards = [output, &gradient].map(Tensor::storage_and_layout);
+        let [output, gradient] = &guards;
         let (output, gradient) = (on_gpu(&output.0, output.1)?, on_gpu(&gradient.0, gradient.1)?);
-        let biases = on_gpu(&biases.0, biases.1)?;
         let like = [x, direction, bias];
         match x.dtype() {
-            DType::F32 => self.backward::<f32>(output, gradient, biases, like),
-            _ => self.backward::<f64>(output, gradient, biases, like),
+            DType::F32 => self.backward::<f32>(output, gradient, like),
+            _ => self.backward::<f64>(output, gradient, like),
         }
     }
 }
