@@ -15,6 +15,8 @@ pub const LARGEST: u64 = 8 << 30;
 
 /// How names of temporary files begin.
 pub const PARTIAL: &str = ".partial-";
+/// Characters of a file's name in that of its temporary file: file systems take 255 bytes.
+const LONGEST_PART: usize = 40;
 
 /// Opens a regular file for reading.
 ///
@@ -118,8 +120,9 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     let parent = parent(path);
     // The name ends as the wanted one does: writers of images choose the format by it.
     let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
+    let beginning = partial(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PARTIAL).suffix(&end);
+    builder.prefix(&beginning).suffix(&end);
     if let Some(rights) = rights(0o666) {
         builder.permissions(rights);
     }
@@ -129,6 +132,12 @@ pub fn write_with<E: From<io::Error>>(path: &Path, fill: impl FnOnce(&Path) -> R
     temporary.persist(path).map_err(|error| error.error)?;
     sync_directory(parent)?;
     Ok(())
+}
+
+/// How the name of the temporary file begins that becomes the file at `path`: it tells whose file a kill has left.
+pub(crate) fn partial(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("{PARTIAL}{}-", name.chars().take(LONGEST_PART).collect::<String>())
 }
 
 /// Writes tensors into a .safetensors file with the rights of other new files; candle's `save` makes one that its owner alone
@@ -246,5 +255,21 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1);
         write(&path, b"new").expect("a second write");
         assert_eq!(read_text(&path).expect("the new file"), "new");
+    }
+
+    #[test]
+    fn a_temporary_file_is_named_after_the_file_that_it_becomes() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        // The longest name that there can be.
+        for name in ["README.md", &format!("{}.npz", "x".repeat(251))] {
+            let path = directory.path().join(name);
+            let written = write_with(&path, |temporary| {
+                let own = temporary.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                assert!(own.starts_with(&partial(&path)) && own.starts_with(PARTIAL), "{own}");
+                fs::write(temporary, name)
+            });
+            written.expect("a file");
+            assert_eq!(read_text(&path).expect("the file"), name);
+        }
     }
 }

@@ -6,7 +6,7 @@
 mod sandbox;
 
 use han_exp::cli::inspect;
-use sandbox::{CHECKERBOARD, MNIST_ATTACK, Sandbox, failure, files, text};
+use sandbox::{CHECKERBOARD, MNIST_ATTACK, Sandbox, failure, files, over, text};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -269,6 +269,41 @@ fn a_lock_that_is_a_link_is_refused_and_its_target_left_alone() {
     std::os::unix::fs::symlink(&target, &lock).expect("a link");
     assert!(sandbox.error(CHECKERBOARD).contains(".lock is not a regular file; remove it"));
     assert_eq!(fs::read_to_string(&target).expect("the file"), "four years of work");
+}
+
+/// As in somebody's project, with `--out .`.
+#[test]
+fn a_page_that_somebody_else_wrote_is_not_overwritten() {
+    let sandbox = Sandbox::new();
+    let own = "# My project\n";
+    fs::write(sandbox.path("README.md"), own).expect("a file");
+    let reproduce = ["reproduce", "--profile", "smoke", "--offline", "--device", "cpu"];
+    for command in [CHECKERBOARD, &reproduce] {
+        let told = sandbox.error(&[command, &["--out", "."]].concat());
+        assert!(told.contains("README.md was not written by han-exp") && told.contains("--out"), "{told}");
+        assert_eq!(fs::read_dir(sandbox.0.path()).expect("a directory").count(), 1, "something was written");
+    }
+    sandbox.stdout(CHECKERBOARD);
+    sandbox.stdout(&over(CHECKERBOARD, &["--iterations", "16", "--out", "other"]));
+    let (page, table) = (sandbox.path("other/report.html"), sandbox.path("other/tables/checkerboard.csv"));
+    fs::write(&page, own).expect("a file");
+    fs::remove_file(&table).expect("a table");
+    for command in [
+        &["report", "--out", "other"][..],
+        &["compare", "results/smoke", "other", "--out", "other"],
+        &["compare", "results/smoke", "other", "--out", "."],
+    ] {
+        let told = sandbox.error(command);
+        assert!(told.contains(" was not written by han-exp") && told.contains("--out"), "{told}");
+    }
+    assert!(!table.exists() && !sandbox.path("tables").exists(), "a table was written");
+    for page in [page, sandbox.path("README.md")] {
+        assert_eq!(fs::read_to_string(&page).expect("a page"), own, "{}", page.display());
+    }
+    // A run alone has no page.
+    let run = directories(&sandbox.path("other")).pop().expect("a run");
+    let run = run.to_str().expect("a path in UTF-8");
+    sandbox.command(&["rerun", run, "--device", "cpu"]).assert().success();
 }
 
 /// Two commands on one directory share the runs, and both show all of them.

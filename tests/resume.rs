@@ -9,6 +9,7 @@ mod sandbox;
 use han_exp::rng::Seed;
 use sandbox::{CHECKERBOARD, Sandbox, files, over, read, signal, text};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -126,9 +127,11 @@ fn a_polite_kill_saves_the_state_and_status_tells_it() {
     let shown = || ["tables", "figures"].map(|part| files(&sandbox.path("results/smoke").join(part)));
     let earlier = shown();
     let mut child = start(&sandbox, &long());
-    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2);
+    let rows = || beginning(&arm(&sandbox), ".running-").first().map(|run| run.join("epochs.csv"));
+    let is_logged = || rows().is_some_and(|rows| rows.exists());
+    wait_until(&mut child, "its second checkpoint", || checkpoints(&sandbox).len() == 2 && is_logged());
     // What comes while it runs can be read.
-    let live = read(&beginning(&arm(&sandbox), ".running-")[0].join("epochs.csv"));
+    let live = read(&rows().expect("a run"));
     assert!(live.starts_with("experiment,arm,") && live.lines().count() > 1 && live.ends_with('\n'), "{live}");
     let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
     let by = format!("running hannet tuned-lr0.01-selection seed 100 by process {}", child.id());
@@ -158,6 +161,57 @@ fn who_stops_a_forced_command_is_told_that_it_begins_anew() {
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(130));
     assert!(told(&ended).contains("kept; --force begins anew each time"), "{}", told(&ended));
+}
+
+#[test]
+fn who_stops_a_forced_command_is_told_how_to_make_again_what_it_did_not() {
+    let sandbox = Sandbox::new();
+    let few = over(&long(), &["--iterations", "20000"]);
+    sandbox.command(&few).assert().success();
+    let ends = || {
+        let runs = beginning(&arm(&sandbox), "tuned-").into_iter();
+        runs.map(|run| read(&run.join("manifest.json"))).collect::<Vec<_>>()
+    };
+    let before = ends();
+    let mut child = start(&sandbox, &[&few[..], &["--force"]].concat());
+    wait_until(&mut child, "the first run", || !beginning(&arm(&sandbox), ".running-").is_empty());
+    signal(&child, "-INT");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130));
+    let told = told(&ended);
+    let (_, after) = told.split_once("; --force --run ").expect("a cure");
+    let runs = after.split(' ').next().expect("names");
+    let old = || ends().iter().filter(|end| before.contains(end)).count();
+    assert!(old() == runs.split(',').count() && old() > 0, "{told}");
+    // Without the cure they stay as they are.
+    sandbox.command(&few).assert().success();
+    assert_eq!(old(), runs.split(',').count());
+    sandbox.command(&few).args(["--force", "--run", runs]).assert().success();
+    assert_eq!(old(), 0, "a run was not made again");
+}
+
+/// `status` has the lock of a run for a moment too: whoever has it need not be making the run.
+#[test]
+fn what_an_earlier_command_noted_is_no_failure_of_who_has_the_lock_now() {
+    let sandbox = Sandbox::new();
+    sandbox.stdout(CHECKERBOARD);
+    for run in beginning(&arm(&sandbox), "tuned-") {
+        let name = run.file_name().expect("a name").to_string_lossy().into_owned();
+        let begun = run.with_file_name(format!(".running-{name}"));
+        fs::create_dir(&begun).expect("a directory");
+        fs::write(begun.join("error.txt"), "of an earlier command\n").expect("a file");
+        fs::remove_dir_all(run).expect("a run");
+    }
+    let locks = fs::read_dir(sandbox.path("results/smoke/runs/checkerboard/.locks")).expect("locks").flatten();
+    let held: Vec<fs::File> = locks.map(|lock| fs::File::open(lock.path()).expect("a lock")).collect();
+    held.iter().for_each(|lock| lock.lock_shared().expect("a lock that nobody holds"));
+    let mut child = start(&sandbox, CHECKERBOARD);
+    let mut lines = BufReader::new(child.stderr.take().expect("its messages")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("waiting for it")), "it did not wait");
+    drop(held);
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().expect("it ends").success(), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("of an earlier command")), "{rest:?}");
 }
 
 #[test]

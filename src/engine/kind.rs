@@ -5,7 +5,7 @@ use super::compare::Contender;
 use super::experiment::Experiment;
 use super::invocation::{Invocation, typed, typed_batch};
 use super::outline::{Format, Outline};
-use super::page::{Report, following, write_pages};
+use super::page::{Report, counted, following, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
 use super::runs::{Exit, Part, Rerun, Running, Stop, Store, Walk, Workplace};
 use super::settings::{File, Flag, Given, ProfileName};
@@ -197,8 +197,9 @@ impl<E: Experiment> Of<E> {
             facts: &facts,
             experiment: experiment.file(),
         };
+        let remembered = toml::to_string(&remembered).context("cannot write the settings as TOML")?;
         let mut walk = Walk::making(&workplace);
-        walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, toml::to_string(&remembered)?)?))?;
+        walk.leave(&walk.store.remembers(name), |path| Ok(std::fs::write(path, &remembered)?))?;
         let findings = experiment.stages(&facts, Some(&data), &mut walk)?;
         if stop.is_wanted() && !stop.is_interrupt() {
             return Ok(stop.exit());
@@ -211,15 +212,13 @@ impl<E: Experiment> Of<E> {
         // A command that has made nothing leaves the tables and charts of the one before it.
         let mut report = Report::default();
         if finished > 0 || !incomplete {
-            report = experiment.page(&facts, &findings, &walk)?.publish(&walk, Some(&call.invocation))?;
+            let page = experiment.page(&facts, &findings, &walk)?;
+            report = page.publish(&walk, Some(&call.invocation), Some(&remembered))?;
             overview(verbs, walk.store)?;
             answer(&report.text);
         }
         if stop.is_wanted() && incomplete {
-            let next = match running.force {
-                true => "--force begins anew each time; without it the command goes on from there",
-                false => "the same command goes on from there",
-            };
+            let next = going_on(&walk, running.force, E::needs_all(&call.extra));
             note(&format!("interrupted: {finished} of {planned} runs are finished and kept; {next}"));
             return Ok(stop.exit());
         }
@@ -238,6 +237,31 @@ impl<E: Experiment> Of<E> {
             ));
         }
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
+    }
+}
+
+/// Old runs that are named.
+const NAMED: usize = 10;
+
+/// What whoever stops a command is told of the next one; `needs_all` is a flag that `--run` cannot stand beside.
+fn going_on(walk: &Walk<'_>, force: bool, needs_all: Option<&str>) -> String {
+    let again = match walk.repeated {
+        0 => String::new(),
+        count => format!(", and makes {} again", counted(count, "finished run")),
+    };
+    let anew = "--force begins anew each time; without it the command";
+    let names: Vec<&str> = walk.old.iter().take(NAMED).map(String::as_str).collect();
+    match (force, walk.old.len()) {
+        (false, _) => format!("the same command goes on from there{again}"),
+        (true, 0) => format!("{anew} goes on from there{again}"),
+        (true, count) => {
+            let more = if count > NAMED { ",.." } else { "" };
+            let without = needs_all.map_or_else(String::new, |flag| format!(" without {flag}"));
+            let (runs, names) = (counted(count, "run"), names.join(","));
+            format!(
+                "{anew} keeps the old results of {runs}; --force --run {names}{more}{without} makes exactly these again"
+            )
+        }
     }
 }
 
@@ -342,6 +366,7 @@ impl<E: Experiment> Kind for Of<E> {
         let experiment = self.resolve(verbs, verb, &call.given)?;
         if how.only_check {
             // A wrong directory is told before the experiments that do not need it, and data are fetched.
+            how.running.out(how.profile)?;
             experiment.gather(&call.extra, &call.source)?;
             return Ok(Exit::Success);
         }
@@ -381,9 +406,10 @@ impl<E: Experiment> Kind for Of<E> {
     }
 
     fn redraw(&self, store: &Store, remembered: toml::Table) -> Result<Recalled<Report>> {
+        store.check_pages()?;
         recall(store, remembered, |experiment: &E, (facts, findings), walk, invocation| {
             ensure_finished(walk, &experiment.file().heading().name)?;
-            experiment.page(facts, findings, walk)?.publish(walk, invocation)
+            experiment.page(facts, findings, walk)?.publish(walk, invocation, None)
         })
     }
 
@@ -411,4 +437,34 @@ impl<E: Experiment> Kind for Of<E> {
 /// Writes the pages of all experiments in a results directory, in the order of the verbs.
 pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
     write_pages(store, &verbs.iter().flat_map(Verb::files).map(|(name, _)| name).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_a_command_is_told_what_the_next_one_keeps_and_what_it_makes_again() {
+        let store = Store::new("nowhere");
+        let mut walk = Walk::looking(&store, "cpu");
+        let anew = "--force begins anew each time; without it the command";
+        assert_eq!(going_on(&walk, false, None), "the same command goes on from there");
+        assert_eq!(going_on(&walk, true, None), format!("{anew} goes on from there"));
+        walk.repeated = 1;
+        assert_eq!(
+            going_on(&walk, false, Some("--all")),
+            "the same command goes on from there, and makes 1 finished run again"
+        );
+        walk.old = vec!["a".into(), "b".into()];
+        let told = going_on(&walk, true, None);
+        assert_eq!(
+            told,
+            format!("{anew} keeps the old results of 2 runs; --force --run a,b makes exactly these again")
+        );
+        let told = going_on(&walk, true, Some("--all"));
+        assert!(told.ends_with("--force --run a,b without --all makes exactly these again"), "{told}");
+        walk.old = (0..=NAMED).map(|run| run.to_string()).collect();
+        let told = going_on(&walk, true, None);
+        assert!(told.contains(" of 11 runs; ") && told.contains("--run 0,1,2,3,4,5,6,7,8,9,.. makes"), "{told}");
+    }
 }

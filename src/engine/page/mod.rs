@@ -12,14 +12,12 @@ mod table;
 mod terminal;
 #[cfg(test)]
 mod testing;
-mod verdict;
 mod words;
 
 pub use claim::{Claim, Decision};
 pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
-pub use verdict::{Verdict, judge, percent as measured};
 pub use words::{counted, diverged, following, interval, interval_as, listed, percent, spread, spread_as, wrapped};
 
 use super::invocation::Invocation;
@@ -46,13 +44,13 @@ pub enum Block {
 /// What an experiment shows of the runs that are finished.
 #[derive(Default)]
 pub struct Page {
-    /// With the expectations, which are judged where all runs are there.
     pub section: Section,
     /// What is said in a line above the closing table.
     pub subtitle: String,
     /// The closing table, and what follows it.
     pub closing: Vec<Block>,
     claims: Vec<ClaimFile>,
+    expect: Vec<ClaimFile>,
     charts: Vec<Chart>,
     tables: Vec<(String, Vec<u8>)>,
 }
@@ -62,7 +60,13 @@ impl Page {
     pub fn new(heading: &Heading, subtitle: impl Into<String>) -> Self {
         let (name, title, claim) = (heading.name.clone(), heading.title(), heading.claim.clone());
         let section = Section { name, title, claim, ..Section::default() };
-        Self { section, subtitle: subtitle.into(), claims: heading.claims.clone(), ..Self::default() }
+        let Heading { claims, expect, .. } = heading.clone();
+        Self { section, subtitle: subtitle.into(), claims, expect, ..Self::default() }
+    }
+
+    /// Says that claims and expectations are not about these runs.
+    pub fn void_claims(&mut self) {
+        self.claims.iter_mut().chain(&mut self.expect).for_each(|claim| claim.void = true);
     }
 
     /// Adds a paragraph to the report.
@@ -89,11 +93,17 @@ impl Page {
     }
 
     /// Writes tables, charts and the section, and returns the closing table. [`write_pages`] is left to do.
-    pub fn publish(mut self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Report> {
+    ///
+    /// `noted` is what a command noted when it began. It is written again: another command may have begun since, and the note and
+    /// the tables have to be of the same one.
+    pub fn publish(mut self, walk: &Walk<'_>, invocation: Option<&Invocation>, noted: Option<&str>) -> Result<Report> {
         let store = walk.store;
         let _lock = store.lock_pages()?;
         let name = &self.section.name;
         store.clean_pages(name)?;
+        if let Some(noted) = noted {
+            write(&store.remembers(name), noted.as_bytes())?;
+        }
         let runs: Vec<RunRow> = walk.entries.iter().filter_map(|entry| RunRow::of(name, entry)).collect();
         self.csv("-runs", &runs)?;
         let profile = invocation.map_or(String::new(), |called| called.profile.to_string());
@@ -112,11 +122,10 @@ impl Page {
 
     /// Draws the charts, and fills in what the runs say.
     fn section(self, walk: &Walk<'_>, invocation: Option<&Invocation>) -> Result<Section> {
-        let Self { mut section, claims, charts, tables, .. } = self;
+        let Self { mut section, claims, expect, charts, tables, .. } = self;
         let (planned, finished) = (walk.planned(), walk.finished());
         if finished < planned {
             section.missing = Some(format!("{finished} of {planned} runs are finished"));
-            section.verdicts.clear();
         }
         let (profile, unfinished) = (invocation.map(|called| called.profile), walk.unfinished());
         let decided = |claim| match &unfinished {
@@ -124,6 +133,10 @@ impl Page {
             None => Ok(Claim::without_figure(claim, Decision::NotRun)),
         };
         section.claims = claims.iter().map(decided).collect::<Result<_>>()?;
+        if let Some(unfinished) = unfinished.as_ref().filter(|_| section.missing.is_none()) {
+            let expected = |claim| decide::expected(claim, &section.name, profile, walk.store, unfinished).transpose();
+            section.verdicts = expect.iter().filter_map(expected).collect::<Result<_>>()?;
+        }
         section.invocation = invocation.cloned();
         let written = tables.iter().filter(|(_, rows)| !rows.is_empty());
         section.tables = written.map(|(name, _)| format!("tables/{name}.csv")).collect();
@@ -159,9 +172,10 @@ pub fn write_pages(store: &Store, order: &[&str]) -> Result<()> {
     let claims: Vec<_> = claims.collect();
     write_table(store, "claims", &if claims.is_empty() { Vec::new() } else { csv(&claims)? })?;
     let made: Vec<_> = sections.iter().map(Made::of).collect();
-    write(&store.root().join("provenance.json"), (serde_json::to_string_pretty(&made)? + "\n").as_bytes())?;
-    write(&store.root().join("README.md"), markdown::short(&sections).as_bytes())?;
-    write(&store.root().join("report.html"), html::report(&sections, store.root()).as_bytes())
+    let root = store.root();
+    write(&root.join(Store::PROVENANCE), (serde_json::to_string_pretty(&made)? + "\n").as_bytes())?;
+    write(&root.join(Store::README), markdown::short(&sections).as_bytes())?;
+    write(&root.join(Store::REPORT), html::report(&sections, root).as_bytes())
 }
 
 /// The pages of a section that was saved, for the tests of all readers of files: two in Markdown, HTML, a terminal's.
@@ -198,4 +212,46 @@ pub fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
 /// Writes a file whole or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_written_over_our_own_and_over_nobody_elses() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::new(directory.path());
+        write_pages(&store, &[])?;
+        for name in [Store::README, Store::REPORT] {
+            let path = directory.path().join(name);
+            let own = fs::read(&path)?;
+            fs::write(&path, "# My project\n")?;
+            let told = write_pages(&store, &[]).expect_err("a page of somebody else's").to_string();
+            assert!(told.contains(name) && told.contains("--out"), "{told}");
+            assert_eq!(fs::read_to_string(&path)?, "# My project\n");
+            fs::write(&path, own)?;
+        }
+        let smoke = testing::section(2);
+        fs::create_dir_all(files::parent(&store.remembers(&smoke.name)))?;
+        smoke.save(&store)?;
+        write_pages(&store, &[])?;
+        write_pages(&store, &[])
+    }
+
+    #[test]
+    fn who_publishes_notes_the_command_of_these_tables() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::new(directory.path());
+        let note = store.remembers("board");
+        fs::create_dir_all(files::parent(&note))?;
+        fs::write(&note, "of a later command")?;
+        let page = || Page { section: Section { name: "board".into(), ..Section::default() }, ..Page::default() };
+        let walk = Walk::looking(&store, "cpu");
+        page().publish(&walk, None, None)?;
+        assert_eq!(fs::read_to_string(&note)?, "of a later command");
+        page().publish(&walk, None, Some("of this one"))?;
+        assert_eq!(fs::read_to_string(&note)?, "of this one");
+        Ok(())
+    }
 }

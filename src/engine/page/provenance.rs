@@ -89,8 +89,16 @@ fn lost(walk: &Walk<'_>) -> Vec<String> {
 /// The seeds of finished runs, and whose they are where networks differ in them.
 fn seeds(walk: &Walk<'_>) -> String {
     let mut of_arms: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    let mut of_recipes: BTreeMap<(&str, &str), BTreeSet<u64>> = BTreeMap::new();
     for entry in walk.entries.iter().filter(|entry| entry.manifest().is_some()) {
         of_arms.entry(&entry.arm).or_default().insert(entry.seed);
+        if let Some(recipe) = &entry.details.recipe {
+            of_recipes.entry((recipe, &entry.arm)).or_default().insert(entry.seed);
+        }
+    }
+    let mut fewer: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for ((recipe, arm), _) in of_recipes.iter().filter(|((_, arm), seeds)| seeds.len() < of_arms[arm].len()) {
+        fewer.entry(recipe).or_default().push(arm);
     }
     let mut groups: Vec<(BTreeSet<u64>, Vec<&str>)> = Vec::new();
     for (arm, seeds) in of_arms {
@@ -104,7 +112,8 @@ fn seeds(walk: &Walk<'_>) -> String {
         let of = if alone { String::new() } else { format!(" for {}", arms.join(", ")) };
         format!("{} (n = {}){of}", range(seeds), seeds.len())
     });
-    words.collect::<Vec<_>>().join("; ")
+    let fewer = fewer.into_iter().map(|(recipe, arms)| format!("fewer in recipe {recipe} for {}", arms.join(", ")));
+    words.chain(fewer).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn range(seeds: &BTreeSet<u64>) -> String {

@@ -157,10 +157,14 @@ fn shortened(cell: &str, width: usize) -> String {
 }
 
 /// The text of a cell: a bar or a new line would end it, a backslash before a bar would set it free again, and what follows
-/// `<` might be taken for a tag, but not in code.
+/// `<` might be taken for a tag. In code a backslash and `<` stand for themselves.
 fn escaped(cell: &str) -> String {
-    let text = cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\r', '\n'], " ");
-    if cell.starts_with('`') { text } else { text.replace('<', "\\<") }
+    let is_code = cell.starts_with('`');
+    let text = cell.replace(['\r', '\n'], " ");
+    // Where a bar follows, a doubled backslash in code is the lesser evil: no cell ends before its end.
+    let text = if is_code && !text.contains("\\|") { text } else { text.replace('\\', "\\\\") };
+    let text = text.replace('|', "\\|");
+    if is_code { text } else { text.replace('<', "\\<") }
 }
 
 #[cfg(test)]
@@ -177,6 +181,18 @@ mod tests {
             table.markdown(usize::MAX),
             "| model | accuracy |\n| --- | --- |\n| FCNet, \\|.\\| | 99.5 |\n| a\\\\\\|b c | \\<b> |\n| `a<b` |  |\n"
         );
+    }
+
+    #[test]
+    fn in_code_only_bars_are_escaped() {
+        for (cell, written) in [
+            (r"`--data-dir C:\data`", r"`--data-dir C:\data`"),
+            (r"C:\data", r"C:\\data"),
+            ("`a|b<c`", r"`a\|b<c`"),
+            (r"`a\|b`", r"`a\\\|b`"),
+        ] {
+            assert_eq!(escaped(cell), written);
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Job<'j> {
     pub device: &'j Device,
     pub halt: &'j Halt<'j>,
     tick: &'j Tick<'j>,
+    /// Its name, as `--run` takes it.
+    run: &'j str,
     pub(super) desk: RefCell<Desk>,
     header: RefCell<Header>,
     /// The training as it was kept last.
@@ -116,6 +118,7 @@ impl<'j> Job<'j> {
         (device, halt, tick): (&'j Device, &'j Halt<'j>, &'j Tick<'j>),
         (desk, identity, found): (Desk, Identity, Option<Checkpoint>),
         (every, since): (Duration, Instant),
+        run: &'j str,
     ) -> Result<Self> {
         let (mut header, parts, trained) = match found {
             Some(checkpoint) => opened(checkpoint)?,
@@ -128,6 +131,7 @@ impl<'j> Job<'j> {
             device,
             halt,
             tick,
+            run,
             desk: RefCell::new(desk),
             header: RefCell::new(header),
             trained: RefCell::new(trained),
@@ -165,7 +169,8 @@ impl<'j> Job<'j> {
         let place = self.given.replace(self.given.get() + 1);
         if let Some(Part { name: kept, bytes }) = self.parts.borrow().get(place) {
             let rest = postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| kept == name && rest.is_empty());
-            return Ok(rest.context("its checkpoint is of another version; --force begins anew")?.0);
+            let told = || format!("its checkpoint is of another version; --run {} --force begins it anew", self.run);
+            return Ok(rest.with_context(told)?.0);
         }
         let marks = self.desk.borrow().marks();
         // What a pass that was stopped has left may look like a result.
@@ -290,18 +295,26 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    /// Makes a list in a job at a place, as far as `until`; with the beginnings of the parts that were made.
-    fn list(place: &Path, every: Duration, until: usize) -> (Result<Vec<usize>>, Vec<usize>) {
+    /// Works with a job at a place.
+    fn at<T>(place: &Path, every: Duration, work: impl FnOnce(&Job<'_>) -> T) -> T {
         let identity = Identity::default();
         let (desk, found) = Desk::open(place, "key".into(), "", &identity, false).expect("an empty directory");
-        let (go_on, begun) = (|| false, RefCell::new(Vec::new()));
+        let go_on = || false;
         let (halt, tick) = (Halt::new(&go_on), |_: usize, _: &dyn Fn() -> String| Control::Continue);
         let since = (every, Instant::now());
-        let job = Job::new((&Device::Cpu, &halt, &tick), (desk, identity, found), since).expect("a job");
-        let made = job.list("list", (1000, 10), |range| {
-            ensure!(range.start < until, "it is cut short");
-            begun.borrow_mut().push(range.start);
-            Ok(range.collect())
+        let job = Job::new((&Device::Cpu, &halt, &tick), (desk, identity, found), since, "key").expect("a job");
+        work(&job)
+    }
+
+    /// Makes a list in a job at a place, as far as `until`; with the beginnings of the parts that were made.
+    fn list(place: &Path, every: Duration, until: usize) -> (Result<Vec<usize>>, Vec<usize>) {
+        let begun = RefCell::new(Vec::new());
+        let made = at(place, every, |job| {
+            job.list("list", (1000, 10), |range| {
+                ensure!(range.start < until, "it is cut short");
+                begun.borrow_mut().push(range.start);
+                Ok(range.collect())
+            })
         });
         (made, begun.into_inner())
     }
@@ -322,5 +335,14 @@ mod tests {
         assert!(list(&place, Duration::ZERO, 500).0.is_err());
         let (made, begun) = list(&place, Duration::ZERO, 1000);
         assert_eq!((made.expect("a list"), begun[0]), (all, 500));
+    }
+
+    #[test]
+    fn a_part_of_another_version_is_refused_and_its_run_alone_is_to_begin_anew() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("killed");
+        assert!(list(&place, Duration::ZERO, 500).0.is_err());
+        let told = at(&place, Duration::ZERO, |job| job.part("another", || Ok(0_usize))).expect_err("another part");
+        assert!(told.to_string().ends_with("; --run key --force begins it anew"), "{told:#}");
     }
 }

@@ -50,6 +50,18 @@ pub(super) fn try_take(path: &Path) -> Result<Option<RunLock>> {
     }
 }
 
+/// Does what only the holder of a lock may do; nothing while another process holds it.
+///
+/// # Errors
+/// As `work`, and when the lock's file cannot be opened.
+pub(super) fn if_free(path: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    // Bound to a name the lock lasts until `work` is done. `is_some()` in a condition would drop it before.
+    if let Some(_lock) = try_take(path)? {
+        work()?;
+    }
+    Ok(())
+}
+
 /// Some network file systems have no locks: that stops no work, but the user has to take care.
 fn without(path: &Path, error: &io::Error) {
     static TOLD: Once = Once::new();
@@ -84,4 +96,23 @@ pub(super) fn take(path: &Path) -> Result<RunLock> {
         without(path, &error);
     }
     Ok(RunLock(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_until_its_work_is_done() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("lock");
+        let mut done = false;
+        if_free(&path, || {
+            assert!(try_take(&path)?.is_none(), "another process could take it");
+            done = true;
+            if_free(&path, || bail!("it was done although the lock is held"))
+        })?;
+        assert!(done && try_take(&path)?.is_some());
+        Ok(())
+    }
 }

@@ -14,7 +14,7 @@ use crate::train::Control;
 use anyhow::{Context, Result, anyhow};
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -58,8 +58,8 @@ pub struct Way {
 enum Tried<S> {
     Finished(Box<FinishedRun<S>>),
     Stopped,
-    /// Another process is making it.
-    Elsewhere,
+    /// Another process is making it, or looks whether anybody does; with what an earlier attempt noted, if it failed.
+    Elsewhere(String),
     /// It cannot be made; why is noted beside its place.
     Failed(String),
     /// What it builds on is not there.
@@ -90,7 +90,7 @@ impl Workplace<'_> {
         let (failure, failed) = (Mutex::new(None), AtomicBool::new(false));
         let halt = || self.stopped() || failed.load(Ordering::Relaxed);
         let queue = Mutex::new(VecDeque::from(queue));
-        let others = Mutex::new(BTreeSet::new());
+        let others = Mutex::new(BTreeMap::<usize, String>::new());
         let made = Mutex::new(Vec::with_capacity(missing));
         // Until the first checkpoint a kill loses what came before the runs as well: reading the data.
         let begun = lock(&self.begun).take();
@@ -99,7 +99,7 @@ impl Workplace<'_> {
             while !halt() {
                 let Some(index) = lock(&queue).pop_front() else { return };
                 let spec = &plan[index];
-                let seen = lock(&others).contains(&index);
+                let seen = lock(&others).get(&index).cloned();
                 let since = begun.take().unwrap_or_else(Instant::now);
                 let tried = self.try_run(runner, spec, (force, seen, since), progress, &halt);
                 match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
@@ -113,9 +113,9 @@ impl Workplace<'_> {
                         elsewhere = 0;
                         progress.failed(spec, &why);
                     }
-                    Ok(Tried::Elsewhere) => {
+                    Ok(Tried::Elsewhere(noted)) => {
                         // All others first; when only such runs are left, there is nothing to do but to wait.
-                        lock(&others).insert(index);
+                        lock(&others).entry(index).or_insert(noted);
                         lock(&queue).push_back(index);
                         elsewhere += 1;
                         if elsewhere > lock(&queue).len() {
@@ -169,16 +169,19 @@ impl Workplace<'_> {
         Ok(found.finished())
     }
 
-    /// Makes a run, if nobody else does; `seen` is one that another process was making when this command came to it.
+    /// Makes a run, if nobody else does; `seen` is what [`Tried::Elsewhere`] had noted where it was that before.
     fn try_run<R: Runner>(
         &self,
         runner: &R,
         spec: &R::Spec,
-        (force, seen, since): (bool, bool, Instant),
+        (force, seen, since): (bool, Option<String>, Instant),
         progress: &Progress,
         halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tried<R::Spec>> {
-        let Some(_lock) = self.store.lock(spec)? else { return Ok(Tried::Elsewhere) };
+        let place = self.store.root().join(spec.directory()?);
+        let Some(_lock) = self.store.lock(spec)? else {
+            return Ok(Tried::Elsewhere(desk::failure(&place).unwrap_or_default()));
+        };
         // Another process may have made it since it was looked for.
         if let (false, Look::Whole(run)) = (force, self.store.find(spec)?) {
             progress.found(spec);
@@ -187,8 +190,10 @@ impl Workplace<'_> {
         if self.store.inputs(&spec.inputs()?)?.is_none() {
             return Ok(Tried::Waits);
         }
-        let place = self.store.root().join(spec.directory()?);
-        if let (true, Some(why)) = (seen, desk::failure(&place)) {
+        // What was noted before is of an earlier command: the process that was at the run has not failed.
+        if let (Some(before), Some(why)) = (seen, desk::failure(&place))
+            && before != why
+        {
             return Ok(Tried::Failed(why));
         }
         let begin = || -> Result<_> {
@@ -205,7 +210,8 @@ impl Workplace<'_> {
         };
         let checked = Halt::new(halt);
         let with = (&self.device.device, &checked, &tick as &Tick<'_>);
-        let job = match Job::new(with, (desk, identity, found), (self.running.checkpoint_every, since)) {
+        let key = spec.key()?;
+        let job = match Job::new(with, (desk, identity, found), (self.running.checkpoint_every, since), &key) {
             Ok(job) => job,
             Err(error) => return failed(&place, error),
         };

@@ -13,17 +13,23 @@ use super::manifest::{Environment, Look, Manifest};
 use super::record::{FinishedRun, Record};
 use super::spec::Spec;
 use super::unwritable::Unwritable;
+use crate::console::note;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 const REPLACED: &str = ".replaced-";
 const LOCK: &str = ".lock";
 const EXPERIMENT: &str = "experiment.toml";
+/// Pages that others may have under the same name, and words that ours begin with.
+const SIGNED: [(&str, &str); 2] =
+    [(Store::README, "\nWritten by `han-exp`"), (Store::REPORT, "Results of han-exp</title>")];
+/// Bytes of a page in which these words stand.
+const BEGINNING: u64 = 4096;
 
 /// A results directory.
 #[derive(Debug, Clone)]
@@ -44,13 +50,30 @@ pub struct Attempt {
     pub seconds: Option<f64>,
 }
 
-/// Refuses a results directory where a file has its name.
+/// Refuses a results directory where a file has its name, or with a page that han-exp did not write.
 pub(super) fn check_directory(root: &Path) -> Result<()> {
+    check_no_file(root)?;
+    Store::new(root).check_pages()
+}
+
+fn check_no_file(root: &Path) -> Result<()> {
     ensure!(!root.is_file(), "{}: it is a file and no results directory; see --out", root.display());
     Ok(())
 }
 
+/// The first bytes of a file as text.
+fn beginning(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    files::open(path)?.take(BEGINNING).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 impl Store {
+    /// What the root holds of all experiments together.
+    pub const README: &'static str = "README.md";
+    pub const REPORT: &'static str = "report.html";
+    pub const PROVENANCE: &'static str = "provenance.json";
+
     /// The store at `root`; nothing is made until something is written.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), svg: false, trust: Trust::Contents }
@@ -79,8 +102,30 @@ impl Store {
         lock::try_take(&lock::place(&self.root, &spec.directory()?))
     }
 
-    /// Waits until nobody else writes tables, charts and pages, and locks them.
+    /// Refuses a directory with a page that han-exp did not write, as somebody's project has: ours would overwrite it.
+    ///
+    /// # Errors
+    /// When there is such a page, or a page cannot be read.
+    pub fn check_pages(&self) -> Result<()> {
+        for (name, words) in SIGNED {
+            let path = self.root.join(name);
+            let text = files::if_there(beginning(&path)).with_context(|| format!("cannot read {}", path.display()))?;
+            let is_own = text.is_none_or(|text| text.contains(words));
+            ensure!(
+                is_own,
+                "{} was not written by han-exp and would be overwritten; use another --out",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody else writes tables, charts and pages, and locks them. Whoever writes any of them begins here.
+    ///
+    /// # Errors
+    /// As [`Store::check_pages`], and when the lock's file cannot be opened.
     pub fn lock_pages(&self) -> Result<RunLock> {
+        self.check_pages()?;
         lock::take(&self.root.join(LOCK))
     }
 
@@ -221,8 +266,8 @@ impl Store {
         if left.iter().any(|left| left.exists())
             && let Some(_lock) = self.lock(spec)?
         {
-            for left in left.iter().filter(|left| left.exists()) {
-                remove(left).with_context(|| Unwritable(left.clone()))?;
+            for left in &left {
+                files::if_there(remove(left)).with_context(|| Unwritable(left.clone()))?;
             }
         }
         Ok(())
@@ -235,24 +280,23 @@ impl Store {
             for left in entries(&arm)? {
                 let Some(run) = run_of(&left) else { continue };
                 let below = run.strip_prefix(&self.root).unwrap_or(&run);
-                if lock::try_take(&lock::place(&self.root, below))?.is_some() {
-                    settle(&left, &run).with_context(|| format!("cannot tidy up {}", left.display()))?;
-                }
+                lock::if_free(&lock::place(&self.root, below), || settle(&left, &run))?;
             }
         }
-        if self.root.is_dir() && lock::try_take(&self.root.join(LOCK))?.is_some() {
-            self.clean_pages(experiment)?;
+        if self.root.is_dir() {
+            lock::if_free(&self.root.join(LOCK), || self.clean_pages(experiment))?;
         }
         Ok(())
     }
 
     /// The same for tables, charts and pages alone. Call with their lock held.
     pub fn clean_pages(&self, experiment: &str) -> Result<()> {
+        // In the root others write as well, such as an export, and without this lock.
+        let pages = [Self::README, Self::REPORT, Self::PROVENANCE].map(|page| files::partial(Path::new(page)));
+        remove_beginning(&self.root, &pages)?;
         let own = self.root.join("runs").join(experiment);
-        for shared in [self.root.clone(), self.root.join("tables"), self.root.join("figures"), own] {
-            for left in entries(&shared)?.into_iter().filter(|path| name_of(path).starts_with(files::PARTIAL)) {
-                remove(&left).with_context(|| format!("cannot tidy up {}", left.display()))?;
-            }
+        for shared in [self.root.join("tables"), self.root.join("figures"), own] {
+            remove_beginning(&shared, &[files::PARTIAL.to_string()])?;
         }
         Ok(())
     }
@@ -264,7 +308,7 @@ impl Store {
 
     /// Names of the experiments that have a file of that name beside their runs.
     pub fn experiments_with(&self, file: &str) -> Result<Vec<String>> {
-        check_directory(&self.root)?;
+        check_no_file(&self.root)?;
         let mut directories = entries(&self.root.join("runs"))?;
         directories.retain(|directory| directory.join(file).exists());
         let mut names: Vec<String> = directories.iter().map(|directory| name_of(directory)).collect();
@@ -290,10 +334,32 @@ fn run_of(left: &Path) -> Option<PathBuf> {
 }
 
 /// Removes a half-written run, or what a run has replaced; if the kill came before the new run was in its place, the old
-/// one goes back.
-fn settle(left: &Path, run: &Path) -> io::Result<()> {
-    let was_replaced = name_of(left).starts_with(REPLACED);
-    if was_replaced && !run.exists() { fs::rename(left, run) } else { remove(left) }
+/// one goes back. Another process may have done so since it was listed. Call with the run's lock held.
+fn settle(left: &Path, run: &Path) -> Result<()> {
+    if name_of(left).starts_with(REPLACED) && !run.exists() {
+        let back = files::if_there(fs::rename(left, run));
+        back.with_context(|| format!("cannot tidy up {}", left.display()))?;
+    } else {
+        discard(left);
+    }
+    Ok(())
+}
+
+/// Removes what nothing depends on any more. What cannot be removed stays: on NFS another program may have a file of it open.
+fn discard(left: &Path) {
+    if let Err(error) = files::if_there(remove(left)) {
+        note(&format!("warning: cannot remove {}, which is no longer needed: {error}", left.display()));
+    }
+}
+
+/// Removes everything in a directory whose name begins in one of these ways; another process may have removed it since it was
+/// listed.
+fn remove_beginning(directory: &Path, beginnings: &[String]) -> Result<()> {
+    let is_left = |path: &PathBuf| beginnings.iter().any(|beginning| name_of(path).starts_with(beginning.as_str()));
+    for left in entries(directory)?.into_iter().filter(is_left) {
+        files::if_there(remove(&left)).with_context(|| format!("cannot tidy up {}", left.display()))?;
+    }
+    Ok(())
 }
 
 fn name_of(path: &Path) -> String {
@@ -320,7 +386,8 @@ fn replace(made: &Path, directory: &Path) -> io::Result<()> {
     }
     files::sync_directory(parent)?;
     if replaces {
-        fs::remove_dir_all(&aside)?;
+        // The new run is in its place, whatever becomes of the old one.
+        discard(&aside);
     }
     Ok(())
 }
@@ -343,5 +410,49 @@ mod tests {
         store.clean("board")?;
         assert!(!half_written.exists(), "its writer is gone");
         Ok(())
+    }
+
+    #[test]
+    fn in_the_root_only_pages_are_leftovers() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::new(directory.path());
+        let pages = [Store::README, Store::REPORT, Store::PROVENANCE];
+        for name in [&pages[..], &["images.npz", "notes.md", "report.npz"]].concat() {
+            let left = directory.path().join(format!("{}x7Yz12", files::partial(Path::new(name))));
+            fs::write(&left, "half")?;
+            store.clean("board")?;
+            assert_eq!(left.exists(), !pages.contains(&name), "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_left_of_a_run_may_be_gone_or_stay() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let run = directory.path().join("run");
+        let gone = directory.path().join(format!("{REPLACED}run"));
+        settle(&gone, &run)?;
+        fs::create_dir(&run)?;
+        settle(&gone, &run)?;
+        // No file system has such a name: it cannot be removed, for another reason than that it is gone.
+        let stays = directory.path().join(format!("{REPLACED}{}", "x".repeat(300)));
+        settle(&stays, &run)
+    }
+
+    #[test]
+    fn a_directory_with_a_page_of_others_is_refused_before_anything_is_written() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::new(directory.path());
+        for name in [Store::README, Store::REPORT] {
+            let path = directory.path().join(name);
+            fs::write(&path, "# Mine\n\nIt is not written by `han-exp`.\n")?;
+            for told in [check_directory(directory.path()).err(), store.lock_pages().err()] {
+                let told = told.map_or_else(String::new, |error| error.to_string());
+                assert!(told.contains(name) && told.contains("--out"), "{told}");
+            }
+            assert_eq!(fs::read_dir(directory.path())?.count(), 1);
+            fs::remove_file(path)?;
+        }
+        check_directory(directory.path())
     }
 }

@@ -33,6 +33,10 @@ pub struct Walk<'w> {
     pub stages: usize,
     /// Runs that fell to this command and were not made: they failed, wait for others, or were stopped.
     pub unmade: usize,
+    /// Those of them that `--force` was to make again, and that are there as they were before; by name.
+    pub old: Vec<String>,
+    /// Finished runs that every command makes again, see [`Way::force`].
+    pub repeated: usize,
 }
 
 /// A run that a stage has asked for.
@@ -77,7 +81,8 @@ impl<'w> Walk<'w> {
 
     /// Looks for runs that were made on a kind of device.
     pub fn looking(store: &'w Store, device: &'w str) -> Self {
-        Self { store, workplace: None, device, entries: Vec::new(), pending: 0, stages: 0, unmade: 0 }
+        let (entries, old) = (Vec::new(), Vec::new());
+        Self { store, workplace: None, device, entries, pending: 0, stages: 0, unmade: 0, old, repeated: 0 }
     }
 
     /// Kind of the device, cpu or cuda.
@@ -95,24 +100,31 @@ impl<'w> Walk<'w> {
         self.stages += 1;
         let hashes = specs.iter().map(Spec::hash).collect::<Result<Vec<_>>>()?;
         let mut made: Vec<Option<FinishedRun<R::Spec>>> = vec![None; specs.len()];
-        if let Some(workplace) = self.workplace.filter(|workplace| !workplace.stopped()) {
+        let (workplace, stage) = (self.workplace, self.stages);
+        let falls = |hash: &str| workplace.is_some_and(|workplace| workplace.running.part.has(stage, key(hash)));
+        if let Some(workplace) = workplace.filter(|workplace| !workplace.stopped()) {
             let runner = runner.context("nobody can make the runs of a stage")?;
-            let part = &workplace.running.part;
-            let is_own = |place: &usize| part.has(self.stages, key(&hashes[*place]));
-            let own: Vec<usize> = (0..specs.len()).filter(is_own).collect();
+            let own: Vec<usize> = (0..specs.len()).filter(|place| falls(&hashes[*place])).collect();
             let wanted: Vec<R::Spec> = own.iter().map(|place| specs[*place].clone()).collect();
             let results = workplace.make(way, &runner, &wanted)?;
-            self.unmade += results.iter().filter(|run| run.is_none()).count();
             for (place, run) in own.into_iter().zip(results) {
                 made[place] = run;
             }
         }
+        let forced = workplace.is_some_and(|workplace| workplace.running.force);
         let mut found = Vec::with_capacity(specs.len());
         for ((spec, hash), made) in specs.iter().zip(&hashes).zip(made) {
+            let is_left = made.is_none() && falls(hash);
             let look = match made {
                 Some(run) => Look::Whole(Box::new(run)),
                 None => self.store.find_as(spec, hash)?,
             };
+            let is_whole = matches!(look, Look::Whole(_));
+            self.repeated += usize::from(is_whole && way.force);
+            self.unmade += usize::from(is_left && (!is_whole || way.force || forced));
+            if is_left && is_whole && forced && !way.force {
+                self.old.push(key(hash).into());
+            }
             let directory = spec.place(hash);
             let failure = match look {
                 Look::Whole(_) => None,
@@ -127,7 +139,7 @@ impl<'w> Walk<'w> {
                 steps: spec.steps(),
                 directory,
                 key: key(hash).into(),
-                waits: !matches!(look, Look::Whole(_)) && self.store.inputs(&spec.inputs()?)?.is_none(),
+                waits: !is_whole && self.store.inputs(&spec.inputs()?)?.is_none(),
                 cost: (type_name::<R::Spec>(), spec.cost() as f64, R::Spec::SECONDS),
                 state: look.clone().map(|run| run.manifest),
                 failure,

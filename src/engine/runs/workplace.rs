@@ -25,7 +25,7 @@ pub struct Running {
     /// Results directory [default: results; results/smoke for the profile smoke]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Make finished runs again, and begun ones from their beginning
+    /// Repeat finished runs, and restart unfinished ones
     #[arg(long)]
     pub force: bool,
     /// Seconds between two checkpoints of a run, from which the same command goes on after a kill
@@ -87,12 +87,7 @@ impl Running {
 
     /// Runs at a time. A GPU is shared badly by several processes' worth of small kernels, so there it is one.
     pub fn jobs(&self) -> usize {
-        let on_gpu = match self.device {
-            DeviceChoice::Cpu => false,
-            DeviceChoice::Cuda(_) => true,
-            DeviceChoice::Auto => cfg!(feature = "cuda"),
-        };
-        self.jobs.map_or(if on_gpu { 1 } else { cores() }, usize::from)
+        self.jobs.map_or(if self.device.expects_gpu() { 1 } else { cores() }, usize::from)
     }
 
     /// Kind of the device. A GPU that is named is not opened: a plan may be made on a machine that has none.

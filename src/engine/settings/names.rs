@@ -44,9 +44,17 @@ pub fn labelled(label: &str, named: &impl Named) -> String {
 /// Most bytes of a name. With all that is added to it, no part of a path comes near the 255 that file systems take.
 const LONGEST_NAME: usize = 100;
 
+/// The table that all experiments share. One of that name would overwrite it.
+const CLAIMS: &str = "claims";
+
 /// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
 pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let names: Vec<&str> = items.iter().map(Named::name).collect();
+    let is_free = !experiment.eq_ignore_ascii_case(CLAIMS);
+    ensure!(
+        is_free,
+        "experiment.name: {experiment:?} would overwrite tables/{CLAIMS}.csv, the claims of all experiments; use another"
+    );
     // The experiment's own comes first: the other messages begin with it.
     let own = std::iter::once(("experiment.name", experiment));
     for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
@@ -93,4 +101,26 @@ pub fn check_seeds(experiment: &str, seeds: usize, first_seed: u64, most: usize)
 pub fn check_other(experiment: &str, arm: &str, key: &str, other: Option<&str>) -> Result<()> {
     ensure!(other != Some(arm), "{experiment}: arm {arm}: {key} names the arm itself; name another one");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Arm;
+
+    impl Named for Arm {
+        fn name(&self) -> &str {
+            "claims"
+        }
+    }
+
+    #[test]
+    fn no_experiment_has_the_name_of_the_table_of_all() {
+        for name in ["claims", "Claims"] {
+            let told = check_names(name, &[Arm]).expect_err("a name that is taken").to_string();
+            assert!(told.contains("experiment.name") && told.contains("claims.csv"), "{told}");
+        }
+        check_names("claims2", &[Arm]).expect("names that are free");
+    }
 }

@@ -31,7 +31,7 @@ impl Export {
         let parent = files::parent(path);
         ensure!(parent.is_dir(), "--export-adversarial {}: there is no directory {}", path.display(), parent.display());
         ensure!(!path.exists() || path.is_file(), "--export-adversarial {}: it is no regular file", path.display());
-        let trial = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent);
+        let trial = tempfile::Builder::new().prefix(files::PARTIAL).tempfile_in(parent);
         trial.with_context(|| {
             format!("--export-adversarial {}: cannot write to {}", path.display(), parent.display())
         })?;
