@@ -21,7 +21,8 @@ fn header(path: &Path) -> String {
     read(path).lines().next().unwrap_or_default().to_string()
 }
 
-const CHARTS: [&str; 7] = ["jacobian", "singular-values", "norms", "norms-training", "depth", "cost", "lipschitz"];
+const CHARTS: [&str; 8] =
+    ["jacobian", "singular-values", "norms", "norms-others", "norms-training", "depth", "cost", "lipschitz"];
 
 #[test]
 fn every_part_leaves_its_files_charts_and_rows() {
@@ -82,7 +83,7 @@ fn a_part_alone_makes_its_runs_and_charts_alone() {
     let sandbox = Sandbox::new();
     for (part, charts) in [
         ("jacobian", &["jacobian", "singular-values"][..]),
-        ("norms", &["norms", "norms-training"]),
+        ("norms", &["norms", "norms-others", "norms-training"]),
         ("depth", &["depth"]),
         ("cost", &["cost"]),
         ("lipschitz", &["lipschitz"]),
@@ -138,6 +139,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--part", "speed"][..], "jacobian, norms, depth, cost, lipschitz"),
         (&["--models", "transformer"], "--models transformer: use one or more of hannet, hannet-passing"),
         (&["--models", "fcnet-tanh", "--part", "depth"], "no network takes part in"),
+        (&["--part", "norms,norms"], "parts has a value twice; name each once"),
         (&["--width", "0"], "use a positive number"),
         (&["--max-depth", "x"], "use a positive number"),
         (&["--max-depth", "20000"], "depth is 20000; use 1 to 10000"),
@@ -162,8 +164,8 @@ fn mistakes_are_told_before_any_work() {
         ("narrowest = 2", "narowest = 2", "narowest"),
         ("moments = [0.0, 0.1, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
         ("rest = 0.3", "rest = 4.0", "use 0 <= rest <= offset"),
-        ("at_most = 1e-12", "", "lacks at_least and at_most"),
-        ("arm = \"layer-dense\"", "arm = \"layer-cheap\"", "unknown arm \"layer-cheap\""),
+        ("below = 1e-12, ", "", "lacks above and below"),
+        ("arm=layer-dense", "arm=layer-cheap", "unknown arm \"layer-cheap\""),
         ("moments = [0.0, 0.1, 1.0]", "moments = [0.0, 0.105]", "use hundredths"),
     ] {
         let told = own(from, to);

@@ -130,9 +130,9 @@ pub(super) fn exponent_axis(values: impl Iterator<Item = f64>) -> Axis {
     axis.with_ticks(sizes.into_iter().flat_map(|size| [size, -size]), scientific_power)
 }
 
-/// An axis from 0 to the largest value that widens what is near 0.
+/// An axis from 0 that widens what is near 0, with room for a mark above the largest value.
 pub(super) fn root_axis(most: f64) -> Axis {
-    let high = if most > 0.0 { 1.04 * most } else { 1.0 };
+    let high = if most > 0.0 { 1.15 * most } else { 1.0 };
     let axis = Axis { low: 0.0, high, ticks: Vec::new(), scale: Scale::SquareRoot };
     let sizes = [0.0, 100.0, 50.0, 10.0, 1.0, 20.0, 5.0, 2.0, 0.1, 0.5, 0.2, 30.0, 0.01, 0.05, 0.02];
     axis.with_ticks(sizes.into_iter(), significant)
@@ -160,7 +160,7 @@ pub fn significant(value: f64) -> String {
 /// A logarithmic axis with a margin on both sides; 2 and 5 are labelled too where powers of ten are few, further multiples
 /// where these are few as well, and only some powers where they are many.
 pub(super) fn log_axis(least: f64, most: f64) -> Axis {
-    let many = least < 1e-3 || most / least > 1e7;
+    let many = least < 1e-4 || most / least > 1e7;
     let span = most.log10() - least.log10();
     let pad = (0.04 * span).max(1.8f64.log10());
     let (low, high) = (least.log10() - pad, most.log10() + pad);

@@ -23,7 +23,7 @@ const DARKEST: f64 = 0.75;
 const SHADES: usize = 48;
 
 /// Draws the difference of two matrices of answers: a row for each class, a column for each answer, and in each cell the
-/// part of the class's images that gets the answer from the first network less the part that gets it from the second, in
+/// part of the class's images that gets the answer from the first network minus the part that gets it from the second, in
 /// percentage points. White is no difference; the colours end at the largest.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ fn part(counts: &[Vec<usize>], row: usize, column: usize) -> f64 {
 fn legend(most: f64, [first, second]: [&str; 2]) -> Vec<(Sign, String)> {
     let shade = |index: usize| diverging(DARKEST * (2.0 * index as f64 / (SHADES - 1) as f64 - 1.0));
     let most = 100.0 * most;
-    let scale = format!("{first} less {second}, −{most:.1} to +{most:.1} points of the true class");
+    let scale = format!("{first} minus {second}, −{most:.1} to +{most:.1} points of the true class");
     vec![
         (Sign::Cells((0..SHADES).map(shade).collect(), 64.0), scale),
         (Sign::Text, "above 0 is more right answers on the diagonal, more mistakes elsewhere".to_owned()),

@@ -120,11 +120,11 @@ mod tests {
     #[test]
     fn a_chart_grows_with_its_rows_and_refuses_what_it_cannot_show() -> Result<()> {
         let rows = [row(&[1.0, 2.0], 1.5), row(&[-0.25], -0.25)];
-        let [one, two] = [1, 2].map(|count| paired_differences("A less B", "points", &rows[..count]));
+        let [one, two] = [1, 2].map(|count| paired_differences("A minus B", "points", &rows[..count]));
         let (one, two) = (one?, two?);
         assert_eq!((one.width, one.height + ROW as usize), (two.width, two.height));
         for wrong in [vec![], vec![row(&[], 1.0)], vec![row(&[f64::NAN], 0.0)], vec![row(&[1.0], 1.0); MOST + 1]] {
-            assert!(paired_differences("A less B", "points", &wrong).is_err(), "{} rows", wrong.len());
+            assert!(paired_differences("A minus B", "points", &wrong).is_err(), "{} rows", wrong.len());
         }
         Ok(())
     }

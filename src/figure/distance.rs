@@ -67,7 +67,7 @@ pub fn distance_distribution(title: &str, panels: &[DistancePanel]) -> Result<Im
     let mut notes = vec![(Sign::plain(Stroke::Solid, LINE), "no misclassified image found up to there".to_owned())];
     if panels.iter().flat_map(|panel| &panel.curves).any(|curve| curve.radii.is_some()) {
         notes.push((Sign::plain(Stroke::Dashed, LINE), "proved, rounding included".to_owned()));
-        notes.push((Sign::band(2.0 * AREA_ALPHA, 0.0), "true accuracy lies in between".to_owned()));
+        notes.push((Sign::band(2.0 * AREA_ALPHA), "true accuracy lies in between".to_owned()));
     }
     let marks = "at 90, 50 and 10 % of all images; number: distance at 50 %";
     notes.push((Sign::mark(Mark::Solid(MARK), false), marks.to_owned()));

@@ -5,21 +5,22 @@ use plotters::style::RGBColor;
 
 use super::canvas::{Align, Area, Canvas};
 use super::frame::Frame;
+use super::glyphs::text_width;
 use super::text::Block;
-use super::theme::{DIRECT, MARK, Type};
+use super::theme::{DIRECT, MARK, PAPER, Type};
 
-/// Room between a plot and the labels at its right.
+/// Room between the end of a line and its label.
 pub(super) const ENDING: f64 = 22.0;
 /// Height of a line of a label.
 const HEIGHT: f64 = 1.05 * DIRECT.size;
 /// Widest label of a mark as a part of its plot.
 const WIDEST: f64 = 0.7;
 
-/// What stands to the right of a plot where a line ends: the height there, the text, and its colour.
+/// What stands to the right of a line's end: the height there, the text, and its colour.
 type EndLabel = (f64, Vec<String>, RGBColor);
 
-/// Writes the labels beside the plot, moved apart where they would touch.
-pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, mut labels: Vec<EndLabel>) -> Result<()> {
+/// Writes the labels of lines that end there along x, moved apart where they would touch, and says where they are.
+pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut labels: Vec<EndLabel>) -> Result<Vec<Area>> {
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let half = |lines: &[String]| lines.len() as f64 * HEIGHT / 2.0;
     // Down until no label touches the one above, then up again from the lower end of the plot.
@@ -33,13 +34,17 @@ pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, mut labels: Vec<End
         *y = y.min(limit - half(lines));
         limit = *y - half(lines);
     }
+    let (left, mut taken) = (end + ENDING, Vec::new());
     for (y, lines, color) in labels {
         for (index, line) in lines.iter().enumerate() {
-            let at = (frame.area.2 + ENDING, y - half(&lines) + (index as f64 + 0.5) * HEIGHT);
-            canvas.text(line, at, Align::Left, Type { color, ..DIRECT })?;
+            let (top, right) = (y - half(&lines) + index as f64 * HEIGHT, left + text_width(line, DIRECT.size)?);
+            // The grid and a level would go through it; the axis below stays whole.
+            canvas.rect((left, top), (right, (top + HEIGHT).min(frame.area.3 - 1.5)), PAPER, 1.0);
+            canvas.text(line, (left, top + HEIGHT / 2.0), Align::Left, Type { color, ..DIRECT })?;
+            taken.push((left, top, right, top + HEIGHT));
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Writes a label near its mark where it covers least of what is drawn already, and says where that is.

@@ -70,15 +70,14 @@ impl Sign {
         )
     }
 
-    /// A band, with a line in it if that has a width; small areas need more opacity than large ones.
-    pub fn band(alpha: f64, width: f64) -> Sign {
-        let band = vec![(0.0, 0.1, 0.9), (1.0, 0.1, 0.9)];
-        Sign::sample(Line { band, alpha, width, points: ACROSS.to_vec(), ..Line::default() })
+    /// A band; small areas need more opacity than large ones.
+    pub fn band(alpha: f64) -> Sign {
+        Sign::sample(Line { band: vec![(0.0, 0.1, 0.9), (1.0, 0.1, 0.9)], alpha, width: 0.0, ..Line::default() })
     }
 
     /// The band of seeds.
-    pub fn seeds(width: f64) -> Sign {
-        Sign::band(1.5 * BAND_ALPHA, width)
+    pub fn seeds() -> Sign {
+        Sign::band(1.5 * BAND_ALPHA)
     }
 
     /// What the sign and the gap after it take up.

@@ -8,7 +8,7 @@ use super::marks::Mark;
 use super::page::{Page, Plot, Range};
 use super::plot::{Line, some};
 use super::quantity::{AxisScale, Quantity};
-use super::theme::{LINE, MARK, Stroke, THICK, THIN};
+use super::theme::{LINE, SMALL_MARK, Stroke, THICK, THIN};
 
 /// How the points of a series are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Drawing {
     Dotted,
     /// Small marks, not joined.
     Dots,
-    /// Marks, not joined; a single one has its band as a whisker.
+    /// Marks, not joined; a single one has its band as a whisker, and is small so that it does not hide it.
     Spots,
     /// As spots, but rings: what others state.
     Rings,
@@ -162,7 +162,7 @@ fn line(series: &LineSeries) -> Line {
         Drawing::Thin => Line { width: THIN, tone: FAINT, ..line },
         Drawing::Dotted => Line { stroke: Some(Stroke::Dotted), ..line },
         Drawing::Dots => Line { mark: Mark::Dot, ..loose(line) },
-        Drawing::Spots => loose(line),
+        Drawing::Spots => Line { mark: Mark::Solid(SMALL_MARK), ..loose(line) },
         Drawing::Rings => Line { mark: Mark::Ring, ..loose(line) },
     }
 }
@@ -175,7 +175,7 @@ fn loose(line: Line) -> Line {
 /// What the legend says after the arms.
 fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawing, &str)]) -> Vec<(Sign, String)> {
     let bands = series.any(|series| !series.band.is_empty() && series.drawing != Drawing::Spots);
-    let bands = bands.then(|| (Sign::seeds(0.0), "lowest to highest".to_owned()));
+    let bands = bands.then(|| (Sign::seeds(), "lowest to highest".to_owned()));
     let note = |(drawing, text): &(Drawing, &str)| {
         let sign = match drawing {
             Drawing::Marked | Drawing::Line | Drawing::Few => Sign::plain(Stroke::Solid, LINE),
@@ -183,7 +183,7 @@ fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawin
             Drawing::Thin => Sign::plain(Stroke::Solid, THIN),
             Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
             Drawing::Dots => Sign::Text,
-            Drawing::Spots => Sign::mark(Mark::Solid(MARK), true),
+            Drawing::Spots => Sign::mark(Mark::Solid(SMALL_MARK), true),
             Drawing::Rings => Sign::mark(Mark::Ring, false),
         };
         (sign, (*text).to_owned())

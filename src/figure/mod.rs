@@ -42,7 +42,6 @@ pub use decision_map::{DecisionPanel, decision_maps};
 pub use differences::{DifferenceRow, paired_differences};
 pub use distance::{DistanceCurve, DistancePanel, distance_distribution};
 pub use lines::{Drawing, LinePanel, LineSeries, line_panels, scatter_panels};
-pub use plot::SpanPoint;
 pub use quantity::{AxisScale, Quantity as LineQuantity};
 pub use robust_accuracy::{RobustnessPanel, Role, Series, robust_accuracy};
 pub use theme::MOMENT;

@@ -6,14 +6,12 @@ use super::Image;
 use super::axes::{Axis, Scale};
 use super::canvas::Align;
 use super::frame::{Frame, beside};
-use super::glyphs::text_width;
 use super::grid::{Grid, Layout};
-use super::labels::ENDING;
 use super::legend::Sign;
-use super::plot::{Line, draw_lines};
+use super::plot::{Line, beyond, draw_lines, uncover};
 use super::quantity::Quantity;
 use super::text::{Block, tallest};
-use super::theme::{ArmStyle, DIRECT, PANEL_TITLE, Stroke, styles};
+use super::theme::{ArmStyle, PANEL_TITLE, Stroke, styles};
 
 /// Room between a plot, or the labels at its right, and its neighbour.
 const GAP: f64 = 60.0;
@@ -116,9 +114,12 @@ impl Page<'_> {
         let aligned = *aligned && (1..axes.len()).all(|index| index % columns == 0 || same(index));
         let widest = |widest: f64, width: Result<f64>| anyhow::Ok(widest.max(width?));
         let numbers = axes.iter().map(|(_, y)| beside(y)).try_fold(0.0, widest)?;
-        let endings = plots.iter().flat_map(|plot| &plot.lines).flat_map(|line| &line.ending);
-        let ending = endings.map(|text| Ok(text_width(text, DIRECT.size)? + ENDING)).try_fold(0.0, widest)?;
-        let between = ending + GAP + if aligned { 0.0 } else { numbers };
+        let after = |column: usize| {
+            let of_column = plots.iter().zip(&axes).skip(column).step_by(columns);
+            of_column.map(|(plot, (x, _))| beyond(&plot.lines, x, size.0)).try_fold(0.0, widest)
+        };
+        let after = (0..columns).map(after).collect::<Result<Vec<f64>>>()?;
+        let between = |column: usize| after[column - 1] + GAP + if aligned { 0.0 } else { numbers };
         let titles = plots.iter().map(|plot| Block::fit(&plot.title, size.0, 2, PANEL_TITLE));
         let titles = titles.collect::<Result<Vec<Block>>>()?;
 
@@ -126,8 +127,8 @@ impl Page<'_> {
         let mut grid = Grid::new(Layout {
             title,
             size,
-            before: (0..columns).map(|column| if column == 0 { numbers } else { between }).collect(),
-            after: ending,
+            before: (0..columns).map(|column| if column == 0 { numbers } else { between(column) }).collect(),
+            after: after[columns - 1],
             above: vec![tallest(&titles) + HEAD; plots.len().div_ceil(columns)],
             below: BELOW,
             legend: self.legend(&arms),
@@ -143,7 +144,9 @@ impl Page<'_> {
                 Line { stroke: Some(stroke), width, points, ..Line::default() }
             });
             let lines = plot.lines.iter().chain(&across).map(|line| (line.up_to(frame.x.high), line.style(&arms)));
-            draw_lines(&mut grid.canvas, &frame, &lines.collect::<Vec<(Line, ArmStyle)>>())?;
+            let mut lines = lines.collect::<Vec<(Line, ArmStyle)>>();
+            uncover(&mut lines, &frame);
+            draw_lines(&mut grid.canvas, &frame, &lines)?;
         }
         Ok(grid.canvas.finish())
     }

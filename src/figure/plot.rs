@@ -1,31 +1,24 @@
 //! Lines with marks, bands and labels in a plot, from which every chart of one quantity against another is made.
 
 use anyhow::{Result, ensure};
+use std::collections::BTreeSet;
 
+use super::axes::Axis;
 use super::canvas::{Area, Canvas};
 use super::frame::Frame;
-use super::labels::{beside_mark, end_labels};
+use super::glyphs::text_width;
+use super::labels::{ENDING, beside_mark, end_labels};
 use super::marks::{Mark, whisker};
 use super::quantity::Quantity;
-use super::theme::{ArmStyle, BAND_ALPHA, LINE, MARK, NO_ARM, PAPER, Stroke, mixed};
+use super::theme::{ArmStyle, BAND_ALPHA, DIRECT, LINE, MARK, NO_ARM, PAPER, Stroke, mixed};
 
 /// How far values may be out of their order: a mean of equal values may differ from them in its last digit.
 const SLACK: f64 = 1e-9;
 /// Pieces of lines that labels keep away from are no longer than this.
 const PIECE: f64 = 24.0;
-
-/// Values of all seeds of an arm at one place of the horizontal axis; accuracies are fractions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SpanPoint {
-    /// The place, such as the number of the iteration or the size of the perturbation.
-    pub at: f64,
-    /// Mean or median over the seeds.
-    pub middle: f64,
-    /// Lowest seed.
-    pub low: f64,
-    /// Highest seed.
-    pub high: f64,
-}
+/// A mark no further than this from one above it is hidden, and is drawn larger by so much.
+const HIDDEN: f64 = 6.0;
+const LARGER: f64 = 7.0;
 
 /// What is drawn for an arm, or for one of several measurements of it.
 #[derive(Debug, Clone)]
@@ -51,7 +44,7 @@ pub(super) struct Line {
     pub band: Vec<(f64, f64, f64)>,
     /// Opacity of the area.
     pub alpha: f64,
-    /// What stands to the right of the plot where the line ends.
+    /// What stands where the line ends.
     pub ending: Vec<String>,
     /// What stands near some of the marks.
     pub notes: Vec<(String, (f64, f64))>,
@@ -99,10 +92,9 @@ impl Line {
         Line { arm: Some(arm.to_owned()), label: label.to_owned(), points, ..Line::default() }
     }
 
-    /// A line through the middles, and a band from the lowest to the highest seed.
-    pub fn through(arm: &str, label: &str, spans: &[SpanPoint]) -> Line {
-        let band = spans.iter().map(|span| (span.at, span.low, span.high)).collect();
-        Line { band, ..Line::of(arm, label, spans.iter().map(|span| (span.at, span.middle)).collect()) }
+    /// Where it ends, if something stands there.
+    fn end(&self) -> Option<(f64, f64)> {
+        self.points.last().filter(|_| !self.ending.is_empty()).copied()
     }
 
     /// The style, where this is that of the arm.
@@ -194,23 +186,68 @@ impl Line {
     }
 }
 
+/// How far to the right the lines go at whose ends something stands.
+fn furthest<'l>(lines: impl Iterator<Item = &'l Line>) -> Option<f64> {
+    lines.filter_map(Line::end).map(|end| end.0).reduce(f64::max)
+}
+
+/// What the labels at the ends of lines take up to the right of a plot of this width.
+pub(super) fn beyond(lines: &[Line], x: &Axis, width: f64) -> Result<f64> {
+    let Some(last) = furthest(lines.iter()) else { return Ok(0.0) };
+    let there = |line: &&Line| line.end().is_some_and(|end| end.0 == last);
+    let mut widths = lines.iter().filter(there).flat_map(|line| &line.ending).map(|text| text_width(text, DIRECT.size));
+    let widest = widths.try_fold(0.0, |most: f64, width| anyhow::Ok(most.max(width?)))?;
+    Ok((ENDING + widest - (1.0 - x.place(last)) * width).max(0.0))
+}
+
+/// Puts marks that those of one other arm above them would hide on lines of their own, larger, so that they are seen around
+/// them.
+pub(super) fn uncover(lines: &mut Vec<(Line, ArmStyle)>, frame: &Frame) {
+    let mut larger: Vec<(Line, ArmStyle)> = Vec::new();
+    for place in 1..lines.len() {
+        let (above, below) = lines.split_at_mut(place);
+        let (line, style) = &mut below[0];
+        let Mark::Solid(radius) = line.mark else { continue };
+        let arm = &line.arm;
+        line.marks.retain(|mark| {
+            let (x, y) = frame.at(mark.0, mark.1);
+            let near = |other: &(f64, f64)| {
+                let at = frame.at(other.0, other.1);
+                (at.0 - x).hypot(at.1 - y) < HIDDEN
+            };
+            let hides = |other: &Line| {
+                matches!(other.mark, Mark::Solid(_)) && other.arm != *arm && other.marks.iter().any(near)
+            };
+            let hiding = above.iter().chain(&larger).map(|(other, _)| other).filter(|other| hides(other));
+            // Around two others it would have to be so large that it looks like another thing.
+            let is_larger = hiding.map(|other| &other.arm).collect::<BTreeSet<_>>().len() == 1;
+            if is_larger {
+                let (mark, marks) = (Mark::Solid(radius + LARGER), vec![*mark]);
+                larger.push((Line { arm: arm.clone(), mark, marks, width: 0.0, ..Line::default() }, *style));
+            }
+            !is_larger
+        });
+    }
+    lines.extend(larger);
+}
+
 /// Draws lines, of which the first lies above the others, and their labels.
 pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, ArmStyle)]) -> Result<()> {
     let at = |x: f64, y: f64| frame.at(x, y);
     for layer in LAYERS {
         lines.iter().rev().for_each(|(line, style)| line.draw(canvas, layer, *style, at));
     }
-    // A line that ends before the others has its label there: beside the plot it would be read as a value at their end.
-    let end = |line: &Line| line.points.last().filter(|_| !line.ending.is_empty()).copied();
-    let last = lines.iter().filter_map(|(line, _)| end(line)).fold(f64::NEG_INFINITY, |last, point| last.max(point.0));
-    let ended = lines.iter().filter_map(|(line, style)| Some((end(line)?, line, style)));
-    let (at_edge, before): (Vec<_>, Vec<_>) = ended.partition(|(point, ..)| point.0 == last);
+    // A line that ends before the others has its label there: beside theirs it would be read as a value at their end.
+    let last = furthest(lines.iter().map(|(line, _)| line));
+    let ended = lines.iter().filter_map(|(line, style)| Some((line.end()?, line, style)));
+    let (at_edge, before): (Vec<_>, Vec<_>) = ended.partition(|(point, ..)| Some(point.0) == last);
     let label = |((x, y), line, style): ((f64, f64), &Line, &ArmStyle)| (at(x, y).1, line.ending.clone(), style.color);
-    end_labels(canvas, frame, at_edge.into_iter().map(label).collect())?;
+    let edge = last.map_or(frame.area.2, |last| at(last, frame.y.low).0);
+    let labelled = end_labels(canvas, frame, edge, at_edge.into_iter().map(label).collect())?;
     if before.is_empty() && lines.iter().all(|(line, _)| line.notes.is_empty()) {
         return Ok(());
     }
-    let mut taken: Vec<Area> = lines.iter().flat_map(|(line, _)| line.taken(at)).collect();
+    let mut taken: Vec<Area> = lines.iter().flat_map(|(line, _)| line.taken(at)).chain(labelled).collect();
     let early = before.into_iter().map(|(point, line, style)| (line.ending.join(" "), point, style));
     let noted =
         lines.iter().flat_map(|(line, style)| line.notes.iter().map(move |(text, at)| (text.clone(), *at, style)));
@@ -218,4 +255,39 @@ pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, Arm
         taken.push(beside_mark(canvas, &text, at(x, y), style.color, frame, &taken)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::axes::zero_axis;
+
+    #[test]
+    fn a_mark_below_that_of_another_arm_is_larger() {
+        let line = |arm: &str, marks: &[(f64, f64)]| {
+            (Line { marks: marks.to_vec(), ..Line::of(arm, arm, Vec::new()) }, NO_ARM)
+        };
+        let frame = Frame { area: (0.0, 0.0, 100.0, 100.0), x: zero_axis(1.0), y: zero_axis(1.0) };
+        let mut lines = vec![
+            line("a", &[(0.5, 0.5)]),
+            line("b", &[(0.5, 0.51), (0.8, 0.8)]),
+            line("a", &[(0.5, 0.5)]),
+            line("c", &[(0.51, 0.5)]),
+        ];
+        uncover(&mut lines, &frame);
+        let marks: Vec<(Mark, usize)> = lines.iter().map(|(line, _)| (line.mark, line.marks.len())).collect();
+        let [as_it_is, larger] = [0.0, LARGER].map(|more| Mark::Solid(MARK + more));
+        assert_eq!(marks, [(as_it_is, 1), (as_it_is, 1), (as_it_is, 0), (as_it_is, 1), (larger, 1), (larger, 1)]);
+    }
+
+    #[test]
+    fn a_label_at_the_end_of_a_line_takes_what_the_plot_does_not_leave() -> Result<()> {
+        let line =
+            |ending: &str| Line { ending: vec![ending.into()], ..Line::of("a", "a", vec![(0.0, 1.0), (0.5, 1.0)]) };
+        let (axis, label) = (zero_axis(1.0), ENDING + text_width("99 %", DIRECT.size)?);
+        assert_eq!(beyond(&[line("99 %")], &axis, 100.0)?, (label - 50.0).max(0.0));
+        assert_eq!(beyond(&[line("99 %")], &axis, 2000.0)?, 0.0);
+        assert_eq!(beyond(&[Line::default()], &axis, 100.0)?, 0.0);
+        Ok(())
+    }
 }

@@ -6,7 +6,7 @@ use super::axes::{Scale, size_axis};
 use super::legend::Sign;
 use super::marks::Mark;
 use super::page::{Page, Plot, Range};
-use super::plot::{Line, SpanPoint};
+use super::plot::Line;
 use super::quantity::{AxisScale, Quantity};
 use super::theme::{AREA_ALPHA, LINE, SMALL_MARK, Stroke, THICK};
 use super::{ACCURACY, Image};
@@ -19,8 +19,8 @@ pub enum Role {
     /// The part of the images that is proved to be right everywhere in the ball: dashed, with a tint below it if no
     /// panel has more than two.
     Certificate,
-    /// The images that no attack has changed the answer for: a thick line with a band from the lowest to the highest
-    /// seed.
+    /// The images that no attack has changed the answer for: a thick line. A band of seeds would be hidden by it where it
+    /// falls.
     WorstCase,
 }
 
@@ -34,7 +34,7 @@ pub struct Series {
     /// What the line shows.
     pub role: Role,
     /// Mean accuracies at growing radii of the ball around every image, in the norm of the panel.
-    pub points: Vec<SpanPoint>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// Lines over the sizes of one ball.
@@ -83,10 +83,10 @@ fn lines(series: &[Series], tinted: bool) -> Vec<Line> {
 }
 
 fn line(series: &Series, tinted: bool) -> Line {
-    let line = Line::through(&series.arm, &series.label, &series.points);
-    let points = line.points.clone();
+    let points = series.points.clone();
+    let line = Line::of(&series.arm, &series.label, points.clone());
     match series.role {
-        Role::Noise => Line { stroke: Some(Stroke::Dotted), band: Vec::new(), ..line },
+        Role::Noise => Line { stroke: Some(Stroke::Dotted), ..line },
         Role::Certificate => Line {
             stroke: Some(Stroke::Dashed),
             open: true,
@@ -106,13 +106,13 @@ fn line(series: &Series, tinted: bool) -> Line {
 fn shown_sizes(panel: &RobustnessPanel) -> Vec<f64> {
     let points = || panel.series.iter().flat_map(|series| &series.points);
     let made = panel.series.iter().filter(|series| series.role != Role::Certificate).flat_map(|series| &series.points);
-    let mut sizes: Vec<f64> = made.map(|point| point.at).collect();
+    let mut sizes: Vec<f64> = made.map(|point| point.0).collect();
     if sizes.is_empty() {
-        sizes = points().map(|point| point.at).collect();
+        sizes = points().map(|point| point.0).collect();
     }
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
-    let last = points().filter(|point| point.high > 0.0).map(|point| point.at).fold(f64::NEG_INFINITY, f64::max);
+    let last = points().filter(|point| point.1 > 0.0).map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
     if let Some(end) = sizes.iter().position(|&size| size > last && size > 0.0)
         && last >= 0.0
     {
@@ -135,11 +135,6 @@ fn crowded(sizes: &[f64]) -> bool {
 /// What the legend says of the roles that there are.
 fn roles(panels: &[RobustnessPanel]) -> Vec<(Sign, String)> {
     let of = |role| panels.iter().flat_map(|panel| &panel.series).filter(move |series| series.role == role);
-    // One seed has no band that could be seen.
-    let worst = match of(Role::WorstCase).flat_map(|series| &series.points).any(|point| point.low < point.high) {
-        true => (Sign::seeds(THICK), "worst case over all attacks: mean, lowest and highest seed"),
-        false => (Sign::plain(Stroke::Solid, THICK), "worst case over all attacks"),
-    };
     let under = Line {
         stroke: Some(Stroke::Dashed),
         points: vec![(0.0, 0.7), (1.0, 0.7)],
@@ -150,7 +145,7 @@ fn roles(panels: &[RobustnessPanel]) -> Vec<(Sign, String)> {
     let proved = if tints(panels) { Sign::sample(under) } else { Sign::plain(Stroke::Dashed, LINE) };
     let roles = [
         (Role::Noise, (Sign::plain(Stroke::Dotted, LINE), "random noise of that size")),
-        (Role::WorstCase, worst),
+        (Role::WorstCase, (Sign::plain(Stroke::Solid, THICK), "worst case over all attacks, mean of the seeds")),
         (Role::Certificate, (proved, "proved in real arithmetic, of the attacked images")),
     ];
     let roles = roles.into_iter().filter(|(role, _)| of(*role).next().is_some());
@@ -162,8 +157,8 @@ mod tests {
     use super::*;
 
     fn sizes(points: &[(f64, f64)]) -> Vec<f64> {
-        let points = points.iter().map(|&(at, high)| SpanPoint { at, middle: 0.0, low: 0.0, high }).collect();
-        let series = Series { arm: "a".to_owned(), label: "A".to_owned(), role: Role::WorstCase, points };
+        let (arm, label) = ("a".to_owned(), "A".to_owned());
+        let series = Series { arm, label, role: Role::WorstCase, points: points.to_vec() };
         let panel = RobustnessPanel { title: "t".to_owned(), norm_label: "Linf".to_owned(), series: vec![series] };
         shown_sizes(&panel)
     }

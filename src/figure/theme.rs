@@ -20,6 +20,7 @@ const FURTHER: [u32; 12] = [
     0xe69f00, 0x56b4e9, 0x000000, 0x781446, 0x40a5a0, 0x332288, 0x968c14, 0x8b5a2b, 0x117733, 0x787878, 0xaa4499,
     0xf0e442,
 ];
+const FURTHER_MARKERS: [Marker; 5] = [Diamond, Square, Disc, Triangle, Wedge];
 
 pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
 pub(super) const INK: RGBColor = RGBColor(28, 28, 32);
@@ -163,7 +164,8 @@ fn fixed(name: &str) -> Option<ArmStyle> {
         "hannet-passing" => (rgb(0x56b4e9), Wedge),
         "hannet-adam" => (rgb(0x332288), Disc),
         "fcnet-adam" => (rgb(0x781446), Square),
-        "fcnet-small" => (rgb(0xe16e8c), Diamond),
+        "fcnet-small" => (rgb(0xdc3c5a), Diamond),
+        "fcnet-small-bounded" => (rgb(0xe69f00), Diamond),
         "fcnet-bounded" => (rgb(0x8b5a2b), Triangle),
         "fcnet-xavier" => (rgb(0x40a5a0), Diamond),
         "fcnet-orthogonal" => (rgb(0x968c14), Wedge),
@@ -174,8 +176,11 @@ fn fixed(name: &str) -> Option<ArmStyle> {
         "f32" => (rgb(0x787878), Square),
         _ => return None,
     };
-    Some(ArmStyle::new(color, marker))
+    Some(ArmStyle { open: OPEN.contains(&name), ..ArmStyle::new(color, marker) })
 }
+
+/// Fixed styles with white marks: another network of the same charts has their marker.
+const OPEN: [&str; 3] = ["fcnet-small-bounded", "hannet-adam", "fcnet-adam"];
 
 /// Moments of a training, from light to dark: they are no arms, and their order is seen.
 const MOMENTS: [(u32, Marker); 4] = [(0xb4b4bc, Disc), (0x82828c, Square), (0x50505a, Diamond), (0x1c1c20, Wedge)];
@@ -190,17 +195,20 @@ fn moment(place: usize, of: usize) -> ArmStyle {
 pub const MOMENT: &str = "moment ";
 
 /// Styles of all arms of a chart, in the order given; names without a fixed style take the further ones as they first
-/// appear.
+/// appear, but no colour of a fixed one among them.
 pub(super) fn styles(names: &[&str]) -> Vec<ArmStyle> {
     if names.iter().all(|name| name.starts_with(MOMENT)) {
         return (0..names.len()).map(|place| moment(place, names.len())).collect();
     }
+    let taken: Vec<RGBColor> = names.iter().filter_map(|name| fixed(name)).map(|style| style.color).collect();
     let mut further: Vec<&str> = Vec::new();
     let mut style = |name| {
         fixed(name).unwrap_or_else(|| {
             let known = further.iter().position(|known| *known == name);
             further.extend(known.is_none().then_some(name));
-            ArmStyle::numbered(&FURTHER, [Diamond, Square, Disc, Triangle, Wedge], known.unwrap_or(further.len() - 1))
+            let all = (0..).map(|number| ArmStyle::numbered(&FURTHER, FURTHER_MARKERS, number));
+            // Yellow is no fixed arm's, so there are always more.
+            all.filter(|style| !taken.contains(&style.color)).nth(known.unwrap_or(further.len() - 1)).unwrap_or(NO_ARM)
         })
     };
     names.iter().map(|name| style(*name)).collect()
@@ -211,6 +219,25 @@ mod tests {
     use super::*;
 
     const PAPER_ARMS: [&str; 4] = ["hannet", "fcnet", "resnet", "certified"];
+    const ATTACKED: [&str; 7] =
+        ["hannet", "fcnet", "fcnet-small", "fcnet-bounded", "fcnet-small-bounded", "hannet-adam", "fcnet-adam"];
+    const OTHERS: [&str; 15] = [
+        "mixer-4-han-12",
+        "fcnet-30",
+        "mixer-4",
+        "resnet-30",
+        "resnet32",
+        "hannet-passing",
+        "fcnet-xavier",
+        "fcnet-orthogonal",
+        "fcnet-30-orthogonal-abs",
+        "mixer-8",
+        "extra-trees",
+        "f64",
+        "f32",
+        "resnet",
+        "certified",
+    ];
 
     #[test]
     fn known_arms_keep_their_style_and_further_ones_differ() {
@@ -226,17 +253,35 @@ mod tests {
         a.stroke != b.stroke || color > 75.0 || (color > 45.0 && (a.marker, a.open) != (b.marker, b.open))
     }
 
-    #[test]
-    fn a_dozen_arms_of_a_sweep_can_be_told_apart() {
-        let widths: Vec<String> = (0..12).map(|index| format!("hannet-width{}", 8 * index)).collect();
-        let names: Vec<&str> = PAPER_ARMS.into_iter().chain(widths.iter().map(String::as_str)).collect();
-        let chosen = styles(&names);
-        assert_eq!(chosen, styles(&names));
+    fn assert_apart(names: &[&str]) {
+        let chosen = styles(names);
+        assert_eq!(chosen, styles(names));
         for (index, style) in chosen.iter().enumerate() {
             for (other, before) in chosen[..index].iter().enumerate() {
                 assert!(apart(style, before), "{} and {}", names[index], names[other]);
             }
         }
+    }
+
+    #[test]
+    fn a_dozen_arms_of_a_sweep_can_be_told_apart() {
+        let widths: Vec<String> = (0..12).map(|index| format!("hannet-width{}", 8 * index)).collect();
+        let beside = |fixed: &[&str]| {
+            assert!(fixed.iter().all(|name| super::fixed(name).is_some()), "{fixed:?}");
+            let names = fixed.iter().copied().chain(widths.iter().map(String::as_str));
+            assert_apart(&names.collect::<Vec<&str>>());
+        };
+        beside(&PAPER_ARMS);
+        ATTACKED.iter().chain(&OTHERS).for_each(|name| beside(&[*name]));
+    }
+
+    #[test]
+    fn networks_under_attack_can_be_told_apart_without_colours() {
+        let names: Vec<&str> = ATTACKED.into_iter().chain(["certified"]).collect();
+        assert_apart(&names);
+        let marks: Vec<(Marker, bool)> = styles(&names).iter().map(|style| (style.marker, style.open)).collect();
+        let first = |mark: &(Marker, bool)| marks.iter().position(|other| other == mark);
+        assert!(marks.iter().enumerate().all(|(place, mark)| first(mark) == Some(place)), "{marks:?}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The charts of an experiment, from the CSV files of its runs.
 
 use super::check::Checkerboard;
+use super::file::ArmFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use super::summary::{Protocol, SeedValue, Summary};
-use crate::engine::page::{Page, diverged, percent};
+use crate::engine::page::{Page, counted, diverged, percent};
 use crate::engine::rows::Sample;
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
@@ -111,15 +112,16 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
             let chosen = chosen_runs(runs, summaries, &arm.name, &recipe.name);
             let samples = over_steps(&chosen)?;
             let Some((_, last)) = samples.last() else { continue };
-            let label = match chosen.len() {
-                all if all == experiment.file.seeds(arm).count() => format!("{} ({all} seeds)", arm.label),
-                some => format!("{} ({some} of {} seeds)", arm.label, experiment.file.seeds(arm).count()),
-            };
+            let mut ending = vec![format!("{} %", percent(Some(last.median)))];
+            let (some, all) = (chosen.len(), experiment.file.seeds(arm).count());
+            if some < all {
+                ending.push(format!("{some} of {all} seeds"));
+            }
             let medians = samples.iter().map(|(step, sample)| (*step, sample.median)).collect();
             series.push(LineSeries {
                 band: samples.iter().map(|(step, sample)| (*step, sample.min, sample.max)).collect(),
-                ending: vec![format!("{} %", percent(Some(last.median)))],
-                ..LineSeries::of(&arm.name, &label, Drawing::Few, medians)
+                ending,
+                ..LineSeries::of(&arm.name, &arm.label, Drawing::Few, medians)
             });
         }
         if !series.is_empty() {
@@ -135,7 +137,17 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
     let title = experiment.file.experiment.title();
     let title = format!("{title}: test accuracy during training, median and range over seeds");
-    line_panels(&title, &panels, &[(Drawing::Few, "line and number: median seed")])
+    let note = format!("line and number: median of {}", seeds(experiment));
+    line_panels(&title, &panels, &[(Drawing::Few, note.as_str())])
+}
+
+/// How many seeds there are, and which networks have fewer: "5 seeds, ResNet 3".
+fn seeds(experiment: &Checkerboard) -> String {
+    let file = &experiment.file;
+    let count = |arm: &ArmFile| file.seeds(arm).count();
+    let most = file.arm.iter().map(count).max().unwrap_or(0);
+    let fewer = file.arm.iter().filter(|arm| count(arm) < most);
+    fewer.fold(counted(most, "seed"), |text, arm| format!("{text}, {} {}", arm.label, count(arm)))
 }
 
 fn over_steps(runs: &[(&SeedValue, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(f64, Sample)>> {

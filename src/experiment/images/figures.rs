@@ -29,8 +29,11 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store:
     let heading = results.experiment.file.experiment.title();
     let title = |what: &str| format!("{heading}: {what}, {setting}");
     let several = results.experiment.trainings().len() > 1;
-    let what = if several { "test accuracy" } else { "training" };
-    page.chart("Loss and accuracy over epochs", "curves", curves(results, &title(what)));
+    let (caption, what) = match several {
+        false => ("Loss and accuracy over epochs", "training"),
+        true => ("Test accuracy over epochs", "test accuracy"),
+    };
+    page.chart(caption, "curves", curves(results, &title(what)));
     match several {
         false => page.chart("Test accuracy and paired differences", "parameters", accuracies(results, setting)),
         true => page.chart("Paired differences over the length of training", "differences", ahead(results, setting)),
@@ -39,7 +42,7 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>, setting: &str, store:
     if let Some(names) = results.set.dataset.class_names() {
         // Of several trainings it shows one, which the names of the networks tell.
         let setting = if several { results.set.name() } else { setting };
-        page.chart("Answers of a network less those of another", "confusion", confusion(results, &names, setting));
+        page.chart("Answers of a network minus those of another", "confusion", confusion(results, &names, setting));
     }
     page.chart("Augmented images", "images", images(results, store));
 }
@@ -163,7 +166,7 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
     for (result, other, points) in pairs(results) {
         let Some(sample) = Sample::of(&points) else { continue };
         let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
-        let names = format!("{} less {}", result.arm.label, other.arm.label);
+        let names = format!("{} minus {}", result.arm.label, other.arm.label);
         seen.push(match sample.confidence_interval() {
             Some(_) => format!("{names}: {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
             None => format!("{names}: {:+.2} points", sample.mean),
@@ -186,11 +189,14 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
 
 /// How far the networks are ahead of those that they are compared with after trainings of several lengths.
 fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
+    let mut others: Vec<&str> = pairs(results).map(|(_, other, _)| other.entrant.network[1].as_str()).collect();
+    others.dedup();
+    let to = if let [other] = others[..] { other } else { "the other network" };
     let mut panels: Vec<CategoryPanel> = Vec::new();
     for training in results.experiment.trainings() {
         let title = format!("Augmentation {}", training.augment);
         if panels.last().is_none_or(|panel| panel.title != title) {
-            let y = LineQuantity::new("test accuracy: points ahead", AxisScale::Close);
+            let y = LineQuantity::new(format!("difference to {to} (percentage points)"), AxisScale::Close);
             panels.push(CategoryPanel { level: Some((0.0, String::new())), ..panel(&title, "epochs", y) });
         }
         let Some(panel) = panels.last_mut() else { continue };
@@ -199,7 +205,7 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
             let Some(sample) = Sample::of(&points) else { continue };
             let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
             let [arm, label] = result.entrant.network.clone();
-            let label = format!("{label} less {}", other.entrant.network[1]);
+            let label = format!("{label} minus {}", other.entrant.network[1]);
             let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
             let range = Some([low, sample.mean, high]);
             let category = panel.categories.len() - 1;
@@ -212,7 +218,7 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
         (Key::Filled, "mean and its 95 % interval (Student's t), from two seeds on"),
         (Key::Point, "difference in one seed"),
     ];
-    category_panels(&format!("Test accuracy over the length of training, paired by seed; {setting}"), &panels, &notes)
+    category_panels(&format!("Paired differences in test accuracy; {setting}"), &panels, &notes)
 }
 
 fn entry(result: &ArmResults<'_>, category: usize, points: Vec<f64>, range: Option<[f64; 3]>) -> Entry {
@@ -223,14 +229,14 @@ fn panel(title: &str, x_label: &str, y: LineQuantity) -> CategoryPanel {
     CategoryPanel { x_label: x_label.into(), ..CategoryPanel::of(title, Vec::new(), y) }
 }
 
-/// Answers of a network less those of the network that it is compared with, over the seeds of each.
+/// Answers of a network minus those of the network that it is compared with, over the seeds of each.
 fn confusion(results: &Results<'_>, names: &[&str], setting: &str) -> Result<Image> {
     let pair = pairs(results).next().context("no network is finished beside the one that it is compared with")?;
     let (result, other, _) = pair;
     let (first, second) = (counts(result, names.len())?, counts(other, names.len())?);
     let [label, others] = [result, other].map(|of| of.arm.label.as_str());
     let seeds = [result, other].map(|of| counted(of.runs.len(), "seed"));
-    let title = format!("{label} ({}) less {others} ({}): answers to test images, {setting}", seeds[0], seeds[1]);
+    let title = format!("{label} ({}) minus {others} ({}): answers to test images, {setting}", seeds[0], seeds[1]);
     confusion_difference(&title, names, [&first, &second], [label, others])
 }
 

@@ -75,7 +75,8 @@ fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str)
         let level = uncounted.and_then(|arm| Some((arm.sample("test", "rmse")?.mean, format!("{}, mean", label(arm)))));
         if !series.is_empty() {
             let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
-            let y = LineQuantity::new("test RMSE (standard deviations)", AxisScale::Close);
+            // Tables share no range: beside the errors of all of them the bars of one would be shorter than its marks.
+            let y = LineQuantity::new(format!("test RMSE, {} (standard deviations)", table.name), AxisScale::Close);
             panels.push(LinePanel { title: table.name.clone(), x, y, series, level });
         }
     }

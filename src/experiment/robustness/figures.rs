@@ -10,8 +10,8 @@ use crate::engine::rows::{Figure, Sample};
 use crate::evaluate::attack::Norm;
 use crate::figure::{
     AxisScale, Body, CategoryPanel, DistanceCurve, DistancePanel, Drawing, Entry, Image, Key, LinePanel, LineQuantity,
-    LineSeries, RobustnessPanel, Role, Series, SpanPoint, category_panels, distance_distribution, line_panels,
-    robust_accuracy, significant,
+    LineSeries, RobustnessPanel, Role, Series, category_panels, distance_distribution, line_panels, robust_accuracy,
+    significant,
 };
 use crate::model::ModelConfig;
 use anyhow::Result;
@@ -58,27 +58,23 @@ fn scale(norm: Norm) -> f64 {
     }
 }
 
-fn point(at: f64, sample: Sample) -> SpanPoint {
-    SpanPoint { at, middle: sample.mean, low: sample.min, high: sample.max }
-}
-
-/// Accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
-fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<SpanPoint> {
+/// Mean accuracy under an attack at every size of the ball at which it was made, from that of the images as they are.
+fn points(arm: &ArmMeasurements, attack: &str, norm: Norm) -> Vec<(f64, f64)> {
     let under = |f: &&Figure| f.metric == "accuracy" && f.attack == attack && f.norm == norm.name();
-    let of = |figure: &Figure| Some(point(figure.epsilon.parse().ok()?, arm.scored.sample(figure)?));
-    let mut points: Vec<SpanPoint> = arm.scored.scored().filter(under).filter_map(of).collect();
-    points.retain(|point| point.at > 0.0);
-    points.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let of = |figure: &Figure| Some((figure.epsilon.parse::<f64>().ok()?, arm.scored.sample(figure)?.mean));
+    let mut points: Vec<(f64, f64)> = arm.scored.scored().filter(under).filter_map(of).collect();
+    points.retain(|point| point.0 > 0.0);
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
     if !points.is_empty() {
         let clean = arm.scored.sample(&Figure::of("attacked", "accuracy"));
-        points.splice(0..0, clean.map(|sample| point(0.0, sample)));
+        points.splice(0..0, clean.map(|sample| (0.0, sample.mean)));
     }
     points
 }
 
 /// The part of the attacked images that is certified at each of many sizes up to the largest: unlike an attack, a
 /// certificate is known at all of them, and a straight line between two would prove too much.
-fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SpanPoint> {
+fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<(f64, f64)> {
     let of_norm = arm.examples.iter().filter(|((_, of), _)| *of == norm.name());
     let of_seeds: Vec<&Vec<ExampleRow>> = of_norm.map(|(_, rows)| rows).collect();
     if of_seeds.iter().any(|rows| rows.iter().any(|row| row.certified_pair.is_none())) {
@@ -90,7 +86,7 @@ fn proved(arm: &ArmMeasurements, norm: Norm, largest: f64) -> Vec<SpanPoint> {
             let beyond = rows.iter().filter(|row| row.certified_pair.is_some_and(|radius| radius * scale(norm) > eps));
             beyond.count() as f64 / rows.len() as f64
         };
-        Some(point(eps, Sample::of(&of_seeds.iter().map(part).collect::<Vec<_>>())?))
+        Some((eps, Sample::of(&of_seeds.iter().map(part).collect::<Vec<_>>())?.mean))
     };
     (0..=CERTIFIED_POINTS).filter_map(of).collect()
 }
@@ -168,7 +164,10 @@ fn all_networks(measured: &Measurements<'_>) -> Result<Image> {
         panels.push(CategoryPanel { entries, ..CategoryPanel::of(title, categories, y) });
     }
     panels.retain(|panel| !panel.entries.is_empty());
-    let notes = [(Key::Filled, "worst case over all attacks: mean, lowest and highest seed")];
+    let notes = [
+        (Key::Filled, "mean, lowest and highest seed"),
+        (Key::Text, "as they are: no attack; all others: worst case over all attacks"),
+    ];
     category_panels(&title(measured, "every network at the sizes of the tables"), &panels, &notes)
 }
 
@@ -200,11 +199,11 @@ fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
         }
     }
     panels.retain(|panel| !panel.entries.is_empty());
-    let notes = [(Key::Point, "one seed: accuracy under that attack alone less that under all, in percentage points")];
-    category_panels(&title(measured, "what every attack by itself leaves"), &panels, &notes)
+    let notes = [(Key::Point, "one seed: accuracy under that attack alone minus that under all, in percentage points")];
+    category_panels(&title(measured, "each attack alone, above the worst case"), &panels, &notes)
 }
 
-/// Accuracy of each seed under an attack less that under all attacks, in percentage points.
+/// Accuracy of each seed under an attack minus that under all attacks, in percentage points.
 fn beyond(arm: &ArmMeasurements, attack: &str, norm: Norm, eps: f64) -> Vec<f64> {
     let worst = arm.scored.of(&Figure::under("worst_case", norm, eps));
     let of_seed = |seed: u64| worst.iter().find(|score| score.seed == seed);
@@ -268,21 +267,26 @@ fn effort(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
             }
         }
     }
-    let note = "numbers: accuracy at the last point, and its change from the first, in percentage points";
+    let note = "numbers: last accuracy, and its change from the first and from the last but one, in percentage points";
     let title = title(measured, "accuracy against the effort of the attack, first seed");
     line_panels(&title, &panels, &[(Drawing::Dots, note)])
 }
 
-/// The last accuracy, and how far it lies from the first.
+/// The last accuracy, and how far it lies from the first and from the one before, which on the axis no eye would see.
 fn change(points: &[(f64, f64)]) -> Vec<String> {
-    let Some(((_, first), (_, last))) = points.first().zip(points.last()) else { return Vec::new() };
-    let change = 100.0 * (last - first);
-    let sign = match change {
-        change if change <= -0.005 => "−",
-        change if change >= 0.005 => "+",
-        _ => "±",
+    let Some((_, last)) = points.last() else { return Vec::new() };
+    let from = |(_, other): &(f64, f64)| {
+        let change = 100.0 * (last - other);
+        let sign = match change {
+            change if change <= -0.005 => "−",
+            change if change >= 0.005 => "+",
+            _ => "±",
+        };
+        format!("{sign}{:.2}", change.abs())
     };
-    vec![format!("{:.2} %", 100.0 * last), format!("{sign}{:.2}", change.abs())]
+    let before = points.iter().rev().nth(1).filter(|_| points.len() > 2);
+    let changes = points.first().into_iter().chain(before).map(from);
+    [format!("{:.2} %", 100.0 * last)].into_iter().chain(changes).collect()
 }
 
 #[cfg(test)]
@@ -295,5 +299,7 @@ mod tests {
         assert_eq!(change(0.9158), ["91.58 %", "−0.42"]);
         assert_eq!(change(0.92), ["92.00 %", "±0.00"]);
         assert_eq!(change(0.93), ["93.00 %", "+1.00"]);
+        let changes = super::change(&[(1.0, 0.92), (5.0, 0.9), (10.0, 0.91)]);
+        assert_eq!(changes, ["91.00 %", "−1.00", "+1.00"]);
     }
 }

@@ -98,10 +98,8 @@ const SIZES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 /// A line that falls from 98.5 % and is at half of it at the size `half`.
 fn series((arm, label): (&str, &str), role: Role, half: f64) -> Series {
     let point = |at: f64| {
-        let middle = 0.985 / (1.0 + (at / half).powi(4));
-        let middle = if middle < 0.004 { 0.0 } else { middle };
-        let spread = 0.35 * middle * (0.985 - middle);
-        SpanPoint { at, middle, low: middle - spread, high: (middle + 0.7 * spread).min(1.0) }
+        let accuracy = 0.985 / (1.0 + (at / half).powi(4));
+        (at, if accuracy < 0.004 { 0.0 } else { accuracy })
     };
     Series { arm: arm.into(), label: label.into(), role, points: SIZES.map(point).to_vec() }
 }

@@ -115,8 +115,8 @@ fn attacks_that_cannot_be_drawn_are_refused() {
     let sizes = changed(by_role, |panels: &Vec<RobustnessPanel>| robust_accuracy("t", panels));
     assert!(sizes(|panels| panels[1].series.clear()).contains("panel \"Perturbations in L2\": nothing to draw"));
     // The rules of two scales that no other test breaks.
-    assert!(sizes(|panels| panels[1].series[0].points[2].middle = 98.0).contains("at 0.05: 98 cannot be shown"));
-    assert!(sizes(|panels| panels[1].series[0].points[0].at = -1.0).contains("-1 cannot be shown as \"size"));
+    assert!(sizes(|panels| panels[1].series[0].points[2].1 = 98.0).contains("at 0.05: 98 cannot be shown"));
+    assert!(sizes(|panels| panels[1].series[0].points[0].0 = -1.0).contains("-1 cannot be shown as \"size"));
 
     let bars = changed(|| vec![categories()], |panels: &Vec<CategoryPanel>| category_panels("t", panels, &[]));
     assert!(bars(|panels| panels[0].entries[1].category = 2).contains("panel \"Linf\", \"FCNet\": category 2 of 2"));

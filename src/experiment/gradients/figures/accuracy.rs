@@ -1,6 +1,8 @@
 //! Accuracy against depth.
 
 use super::{Results, layers, medians, panel};
+use crate::engine::page::counted;
+use crate::engine::settings::File;
 use crate::experiment::gradients::depth::Accuracies;
 use crate::experiment::gradients::rows::NeighbourRow;
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
@@ -16,7 +18,8 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
         let points: Vec<_> = samples().map(|(depth, sample)| (depth, sample.median)).collect();
         let ending = points.last().map(|(_, median)| format!("{:.2} %", 100.0 * median)).into_iter().collect();
         let band = samples().map(|(depth, sample)| (depth, sample.min, sample.max)).collect();
-        let label = arm.label.clone() + &without_a_point(of_arm());
+        let seeds = counted(file.seeds(arm).count(), "seed");
+        let label = format!("{} ({seeds} trained{})", arm.label, without_a_point(of_arm()));
         LineSeries { band, ending, ..LineSeries::of(&arm.name, &label, Drawing::Marked, points) }
     });
     let y = LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent);
@@ -39,7 +42,7 @@ fn seen(results: &Results<'_>) -> String {
     let best = trained().filter(|(scores, _)| Some(scores.depth) == deepest).max_by(|a, b| a.1.total_cmp(&b.1));
     best.map_or("Checkerboard accuracy against depth".into(), |(scores, median)| {
         let label = results.claims.label(&scores.arm);
-        format!("Checkerboard, {} layers: {label} {:.2} % (median seed)", scores.depth, 100.0 * median)
+        format!("Checkerboard accuracy with {} layers: {:.2} % ({label}; median seed)", scores.depth, 100.0 * median)
     })
 }
 
@@ -47,7 +50,7 @@ fn seen(results: &Results<'_>) -> String {
 fn without_a_point<'a>(of_arm: impl Iterator<Item = &'a Accuracies>) -> String {
     let depths: Vec<String> =
         of_arm.filter(|scores| scores.sample().is_none()).map(|scores| scores.depth.to_string()).collect();
-    if depths.is_empty() { String::new() } else { format!(" (diverged with {} layers)", depths.join(", ")) }
+    if depths.is_empty() { String::new() } else { format!(", diverged with {} layers", depths.join(", ")) }
 }
 
 /// Mean cosines of neighbouring gradients against depth; None where nobody has measured any.
@@ -55,9 +58,9 @@ fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
     let rows: Vec<NeighbourRow> = results.findings.rows("neighbours.csv")?;
     let series = results.claims.file.arm.iter().map(|arm| {
         let of_arm = rows.iter().filter(|row| row.arm == arm.name);
-        let cosines = of_arm.filter_map(|row| Some((row.depth as f64, row.cosine?.max(0.0))));
+        let cosines = of_arm.filter_map(|row| Some((row.depth as f64, row.cosine?)));
         LineSeries::of(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
     });
-    let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Linear);
+    let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Close);
     Ok(panel("Untrained: is the slope the same one grid step away?", layers(), y, series.collect()))
 }

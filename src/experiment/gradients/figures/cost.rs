@@ -26,7 +26,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         points
     };
     let width = || LineQuantity::new("width d (log scale)", AxisScale::Log);
-    let time = || LineQuantity::new("microseconds (log scale)", AxisScale::Log);
+    let time = || LineQuantity::new("milliseconds (log scale)", AxisScale::Log);
     let parameters = LAYERS.map(|(layer, arm, label, _)| {
         let points = of(layer, "training", true, &|row| (row.width as f64, row.parameters as f64));
         LineSeries::of(arm, label, Drawing::Marked, points)
@@ -39,7 +39,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     {
         let mut series = Vec::new();
         for (layer, arm, label, power) in LAYERS {
-            let points = of(layer, pass, true, &|row| (row.width as f64, 1e6 * row.seconds));
+            let points = of(layer, pass, true, &|row| (row.width as f64, 1e3 * row.seconds));
             let fitted: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.0 >= file.fitted_from as f64).collect();
             if let Some(&(x, y)) = fitted.last() {
                 // Through the widest layer, as far down as the axis of the others goes.
@@ -55,7 +55,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         panels.extend(panel(title, width(), time(), series));
     }
     let deep = LAYERS.map(|(layer, arm, label, _)| {
-        let points = of(layer, "training", false, &|row| (row.depth as f64, 1e6 * row.seconds));
+        let points = of(layer, "training", false, &|row| (row.depth as f64, 1e3 * row.seconds));
         LineSeries::of(arm, label, Drawing::Marked, points)
     });
     let deep = deep.into_iter().filter(|series| series.points.len() > 1).collect();

@@ -1,6 +1,7 @@
 //! Jacobians of single layers and of whole networks.
 
 use super::{Results, interval, panel};
+use crate::engine::page::counted;
 use crate::experiment::gradients::rows::{ExtentRow, JacobianRow};
 use crate::experiment::gradients::summary::number;
 use crate::figure::{
@@ -23,7 +24,16 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
             let points = of.filter_map(|row| Some((at(row)?, row.deviation.max(FLOOR))));
             LineSeries::of(precision, label, Drawing::Dots, points.collect())
         };
-        precisions.map(of).into()
+        // Edges are marked, or what is 0 there would be read as a small number. Of random layers the note has to do: no word finds room
+        // beside the few that are 0.
+        let edge = |note: &str, is: fn(&JacobianRow) -> bool| {
+            let (x, row) = rows.iter().filter(|row| is(row)).find_map(|row| Some((at(row)?, row)))?;
+            let point = (x, row.deviation.max(FLOOR));
+            Some(LineSeries { note: note.into(), ..LineSeries::of(&row.precision, "", Drawing::Dots, vec![point]) })
+        };
+        let edges =
+            [edge("exactly 0", |row| row.deviation == 0.0 && row.z.is_some()), edge("z = 0", |row| row.z == Some(0.0))];
+        precisions.map(of).into_iter().chain(edges.into_iter().flatten()).collect()
     };
     let random = |row: &JacobianRow| row.z.is_none().then_some(row.width as f64);
     let near = |row: &JacobianRow| row.z.map(|z| if z == 0.0 { AT_KINK } else { z.abs() });
@@ -49,14 +59,16 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
 pub(super) fn singular_values(results: &Results<'_>) -> Result<Image> {
     let rows: Vec<ExtentRow> = results.findings.rows("extents.csv")?;
     ensure!(!rows.is_empty(), "no network has been followed through a training");
-    let mut panels = Vec::new();
+    let (mut panels, mut left_out) = (Vec::new(), 0);
     for (to, what) in [("hidden", "to the last hidden layer"), ("outputs", "to the outputs")] {
         let mut entries = Vec::new();
         for (category, state) in ["start", "trained"].into_iter().enumerate() {
             for arm in &results.claims.file.arm {
                 let of = || rows.iter().filter(|row| row.arm == arm.name && row.to == to && row.state == state);
                 // What is 0 has no place on a logarithmic axis.
-                let seen = |value: fn(&ExtentRow) -> f64| of().map(value).filter(|value| *value > 0.0);
+                let is_seen = |value: &f64| *value > 0.0;
+                let seen = |value: fn(&ExtentRow) -> f64| of().map(value).filter(is_seen);
+                left_out += of().flat_map(|row| [row.most, row.least]).filter(|value| !is_seen(value)).count();
                 entries.extend(interval(arm, category, (Body::Interval, false), seen(|row| row.most)));
                 entries.extend(interval(arm, category, (Body::Interval, true), seen(|row| row.least)));
             }
@@ -69,11 +81,15 @@ pub(super) fn singular_values(results: &Results<'_>) -> Result<Image> {
             panels.push(CategoryPanel { entries, level, ..CategoryPanel::of(title, states, y) });
         }
     }
-    let notes = [
+    let zeros = format!("mark and bar leave out {} of 0, which a log scale cannot show", counted(left_out, "value"));
+    let mut notes = vec![
         (Key::Filled, "largest singular value: the direction in which a small step grows most"),
         (Key::Open, "smallest: the direction in which it grows least"),
         (Key::Text, "mark: median, bar: all points of the checkerboard and seeds that were measured"),
     ];
+    if left_out > 0 {
+        notes.push((Key::Text, zeros.as_str()));
+    }
     category_panels("By how much networks stretch small steps", &panels, &notes)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn from_below(results: &Results<'_>) -> Result<Image> {
         title,
         x_label: x.into(),
         categories,
-        y: LineQuantity::new(format!("{y} (root of exponent)"), AxisScale::Exponent),
+        y: LineQuantity::new(format!("{y} (scale wider near 1)"), AxisScale::Exponent),
         entries,
         level: Some((0.0, "1: no two points move apart".into())),
     };

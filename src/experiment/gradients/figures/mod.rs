@@ -36,6 +36,9 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>) {
             }
             Part::Norms => {
                 page.chart("Gradients of untrained networks", "norms", flow::at_the_start(results));
+                if let Some(image) = flow::at_other_starts(results).transpose() {
+                    page.chart("Gradients of untrained networks, other starts", "norms-others", image);
+                }
                 page.chart("Gradients in training", "norms-training", flow::in_training(results));
             }
             Part::Depth => page.chart("Accuracy against depth", "depth", accuracy::against_depth(results)),
