@@ -35,7 +35,7 @@
 //! | `hub` | yes | data sets from the Hugging Face hub, in the program |
 //! | `cuda` | no | tensors on an NVIDIA GPU |
 //!
-//! `cargo add han-exp --no-default-features` builds the science alone: candle, its matrix product, and little more.
+//! Without default features (`--no-default-features`) it is the science alone: candle, its matrix product, and little more.
 //!
 //! # In another candle project
 //!

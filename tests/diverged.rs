@@ -136,6 +136,13 @@ fn a_network_that_diverges_has_the_rows_of_its_rivals_in_mnist_attack() {
         let of_some = ["lipschitz", "head_norm", "ties", "not_finite"].contains(&&*row["metric"]);
         assert_eq!(own.contains(&figure(row)), !of_some, "{row:?}");
     }
+    // Of the images as they are, and of every ball of the table.
+    let pairs = rows(&sandbox, "mnist-attack-differences.csv");
+    let norms = with(&pairs, &[("arm", "hannet"), ("against", "fcnet"), ("pairs", "0"), ("difference", "")]);
+    let norms: Vec<&str> = norms.into_iter().map(|row| row["norm"].as_str()).collect();
+    assert!(norms.contains(&"") && norms.contains(&"linf") && norms.contains(&"l2"), "{pairs:?}");
+    let claims = rows(&sandbox, "claims.csv");
+    assert!(claims[0]["verdict"] != "not run", "{claims:?}");
     let seeds = rows(&sandbox, "mnist-attack-seeds.csv");
     let of = |arm: &str| with(&seeds, &[("arm", arm)]).len();
     assert_eq!(of("fcnet"), of("hannet"));

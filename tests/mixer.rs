@@ -31,7 +31,7 @@ fn tiny<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 fn everything_is_there_and_says_that_it_is_the_sample() {
     let sandbox = Sandbox::new();
     let told = sandbox.stdout(&tiny(&[]));
-    for words in ["data sample", "top-1", "4 mixer + 12 Han less 4 mixer", "over 2 seeds", "parameters"] {
+    for words in ["data sample", "top-1", "4 mixer + 12 Han minus 4 mixer", "over 2 seeds", "parameters"] {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
     let out = sandbox.path("results/smoke");
@@ -118,7 +118,8 @@ fn mistakes_are_told_before_any_work() {
         (&["--channels", "0"], "use a positive number"),
         (&["--mixer-blocks", "x"], "use a number N of 0 or more"),
         (&["--han-blocks", "mixer-9=2"], "--han-blocks mixer-9=2: use MODEL=N with one of mixer-4"),
-        (&["--arms", "resnet32", "--han-blocks", "2"], "resnet32 is no mixer"),
+        (&["--arms", "resnet32"], "--channels: none of resnet32 has it"),
+        (&["--han-blocks", "resnet32=2", "--arms", "mixer-4,resnet32"], "resnet32 is no mixer"),
         (&["--epochs", "0"], "train.epochs is 0; use at least 1"),
         (&["--batch-size", "1"], "train.batch_size is 1; use at least 2"),
         (&["--batch-size", "101"], "train.batch_size is 101; use at most 100"),
@@ -235,6 +236,15 @@ fn the_plan_prints_the_settings_of_a_data_set() {
     // A file may build on that of a data set.
     fs::write(sandbox.path("mine.toml"), "extends = \"mixer-stl10\"\nseeds = 1\n").expect("a file");
     let mine = resolved("quick", &["--experiment", "mine.toml"]);
+    // What is wrong with it is told where it stands, and without a place where it stands in the other file.
+    let of_profile = "extends = \"mixer\"\n[experiment]\nname = \"mine\"\n[arm.mixer-4]\nmodel = \"resnet32\"\n";
+    for (text, words, placed) in
+        [("extends = \"mixer\"\nseeds = true\n", "line 2, column 9", true), (of_profile, "mixer_blocks", false)]
+    {
+        fs::write(sandbox.path("wrong.toml"), text).expect("a file");
+        let told = sandbox.error(&["plan", "mixer", "--experiment", "wrong.toml"]);
+        assert!(told.contains(words) && told.contains("at line") == placed, "{told}");
+    }
     assert_eq!((number(&mine, "epochs"), mine["data"]["dataset"].as_str()), (Some(20), Some("stl10")));
 }
 

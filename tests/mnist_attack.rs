@@ -104,6 +104,15 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
         text.lines().filter_map(|line| Some(line.rsplit_once(',')?.0.to_string())).collect()
     };
     assert_eq!(rows(&attack), rows(&sandbox.runs("given", "mnist-attack/hannet", "attack-linf")[0]));
+    // A claim is about networks that are trained here.
+    let claim = "extends = \"mnist-attack\"\n[experiment]\nname = \"mine\"\n[[experiment.claims]]\nsays = \"it is right\"\n\
+                 decided_in = [\"smoke\"]\nevidence = [{ row = \"arm=hannet split=attacked attack=none metric=accuracy\", \
+                 value = \"mean\", above = 0.0, figure = \"{mean}\" }]\n[arm.hannet.model.hannet]\nwidth = 24\ndepth = 6\n";
+    fs::write(sandbox.path("mine.toml"), claim).expect("a file");
+    let mine = ["mnist-attack", "--offline", "--profile", "smoke", "--device", "cpu", "--experiment", "mine.toml"];
+    sandbox.stdout(&[&mine[..], &["--models", "hannet", "--weights", weights, "--out", "claimed"]].concat());
+    let claims = fs::read_to_string(sandbox.path("claimed/tables/claims.csv")).expect("claims");
+    assert!(claims.contains("changed by flags"), "{claims}");
     let told = sandbox.error(&tiny(&["--models", "hannet,fcnet", "--weights", weights]));
     assert!(told.contains("MODEL=FILE"), "{told}");
     // Before the other network is trained for nothing.
@@ -202,6 +211,8 @@ fn mistakes_are_told_before_any_work() {
         (&["--models", "hannet"], "--width fcnet=24: use MODEL=N with one of hannet"),
         (&["--models", "resnet"], "--models resnet: use one or more of hannet"),
         (&["--models", "hannet", "--width", "9", "--depth", "3", "--weights", "nowhere.pt"], "nowhere.pt"),
+        (&["--attacks", "pgd,fgsm,pgd"], "attack.attacks has a value twice; name each once"),
+        (&["--restarts", "1000000"], "attack.effort.restarts is 1000000; use at most 4096"),
         (&["--n", "0"], "attack.images is 0"),
         (&["--seeds", "0"], "seeds is 0"),
         (&["--steps", "0"], "attack.effort.steps is 0"),

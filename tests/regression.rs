@@ -46,7 +46,7 @@ fn everything_is_there_and_nothing_is_made_again() {
     let sandbox = sandbox();
     let run = sandbox.command(&tiny(&[])).assert().success();
     let (told, notes) = (sandbox::text(&run.get_output().stdout), sandbox::text(&run.get_output().stderr));
-    for words in ["Regression on tables: RMSE", "hills: RMSE of hannet less that of fcnet: ", "95 % interval", "n = 2"]
+    for words in ["Regression on tables: RMSE", "hills: RMSE of hannet minus that of fcnet: ", "95 % interval", "n = 2"]
     {
         assert!(told.contains(words), "{words} is missing in\n{told}");
     }
@@ -257,9 +257,15 @@ fn seeds_that_diverge_are_rows_without_a_value() {
     let arguments = ["--models", "hannet,fcnet", "--recipe", "held_out", "--learning-rates", "1e29", "--epochs", "20"];
     let told = sandbox.stdout(&tiny(&arguments));
     let table = rows(&sandbox.path("results/smoke/tables/regression.csv"));
-    assert_eq!(table.len(), 2, "{table:?}");
+    // Three errors on validation and on test rows, of two networks.
+    assert_eq!(table.len(), 12, "{table:?}");
     for row in &table {
         assert_eq!((&*row["seeds"], &*row["diverged"], &*row["mean"]), ("0", "2", ""), "{row:?}");
+    }
+    let pairs = rows(&sandbox.path("results/smoke/tables/regression-paired.csv"));
+    assert_eq!(pairs.len(), 3, "{pairs:?}");
+    for row in &pairs {
+        assert_eq!((&*row["arm"], &*row["pairs"], &*row["difference"]), ("hannet", "0", ""), "{row:?}");
     }
     assert!(told.contains("diverged"), "{told}");
     assert!(read(&sandbox.path("results/smoke/tables/regression.md")).contains("is not drawn"));

@@ -34,6 +34,7 @@ fn command() -> Command {
     let mut command = subcommands(Command::new("han-exp"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Reproduces the experiments of \"A Lightweight and Gradient-Stable Neural Layer\" (Yu and Zhang, 2024)")
+        .after_help("Exit codes: 1 for errors, 2 for flags that cannot be read, 3 for a missed expectation under --strict; after a signal 128 and its number")
         .max_term_width(100);
     let mut plan = subcommands(Command::new("plan").about("List the runs that an experiment's command would make"));
     let mut submit = subcommands(Command::new("submit").about("Hand the runs of an experiment's command to Slurm"));
@@ -43,7 +44,7 @@ fn command() -> Command {
         let own = verb.kind.arguments(Command::new(verb.name).about(verb.about), true);
         submit = submit.subcommand(submit::command(own).about(verb.about));
     }
-    let about = "Run every experiment, then write the report";
+    let about = "Run the experiments, then write the report";
     // Its flags' documentation would take the place of a text that was there before.
     let reproduce = reproduce::Arguments::augment_args(Command::new("reproduce")).about(about);
     let reproduce =

@@ -1,7 +1,7 @@
 //! What the tests of all rooms do: settings with a profile and flags, and mistakes in a file.
 
 use super::Experiment;
-use super::settings::{Given, ProfileName};
+use super::settings::{ClaimFile, Given, ProfileName};
 use anyhow::Result;
 
 pub const PROFILES: [ProfileName; 3] = [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper];
@@ -33,4 +33,9 @@ pub fn assert_told<E: Experiment>(text: &str, profiles: &[ProfileName], mistakes
         let told: Vec<String> = profiles.iter().map(|profile| told(checked::<E>(&text, *profile, &[]))).collect();
         assert!(told.iter().any(|told| told.contains(words)), "{wrong}: {told:?}");
     }
+}
+
+/// How many claims or expectations are decided in a profile.
+pub fn decided(claims: &[ClaimFile], profile: ProfileName) -> usize {
+    claims.iter().filter(|claim| !claim.void && claim.decided_in.contains(&profile)).count()
 }

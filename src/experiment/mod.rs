@@ -44,7 +44,7 @@ pub const VERBS: &[Verb] = &[
         only_by_name: true,
         ..verb::<images::Comparison>(
             "mixer-budget",
-            "What Han blocks change in an MLP-Mixer after 5 and 10 epochs, in profile paper 10, 30 and 100; hours to a day",
+            "Effect of Han blocks in an MLP-Mixer after 5 and 10 epochs (profile paper: 10, 30, 100); hours to days",
             images::BUDGET,
         )
     },

@@ -99,8 +99,8 @@ pub fn chart(title: &str, pairs: &[(String, Pair<'_>)]) -> Result<Image> {
     let most = rows.len().min(ROWS);
     let part = if most < rows.len() { format!(", the first {most} of {}", rows.len()) } else { String::new() };
     let label = match unit {
-        Unit::Percent => "A less B, percentage points".to_string(),
-        Unit::Number(unit) => format!("A less B, {unit}"),
+        Unit::Percent => "A minus B, percentage points".to_string(),
+        Unit::Number(unit) => format!("A minus B, {unit}"),
     };
     paired_differences(&format!("{title}{part}"), &label, &rows[..most])
 }

@@ -63,6 +63,14 @@ impl Decision {
     }
 }
 
+/// What an experiment file expects, held against what was measured.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The expectation, what was measured, and whether it was met.
+    pub text: String,
+    pub met: bool,
+}
+
 /// Columns of the table of claims.
 pub(super) const COLUMNS: &str = "claim, verdict, measured, paper, profile, seeds, n, command";
 

@@ -1,6 +1,6 @@
 //! Verdicts on the paper's claims, from the rows of tables that their evidence names. METHODOLOGY.md has the rule.
 
-use super::claim::{Claim, Decision};
+use super::claim::{Claim, Decision, Verdict};
 use super::provenance::range;
 use crate::engine::cite::{Results, Rows};
 use crate::engine::runs::Store;
@@ -64,6 +64,26 @@ pub(super) fn decide(
         n: found.iter().filter_map(|found| found.n).min(),
         instead: claim.decided_in.first().copied().filter(|_| elsewhere),
     })
+}
+
+/// Holds what a file expects against the tables, by the rule of claims. None where it is not about these runs.
+///
+/// # Errors
+/// As [`decide`].
+pub(super) fn expected(
+    expectation: &ClaimFile,
+    experiment: &str,
+    profile: Option<ProfileName>,
+    store: &Store,
+    unfinished: &BTreeSet<&str>,
+) -> Result<Option<Verdict>> {
+    if !profile.is_some_and(|profile| expectation.decided_in.contains(&profile)) {
+        return Ok(None);
+    }
+    let Claim { claim, decision, figure, .. } = decide(expectation, experiment, profile, store, unfinished)?;
+    let met = decision == Decision::Reproduced;
+    let text = format!("{claim}: {figure}: {}", if met { "met" } else { "MISSED" });
+    Ok(Some(Verdict { text, met }).filter(|_| !matches!(decision, Decision::NotRun | Decision::Changed)))
 }
 
 fn verdict(sides: &[Side]) -> Decision {

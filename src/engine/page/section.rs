@@ -1,9 +1,10 @@
 //! What an experiment shows, as data: `page.json` beside its runs. The pages of a results directory are made from those of
 //! all its experiments, whichever command wrote them.
 
+use super::claim::Verdict;
 use super::drawn::Drawn;
 use super::provenance::Provenance;
-use super::{Block, Claim, Verdict, write};
+use super::{Block, Claim, write};
 use crate::console::{note, shown};
 use crate::engine::invocation::Invocation;
 use crate::engine::runs::Store;

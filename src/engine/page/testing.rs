@@ -1,10 +1,11 @@
 //! A section for the tests of renderers.
 
+use super::claim::Verdict;
 use super::claim::{Claim, Decision};
 use super::drawn::Drawn;
 use super::provenance::Provenance;
 use super::section::Section;
-use super::{Block, Table, Verdict};
+use super::{Block, Table};
 use crate::engine::invocation::Invocation;
 use crate::engine::settings::ProfileName;
 

@@ -1,6 +1,5 @@
 //! Summaries of a few repetitions.
 
-use crate::engine::settings::Statistic;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Mean, spread and extremes of a sample.
@@ -28,15 +27,6 @@ impl Sample {
         let deviation = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
         let median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0;
         Some(Self { n, mean, deviation, min, median, max })
-    }
-
-    /// One number for all of them.
-    pub fn statistic(&self, statistic: Statistic) -> f64 {
-        match statistic {
-            Statistic::Mean => self.mean,
-            Statistic::Median => self.median,
-            Statistic::Min => self.min,
-        }
     }
 
     /// 95 % interval of the mean by Student's t (Student 1908); it assumes near-normal values, which accuracies close

@@ -5,7 +5,7 @@ use crate::engine::cite::check_template;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A claim of the paper. METHODOLOGY.md says how its evidence becomes a verdict.
+/// A claim of the paper, or what an experiment file expects itself. METHODOLOGY.md says how its evidence becomes a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimFile {
@@ -50,6 +50,20 @@ impl Evidence {
     pub fn admits(&self, value: f64) -> bool {
         self.above.is_none_or(|bound| value > bound) && self.below.is_none_or(|bound| value < bound)
     }
+}
+
+/// Checks that evidence is about networks that somebody knows: what names none would never be decided.
+pub(super) fn check_networks(origin: &str, claims: &[ClaimFile], knows: &dyn Fn(&str) -> bool) -> Result<()> {
+    for row in claims.iter().flat_map(|claim| &claim.evidence).map(|evidence| &evidence.row) {
+        let networks = row.split(' ').filter_map(|word| word.strip_prefix("arm=").or(word.strip_prefix("against=")));
+        let unknown = networks.flat_map(|names| names.split(',')).find(|name| !knows(name));
+        ensure!(
+            unknown.is_none(),
+            "{origin}: the evidence {row:?} names the unknown arm {:?}",
+            unknown.unwrap_or_default()
+        );
+    }
+    Ok(())
 }
 
 /// Checks the claims of a file.

@@ -5,8 +5,8 @@ use super::profile::ProfileName;
 use super::text::{Heading, check_labels};
 use crate::model::ModelConfig;
 use anyhow::Result;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// What an experiment file says, typed. Unknown keys are errors; `extends`, `models` and `profile` are the engine's and
@@ -30,8 +30,7 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// Independent repetitions, and the seed of the first.
     fn repetitions(&self) -> (usize, u64);
 
-    /// Checks what the file says of its own parts. A profile or a flag may drop an arm, and an expectation that names nothing
-    /// would never be missed, so the whole file is asked before.
+    /// Checks what the file says of its own parts. A profile or a flag may drop an arm, so the whole file is asked before.
     ///
     /// # Errors
     /// With what is wrong; `origin` names the file.
@@ -42,9 +41,9 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// Drops what belongs to arms that are no longer there.
     fn forget_dropped(&mut self) {}
 
-    /// Drops the expectations and the paper's figures that `own` had and that no longer hold after a change: they are about
-    /// the data, networks and training of the file. This is the one place that decides it, for profiles, flags and `--set`.
-    fn void(&mut self, own: &Self, change: Change);
+    /// Drops the paper's figures that `own` had and that no longer hold after a change: they are about the data, networks and
+    /// training of the file.
+    fn void(&mut self, _own: &Self, _change: Change) {}
 
     /// Gives the arms that a sweep made of one, its copies of other sizes, what other parts of the file say of that one.
     fn inherit(&mut self, _arm: &str, _copies: &[String]) {}
@@ -52,6 +51,11 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
     /// The network of that name.
     fn arm(&self, name: &str) -> Option<&Self::Arm> {
         self.arms().iter().find(|arm| arm.name() == name)
+    }
+
+    /// Whether rows of tables may be about a network of that name: one of these, or made of one by several trainings.
+    fn knows(&self, name: &str) -> bool {
+        self.arms().iter().any(|arm| name.starts_with(arm.name()))
     }
 
     /// What that network is called on charts.
@@ -165,20 +169,3 @@ macro_rules! usual_arm {
     };
 }
 pub(crate) use usual_arm;
-
-/// One number for several seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Statistic {
-    Mean,
-    /// Middle seed.
-    Median,
-    /// Worst seed.
-    Min,
-}
-
-impl std::fmt::Display for Statistic {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.serialize(f)
-    }
-}

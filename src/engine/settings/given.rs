@@ -1,14 +1,17 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
+use super::claims::check_networks;
 use super::file::{Arm, Change, File};
 use super::flags::{Flag, Sets, Takes, number, sized};
 use super::limits::MOST_ITEMS;
 use super::names::{self, Named, known};
 use super::profile::ProfileName;
+use super::text::Heading;
 use super::{overlay, text, tree};
 use crate::console::shown;
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
@@ -104,7 +107,8 @@ impl<F: File> Given<F> {
         [&mut own, &mut changed].into_iter().for_each(forget_repetitions);
         let void = !selects(own, changed, F::LISTS);
         if void || !repeated {
-            for claim in &mut file.heading_mut().claims {
+            let Heading { claims, expect, .. } = file.heading_mut();
+            for claim in claims.iter_mut().chain(expect) {
                 claim.decided_in.clear();
                 claim.void |= void;
             }
@@ -133,12 +137,16 @@ impl<F: File> Given<F> {
         let typed = |table: DeTable<'_>| -> Result<F> {
             let read = F::deserialize(toml::de::Deserializer::from(Spanned::new(span.clone(), table)));
             read.map_err(|mut error: toml::de::Error| {
-                error.set_input(Some(text));
+                // What the file extends has no place in it.
+                error.set_input(Some(text).filter(|_| error.span() != Some(ELSEWHERE)));
                 anyhow!(error).context(origin.to_string())
             })
         };
         let own = typed(table.clone())?;
         own.check_references(origin)?;
+        for claims in [&own.heading().claims, &own.heading().expect] {
+            check_networks(origin, claims, &|name| own.knows(name))?;
+        }
         let profiles = match profiles.map(Spanned::into_inner) {
             Some(DeValue::Table(profiles)) => profiles,
             _ => DeTable::new(),
@@ -233,7 +241,13 @@ impl<F: File> Given<F> {
                 }
                 Sets::SizeOfAll(resize) => {
                     let sizes = values.iter().map(|text| number(text)).collect::<Result<Vec<_>>>()?;
-                    for arm in &own {
+                    let resized = |arm: &F::Arm| sizes.iter().try_for_each(|size| resize(&mut arm.clone(), *size));
+                    let arms = file.arms().iter().zip(&origins);
+                    let with: BTreeSet<String> =
+                        arms.filter(|(arm, _)| resized(arm).is_ok()).map(|(_, origin)| origin.clone()).collect();
+                    ensure!(!with.is_empty(), "--{}: none of {} has it", flag.name, known(file.arms()));
+                    // The others have no such size.
+                    for arm in own.iter().filter(|arm| with.contains(*arm)) {
                         replace(file, &mut origins, flag.name, arm, &sizes, resize)?;
                     }
                 }
@@ -251,6 +265,22 @@ fn changes<F: File>(before: &F, after: &F) -> Result<Vec<String>> {
     Ok(tree::keys(&before).into_iter().filter(differs).collect())
 }
 
+/// The place of what stands in another text.
+const ELSEWHERE: std::ops::Range<usize> = 0..0;
+
+/// A table of another text than the one that messages show.
+fn elsewhere(table: DeTable<'_>) -> DeTable<'_> {
+    fn value(of: Spanned<DeValue<'_>>) -> Spanned<DeValue<'_>> {
+        let of = match of.into_inner() {
+            DeValue::Table(table) => DeValue::Table(elsewhere(table)),
+            DeValue::Array(items) => DeValue::Array(items.into_iter().map(value).collect()),
+            other => other,
+        };
+        Spanned::new(ELSEWHERE, of)
+    }
+    table.into_iter().map(|(key, of)| (Spanned::new(ELSEWHERE, key.into_inner()), value(of))).collect()
+}
+
 /// A file laid over the one that it extends, which may extend another.
 fn extended<'t>(
     mut table: DeTable<'t>,
@@ -264,9 +294,9 @@ fn extended<'t>(
     let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
     let mut below = extended(below, base, compiled_in)?;
     // Claims, expectations and the paper's figures are about that experiment's networks and data.
-    below.remove("expect");
     if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
         heading.remove("claims");
+        heading.remove("expect");
     }
     if let Some(DeValue::Array(arms)) = below.get_mut("arm").map(Spanned::get_mut) {
         for arm in arms.iter_mut() {
@@ -275,6 +305,7 @@ fn extended<'t>(
             }
         }
     }
+    let mut below = elsewhere(below);
     overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
     Ok(below)
 }
@@ -306,11 +337,6 @@ fn replace<F: File>(
             copies.push(copy);
         }
         if copies.len() > 1 {
-            // A network that none of several sizes changes has no such size.
-            if copies.iter().all(|copy| *copy == arm) {
-                place += 1;
-                continue;
-            }
             for (copy, size) in copies.iter_mut().zip(sizes) {
                 copy.rename(format!("{}-{flag}{size}", arm.name()), &format!("{} {size}", flag.replace('-', " ")));
             }

@@ -50,6 +50,13 @@ pub fn check_count(experiment: &str, key: &str, value: usize, most: usize) -> Re
     Ok(())
 }
 
+/// Checks that a list has each of its values once.
+pub fn check_once<T: PartialEq>(experiment: &str, key: &str, values: &[T]) -> Result<()> {
+    let twice = values.iter().enumerate().any(|(place, value)| values[..place].contains(value));
+    ensure!(!twice, "{experiment}: {key} has a value twice; name each once");
+    Ok(())
+}
+
 /// Checks how many runs are asked for, before any of them is described.
 pub fn check_runs(experiment: &str, runs: usize) -> Result<()> {
     ensure!(

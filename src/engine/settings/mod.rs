@@ -1,7 +1,6 @@
 //! What a command runs: a file, a profile laid over it, flags over both.
 
 mod argument;
-mod bound;
 mod claims;
 mod file;
 mod flags;
@@ -14,16 +13,14 @@ mod several;
 mod text;
 mod tree;
 
-pub use bound::Bound;
-pub(crate) use bound::bound;
 pub use claims::{ClaimFile, Evidence};
-pub use file::{Arm, Change, File, Statistic};
+pub use file::{Arm, Change, File};
 pub(crate) use file::{usual_arm, usual_fields};
 pub use flags::{Flag, Takes, choices, number, word};
 pub use given::Given;
 pub use limits::{
-    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, check_runs, number as decimal, rate_cure,
-    rate_problem, refuse,
+    MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_fraction, check_once, check_runs, number as decimal,
+    rate_cure, rate_problem, refuse,
 };
 pub(crate) use names::named;
 pub use names::{Named, check_names, check_other, keep, known, labelled, name_cure, names_problem};

@@ -74,6 +74,9 @@ pub struct Heading {
     /// Its claims one by one, with what decides each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<ClaimFile>,
+    /// What ought to come out, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<ClaimFile>,
 }
 
 impl Heading {
@@ -81,9 +84,7 @@ impl Heading {
     pub fn title(&self) -> String {
         if self.title.is_empty() { self.name.clone() } else { self.title.clone() }
     }
-}
 
-impl Heading {
     /// Checks what charts and reports show.
     pub fn check(&self) -> Result<()> {
         for (key, text, most) in [
@@ -93,7 +94,8 @@ impl Heading {
         ] {
             check_text(&self.name, &format!("experiment.{key}"), text, most)?;
         }
-        check_claims(&self.name, &self.claims)
+        check_claims(&self.name, &self.claims)?;
+        check_claims(&self.name, &self.expect)
     }
 }
 

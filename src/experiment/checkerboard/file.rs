@@ -3,7 +3,7 @@
 use crate::data::checkerboard::Board;
 use crate::data::split::SplitSource;
 use crate::engine::settings::{
-    Change, File, Flag, Heading, Statistic, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
+    Change, File, Flag, Heading, Takes, check_fraction, keep, named, refuse, usual_arm, usual_fields,
 };
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -29,9 +29,6 @@ pub struct CheckerboardFile {
     pub train: TrainFile,
     pub arm: Vec<ArmFile>,
     pub recipe: Vec<RecipeFile>,
-    /// What ought to come out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<Expectation>,
 }
 
 fn one() -> usize {
@@ -151,28 +148,12 @@ pub struct RecipeFile {
     pub learning_rates: BTreeMap<String, Vec<f64>>,
 }
 
-/// `[[expect]]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    pub arm: String,
-    pub recipe: String,
-    /// How scored.
-    pub protocol: String,
-    /// Over the seeds.
-    pub statistic: Statistic,
-    /// The expected value, 0 to 1.
-    pub value: f64,
-    /// The largest distance from it that still counts as met.
-    pub tolerance: f64,
-}
-
 usual_arm!(ArmFile);
 named!(RecipeFile);
 
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
-    Flag::function("recipe", "RECIPE,..", Takes::Text, keep_recipes, "Ways to train: paper, tuned").many(),
+    Flag::function("recipe", "RECIPE,..", Takes::Text, keep_recipes, "Training recipes: paper, tuned").many(),
     Flag::WIDTH,
     Flag::DEPTH,
     Flag::key(
@@ -228,17 +209,8 @@ impl File for CheckerboardFile {
 
     fn check_references(&self, origin: &str) -> Result<()> {
         let arm = |name: &String| self.arm(name).is_some();
-        let recipe = |name: &String| self.recipe.iter().any(|recipe| &recipe.name == name);
         for arm in &self.arm {
             check_fraction(origin, &format!("arm {}: paper", arm.name), arm.paper)?;
-        }
-        for expect in &self.expect {
-            let known = ["held_out", "best_on_test"].contains(&expect.protocol.as_str());
-            ensure!(known, "{origin}: expect.protocol is {:?}; use held_out or best_on_test", expect.protocol);
-            check_fraction(origin, &format!("expect of {}: value", expect.arm), Some(expect.value))?;
-            check_fraction(origin, &format!("expect of {}: tolerance", expect.arm), Some(expect.tolerance))?;
-            let known = arm(&expect.arm) && recipe(&expect.recipe);
-            ensure!(known, "{origin}: expect names the unknown arm {:?} or recipe {:?}", expect.arm, expect.recipe);
         }
         let mut rated = self.recipe.iter().flat_map(|recipe| recipe.learning_rates.keys());
         match rated.find(|name| !arm(name)) {
@@ -248,9 +220,7 @@ impl File for CheckerboardFile {
     }
 
     fn forget_dropped(&mut self) {
-        let (arms, recipes) = (&self.arm, &self.recipe);
-        let there = |arm: &String| arms.iter().any(|a| a.name == *arm);
-        self.expect.retain(|e| there(&e.arm) && recipes.iter().any(|r| r.name == e.recipe));
+        let arms = &self.arm;
         for recipe in &mut self.recipe {
             recipe.learning_rates.retain(|arm, _| arms.iter().any(|a| a.name == *arm));
         }
@@ -264,17 +234,12 @@ impl File for CheckerboardFile {
             Change::Profile(_) => self.train.iterations == own.train.iterations,
             Change::Flags => self.train == own.train && self.recipe.iter().all(rates),
         };
-        // One split for all seeds is another board to expectations. The paper has one as well.
+        // The paper has one split for all seeds as well.
         let random = |file: &Self| BoardFile { split_file: None, ..file.data.checkerboard.clone() };
         let same_board = random(self) == random(own);
-        let mut same_models = true;
         for arm in &mut self.arm {
             let same = own.arm.iter().any(|own| own.name == arm.name && own.model == arm.model);
-            same_models &= same;
             arm.paper = arm.paper.filter(|_| same_training && same_board && same);
-        }
-        if !(same_training && same_models && self.data == own.data) {
-            self.expect.clear();
         }
         self.forget_dropped();
     }

@@ -3,10 +3,9 @@
 use super::check::Checkerboard;
 use super::compare::paired;
 use super::figures;
-use super::file::Expectation;
 use super::spec::TrainingSpec;
 use super::summary::{Protocol, Summary, TableRow, summarise};
-use crate::engine::page::{Block, Page, Table, Verdict, measured, percent, spread};
+use crate::engine::page::{Block, Page, Table, percent, spread};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use anyhow::Result;
@@ -27,7 +26,6 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
         page.table(explanation(protocol), if is_main { table.main() } else { table });
     }
     page.text(chosen_rates(&summaries));
-    page.section.verdicts = experiment.file.expect.iter().map(|expect| judge(expect, &summaries)).collect();
     figures::draw(&mut page, experiment, runs, &summaries);
     Ok(page)
 }
@@ -87,16 +85,4 @@ fn chosen_rates(summaries: &[Summary]) -> String {
         text += &format!("\n- {}, {}: {}", summary.recipe, summary.arm, values.join("; "));
     }
     text
-}
-
-fn judge(expect: &Expectation, summaries: &[Summary]) -> Verdict {
-    let Expectation { arm, recipe, protocol, statistic, value, tolerance } = expect;
-    let summary = summaries.iter().find(|s| s.arm == *arm && s.recipe == *recipe && s.protocol.key() == protocol);
-    let found = summary.and_then(Summary::sample).map(|sample| sample.statistic(*statistic));
-    let diverged = summary.map_or(0, Summary::diverged);
-    // A value within rounding of the bound counts as met: both are decimal fractions in binary.
-    let met = found.is_some_and(|found| (found - value).abs() <= tolerance + 1e-9);
-    let (value, tolerance) = (100.0 * value, 100.0 * tolerance);
-    let what = format!("{protocol} {statistic} of {arm}, recipe {recipe}");
-    Verdict::of(&format!("{what}: expected {value:.2} +- {tolerance:.2} %, measured"), measured(found), diverged, met)
 }

@@ -6,7 +6,9 @@ use super::plan::Claims;
 use super::spec::WIDEST;
 use crate::data::checkerboard::Split;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{File, MOST, MOST_SEEDS, MOST_STEPS, check_count, check_runs, rate_problem, refuse};
+use crate::engine::settings::{
+    File, MOST, MOST_SEEDS, MOST_STEPS, check_count, check_once, check_runs, rate_problem, refuse,
+};
 use crate::rng::Seed;
 use anyhow::{Result, bail, ensure};
 
@@ -17,6 +19,7 @@ impl Claims {
         file.check_usual(MOST_SEEDS)?;
         file.check_references(name)?;
         ensure!(!file.parts.is_empty(), "{name}: parts is empty; name at least one");
+        check_once(name, "parts", &file.parts)?;
         let board = &file.data.checkerboard;
         board.check(name)?;
         ensure!(board.split_file.is_none(), "{name}: data.checkerboard.split_file is for the checkerboard alone");
@@ -111,10 +114,10 @@ fn check_arms(file: &ClaimsFile) -> Result<()> {
         let (key, rates) = (format!("{}: arm {}", file.experiment.name, arm.name), &arm.learning_rates);
         let trained = arm.course || arm.parts.contains(&Part::Depth);
         ensure!(!(trained && rates.is_empty()), "{key}: learning_rates is empty; it is trained");
-        for (place, &rate) in rates.iter().enumerate() {
-            refuse(&format!("{key}: learning_rates has "), rate_problem(rate))?;
-            ensure!(!rates[..place].contains(&rate), "{key}: learning_rates has {rate} twice; name it once");
+        for rate in rates {
+            refuse(&format!("{key}: learning_rates has "), rate_problem(*rate))?;
         }
+        check_once(&key, "learning_rates", rates)?;
         ensure!(arm.seeds != Some(0), "{key}: seeds is 0; use at least 1");
     }
     Ok(())

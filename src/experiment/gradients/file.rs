@@ -1,12 +1,12 @@
 //! What the experiment file of the layer's own claims says, and the flags over it.
 
-use super::claim::{Limit, Part};
+use super::claim::Part;
 use super::spec::{Layers, layers_of, resized};
-use crate::engine::settings::{Change, File, Flag, Heading, Takes, choices, number, refuse, usual_arm, usual_fields};
+use crate::engine::settings::{File, Flag, Heading, Takes, choices, number, usual_arm, usual_fields};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -31,9 +31,6 @@ pub struct ClaimsFile {
     pub cost: CostFile,
     pub lipschitz: LipschitzFile,
     pub arm: Vec<ArmFile>,
-    /// What ought to come out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<Limit>,
 }
 
 fn every_part() -> Vec<Part> {
@@ -183,54 +180,11 @@ fn set_most(file: &mut ClaimsFile, most: &[String]) -> Result<()> {
     Ok(())
 }
 
-impl ClaimsFile {
-    /// Whether that is a network, or a single layer, which stands in the table beside networks.
-    fn knows(&self, arm: &str) -> bool {
-        ["layer-han", "layer-dense"].contains(&arm) || self.arm(arm).is_some()
-    }
-
-    /// The same without what a profile may choose: how deep networks are, and how much is looked at.
-    fn trainings(&self) -> impl PartialEq {
-        let way = DepthFile { depths: Vec::new(), ..self.depth.clone() };
-        (way, self.course.iterations, self.lipschitz.steps)
-    }
-
-    /// All that is measured, but for parts, repetitions and seeds.
-    fn measurements(&self) -> impl PartialEq {
-        let arms = self.arm.iter().map(|arm| (arm.deepest, arm.learning_rates.clone()));
-        let counts = (self.jacobian, self.norms.clone(), self.course.clone(), self.depth.clone());
-        (counts, self.cost.clone(), self.lipschitz.clone(), arms.collect::<Vec<_>>())
-    }
-}
-
 impl File for ClaimsFile {
     usual_fields!(ArmFile);
 
-    fn check_references(&self, origin: &str) -> Result<()> {
-        for expect in &self.expect {
-            let arm = &expect.arm;
-            refuse(&format!("{origin}: an expectation of {arm} "), expect.problem())?;
-            ensure!(self.knows(arm), "{origin}: expect names the unknown arm {arm:?}");
-        }
-        Ok(())
-    }
-
-    fn forget_dropped(&mut self) {
-        let mut expect = std::mem::take(&mut self.expect);
-        expect.retain(|limit| self.parts.contains(&limit.part) && self.knows(&limit.arm));
-        self.expect = expect;
-    }
-
-    /// Repetitions may be more, fewer, or of other seeds. A profile may also choose depths, rates, and how much is looked at.
-    fn void(&mut self, own: &Self, change: Change) {
-        let networks = |file: &Self| file.arm.iter().map(|arm| arm.model.clone()).collect::<Vec<_>>();
-        let same = match change {
-            Change::Profile(_) => self.trainings() == own.trainings(),
-            Change::Flags => self.measurements() == own.measurements(),
-        };
-        if !(same && self.data == own.data && networks(self) == networks(own)) {
-            self.expect.clear();
-        }
-        self.forget_dropped();
+    /// Single layers stand in the table beside networks.
+    fn knows(&self, name: &str) -> bool {
+        ["layer-han", "layer-dense"].contains(&name) || self.arm(name).is_some()
     }
 }

@@ -1,19 +1,19 @@
 //! What is shown of the layer's claims.
 
 use super::Findings;
-use super::claim::{Extreme, Limit, Part};
+use super::claim::Part;
 use super::depth::accuracies;
 use super::figures::{self, Results};
 use super::plan::Claims;
 use super::summary::{ClaimRow, claim_rows, number};
-use crate::engine::page::{Block, Page, Table, Verdict, percent, spread};
+use crate::engine::page::{Block, Page, Table, percent, spread};
 use anyhow::Result;
 
 /// What a table of each part begins with.
 const PARTS: [(Part, &str); 5] = [
     (
         Part::Jacobian,
-        "**Jacobians.** Deviation: the largest entry of J^T J less the identity. Singular values: of the Jacobian from the \
+        "**Jacobians.** Deviation: the largest entry of J^T J minus the identity. Singular values: of the Jacobian from the \
          plane to the last hidden state and to the outputs, over points of the board and seeds.",
     ),
     (
@@ -48,7 +48,6 @@ pub(super) fn of(claims: &Claims, findings: &Findings) -> Result<Page> {
     }
     let results = Results { claims, findings, accuracies, costs };
     page.table(explanation(claims), depth(&results).main());
-    page.section.verdicts = claims.file.expect.iter().map(|limit| judge(claims, &rows, limit)).collect();
     figures::draw(&mut page, &results);
     Ok(page)
 }
@@ -127,44 +126,6 @@ fn is_shown(rows: &[ClaimRow], row: &ClaimRow) -> bool {
     let key = |row: &ClaimRow| (row.arm.clone(), row.metric.clone(), row.state.clone(), row.precision.clone());
     let deepest = || rows.iter().filter(|other| key(other) == key(row)).filter_map(|other| other.depth).max();
     row.part == Part::Depth || row.depth == deepest()
-}
-
-fn judge(claims: &Claims, rows: &[ClaimRow], limit: &Limit) -> Verdict {
-    let Limit { part, arm, metric, state, precision, depth, statistic, at_least, at_most } = limit;
-    let mut fitting = rows.iter().filter(|row| {
-        (row.part, &row.arm, &row.metric) == (*part, arm, metric)
-            && (state.is_none() || row.state == *state)
-            && (precision.is_none() || row.precision == *precision)
-            && (depth.is_none() || row.depth == *depth)
-    });
-    // An expectation that fits several rows says nothing of any.
-    let row = fitting.next().filter(|_| fitting.next().is_none());
-    let value = row.and_then(|row| match statistic {
-        Extreme::Max => row.max,
-        Extreme::Median => row.median,
-        Extreme::Min => row.min,
-    });
-    let met = value
-        .is_some_and(|value| at_least.is_none_or(|least| value >= least) && at_most.is_none_or(|most| value <= most));
-    let metric = metric.replace('_', " ");
-    // "largest largest gradient ratio" says nothing that "largest gradient ratio" does not.
-    let what = if metric.starts_with(&statistic.to_string()) { metric } else { format!("{statistic} {metric}") };
-    let mut text = format!("{what} of {}", claims.label(arm));
-    if let Some(depth) = depth {
-        text += &format!(" with {depth} layers");
-    }
-    if let Some(precision) = precision {
-        text += &format!(" in {precision}");
-    }
-    text += &match (at_least, at_most) {
-        (Some(least), Some(most)) => format!(" is from {least} to {most}"),
-        (Some(least), None) => format!(" is at least {least}"),
-        (None, Some(most)) => format!(" is at most {}", number(*most)),
-        (None, None) => String::new(),
-    };
-    let found = value.map_or("no single value".into(), number);
-    // A seed that diverged has no value, and is worse than any.
-    Verdict::of(&format!("{text}: measured"), found, row.map_or(0, |row| row.diverged), met)
 }
 
 fn number_or_dash(value: Option<f64>) -> String {

@@ -5,7 +5,7 @@ use super::spec::{ImageFacts, ImageSet, ImageSpec};
 use crate::data::augment::Augment;
 use crate::engine::page::counted;
 use crate::engine::settings::{
-    Arm, File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_runs, rate_problem, refuse,
+    Arm, File, MOST, MOST_EPOCHS, MOST_SEEDS, check_count, check_once, check_runs, rate_problem, refuse,
 };
 use crate::model::image::{HanPlace, ImageModelConfig};
 use crate::rng::Seed;
@@ -134,13 +134,11 @@ impl Comparison {
         file.check_references(&name)?;
         let (train, data) = (&file.train, &file.data);
         train.epochs.iter().try_for_each(|epochs| check_count(&name, "train.epochs", *epochs, MOST_EPOCHS))?;
-        for (key, given, twice) in [
-            ("epochs", train.epochs.len(), twice(&train.epochs)),
-            ("augment", train.augment.len(), twice(&train.augment)),
-        ] {
+        for (key, given) in [("epochs", train.epochs.len()), ("augment", train.augment.len())] {
             ensure!(given > 0, "{name}: train.{key} is an empty list; use at least one value");
-            ensure!(!twice, "{name}: train.{key} has a value twice; name each once");
         }
+        check_once(&name, "train.epochs", &train.epochs)?;
+        check_once(&name, "train.augment", &train.augment)?;
         if let Some(fewer) = &file.fewer_seeds {
             check_count(&name, "fewer_seeds.seeds", fewer.seeds, MOST_SEEDS)?;
         }
@@ -185,11 +183,6 @@ impl Entrant {
 fn trainings(file: &ImagesFile) -> impl Iterator<Item = Training> {
     let of_augment = |augment: Augment| file.train.epochs.iter().map(move |&epochs| Training { epochs, augment });
     file.train.augment.iter().copied().flat_map(of_augment)
-}
-
-/// Whether a value is there more than once.
-fn twice<T: PartialEq>(values: &[T]) -> bool {
-    values.iter().enumerate().any(|(place, value)| values[..place].contains(value))
 }
 
 /// Gives every network a label. Where mixers differ in their channels, these are part of it.

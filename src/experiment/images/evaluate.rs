@@ -20,7 +20,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// What a network is shown.
-const PIXELS: &str = "pixels from 0 to 1, less the mean and over the deviation of ImageNet's channels";
+const PIXELS: &str = "pixels from 0 to 1, minus the mean and divided by the deviation of ImageNet's channels";
 
 /// Accuracy of a classifier of colour images on all test images
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ impl Arguments {
         if let Some(run) = own {
             (arm.name, arm.model) = (run.arm.clone(), run.model.clone());
         }
-        self.channels.map_or(Ok(()), |count| arm.set_channels(count))?;
+        self.channels.map_or(Ok(()), |count| arm.set_channels(count)).context("--channels")?;
         self.mixer_blocks.map_or(Ok(()), |count| arm.set_mixer_blocks(count)).context("--mixer-blocks")?;
         self.han_blocks.map_or(Ok(()), |count| arm.set_han_blocks(count)).context("--han-blocks")?;
 

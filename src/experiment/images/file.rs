@@ -2,8 +2,7 @@
 
 use crate::data::{augment::Augment, source::Dataset};
 use crate::engine::settings::{
-    Change, File, Flag, Heading, ProfileName, Several, Statistic, Takes, bound, check_fraction, check_other, choices,
-    usual_arm, usual_fields,
+    Change, File, Flag, Heading, Several, Takes, check_fraction, check_other, choices, usual_arm, usual_fields,
 };
 use crate::model::image::{ImageModelConfig, MixerConfig};
 use crate::train::{OptimizerConfig, ScheduleConfig};
@@ -28,8 +27,6 @@ pub struct ImagesFile {
     pub data: DataFile,
     pub train: TrainFile,
     pub arm: Vec<ArmFile>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<Expectation>,
 }
 
 /// Weights are kept where nothing is said.
@@ -101,23 +98,6 @@ pub struct ArmFile {
     pub model: ImageModelConfig,
 }
 
-/// `[[expect]]`: a test accuracy that the seeds should reach, or a network that another should stay above in every seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// The profile whose runs it judges: what is true after 600 epochs need not be after 10.
-    pub profile: ProfileName,
-    pub arm: String,
-    /// Over the seeds.
-    pub statistic: Statistic,
-    /// The least value, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<f64>,
-    /// The network that has to stay below, by the same statistic and in every single seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<String>,
-}
-
 impl ArmFile {
     pub(super) fn mixer(&mut self) -> Option<&mut MixerConfig> {
         match &mut self.model {
@@ -132,9 +112,7 @@ impl ArmFile {
     }
 
     pub(super) fn set_channels(&mut self, channels: usize) -> Result<()> {
-        if let Some(mixer) = self.mixer() {
-            mixer.channels = channels;
-        }
+        self.blocks()?.channels = channels;
         Ok(())
     }
 
@@ -237,36 +215,25 @@ impl File for ImagesFile {
                 bail!("{origin}: arm {name} is compared to the unknown arm {unknown:?}");
             }
         }
-        self.expect.iter().try_for_each(|expect| bound!(expect).check(self, origin))
+        Ok(())
     }
 
     fn forget_dropped(&mut self) {
-        let mut expect = std::mem::take(&mut self.expect);
-        expect.retain(|expect| bound!(expect).is_about(self));
-        self.expect = expect;
         let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
         for arm in &mut self.arm {
             arm.compared_to.take_if(|other| !names.contains(other));
         }
     }
 
-    /// Repetitions may be more, fewer, or of other seeds. What a profile has to reach is said for it; the paper's figures are
-    /// for the file's own data, networks and training.
-    fn void(&mut self, own: &Self, change: Change) {
+    /// Repetitions may be more, fewer, or of other seeds.
+    fn void(&mut self, own: &Self, _change: Change) {
         let same_training = self.data == own.data && self.train == own.train;
-        let mut same_models = true;
         let names: Vec<String> = self.arm.iter().map(|arm| arm.name.clone()).collect();
         for arm in &mut self.arm {
             let same = own.arm.iter().any(|own| own.name == arm.name && own.model == arm.model);
-            same_models &= same;
             arm.paper = arm.paper.filter(|_| same_training && same);
             // With an arm that became several nobody is compared.
             arm.compared_to.take_if(|other| !names.contains(other) && own.arm.iter().any(|arm| arm.name == *other));
-        }
-        match change {
-            Change::Profile(name) => self.expect.retain(|expect| expect.profile == name),
-            Change::Flags if same_training && same_models => {}
-            Change::Flags => self.expect.clear(),
         }
     }
 

@@ -2,13 +2,11 @@
 
 use super::check::Comparison;
 use super::figures;
-use super::file::Expectation;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Page, Table, Verdict, counted, interval, judge, listed, percent, spread};
+use crate::engine::page::{Block, Page, Table, counted, interval, listed, percent, spread};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Store};
-use crate::engine::settings::{File, bound};
 use anyhow::Result;
 
 pub(super) fn of(
@@ -58,14 +56,10 @@ pub(super) fn of(
         .main(),
     );
     page.table(
-        "**Differences.** Test accuracy of a network less that of another with the same seed, in percentage points: mean and \
+        "**Differences.** Test accuracy of a network minus that of another with the same seed, in percentage points: mean and \
          standard deviation over the seeds that both have, 95 % interval of the mean (Student's t).",
         difference_table(&differences).main(),
     );
-    // Expectations are for the whole data set.
-    if !results.set.sample {
-        page.section.verdicts = experiment.file.expect.iter().map(|expect| verdict(&results, expect)).collect();
-    }
     figures::draw(&mut page, &results, &setting, store);
     Ok(page)
 }
@@ -140,12 +134,12 @@ impl Difference<'_> {
         let interval = self.sample.confidence_interval().map_or(String::new(), |(low, high)| {
             format!(", 95 % interval {:+.2} to {:+.2}", 100.0 * low, 100.0 * high)
         });
-        format!("{of} less {to}: {points:+.2}{spread} points over {seeds}{interval}")
+        format!("{of} minus {to}: {points:+.2}{spread} points over {seeds}{interval}")
     }
 }
 
 fn difference_table(differences: &[Difference<'_>]) -> Table {
-    let columns = "network, less, parameters more, seeds, difference, interval, lowest, highest";
+    let columns = "network, against, parameters more, seeds, difference, interval, lowest, highest";
     let mut table = Table::with(columns);
     for Difference { of, to, sample } in differences {
         table.row([
@@ -160,10 +154,4 @@ fn difference_table(differences: &[Difference<'_>]) -> Table {
         ]);
     }
     table
-}
-
-fn verdict(results: &Results<'_>, expect: &Expectation) -> Verdict {
-    let label = |name: &str| results.experiment.file.label(name);
-    let measured = |name: &str| results.arm(name).map(|result| &result.scored);
-    judge(bound!(expect), ("test accuracy", ""), &Figure::of("test", "accuracy"), label, measured)
 }

@@ -5,7 +5,8 @@ use super::spec::{Method, RegressionSpec};
 use crate::console::{note, shown};
 use crate::data::table::{Dataset, Noted, Origin, Sizes, Table, read_all};
 use crate::engine::settings::{
-    File, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_runs, decimal, names_problem, rate_cure, refuse,
+    File, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_once, check_runs, decimal, names_problem, rate_cure,
+    refuse,
 };
 use crate::model::ModelConfig;
 use crate::rng::Seed;
@@ -126,7 +127,7 @@ impl Regression {
         }
         train.learning_rates.sort_by(f64::total_cmp);
         train.learning_rates.dedup();
-        file.recipes.dedup();
+        check_once(&name, "recipes", &file.recipes)?;
         if let Some(problem) = train.optimizer.problem().or_else(|| train.schedule.problem()) {
             bail!("{name}: train.{problem}");
         }

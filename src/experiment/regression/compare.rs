@@ -23,7 +23,7 @@ pub(super) fn contenders(experiment: &Regression, runs: &[FinishedRun<Regression
         let data = if is_released(arm) { format!("{table}, standardised by all rows") } else { table.clone() };
         let mut contender = Contender::new(&arm.spec.arm, &recipe, &data);
         runs.iter().filter(|run| same(&run.spec, arm.spec)).try_for_each(|run| contender.add(run, &DATA, &[]))?;
-        let mut figures: Vec<Figure> = arm.scored.scored().cloned().collect();
+        let mut figures: Vec<Figure> = arm.figures().into_iter().collect();
         figures.sort_by_key(|figure| (figure.split != "test", figure.metric != "rmse"));
         contender.series = figures.iter().map(|figure| series(arm, figure)).collect();
         Ok(contender)
@@ -86,7 +86,7 @@ pub(super) fn paired(arms: &[Arm<'_>]) -> Vec<PairRow> {
         if one.spec.recipe().is_none() || !rivals || !are_comparable(one, other) {
             continue;
         }
-        for figure in one.scored.scored().filter(|figure| figure.split == "test") {
+        for figure in one.figures().into_iter().filter(|figure| figure.split == "test") {
             let columns = PairColumns {
                 experiment: one.spec.experiment.clone(),
                 data: one.spec.table.name.clone(),
@@ -97,7 +97,7 @@ pub(super) fn paired(arms: &[Arm<'_>]) -> Vec<PairRow> {
                 metric: figure.metric.clone(),
             };
             // Where all seeds of one diverged, the row is there and empty.
-            rows.push((columns, less_in(one, other, figure).into()));
+            rows.push((columns, less_in(one, other, &figure).into()));
         }
     }
     rows

@@ -96,7 +96,7 @@ pub(super) const FLAGS: &[Flag<RegressionFile>] = &[
     Flag::function("dataset", "NAME|FILE,..", Takes::Text, use_tables, "Published tables, or your own CSV files")
         .many(),
     Flag::key("target", "COLUMN", Takes::Text, &["data.target"], "Target column of your files, by name or number"),
-    Flag::key("recipe", "RECIPE,..", Takes::Word(choices::<Recipe>), &["recipes"], "Ways to train").many(),
+    Flag::key("recipe", "RECIPE,..", Takes::Word(choices::<Recipe>), &["recipes"], "Training recipes").many(),
     Flag::WIDTH,
     Flag::DEPTH,
     Flag::key("epochs", "N", Takes::Count, &["train.epochs"], "Passes over the training rows"),

@@ -29,7 +29,9 @@ pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<Reg
     let mut tables = Table::new(["table", "rows", "features", "from", "SHA-256"]);
     for table in &facts.tables {
         let (rows, features) = (table.rows.to_string(), table.features.to_string());
-        tables.row([&table.name, &*rows, &*features, table.origin.words(), &table.sha256[..16]]);
+        // It may come from a file that somebody has edited.
+        let sha256 = table.sha256.get(..16).unwrap_or(&table.sha256);
+        tables.row([&table.name, &*rows, &*features, table.origin.words(), sha256]);
     }
     page.table(format!("**Tables**{note}. Constant columns are not counted."), tables);
     page.text(format!(
@@ -105,7 +107,7 @@ fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
         let interval = interval_as(Some(less), decimals);
         let (data, name, rival) = (&one.spec.table.name, one.spec.arm(), other.spec.arm());
         let told = format!(
-            "{data}: RMSE of {name} less that of {rival}: {:+.4} (95 % interval {interval}, n = {}), {word}",
+            "{data}: RMSE of {name} minus that of {rival}: {:+.4} (95 % interval {interval}, n = {}), {word}",
             less.mean, less.n
         );
         if other.spec.recipe().is_none() && less.mean > 0.0 {

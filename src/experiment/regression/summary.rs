@@ -111,9 +111,10 @@ impl<'r> Arm<'r> {
         if words.is_empty() { "-".into() } else { words.join(", ") }
     }
 
-    /// What it has scores of. Where every seed diverged that is the error on test rows, without a value.
-    fn figures(&self) -> BTreeSet<Figure> {
-        self.scored.figures([Figure::of("test", "rmse")])
+    /// What it has scores of, and would have without a seed that diverged.
+    pub fn figures(&self) -> BTreeSet<Figure> {
+        let of_split = |split| ["rmse", "rmse_in_units", "r_squared"].map(|metric| Figure::of(split, metric));
+        self.scored.figures(["validation", "test"].into_iter().flat_map(of_split))
     }
 
     /// Every figure.

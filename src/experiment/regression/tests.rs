@@ -136,6 +136,7 @@ fn mistakes_name_the_key_and_the_cure() {
         (&[("seeds", "0")], "seeds is 0; use at least 1"),
         (&[("set", "train.learning_rates=[]")], "train.learning_rates is empty; name at least one"),
         (&[("set", "recipes=[]")], "recipes is empty; name at least one"),
+        (&[("recipe", "held_out,released,held_out")], "recipes has a value twice; name each once"),
         (&[("set", "data.tables=[]")], "data.tables is empty; name at least one"),
         (&[("set", "recipes=[\"paper\"]")], "unknown variant `paper`, expected `held_out` or `released`"),
         (&[("target", "price")], "data.target is price, but bikesharing has its own; name CSV files alone"),

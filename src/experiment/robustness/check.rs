@@ -4,9 +4,10 @@ use super::CLASSES;
 use super::file::{ArmFile, RecipeFile, RobustnessFile};
 use super::spec::Effort;
 use crate::engine::settings::{
-    File, MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_names, check_other, rate_problem, refuse,
+    File, MOST, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_names, check_once, check_other, rate_problem,
+    refuse,
 };
-use crate::evaluate::attack::{Norm, Threat};
+use crate::evaluate::attack::{MOST_RUNS, Norm, Threat};
 use crate::model::ModelConfig;
 use crate::train::LossConfig;
 use anyhow::{Context, Result, bail, ensure};
@@ -47,7 +48,7 @@ impl Robustness {
             ("attack.images", file.attack.images, MOST),
             ("attack.checklist_images", file.attack.checklist_images.max(1), MOST),
             ("attack.effort.steps", steps, MOST_STEPS),
-            ("attack.effort.restarts", restarts, MOST),
+            ("attack.effort.restarts", restarts, MOST_RUNS),
             ("attack.effort.targets", targets, MOST),
             ("attack.effort.queries", queries, MOST),
         ] {
@@ -79,6 +80,8 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
     let (name, attack) = (&file.experiment.name, &file.attack);
     ensure!(!file.threat.is_empty(), "{name}: there is no [[threat]]; name at least one norm");
     ensure!(!attack.attacks.is_empty(), "{name}: there is no attack; name at least one");
+    check_once(name, "attack.attacks", &attack.attacks)?;
+    check_once(name, "attack.sweep_attacks", &attack.sweep_attacks)?;
     if let Some(nearest) = attack.sweep_attacks.iter().find(|attack| attack.is_minimum_norm()) {
         bail!("{name}: sweep_attacks has {}, which is made once for all sizes; name it in attacks", nearest.name());
     }
@@ -104,10 +107,11 @@ fn check_arm(file: &RobustnessFile, arm: &ArmFile) -> Result<()> {
     check_other(&file.experiment.name, &arm.name, "compared_to", arm.compared_to.as_deref())?;
     let recipe = file.recipe(arm).with_context(|| format!("{key}: there is no recipe {:?}", arm.recipe))?;
     let RecipeFile { epochs, batch_size, learning_rate, optimizer, schedule, loss, .. } = recipe;
-    check_count(&key, "epochs", *epochs, MOST_EPOCHS)?;
-    ensure!(*batch_size >= 2, "{key}: batch_size is {batch_size}; use at least 2");
-    refuse(&format!("{key}: learning_rate is "), rate_problem(*learning_rate))?;
-    refuse(&format!("{key}: "), optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()))?;
+    let of_recipe = format!("{}: recipe {}", file.experiment.name, arm.recipe);
+    check_count(&of_recipe, "epochs", *epochs, MOST_EPOCHS)?;
+    ensure!(*batch_size >= 2, "{of_recipe}: batch_size is {batch_size}; use at least 2");
+    refuse(&format!("{of_recipe}: learning_rate is "), rate_problem(*learning_rate))?;
+    refuse(&format!("{of_recipe}: "), optimizer.problem().or_else(|| schedule.problem()).or_else(|| loss.problem()))?;
     let of_chains = matches!(loss, LossConfig::Margin(_)) || file.attack.certify;
     if of_chains && matches!(arm.model, ModelConfig::Resnet(_)) {
         bail!("{key}: nothing can be certified of a ResNet; use --certify=false and another loss than the margin");

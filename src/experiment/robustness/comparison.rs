@@ -1,7 +1,8 @@
 //! Networks compared image by image.
 
+use super::file::ThreatFile;
 use super::rows::ExampleRow;
-use super::summary::Measurements;
+use super::summary::{ArmMeasurements, Measurements};
 use super::tables::ComparisonRow;
 use crate::engine::rows::{Differences, Items, differences, on_common};
 use anyhow::{Context, Result};
@@ -11,9 +12,7 @@ use serde::Serialize;
 pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>> {
     let file = &measured.experiment.file;
     let mut rows = Vec::new();
-    for arm in &file.arm {
-        let first = arm.compared_to.as_deref().and_then(|name| measured.arm(name));
-        let (Some(first), Some(second)) = (first, measured.arm(&arm.name)) else { continue };
+    for [first, second] in rivals(measured) {
         for ((seed, norm), examples) in &first.examples {
             let Some(against) = second.examples.get(&(*seed, *norm)) else { continue };
             let threat = file.threat.iter().find(|threat| threat.norm.name() == *norm);
@@ -53,6 +52,12 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
     Ok(rows)
 }
 
+/// Every network that is compared to another, behind that one.
+fn rivals<'m>(measured: &'m Measurements<'_>) -> impl Iterator<Item = [&'m ArmMeasurements; 2]> {
+    let arms = measured.experiment.file.arm.iter();
+    arms.filter_map(|arm| Some([measured.arm(arm.compared_to.as_deref()?)?, measured.arm(&arm.name)?]))
+}
+
 /// `tables/<experiment>-differences.csv`: the accuracy of a network under all attacks less that of another, over the seeds of both.
 pub(super) type DifferenceRow = (DifferenceColumns, Differences);
 
@@ -67,25 +72,32 @@ pub(super) struct DifferenceColumns {
     epsilon: f64,
 }
 
-/// Pairs of networks over seeds, from those of each seed.
-pub(super) fn over_seeds(pairs: &[ComparisonRow]) -> Vec<DifferenceRow> {
-    let same = |a: &ComparisonRow, b: &ComparisonRow| {
-        (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
-    };
-    let row = |pairs: &[ComparisonRow]| {
-        let ComparisonRow { experiment, data, first, second, norm, epsilon, .. } = &pairs[0];
+/// Networks over seeds, from their pairs of each seed. A network that always diverged has no pair; its rows are there, and empty.
+pub(super) fn over_seeds(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<DifferenceRow> {
+    let file = &measured.experiment.file;
+    let of_threat = |threat: &ThreatFile| threat.eps.iter().map(|eps| (threat.norm.name(), *eps)).collect::<Vec<_>>();
+    let balls = std::iter::once(("", 0.0)).chain(file.threat.iter().flat_map(of_threat)).collect::<Vec<_>>();
+    let row = |[first, second]: [&ArmMeasurements; 2], (norm, epsilon): (&str, f64)| {
         let columns = DifferenceColumns {
-            experiment: experiment.clone(),
-            data: data.clone(),
-            arm: first.clone(),
-            against: second.clone(),
-            norm: norm.clone(),
-            epsilon: *epsilon,
+            experiment: file.experiment.name.clone(),
+            data: measured.data.into(),
+            arm: first.arm.clone(),
+            against: second.arm.clone(),
+            norm: norm.into(),
+            epsilon,
         };
-        let of = |value: fn(&ComparisonRow) -> f64| pairs.iter().map(move |pair| (pair.seed, value(pair)));
+        let own = |pair: &&ComparisonRow| {
+            (&pair.first, &pair.second, &*pair.norm) == (&first.arm, &second.arm, norm) && pair.epsilon == epsilon
+        };
+        let of = |value: fn(&ComparisonRow) -> f64| pairs.iter().filter(own).map(move |pair| (pair.seed, value(pair)));
         (columns, differences(of(|pair| pair.first_accuracy), of(|pair| pair.second_accuracy)).into())
     };
-    pairs.chunk_by(same).map(row).collect()
+    let of_balls = |two| balls.iter().map(|ball| row(two, *ball)).collect::<Vec<_>>();
+    let mut rows: Vec<DifferenceRow> = rivals(measured).flat_map(of_balls).collect();
+    rows.sort_by(|(a, _), (b, _)| {
+        (&a.against, &a.norm).cmp(&(&b.against, &b.norm)).then(a.epsilon.total_cmp(&b.epsilon))
+    });
+    rows
 }
 
 /// Which images a network gets right everywhere in a ball; with 0, as they are.

@@ -2,8 +2,8 @@
 
 use super::spec::{Effort, Precision, is_single};
 use crate::data::source::Dataset;
-use crate::engine::settings::{Change, File, Heading, Statistic, bound, named, refuse, usual_arm, usual_fields};
-use crate::evaluate::attack::{Attack, Norm, Threat};
+use crate::engine::settings::{File, Heading, named, usual_arm, usual_fields};
+use crate::evaluate::attack::{Attack, Norm};
 use crate::model::ModelConfig;
 use crate::train::{LossConfig, OptimizerConfig, ScheduleConfig};
 use anyhow::{Result, ensure};
@@ -25,9 +25,6 @@ pub struct RobustnessFile {
     pub attack: AttackFile,
     /// The balls.
     pub threat: Vec<ThreatFile>,
-    /// What ought to come out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<Requirement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,41 +105,6 @@ pub struct ThreatFile {
     pub sweep: Vec<f64>,
 }
 
-/// A figure that the seeds should reach, or a network that another should stay above in every seed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Requirement {
-    pub arm: String,
-    pub metric: Metric,
-    /// None for the clean accuracy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub norm: Option<Norm>,
-    /// Size of the ball, or radius.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eps: Option<f64>,
-    pub statistic: Statistic,
-    /// The least value, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<f64>,
-    /// The network that has to stay below, by the same statistic and in every single seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<String>,
-}
-
-/// What is measured on the test images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Metric {
-    /// Part classified right as they are.
-    #[serde(rename = "clean_accuracy")]
-    Clean,
-    /// Part that no attack broke.
-    #[serde(rename = "robust_accuracy")]
-    Robust,
-    /// Part that is certified, in real arithmetic and the pair form.
-    #[serde(rename = "certified_accuracy")]
-    Certified,
-}
-
 usual_arm!(ArmFile);
 named!(RecipeFile);
 
@@ -170,54 +132,7 @@ impl File for RobustnessFile {
             let there = self.recipe(arm).is_some();
             ensure!(there, "{origin}: arm {name} names the unknown recipe {:?}", arm.recipe);
         }
-        for expect in &self.expect {
-            bound!(expect).check(self, origin)?;
-            let Requirement { arm, metric, norm, eps, .. } = expect;
-            let told = format!("{origin}: an expectation of {arm}");
-            let Some((norm, eps)) = norm.zip(*eps) else {
-                ensure!(*metric == Metric::Clean, "{told} lacks norm or eps");
-                continue;
-            };
-            refuse(&format!("{origin}: expect of {arm}: "), (Threat { norm, eps }).problem())?;
-            // No worst case is known of other balls.
-            let made = self.threat.iter().any(|threat| threat.norm == norm && threat.eps.contains(&eps));
-            ensure!(*metric != Metric::Robust || made, "{told} is about a ball that is in no [[threat]]");
-        }
         Ok(())
-    }
-
-    fn forget_dropped(&mut self) {
-        let mut expect = std::mem::take(&mut self.expect);
-        expect.retain(|expect| bound!(expect).is_about(self));
-        self.expect = expect;
-    }
-
-    /// Repetitions may be more, fewer, or of other seeds, and the checklist has no part in an expectation. A profile may
-    /// attack fewer images, and less hard.
-    fn void(&mut self, own: &Self, change: Change) {
-        let trainings = |file: &Self| {
-            let of_arm = |arm: &ArmFile| (arm.model.clone(), arm.matched, file.recipe(arm).cloned());
-            (file.data.clone(), file.train.clone(), file.arm.iter().map(of_arm).collect::<Vec<_>>())
-        };
-        let attacks = |file: &Self| {
-            let AttackFile { attacks, sweep_attacks, effort, .. } = file.attack.clone();
-            (attacks, sweep_attacks, effort, file.arm.iter().map(|arm| file.images(arm)).collect::<Vec<_>>())
-        };
-        let same_attacks = matches!(change, Change::Profile(_)) || attacks(self) == attacks(own);
-        if !(same_attacks && trainings(self) == trainings(own)) {
-            self.expect.clear();
-        }
-        let (threats, attack) = (&self.threat, &self.attack);
-        // The worst case is over the attacks at all sizes of the ball, those of the charts among them, and over the points to
-        // which a network in these numbers leads.
-        let same_ball = |norm| threats.iter().any(|threat| threat.norm == norm && own.threat.contains(threat));
-        self.expect.retain(|expect| match (expect.metric, expect.norm) {
-            (Metric::Clean, _) => true,
-            (Metric::Robust, Some(norm)) => same_ball(norm) && attack.precision == own.attack.precision,
-            (Metric::Certified, Some(norm)) => attack.certify && threats.iter().any(|t| t.norm == norm),
-            (Metric::Robust | Metric::Certified, None) => false,
-        });
-        self.forget_dropped();
     }
 
     /// The first of the sizes is the one that others are compared to.

@@ -1,14 +1,13 @@
 //! What is shown of a robustness experiment.
 
 use super::comparison::{compare, over_seeds};
-use super::file::{Metric, Requirement};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
 use super::tables::ComparisonRow;
 use super::{Facts, Findings, Robustness, figures};
-use crate::engine::page::{Block, Page, Table, Verdict, judge, percent, spread};
+use crate::engine::page::{Block, Page, Table, percent, spread};
 use crate::engine::rows::Figure;
-use crate::engine::settings::{File, bound};
+use crate::engine::settings::File;
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 use serde::Serialize;
@@ -21,24 +20,25 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     page.csv("-seeds", &measured.seed_rows())?;
     let pairs = &compare(measured)?;
     page.csv("-paired", pairs)?;
-    page.csv("-differences", &over_seeds(pairs))?;
+    page.csv("-differences", &over_seeds(measured, pairs))?;
     let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(|check| (Checked { arm: &arm.arm }, check)));
     page.csv("-checklist", &checks.collect::<Vec<_>>())?;
-    page.closing.push(Block::Table(closing(measured)));
-    for line in lines(measured, pairs) {
+    let trained = is_trained(measured);
+    page.closing.push(Block::Table(closing(measured, trained)));
+    for line in lines(measured, pairs, trained) {
         page.closing.push(Block::Text(line));
     }
     let sample = ", a small part of MNIST inside the program: not comparable with figures for the whole data set";
     page.text(format!("data = {}{}", measured.data, if facts.images.sample { sample } else { "" }));
     page.table(
-        format!("**Robustness.** Accuracy in percent, mean +- standard deviation over seeds. {COLUMNS}"),
-        closing(measured).main(),
+        format!("**Robustness.** Accuracy in percent, mean +- standard deviation over seeds. {}", columns(trained)),
+        closing(measured, trained).main(),
     );
     page.table(
         format!(
             "**Networks.** Accuracy in percent, mean +- standard deviation over seeds; validation and test on all their \
              images. Matched networks keep the iterate whose validation accuracy is nearest to {} %. Lipschitz: product of \
-             the spectral norms before the head; range: largest logit less the smallest, mean over the test images.",
+             the spectral norms before the head; range: largest logit minus the smallest, mean over the test images.",
             percent(experiment.matched_accuracy())
         ),
         networks(measured),
@@ -74,24 +74,31 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
         checklist(measured),
     );
     page.section.failed = failed(measured);
-    // Expectations are for the whole data set and for networks that were trained here.
-    if !facts.images.sample && facts.given.is_empty() {
-        page.section.verdicts = experiment.file.expect.iter().map(|expect| verdict(measured, expect)).collect();
+    // They are about networks that were trained here.
+    if !facts.given.is_empty() {
+        page.void_claims();
     }
     figures::draw(&mut page, measured, findings);
     Ok(page)
 }
 
+/// Whether networks were trained here. Weights from a file were not, and only the attacked images then say how right they are.
+fn is_trained(measured: &Measurements<'_>) -> bool {
+    measured.arms.iter().any(|arm| arm.scored.sample(&Figure::of("test", "accuracy")).is_some())
+}
+
 /// What the columns of the closing table are of.
-const COLUMNS: &str =
-    "clean and proved (certified, L2): all test images. worst: no attack of all broke it; of the attacked images.";
+fn columns(trained: bool) -> String {
+    let [all, attacked] = if trained { ["clean and ", ""] } else { ["", "clean and "] };
+    format!(
+        "{all}proved (certified, L2): all test images. {attacked}worst: no attack of all broke it; of the attacked images."
+    )
+}
 
 /// The radii of the closing table: the pair that the literature has for MNIST.
 const PROVED: [f64; 2] = [0.3, 1.58];
 
-fn closing(measured: &Measurements<'_>) -> Table {
-    // Weights from a file have no training, and only the attacked images then say how right they are.
-    let trained = measured.arms.iter().any(|arm| arm.scored.sample(&Figure::of("test", "accuracy")).is_some());
+fn closing(measured: &Measurements<'_>, trained: bool) -> Table {
     let mut figures = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
     let threats = &measured.experiment.file.threat;
     for (norm, eps) in threats.iter().flat_map(|threat| threat.eps.iter().map(|eps| (threat.norm, *eps))) {
@@ -115,8 +122,8 @@ fn closing(measured: &Measurements<'_>) -> Table {
 }
 
 /// What the closing table has no room for: networks in pairs, and whether gradients are hidden.
-fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Vec<String> {
-    let mut lines = vec![COLUMNS.to_string()];
+fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow], trained: bool) -> Vec<String> {
+    let mut lines = vec![columns(trained)];
     let same_pair = |a: &ComparisonRow, b: &ComparisonRow| {
         (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
     };
@@ -269,17 +276,4 @@ fn checklist(measured: &Measurements<'_>) -> Table {
 /// The probability of a test; what is too small for a floating-point number is not nothing.
 fn probability(p: f64) -> String {
     if p < 1e-300 { "< 1e-300".into() } else { format!("{p:.1e}") }
-}
-
-fn verdict(measured: &Measurements<'_>, expect: &Requirement) -> Verdict {
-    let ball = expect.norm.zip(expect.eps);
-    let (what, figure) = match (expect.metric, ball) {
-        (Metric::Robust, Some((norm, eps))) => ("robust", Figure::under("worst_case", norm, eps)),
-        (Metric::Certified, Some((norm, eps))) => ("certified", Figure::certified("certified_accuracy", norm, eps)),
-        _ => ("clean", Figure::of("test", "accuracy")),
-    };
-    let at = ball.map_or(String::new(), |(norm, eps)| format!(" at {} {eps}", norm.name()));
-    let label = |name: &str| measured.experiment.file.label(name);
-    let scored = |name: &str| measured.arm(name).map(|arm| &arm.scored);
-    judge(bound!(expect), (&format!("{what} accuracy"), &at), &figure, label, scored)
 }

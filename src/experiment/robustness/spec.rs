@@ -3,7 +3,7 @@
 use crate::data::source::Dataset;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::{MOST, MOST_STEPS, names_problem};
-use crate::evaluate::attack::{Attack, Bisection, Norm, Stop, Threat};
+use crate::evaluate::attack::{Attack, Bisection, MOST_RUNS, Norm, Stop, Threat};
 use crate::model::ModelConfig;
 use crate::model::weights::Hints;
 use crate::rng::Seed;
@@ -261,7 +261,7 @@ impl Spec for AttackSpec {
         for (key, value, most) in [
             ("images", self.images, MOST),
             ("steps", steps, MOST_STEPS),
-            ("restarts", restarts, MOST),
+            ("restarts", restarts, MOST_RUNS),
             ("targets", targets, MOST),
             ("queries", queries, MOST),
         ] {
