@@ -1,8 +1,10 @@
 # Everything a reader of the README types. Only cargo, make and a C compiler are needed.
 
 CARGO ?= cargo
+# cuda: for a GPU. It needs nvcc.
+FEATURES ?=
 # One profile for all: the dependencies are compiled once.
-PROFILE := --release --locked
+PROFILE := --release --locked $(if $(FEATURES),--features $(FEATURES))
 BINARY := "$(or $(CARGO_TARGET_DIR),target)/release/han-exp"
 # Another results directory than results/, or results/smoke/ for smoke runs.
 OUT ?=
@@ -12,6 +14,8 @@ ATTACKED := hannet,fcnet,fcnet-small,fcnet-bounded,fcnet-small-bounded,hannet-ad
 PYTHON ?= python3
 # smoke, quick or paper for all experiments. Not set, it is quick, and paper for the mixer where a GPU is used.
 RUN_PROFILE ?=
+# More flags for reproduce, such as --data-dir DIR.
+FLAGS ?=
 # Seconds for each fuzz target.
 FUZZ_SECONDS ?= 60
 FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
@@ -77,7 +81,7 @@ $(CUDA_VENV)/ready:
 	touch $@
 
 reproduce: build ## Run every experiment but mixer-budget, into results/ (RUN_PROFILE=paper: the full protocols; smoke: results/smoke/)
-	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out "$(OUT)")
+	$(BINARY) reproduce $(if $(RUN_PROFILE),--profile $(RUN_PROFILE)) $(if $(OUT),--out "$(OUT)") $(FLAGS)
 
 demo: build ## Train one HanNet against one FCNet on the checkerboard, in seconds: results/demo/figures/demo-decision-maps.png
 	$(BINARY) checkerboard --experiment experiments/demo.toml --recipe tuned --out results/demo
@@ -91,7 +95,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) mnist-attack --models $(ATTACKED) --out "$(PUBLISHED)"
 	$(BINARY) report --out "$(PUBLISHED)"
 
-budget: build ## Go on with the curve of mixer-budget, about a day on two cores, into results/published
+budget: build ## Go on with the curve of mixer-budget, about two days on two cores, into results/published
 	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out "$(PUBLISHED)"
 	$(BINARY) mixer-budget --profile paper --out "$(PUBLISHED)"
 

@@ -129,7 +129,7 @@ def limited(threads):
 def own(name, threads):
     """What criterion measures in benches/, which is built before the clock runs."""
     full_name = NETWORKS[name][3]
-    bench = ["cargo", "bench", "--locked", "--quiet", "--bench", "mixer_step" if "mixer" in name else "training_step"]
+    bench = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--bench", "mixer_step" if "mixer" in name else "training_step"]
     subprocess.run([*bench, "--no-run"], cwd=ROOT, check=True)
     timing = ["--noplot", "--warm-up-time", "1", "--measurement-time", f"{SECONDS}", "--exact", full_name]
     subprocess.run([*bench, "--", *timing], check=True, stdout=subprocess.DEVNULL, **limited(threads))
