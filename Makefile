@@ -1,10 +1,11 @@
 # Everything a reader of the README types. Only cargo, make and a C compiler are needed.
 
 CARGO ?= cargo
-# cuda: for a GPU. It needs nvcc.
+# cuda: the program and its tests for a GPU. That needs nvcc.
 FEATURES ?=
 # One profile for all: the dependencies are compiled once.
-PROFILE := --release --locked $(if $(FEATURES),--features $(FEATURES))
+PROFILE := --release --locked
+BUILT := $(PROFILE) $(if $(FEATURES),--features $(FEATURES))
 BINARY := "$(or $(CARGO_TARGET_DIR),target)/release/han-exp"
 # Another results directory than results/, or results/smoke/ for smoke runs.
 OUT ?=
@@ -38,10 +39,10 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 build: ## Build the program
-	$(CARGO) build $(PROFILE)
+	$(CARGO) build $(BUILT)
 
 test: ## Run all tests
-	$(CARGO) test $(PROFILE)
+	$(CARGO) test $(BUILT)
 
 test-browser: build ## Open report.html of smoke runs in headless Chromium (Debian: apt-get install chromium); needs python3
 	$(BINARY) reproduce --profile smoke --offline --quiet --out $(BROWSER)/results

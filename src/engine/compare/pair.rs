@@ -5,7 +5,7 @@ use crate::engine::rows::{Paired, Sample, differences, on_common};
 use anyhow::{Result, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A less B.
+/// A minus B.
 pub struct Pair<'c> {
     pub sides: [&'c Contender; 2],
     pub figures: Vec<Comparison>,

@@ -4,7 +4,7 @@ use super::pair::{Comparison, Pair};
 use crate::engine::rows::Differences;
 use serde::Serialize;
 
-/// `tables/compare-..csv`: a figure of A less that of B over the seeds that both have.
+/// `tables/compare-..csv`: a figure of A minus that of B over the seeds that both have.
 pub type FigureRow = (Names, Sides, Differences);
 
 /// What is compared.
@@ -43,7 +43,7 @@ pub struct SeedColumns {
     seed: u64,
     value_a: f64,
     value_b: f64,
-    /// A less B.
+    /// A minus B.
     difference: f64,
     /// Images that A alone gets right.
     a_only: Option<u64>,

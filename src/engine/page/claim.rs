@@ -35,7 +35,7 @@ pub enum Decision {
     NotAtThisBudget,
     Contradicted,
     NotRun,
-    /// A flag has changed what the claim is about.
+    /// Flags, or weights of the user's, have changed what the claim is about.
     Changed,
 }
 

@@ -1,4 +1,4 @@
-//! Verdicts on the paper's claims, from the rows of tables that their evidence names. METHODOLOGY.md has the rule.
+//! Verdicts on claims and expectations, from the rows of tables that their evidence names. METHODOLOGY.md has the rule.
 
 use super::claim::{Claim, Decision, Verdict};
 use super::provenance::range;
@@ -67,23 +67,41 @@ pub(super) fn decide(
 }
 
 /// Holds what a file expects against the tables, by the rule of claims. None where it is not about these runs.
-///
-/// # Errors
-/// As [`decide`].
 pub(super) fn expected(
     expectation: &ClaimFile,
     experiment: &str,
     profile: Option<ProfileName>,
     store: &Store,
     unfinished: &BTreeSet<&str>,
-) -> Result<Option<Verdict>> {
-    if !profile.is_some_and(|profile| expectation.decided_in.contains(&profile)) {
-        return Ok(None);
+) -> Option<Verdict> {
+    let decides = profile.is_some_and(|profile| expectation.decided_in.contains(&profile));
+    let asked = !expectation.void && expectation.evidence.iter().all(|evidence| is_asked(evidence, experiment, store));
+    if !(decides && asked) {
+        return None;
     }
-    let Claim { claim, decision, figure, .. } = decide(expectation, experiment, profile, store, unfinished)?;
-    let met = decision == Decision::Reproduced;
-    let text = format!("{claim}: {figure}: {}", if met { "met" } else { "MISSED" });
-    Ok(Some(Verdict { text, met }).filter(|_| !matches!(decision, Decision::NotRun | Decision::Changed)))
+    let (found, met) = match decide(expectation, experiment, profile, store, unfinished) {
+        Ok(Claim { decision: Decision::NotRun, .. }) => ("there is no such row".into(), false),
+        Ok(Claim { decision, figure, .. }) => (figure, decision == Decision::Reproduced),
+        Err(error) => (format!("{error:#}"), false),
+    };
+    let mut bounds: Vec<String> = expectation.evidence.iter().map(Evidence::bounds).collect();
+    bounds.dedup();
+    let (says, bounds) = (expectation.says.trim_end_matches('.'), bounds.join("; "));
+    Some(Verdict { text: format!("{says} ({bounds}): {found}: {}", if met { "met" } else { "MISSED" }), met })
+}
+
+/// What of a row depends on what is run: networks, recipes and parts that were left out have no rows, nor has another data set.
+const SELECTED: [&str; 7] = ["arm", "against", "compared_to", "data", "part", "recipe", "norm"];
+
+/// Whether rows of that sort were asked for: the table has all networks and the like of the row, if not together.
+fn is_asked(evidence: &Evidence, experiment: &str, store: &Store) -> bool {
+    let results = Results { root: store.root(), names: &BTreeMap::new() };
+    let is_there = |word: &str| {
+        let rows = results.rows(&format!("{experiment}{} {word}", evidence.table));
+        rows.is_ok_and(|rows| !rows.rows.is_empty())
+    };
+    let is_selected = |word: &&str| word.split_once('=').is_some_and(|(key, _)| SELECTED.contains(&key));
+    evidence.row.split(' ').filter(is_selected).all(is_there)
 }
 
 fn verdict(sides: &[Side]) -> Decision {
@@ -268,6 +286,41 @@ mod tests {
     }
 
     #[test]
+    fn an_expectation_is_left_out_only_where_nobody_asked_for_its_rows() -> Result<()> {
+        let rows = "arm,recipe,metric,seeds,diverged,min\na,tuned,accuracy,1,0,0.9\nb,paper,accuracy,1,0,0.4\nb,paper,loss,1,0,0.4\n";
+        let root = results(&[("-runs", "arm,seed\na,1\nb,1\n"), ("", rows)])?;
+        let store = Store::new(root.path());
+        let told = |row: &str, profile: ProfileName| {
+            let evidence = Evidence {
+                row: row.into(),
+                value: "min".into(),
+                figure: "{min:.2}".into(),
+                above: Some(0.5),
+                ..Evidence::default()
+            };
+            let (says, decided_in) = ("It learns".into(), vec![ProfileName::Quick]);
+            let paper = String::new();
+            let expectation =
+                ClaimFile { says, paper, expected: true, decided_in, void: false, evidence: vec![evidence] };
+            expected(&expectation, "x", Some(profile), &store, &BTreeSet::new())
+                .map(|verdict| (verdict.text, verdict.met))
+        };
+        let quick = |row: &str| told(row, ProfileName::Quick);
+        assert_eq!(quick("arm=a metric=accuracy"), Some(("It learns (above 0.5): 0.90: met".into(), true)));
+        assert_eq!(quick("arm=b metric=accuracy"), Some(("It learns (above 0.5): 0.40: MISSED".into(), false)));
+        for (row, words) in [("arm=a metric=acuracy", "there is no such row"), ("arm=b", "2 rows")] {
+            let (text, met) = quick(row).expect("a verdict");
+            assert!(!met && text.contains(words), "{text}");
+        }
+        for row in ["arm=c metric=accuracy", "arm=a recipe=other metric=accuracy", "data=cifar10 arm=a metric=accuracy"]
+        {
+            assert_eq!(quick(row), None, "{row}");
+        }
+        assert_eq!(told("arm=a metric=accuracy", ProfileName::Smoke), None);
+        Ok(())
+    }
+
+    #[test]
     fn a_claim_that_a_command_does_not_run_names_the_profile_that_does() -> Result<()> {
         let root = results(&[("-runs", "arm,seed\na,1\n"), ("", "arm,seeds,value\na,1,0.9\n")])?;
         let store = Store::new(root.path());
@@ -276,7 +329,7 @@ mod tests {
             let evidence =
                 Evidence { row: format!("arm={arm}"), value, figure, above: Some(0.5), ..Evidence::default() };
             let (says, paper, decided_in) = ("It learns.".into(), String::new(), vec![ProfileName::Paper]);
-            let claim = ClaimFile { says, paper, decided_in, void: false, evidence: vec![evidence] };
+            let claim = ClaimFile { says, paper, expected: false, decided_in, void: false, evidence: vec![evidence] };
             let claim = decide(&claim, "x", Some(ProfileName::Quick), &store, unfinished)?;
             Ok((claim.decision, claim.instead))
         };

@@ -134,8 +134,9 @@ impl Page {
         };
         section.claims = claims.iter().map(decided).collect::<Result<_>>()?;
         if let Some(unfinished) = unfinished.as_ref().filter(|_| section.missing.is_none()) {
-            let expected = |claim| decide::expected(claim, &section.name, profile, walk.store, unfinished).transpose();
-            section.verdicts = expect.iter().filter_map(expected).collect::<Result<_>>()?;
+            let expected = claims.iter().filter(|claim| claim.expected).chain(&expect);
+            let verdict = |claim| decide::expected(claim, &section.name, profile, walk.store, unfinished);
+            section.verdicts = expected.filter_map(verdict).collect();
         }
         section.invocation = invocation.cloned();
         let written = tables.iter().filter(|(_, rows)| !rows.is_empty());

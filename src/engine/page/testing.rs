@@ -1,7 +1,6 @@
 //! A section for the tests of renderers.
 
-use super::claim::Verdict;
-use super::claim::{Claim, Decision};
+use super::claim::{Claim, Decision, Verdict};
 use super::drawn::Drawn;
 use super::provenance::Provenance;
 use super::section::Section;

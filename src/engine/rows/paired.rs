@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Whether each item, such as an image, came out right.
 pub type Items = BTreeMap<usize, bool>;
 
-/// What one had less what the other had, over the seeds that both have; None without one.
+/// What one had minus what the other had, over the seeds that both have; None without one.
 pub fn differences(
     of: impl IntoIterator<Item = (u64, f64)>,
     less: impl IntoIterator<Item = (u64, f64)>,
@@ -31,7 +31,7 @@ pub fn on_common(first: &Items, second: &Items) -> Option<(Paired, [f64; 2])> {
 pub struct Differences {
     /// Seeds that both have.
     pairs: usize,
-    /// Mean over those seeds of the one's value less the other's.
+    /// Mean over those seeds of the one's value minus the other's.
     difference: Option<f64>,
     difference_std: Option<f64>,
     /// 95 % interval of the mean difference, Student's t.

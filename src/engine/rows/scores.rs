@@ -124,7 +124,7 @@ impl Scored {
         Sample::of(&self.of(figure).iter().map(|score| score.value).collect::<Vec<_>>())
     }
 
-    /// A figure less that of another network, seed by seed, over the seeds that both have.
+    /// A figure minus that of another network, seed by seed, over the seeds that both have.
     pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
         differences(self.values(figure), other.values(figure))
     }

@@ -1,4 +1,4 @@
-//! The paper's claims, and which rows of the tables decide them.
+//! The paper's claims and what a file expects itself, and which rows of the tables decide them.
 
 use super::profile::ProfileName;
 use crate::engine::cite::check_template;
@@ -14,9 +14,12 @@ pub struct ClaimFile {
     /// The paper's figure; nothing where it has none.
     #[serde(default)]
     pub paper: String,
+    /// Whether the file expects it: what comes out otherwise is an expectation missed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expected: bool,
     /// Profiles with a budget that can decide it; none where flags leave too few seeds or change what it is about.
     pub decided_in: Vec<ProfileName>,
-    /// Whether flags have changed what it is about.
+    /// Whether flags, or weights of the user's, have changed what it is about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
     pub evidence: Vec<Evidence>,
@@ -46,6 +49,19 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The claimed side in words.
+    pub fn bounds(&self) -> String {
+        let shown = |bound: f64| {
+            let is_small = bound != 0.0 && bound.abs() < 1e-3;
+            if is_small { format!("{bound:e}") } else { bound.to_string() }
+        };
+        match (self.above.map(shown), self.below.map(shown)) {
+            (Some(above), Some(below)) => format!("between {above} and {below}"),
+            (Some(above), None) => format!("above {above}"),
+            (None, below) => below.map_or_else(String::new, |below| format!("below {below}")),
+        }
+    }
+
     /// Whether a value is on the claimed side.
     pub fn admits(&self, value: f64) -> bool {
         self.above.is_none_or(|bound| value > bound) && self.below.is_none_or(|bound| value < bound)
@@ -55,7 +71,10 @@ impl Evidence {
 /// Checks that evidence is about networks that somebody knows: what names none would never be decided.
 pub(super) fn check_networks(origin: &str, claims: &[ClaimFile], knows: &dyn Fn(&str) -> bool) -> Result<()> {
     for row in claims.iter().flat_map(|claim| &claim.evidence).map(|evidence| &evidence.row) {
-        let networks = row.split(' ').filter_map(|word| word.strip_prefix("arm=").or(word.strip_prefix("against=")));
+        let networks = row.split(' ').filter_map(|word| {
+            let (key, names) = word.split_once('=')?;
+            ["arm", "against", "compared_to"].contains(&key).then_some(names)
+        });
         let unknown = networks.flat_map(|names| names.split(',')).find(|name| !knows(name));
         ensure!(
             unknown.is_none(),
@@ -69,13 +88,15 @@ pub(super) fn check_networks(origin: &str, claims: &[ClaimFile], knows: &dyn Fn(
 /// Checks the claims of a file.
 pub fn check_claims(origin: &str, claims: &[ClaimFile]) -> Result<()> {
     for ClaimFile { says, evidence, .. } in claims {
-        ensure!(!evidence.is_empty(), "{origin}: the claim {says:?} has no evidence");
+        ensure!(!evidence.is_empty(), "{origin}: {says:?} has no evidence");
         for Evidence { row, above, below, figure, .. } in evidence {
             // Columns are known when all runs are made, which is late for a mistake.
             check_template(figure).with_context(|| format!("{origin}: the figure of the evidence {row:?}"))?;
             let bounds = [above, below].into_iter().flatten();
             ensure!(above.is_some() || below.is_some(), "{origin}: the evidence {row:?} lacks above and below");
             ensure!(bounds.clone().all(|bound| bound.is_finite()), "{origin}: a bound of {row:?} is not finite");
+            let empty = above.zip(*below).is_some_and(|(above, below)| above >= below);
+            ensure!(!empty, "{origin}: no number is above and below the bounds of {row:?}");
         }
     }
     Ok(())

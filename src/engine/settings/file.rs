@@ -17,6 +17,8 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
 
     /// Keys of which a shorter list leaves out rows of tables and changes none.
     const LISTS: &'static [&'static str] = &[];
+    /// Keys on which no evidence of a claim depends.
+    const ASIDE: &'static [&'static str] = &[];
 
     /// What is shown, and where the paper shows it.
     fn heading(&self) -> &Heading;
@@ -53,9 +55,9 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
         self.arms().iter().find(|arm| arm.name() == name)
     }
 
-    /// Whether rows of tables may be about a network of that name: one of these, or made of one by several trainings.
+    /// Whether rows of tables may be about a network of that name.
     fn knows(&self, name: &str) -> bool {
-        self.arms().iter().any(|arm| name.starts_with(arm.name()))
+        self.arm(name).is_some()
     }
 
     /// What that network is called on charts.

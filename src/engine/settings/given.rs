@@ -104,7 +104,12 @@ impl<F: File> Given<F> {
         file.void(&own, Change::Flags);
         let (mut own, mut changed) = (tree::to_table(&own)?, tree::to_table(&file)?);
         let repeated = repeats(&own, &changed);
-        [&mut own, &mut changed].into_iter().for_each(forget_repetitions);
+        for table in [&mut own, &mut changed] {
+            forget_repetitions(table);
+            for key in F::ASIDE {
+                tree::set(table, key, &Value::Boolean(false));
+            }
+        }
         let void = !selects(own, changed, F::LISTS);
         if void || !repeated {
             let Heading { claims, expect, .. } = file.heading_mut();

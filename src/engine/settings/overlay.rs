@@ -60,11 +60,10 @@ fn named(items: &[Spanned<DeValue<'_>>]) -> bool {
     items.iter().all(|item| name(item).is_some())
 }
 
-/// The name of an arm or a recipe, the norm of a ball. What is said about an arm has none of its own.
+/// The name of an arm or a recipe, the norm of a ball.
 fn name<'v>(item: &'v Spanned<DeValue<'_>>) -> Option<&'v str> {
     let DeValue::Table(table) = item.as_ref() else { return None };
-    let key =
-        if table.contains_key("arm") { "name" } else { NAMES.into_iter().find(|key| table.contains_key(*key))? };
+    let key = NAMES.into_iter().find(|key| table.contains_key(*key))?;
     table.get(key)?.as_ref().as_str()
 }
 

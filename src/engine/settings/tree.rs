@@ -91,11 +91,8 @@ fn set_in_value(below: &mut Value, parts: &[&str], value: &Value, everywhere: bo
     }
 }
 
-/// What is said about an arm has no name of its own.
 fn name(item: &Value) -> Option<&str> {
-    let key =
-        if item.get("arm").is_some() { "name" } else { NAMES.into_iter().find(|key| item.get(*key).is_some())? };
-    item.get(key)?.as_str()
+    NAMES.into_iter().find_map(|key| item.get(key))?.as_str()
 }
 
 /// Every key that holds a value, in the form in which `--set` takes it.
@@ -204,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     const FILE: &str = "seeds = 1\n[train]\nsteps = 5\nschedule.cosine = { warmup = 0.1 }\n[[arm]]\nname = 'x'\nmodel = 'plain'\n\
-                        [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[expect]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
+                        [[arm]]\nname = 'y'\nseeds = 2\nmodel.net = { width = 3 }\n[[other]]\nvalue = 1.5\n[rates]\nx = [1, 2]";
 
     fn after(key: &str, text: &str) -> (usize, Table) {
         let mut table: Table = toml::from_str(FILE).expect("TOML");
@@ -219,7 +216,7 @@ mod tests {
             assert_eq!((set, get(&changed, &key)), (1, Some(&Value::Array(vec![Value::Integer(7)]))), "{key}");
         }
         assert_eq!(after("arm.z.seeds", "1").0, 0);
-        assert_eq!(after("expect.1.value", "1").0, 0);
+        assert_eq!(after("other.1.value", "1").0, 0);
         assert_eq!(after("seeds.more", "1").0, 0);
         // Where it is there already, and nowhere else.
         let (set, changed) = after("arm.*.seeds", "9");

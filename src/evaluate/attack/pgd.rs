@@ -153,7 +153,7 @@ impl Pgd {
 
 /// Most steps or proposals of an attack.
 const MOST: usize = 1 << 30;
-/// Most runs for each direction of an attack: they are listed for every image that is attacked at the time.
+/// Most runs for each direction of an attack, and most classes: they are listed for every image that is attacked at the time.
 pub const MOST_RUNS: usize = 1 << 12;
 
 /// What no iterative attack can do without.
@@ -165,7 +165,9 @@ pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()>
         bail!("an attack of {steps} steps and {restarts} runs does nothing; use at least 1 of each");
     }
     if steps > MOST || restarts > MOST_RUNS {
-        bail!("an attack of {steps} steps and {restarts} runs takes too long; use at most {MOST} and {MOST_RUNS}");
+        bail!(
+            "an attack of {steps} steps and {restarts} runs or classes takes too long; use at most {MOST} and {MOST_RUNS}"
+        );
     }
     Ok(())
 }

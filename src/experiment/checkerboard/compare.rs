@@ -38,7 +38,7 @@ pub(super) fn contenders(experiment: &Checkerboard, runs: &[FinishedRun<Training
     Ok(contenders)
 }
 
-/// `tables/<experiment>-paired.csv`: the accuracy of a HanNet less that of another network with the same seed.
+/// `tables/<experiment>-paired.csv`: the accuracy of a HanNet minus that of another network with the same seed.
 pub(super) type PairRow = (PairColumns, Differences);
 
 #[derive(Serialize)]

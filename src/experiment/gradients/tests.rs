@@ -87,8 +87,8 @@ fn expectations_are_for_the_files_own_networks_and_trainings() -> Result<()> {
     let left = |flags: &[(&str, &str)]| -> Result<usize> {
         Ok(decided(&with(ProfileName::Quick, flags)?.file.experiment.expect, ProfileName::Quick))
     };
-    assert_eq!(left(&[])?, 5);
-    assert_eq!(left(&[("iterations", "20000"), ("first-seed", "300")])?, 5);
+    assert_eq!(left(&[])?, 2);
+    assert_eq!(left(&[("iterations", "20000"), ("first-seed", "300")])?, 2);
     for flag in [
         ("seeds", "2"),
         ("first-seed", "7"),
@@ -107,7 +107,8 @@ fn expectations_are_for_the_files_own_networks_and_trainings() -> Result<()> {
 #[test]
 fn what_cannot_be_is_told_with_its_key() {
     let mistakes = [
-        ("below = 1.15,", "below = nan,", "experiment.expect[3].evidence[0].below is NaN; use a finite number"),
+        ("below = 1.15,", "below = nan,", "experiment.expect[1].evidence[0].below is NaN; use a finite number"),
+        ("above = 0.9, below = 1.15", "above = 2, below = 1.15", "no number is above and below the bounds"),
         ("arm=layer-dense", "arm=layer-danse", "names the unknown arm \"layer-danse\""),
         (
             "[0.012, 0.004, 0.002, 0.001, 0.0005, 0.00025]",

@@ -225,6 +225,13 @@ impl File for ImagesFile {
         }
     }
 
+    /// Or made of one by several trainings.
+    fn knows(&self, name: &str) -> bool {
+        self.arm
+            .iter()
+            .any(|arm| name.strip_prefix(&*arm.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("-epochs")))
+    }
+
     /// Repetitions may be more, fewer, or of other seeds.
     fn void(&mut self, own: &Self, _change: Change) {
         let same_training = self.data == own.data && self.train == own.train;

@@ -111,7 +111,7 @@ fn networks(results: &Results<'_>, columns: &'static str) -> Table {
     table.without_empty(&["diverged", "validation", "likeness", "paper"])
 }
 
-/// Test accuracy of a network less that of the one that it is compared to, seed by seed.
+/// Test accuracy of a network minus that of the one that it is compared to, seed by seed.
 struct Difference<'r> {
     of: &'r ArmResults<'r>,
     to: &'r ArmResults<'r>,

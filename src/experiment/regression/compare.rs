@@ -45,7 +45,7 @@ fn is_released(arm: &Arm<'_>) -> bool {
     arm.spec.recipe() == Some(Recipe::Released)
 }
 
-/// A figure of an arm less that of another on the same table; None where they are in other units.
+/// A figure of an arm minus that of another on the same table; None where they are in other units.
 fn less_in(one: &Arm<'_>, other: &Arm<'_>, figure: &Figure) -> Option<Sample> {
     one.scored.less(&other.scored, figure).filter(|_| are_comparable(one, other))
 }
@@ -54,7 +54,7 @@ fn are_comparable(one: &Arm<'_>, other: &Arm<'_>) -> bool {
     one.spec.table == other.spec.table && is_released(one) == is_released(other)
 }
 
-/// The test error of an arm less that of another on the same table.
+/// The test error of an arm minus that of another on the same table.
 pub(super) fn less(one: &Arm<'_>, other: &Arm<'_>) -> Option<Sample> {
     less_in(one, other, &Figure::of("test", "rmse"))
 }
@@ -63,7 +63,7 @@ pub(super) fn is_hannet(arm: &Arm<'_>) -> bool {
     matches!(arm.spec.method, Method::Network { model: ModelConfig::Hannet(_), .. })
 }
 
-/// `tables/<experiment>-paired.csv`: a figure of a network on test rows less that of another arm with the same seed.
+/// `tables/<experiment>-paired.csv`: a figure of a network on test rows minus that of another arm with the same seed.
 pub(super) type PairRow = (PairColumns, Differences);
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use crate::baseline::Baseline;
 use crate::data::table::{Dataset, Target};
-use crate::engine::settings::{Arm, Change, File, Flag, Heading, Takes, choices, named, usual_fields};
+use crate::engine::settings::{Arm, File, Flag, Heading, Takes, choices, named, usual_fields};
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::Result;
@@ -115,7 +115,4 @@ fn use_tables(file: &mut RegressionFile, tables: &[String]) -> Result<()> {
 
 impl File for RegressionFile {
     usual_fields!(ArmFile);
-
-    // Nothing in the file holds for one setting alone.
-    fn void(&mut self, _own: &Self, _change: Change) {}
 }

@@ -49,7 +49,7 @@ impl Robustness {
             ("attack.checklist_images", file.attack.checklist_images.max(1), MOST),
             ("attack.effort.steps", steps, MOST_STEPS),
             ("attack.effort.restarts", restarts, MOST_RUNS),
-            ("attack.effort.targets", targets, MOST),
+            ("attack.effort.targets", targets, MOST_RUNS),
             ("attack.effort.queries", queries, MOST),
         ] {
             check_count(name, key, value, most)?;

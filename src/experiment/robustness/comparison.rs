@@ -52,13 +52,15 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
     Ok(rows)
 }
 
-/// Every network that is compared to another, behind that one.
+/// Every network that is compared to another, behind that one, as soon as both were attacked or were lost.
 fn rivals<'m>(measured: &'m Measurements<'_>) -> impl Iterator<Item = [&'m ArmMeasurements; 2]> {
     let arms = measured.experiment.file.arm.iter();
-    arms.filter_map(|arm| Some([measured.arm(arm.compared_to.as_deref()?)?, measured.arm(&arm.name)?]))
+    let pairs = arms.filter_map(|arm| Some([measured.arm(arm.compared_to.as_deref()?)?, measured.arm(&arm.name)?]));
+    let is_told = |arm: &ArmMeasurements| !(arm.examples.is_empty() && arm.scored.diverged.is_empty());
+    pairs.filter(move |pair| pair.iter().all(|arm| is_told(arm)))
 }
 
-/// `tables/<experiment>-differences.csv`: the accuracy of a network under all attacks less that of another, over the seeds of both.
+/// `tables/<experiment>-differences.csv`: the accuracy of a network under all attacks minus that of another, over the seeds of both.
 pub(super) type DifferenceRow = (DifferenceColumns, Differences);
 
 #[derive(Serialize)]

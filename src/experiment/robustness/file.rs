@@ -121,6 +121,8 @@ impl RobustnessFile {
 }
 
 impl File for RobustnessFile {
+    const ASIDE: &'static [&'static str] = &["attack.checklist_images"];
+
     usual_fields!(ArmFile);
 
     fn check_references(&self, origin: &str) -> Result<()> {

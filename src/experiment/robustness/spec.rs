@@ -262,7 +262,7 @@ impl Spec for AttackSpec {
             ("images", self.images, MOST),
             ("steps", steps, MOST_STEPS),
             ("restarts", restarts, MOST_RUNS),
-            ("targets", targets, MOST),
+            ("targets", targets, MOST_RUNS),
             ("queries", queries, MOST),
         ] {
             if !(1..=most).contains(&value) {

@@ -75,7 +75,7 @@ fn expectations_are_for_the_files_own_setting() -> Result<()> {
     let left = |flags: &[(&str, &str)]| -> Result<usize> {
         Ok(decided(&quick(flags)?.file.experiment.expect, ProfileName::Quick))
     };
-    assert_eq!(left(&[])?, 5);
+    assert_eq!(left(&[])?, 4);
     for flags in [
         ("epochs", "2"),
         ("n", "10"),
@@ -96,9 +96,9 @@ fn expectations_are_for_the_files_own_setting() -> Result<()> {
     ] {
         assert_eq!(left(&[flags])?, 0, "{flags:?}");
     }
-    // What the file says itself.
-    let same = [("restarts", "1"), ("steps", "40"), ("n", "1000"), ("eps", "0.05,0.1"), ("precision", "f32")];
-    assert_eq!(left(&same)?, 5);
+    // What the file says itself, and the checklist, which counts for nothing.
+    let same = [("restarts", "1"), ("steps", "40"), ("n", "1000"), ("eps", "0.05,0.1"), ("checklist", "0")];
+    assert_eq!(left(&same)?, 4);
     let smoke = checked::<Robustness>(TEXT, ProfileName::Smoke, &[])?;
     assert_eq!(decided(&smoke.file.experiment.expect, ProfileName::Smoke), 0, "of trainings of an epoch");
     Ok(())
@@ -192,7 +192,7 @@ fn what_makes_no_sense_is_told_with_its_key() {
     assert!(colour.contains("data.dataset is cifar10, in colour; use mnist or fashion-mnist"), "{colour}");
     let mistakes = [
         ("above = 0.5446", "above = nan", "evidence[2].above is NaN"),
-        ("arm=fcnet split", "arm=resnet split", "names the unknown arm \"resnet\""),
+        ("arm=fcnet split", "arm=fcnet-smal split", "names the unknown arm \"fcnet-smal\""),
         ("against=fcnet norm=l2", "against=resnet norm=l2", "names the unknown arm \"resnet\""),
         ("fashion-mnist = 0.87", "fashion-mnist = 87", "matched_accuracy of fashion-mnist is 87"),
         ("norm_product = 12.8", "norm_product = inf", "arm[3].model.bounded_fcnet.norm_product is inf"),

@@ -58,7 +58,8 @@ fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
     let rows: Vec<NeighbourRow> = results.findings.rows("neighbours.csv")?;
     let series = results.claims.file.arm.iter().map(|arm| {
         let of_arm = rows.iter().filter(|row| row.arm == arm.name);
-        let cosines = of_arm.filter_map(|row| Some((row.depth as f64, row.cosine?)));
+        let cosines =
+            of_arm.filter_map(|row| Some((row.depth as f64, row.cosine.filter(|cosine| cosine.is_finite())?)));
         LineSeries::of(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
     });
     let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Close);
