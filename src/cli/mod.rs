@@ -34,7 +34,7 @@ fn command() -> Command {
     let mut command = subcommands(Command::new("han-exp"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Reproduces the experiments of \"A Lightweight and Gradient-Stable Neural Layer\" (Yu and Zhang, 2024)")
-        .after_help("Exit codes: 1 for errors, 2 for flags that cannot be read, 3 for a missed expectation under --strict; after a signal 128 and its number")
+        .after_help("Exit codes: 1 for errors, 2 for flags that cannot be read, 3 for a missed expectation under --strict; 128 plus its number after a signal")
         .max_term_width(100);
     let mut plan = subcommands(Command::new("plan").about("List the runs that an experiment's command would make"));
     let mut submit = subcommands(Command::new("submit").about("Hand the runs of an experiment's command to Slurm"));
