@@ -79,10 +79,10 @@ fn the_longest_names_can_be_run_reported_and_run_again() {
     let text = CHECKERBOARD
         .replace("name = \"checkerboard\"", &format!("name = \"{experiment}\""))
         .replace("name = \"tuned\"", &format!("name = \"{recipe}\""))
-        .replace("recipe = \"tuned\"", &format!("recipe = \"{recipe}\""))
+        .replace("recipe=tuned", &format!("recipe={recipe}"))
         .replace("recipe.tuned.", &format!("recipe.{recipe}."))
         .replace("name = \"hannet\"", &format!("name = \"{arm}\""))
-        .replace("arm = \"hannet\"", &format!("arm = \"{arm}\""))
+        .replace("arm=hannet", &format!("arm={arm}"))
         .replace("\nhannet = [0.012, 0.014]", &format!("\n{arm} = [1e-30, 1.1234567890123457e-20]"))
         .replace("\nhannet = ", &format!("\n{arm} = "));
     fs::write(sandbox.path("mine.toml"), text).expect("a file");
