@@ -236,7 +236,7 @@ fn the_plan_prints_the_settings_of_a_data_set() {
     // A file may build on that of a data set.
     fs::write(sandbox.path("mine.toml"), "extends = \"mixer-stl10\"\nseeds = 1\n").expect("a file");
     let mine = resolved("quick", &["--experiment", "mine.toml"]);
-    // What is wrong with it is told where it stands, and without a place where it stands in the other file.
+    // A mistake is reported with its line if it is in this file, and without one if it is in the file that this one extends.
     let of_profile = "extends = \"mixer\"\n[experiment]\nname = \"mine\"\n[arm.mixer-4]\nmodel = \"resnet32\"\n";
     for (text, words, placed) in
         [("extends = \"mixer\"\nseeds = true\n", "line 2, column 9", true), (of_profile, "mixer_blocks", false)]

@@ -3,9 +3,10 @@
 
 use super::compare::Contender;
 use super::experiment::Experiment;
+use super::interrupted::going_on;
 use super::invocation::{Invocation, typed, typed_batch};
 use super::outline::{Format, Outline};
-use super::page::{Report, counted, following, write_pages};
+use super::page::{Report, following, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
 use super::runs::{Exit, Part, Rerun, Running, Stop, Store, Walk, Workplace};
 use super::settings::{File, Flag, Given, ProfileName};
@@ -240,31 +241,6 @@ impl<E: Experiment> Of<E> {
     }
 }
 
-/// Old runs that are named.
-const NAMED: usize = 10;
-
-/// What whoever stops a command is told of the next one; `needs_all` is a flag that `--run` cannot stand beside.
-fn going_on(walk: &Walk<'_>, force: bool, needs_all: Option<&str>) -> String {
-    let again = match walk.repeated {
-        0 => String::new(),
-        count => format!(", and makes {} again", counted(count, "finished run")),
-    };
-    let anew = "--force begins anew each time; without it the command";
-    let names: Vec<&str> = walk.old.iter().take(NAMED).map(String::as_str).collect();
-    match (force, walk.old.len()) {
-        (false, _) => format!("the same command goes on from there{again}"),
-        (true, 0) => format!("{anew} goes on from there{again}"),
-        (true, count) => {
-            let more = if count > NAMED { ",.." } else { "" };
-            let without = needs_all.map_or_else(String::new, |flag| format!(" without {flag}"));
-            let (runs, names) = (counted(count, "run"), names.join(","));
-            format!(
-                "{anew} keeps the old results of {runs}; --force --run {names}{more}{without} makes exactly these again"
-            )
-        }
-    }
-}
-
 /// Refuses names of runs and numbers of stages that the plan does not have.
 fn of_other_runs(walk: &Walk<'_>, part: &Part) -> Result<()> {
     if let Some(run) = part.run.iter().find(|run| walk.entries.iter().all(|entry| entry.key != **run)) {
@@ -437,34 +413,4 @@ impl<E: Experiment> Kind for Of<E> {
 /// Writes the pages of all experiments in a results directory, in the order of the verbs.
 pub fn overview(verbs: &[Verb], store: &Store) -> Result<()> {
     write_pages(store, &verbs.iter().flat_map(Verb::files).map(|(name, _)| name).collect::<Vec<_>>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_stops_a_command_is_told_what_the_next_one_keeps_and_what_it_makes_again() {
-        let store = Store::new("nowhere");
-        let mut walk = Walk::looking(&store, "cpu");
-        let anew = "--force begins anew each time; without it the command";
-        assert_eq!(going_on(&walk, false, None), "the same command goes on from there");
-        assert_eq!(going_on(&walk, true, None), format!("{anew} goes on from there"));
-        walk.repeated = 1;
-        assert_eq!(
-            going_on(&walk, false, Some("--all")),
-            "the same command goes on from there, and makes 1 finished run again"
-        );
-        walk.old = vec!["a".into(), "b".into()];
-        let told = going_on(&walk, true, None);
-        assert_eq!(
-            told,
-            format!("{anew} keeps the old results of 2 runs; --force --run a,b makes exactly these again")
-        );
-        let told = going_on(&walk, true, Some("--all"));
-        assert!(told.ends_with("--force --run a,b without --all makes exactly these again"), "{told}");
-        walk.old = (0..=NAMED).map(|run| run.to_string()).collect();
-        let told = going_on(&walk, true, None);
-        assert!(told.contains(" of 11 runs; ") && told.contains("--run 0,1,2,3,4,5,6,7,8,9,.. makes"), "{told}");
-    }
 }

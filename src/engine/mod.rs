@@ -4,6 +4,7 @@ pub mod cite;
 pub mod compare;
 pub mod experiment;
 pub mod foreign;
+mod interrupted;
 pub mod invocation;
 mod kind;
 mod last;

@@ -63,7 +63,7 @@ impl Decision {
     }
 }
 
-/// What an experiment file expects, held against what was measured.
+/// What an experiment file expects, compared with what was measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Verdict {
     /// The expectation, what was measured, and whether it was met.

@@ -66,7 +66,7 @@ pub(super) fn decide(
     })
 }
 
-/// Holds what a file expects against the tables, by the rule of claims. None where it is not about these runs.
+/// Compares what a file expects with the tables, by the rule of claims. None where it is not about these runs.
 pub(super) fn expected(
     expectation: &ClaimFile,
     experiment: &str,

@@ -14,7 +14,7 @@ pub struct ClaimFile {
     /// The paper's figure; nothing where it has none.
     #[serde(default)]
     pub paper: String,
-    /// Whether the file expects it: what comes out otherwise is an expectation missed.
+    /// Whether the file expects it to hold; where it does not, an expectation is missed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expected: bool,
     /// Profiles with a budget that can decide it; none where flags leave too few seeds or change what it is about.
