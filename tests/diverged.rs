@@ -49,6 +49,25 @@ fn run(sandbox: &Sandbox, file: &str, changes: &[(&str, &str)], arguments: &[&st
 }
 
 #[test]
+fn a_network_that_diverges_has_its_rows_in_checkerboard_and_a_claim_that_nobody_can_read_is_open() {
+    let sandbox = Sandbox::new();
+    let file = include_str!("../experiments/checkerboard.toml");
+    // The first piece of evidence fits the rows of all protocols.
+    let evidence = "recipe=tuned protocol=held_out arm=hannet\", value = \"mean\"";
+    let changes =
+        [(evidence, "recipe=tuned arm=hannet\", value = \"mean\""), ("hannet = [0.012, 0.014]", "hannet = [1e25]")];
+    let told = run(&sandbox, file, &changes, &["checkerboard", "--models", "hannet,fcnet", "--recipe", "tuned,paper"]);
+    let claims = fs::read_to_string(sandbox.path("results/smoke/tables/claims.csv")).expect("claims");
+    assert!(claims.contains("not run,") && claims.contains("are 3 rows; they differ in protocol"), "{claims}");
+    assert!(column(&told, "diverged").contains(&2), "{told}");
+    let rows = rows(&sandbox, "checkerboard.csv");
+    for protocol in ["held_out", "last_iterate"] {
+        let row = with(&rows, &[("arm", "hannet"), ("protocol", protocol), ("seeds", "0"), ("diverged", "2")]);
+        assert_eq!((row.len(), row[0]["mean"].as_str(), row[0]["median"].as_str()), (1, "", ""), "{protocol}");
+    }
+}
+
+#[test]
 fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
     let sandbox = Sandbox::new();
     let file = include_str!("../experiments/gradients.toml");
@@ -78,7 +97,7 @@ fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
     }
     let readme = fs::read_to_string(sandbox.path("results/smoke/tables/gradients.md")).expect("a report");
     assert!(readme.contains("| HanNet | 10 | "), "{readme}");
-    assert!(readme.contains("| 1 | 1 | - | - | - | - | none |"), "{readme}");
+    assert!(readme.contains("| 0 | 1 | - | - | - | - | none |"), "{readme}");
     assert!(told.replace('\n', " ").contains("every finished run of hannet (recipe depth) diverged; charts"), "{told}");
 }
 

@@ -45,7 +45,7 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mixer,sample,")), "{rows}");
     }
     let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
-    insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,compared_to,pairs,difference,difference_std,difference_low,difference_high,paper,profile");
+    insta::assert_snapshot!(header(&out.join("tables/mixer.csv")), @"experiment,data,arm,parameters,split,metric,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,against,pairs,difference,difference_std,difference_low,difference_high,paper,profile");
     insta::assert_snapshot!(header(&out.join("tables/mixer-seeds.csv")), @"experiment,data,arm,seed,split,metric,value,n,profile");
     let run = &sandbox.runs("results/smoke", "mixer/mixer-4-han-12", "training-seed0")[0];
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");

@@ -60,7 +60,7 @@ fn everything_is_there_and_nothing_is_made_again() {
     assert!(!readme.contains("inside the program"), "{readme}");
 
     let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
-    insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,max,ci95_low,ci95_high,profile");
+    insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,profile");
     let run = &sandbox.runs("results/smoke", "regression/hannet", "hills-held_out-lr0.001-seed100")[0];
     insta::assert_snapshot!(header(&run.join("predictions.csv")), @"row,target,prediction,run");
     insta::assert_snapshot!(header(&run.join("epochs.csv")), @"experiment,arm,point,seed,epoch,step,learning_rate,train_loss,validation_loss,validation_metric,run");
@@ -262,7 +262,7 @@ fn seeds_that_diverge_are_rows_without_a_value() {
     for row in &table {
         assert_eq!((&*row["seeds"], &*row["diverged"], &*row["mean"]), ("0", "2", ""), "{row:?}");
     }
-    let pairs = rows(&sandbox.path("results/smoke/tables/regression-paired.csv"));
+    let pairs = rows(&sandbox.path("results/smoke/tables/regression-differences.csv"));
     assert_eq!(pairs.len(), 3, "{pairs:?}");
     for row in &pairs {
         assert_eq!((&*row["arm"], &*row["pairs"], &*row["difference"]), ("hannet", "0", ""), "{row:?}");

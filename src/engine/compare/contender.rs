@@ -112,10 +112,8 @@ impl Series {
 
     /// The same of a figure of tables.
     pub fn of(metric: &str, scored: &Scored, figure: &Figure) -> Self {
-        let scores = scored.values(figure).map(|(seed, value)| (seed, Some(value)));
-        let lost = scored.diverged.iter().map(|seed| (*seed, None));
         let (norm, epsilon) = (figure.norm.clone(), figure.epsilon.parse().ok());
-        Self { norm, epsilon, ..Self::new(metric, scores.chain(lost)) }
+        Self { norm, epsilon, ..Self::new(metric, scored.values(figure)) }
     }
 
     /// The same in another unit.

@@ -1,7 +1,7 @@
 //! Two contenders, figure by figure and seed by seed.
 
 use super::contender::{Better, Config, Contender, Series, Unit};
-use crate::engine::rows::{Paired, Sample, differences, on_common};
+use crate::engine::rows::{Paired, Sample, on_common};
 use anyhow::{Result, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,8 +91,7 @@ impl Comparison {
         let common = |seed: &&u64| one.values.contains_key(*seed) && other.values.contains_key(*seed);
         let diverged =
             [one, other].map(|side| side.values.iter().filter(|(seed, value)| value.is_none() && common(seed)).count());
-        let of = |side: usize| seeds.iter().map(move |pair| (pair.seed, pair.values[side]));
-        let difference = differences(of(0), of(1))?;
+        let difference = Sample::of(&seeds.iter().map(|SeedPair { values: [a, b], .. }| a - b).collect::<Vec<_>>())?;
         let (metric, norm, epsilon) = (one.metric.clone(), one.norm.clone(), one.epsilon);
         Some(Self { metric, norm, epsilon, unit: one.unit, better: one.better, seeds, difference, diverged })
     }

@@ -91,7 +91,7 @@ pub(super) fn expected(
 }
 
 /// What of a row depends on what is run: networks, recipes and parts that were left out have no rows, nor has another data set.
-const SELECTED: [&str; 7] = ["arm", "against", "compared_to", "data", "part", "recipe", "norm"];
+const SELECTED: [&str; 6] = ["arm", "against", "data", "part", "recipe", "norm"];
 
 /// Whether rows of that sort were asked for: the table has all networks and the like of the row, if not together.
 fn is_asked(evidence: &Evidence, experiment: &str, store: &Store) -> bool {
@@ -158,14 +158,13 @@ fn found(
     if lost > 0 {
         figure += &format!(", {lost} of {} seeds diverged", seeds.len());
     }
-    // Some tables count diverged seeds among `seeds`.
-    let n = count("pairs").filter(|_| compared).or_else(|| Some(count("seeds")?.min(seeds.len().saturating_sub(lost))));
-    Ok(Some(Found { side, figure, n: n.or_else(|| count("n")), seeds }))
+    let n = count("pairs").filter(|_| compared).or_else(|| count("seeds")).or_else(|| count("n"));
+    Ok(Some(Found { side, figure, n, seeds }))
 }
 
 /// The networks that a row is about.
 fn networks(row: &Rows) -> Vec<&str> {
-    let networks = ["arm", "against", "compared_to"].into_iter().filter_map(|column| row.cell(column).ok());
+    let networks = ["arm", "against"].into_iter().filter_map(|column| row.cell(column).ok());
     networks.filter(|name| !name.is_empty()).collect()
 }
 
@@ -265,7 +264,7 @@ mod tests {
         let pairs = "arm,against,pairs,difference,difference_low,difference_high\n\
                      a,b,2,0.9,0.8,1\nb,a,1,0.9,0.8,1\na,c,0,,,\na,e,1,0.9,0.8,1\n";
         let mean = "arm,seeds,diverged,mean,ci95_low,ci95_high\nc,1,0,0.9,,\n";
-        let root = results(&[("-runs", runs), ("", rows), ("-paired", pairs), ("-mean", mean)])?;
+        let root = results(&[("-runs", runs), ("", rows), ("-differences", pairs), ("-mean", mean)])?;
         let shown = |found: Option<Found>| found.map(|found| (found.side, found.figure, found.n, found.seeds.len()));
         let min = |arm: &str| of(&root, "", &format!("arm={arm}"), "min").map(shown);
         assert_eq!(min("a")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
@@ -275,7 +274,7 @@ mod tests {
         let single = of(&root, "-mean", "arm=c", "mean").map(shown)?;
         assert_eq!(single, Some((Side::Either, "0.90".into(), Some(1), 1)), "one seed has no interval");
         let pair = |one: &str, other: &str| {
-            of(&root, "-paired", &format!("arm={one} against={other}"), "difference").map(shown)
+            of(&root, "-differences", &format!("arm={one} against={other}"), "difference").map(shown)
         };
         assert_eq!(pair("a", "b")?, Some((Side::Claimed, "0.90".into(), Some(2), 2)));
         assert_eq!(pair("b", "a")?, Some((Side::Either, "0.90, 1 of 2 seeds diverged".into(), Some(1), 2)));

@@ -24,6 +24,7 @@ use super::invocation::Invocation;
 use super::rows::RunRow;
 use super::runs::{Store, Walk, csv, with_column};
 use super::settings::{ClaimFile, Heading};
+use crate::console::note;
 use crate::files;
 use anyhow::{Context, Result};
 use drawn::Chart;
@@ -128,11 +129,18 @@ impl Page {
             section.missing = Some(format!("{finished} of {planned} runs are finished"));
         }
         let (profile, unfinished) = (invocation.map(|called| called.profile), walk.unfinished());
-        let decided = |claim| match &unfinished {
-            Some(unfinished) => decide::decide(claim, &section.name, profile, walk.store, unfinished),
-            None => Ok(Claim::without_figure(claim, Decision::NotRun)),
+        let decided = |claim| {
+            let nothing = Claim::without_figure(claim, Decision::NotRun);
+            let Some(unfinished) = &unfinished else { return nothing };
+            // All runs are made, and what a mistake in one claim leaves is worth its page.
+            let decided = decide::decide(claim, &section.name, profile, walk.store, unfinished);
+            decided.unwrap_or_else(|error| {
+                let figure = format!("{error:#}");
+                note(&format!("warning: {}: {:?} is not decided: {figure}", section.name, claim.says));
+                Claim { figure, ..nothing }
+            })
         };
-        section.claims = claims.iter().map(decided).collect::<Result<_>>()?;
+        section.claims = claims.iter().map(decided).collect();
         if let Some(unfinished) = unfinished.as_ref().filter(|_| section.missing.is_none()) {
             let expected = claims.iter().filter(|claim| claim.expected).chain(&expect);
             let verdict = |claim| decide::expected(claim, &section.name, profile, walk.store, unfinished);

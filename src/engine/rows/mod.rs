@@ -6,13 +6,15 @@ mod proportion;
 mod rows;
 mod runs;
 mod scores;
+mod seeds;
 mod selection;
 mod statistics;
 
-pub use paired::{Differences, Items, differences, on_common};
+pub use paired::{Items, on_common};
 pub use proportion::{Paired, Proportion};
 pub use rows::{EpochRow, EvaluationRow};
 pub use runs::RunRow;
-pub use scores::{Figure, Score, Scored, Statistics};
+pub use scores::{Figure, Score, Scored, SeedScore};
+pub use seeds::{Differences, Seeds, Statistics};
 pub use selection::Candidate;
 pub use statistics::Sample;

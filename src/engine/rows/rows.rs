@@ -1,7 +1,8 @@
 //! The rows of the CSV files of a run, one type a file. Fractions are 0 to 1. Nothing here depends on time or threads:
 //! durations are in `manifest.json`.
 
-use crate::engine::runs::Spec;
+use crate::engine::runs::{FinishedRun, Spec};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 /// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
@@ -67,6 +68,15 @@ impl EvaluationRow {
             value,
             n,
         }
+    }
+
+    /// A score of a run for inputs as they are; none of one that diverged.
+    pub fn read<S: Spec>(run: &FinishedRun<S>, split: &str, metric: &str) -> Result<Option<f64>> {
+        if run.diverged() {
+            return Ok(None);
+        }
+        let rows: Vec<Self> = run.rows("evaluations.csv")?;
+        Ok(rows.iter().find(|row| row.split == split && row.metric == metric).map(|row| row.value))
     }
 
     /// The accuracies of a run in a line: `validation accuracy 97.10 %, test accuracy 96.80 %`. Validation comes first: it is the

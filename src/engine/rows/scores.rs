@@ -1,7 +1,7 @@
 //! Scores of the seeds of an arm, by what they are of.
 
-use super::paired::differences;
 use super::rows::EvaluationRow;
+use super::seeds::{Seeds, Statistics};
 use super::statistics::Sample;
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::evaluate::attack::Norm;
@@ -65,22 +65,17 @@ pub struct Scored {
     scores: BTreeMap<Figure, Vec<Score>>,
 }
 
-/// Columns of a table over all runs: statistics over the seeds of a network. A row may be a tuple of structs, of which this is
-/// one.
+/// Columns of `tables/<experiment>-seeds.csv`: what one seed scored. A row is a tuple of structs, of which this is the last.
 #[derive(Serialize)]
-pub struct Statistics {
-    /// Seeds with a value.
-    seeds: usize,
-    /// Seeds without, because training diverged.
-    diverged: usize,
-    /// None without a value, as all that follow.
-    mean: Option<f64>,
-    std: Option<f64>,
-    min: Option<f64>,
-    max: Option<f64>,
-    /// 95 % interval of the mean over seeds, Student's t.
-    ci95_low: Option<f64>,
-    ci95_high: Option<f64>,
+pub struct SeedScore {
+    seed: u64,
+    /// train, validation or test.
+    split: &'static str,
+    metric: String,
+    /// None if training diverged.
+    value: Option<f64>,
+    /// Images, or rows, that it is over.
+    n: Option<usize>,
 }
 
 impl Scored {
@@ -119,19 +114,20 @@ impl Scored {
         self.scores.get(figure).map_or(&[], Vec::as_slice)
     }
 
+    /// A figure of every seed, those that diverged as well.
+    pub fn values(&self, figure: &Figure) -> Seeds {
+        let scores = self.of(figure).iter().map(|score| (score.seed, Some(score.value)));
+        scores.chain(self.diverged.iter().map(|seed| (*seed, None))).collect()
+    }
+
     /// A figure over the seeds; None without a score.
     pub fn sample(&self, figure: &Figure) -> Option<Sample> {
-        Sample::of(&self.of(figure).iter().map(|score| score.value).collect::<Vec<_>>())
+        self.values(figure).sample()
     }
 
     /// A figure minus that of another network, seed by seed, over the seeds that both have.
     pub fn less(&self, other: &Self, figure: &Figure) -> Option<Sample> {
-        differences(self.values(figure), other.values(figure))
-    }
-
-    /// The same as seeds with their values.
-    pub fn values(&self, figure: &Figure) -> impl Iterator<Item = (u64, f64)> {
-        self.of(figure).iter().map(|score| (score.seed, score.value))
+        self.values(figure).less(&other.values(figure))
     }
 
     /// What there are scores of.
@@ -152,17 +148,17 @@ impl Scored {
 
     /// The columns of a figure.
     pub fn statistics(&self, figure: &Figure) -> Statistics {
-        let sample = self.sample(figure);
-        let interval = sample.and_then(|sample| sample.confidence_interval());
-        Statistics {
-            seeds: sample.map_or(0, |sample| sample.n),
-            diverged: self.diverged.len(),
-            mean: sample.map(|sample| sample.mean),
-            std: sample.and_then(|sample| sample.deviation),
-            min: sample.map(|sample| sample.min),
-            max: sample.map(|sample| sample.max),
-            ci95_low: interval.map(|(low, _)| low),
-            ci95_high: interval.map(|(_, high)| high),
-        }
+        self.values(figure).statistics()
+    }
+
+    /// Figures of every seed, without a value where its training diverged.
+    pub fn seed_scores(&self, figures: impl IntoIterator<Item = Figure>) -> Vec<SeedScore> {
+        let of_figure = |figure: Figure| -> Vec<SeedScore> {
+            let score =
+                |seed, value, n| SeedScore { seed, split: figure.split, metric: figure.metric.clone(), value, n };
+            let scored = self.of(&figure).iter().map(|of| score(of.seed, Some(of.value), Some(of.n)));
+            scored.chain(self.diverged.iter().map(|seed| score(*seed, None, None))).collect()
+        };
+        figures.into_iter().flat_map(of_figure).collect()
     }
 }

@@ -29,7 +29,7 @@ pub struct ClaimFile {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// Which table: `-paired` is `tables/<experiment>-paired.csv`; nothing the experiment's main one.
+    /// Which table: `-differences` is `tables/<experiment>-differences.csv`; nothing the experiment's main one.
     #[serde(default)]
     pub table: String,
     /// One row of it, as in README's markers: `recipe=tuned arm=hannet`.
@@ -69,11 +69,15 @@ impl Evidence {
 }
 
 /// Checks that evidence is about networks that somebody knows: what names none would never be decided.
-pub(super) fn check_networks(origin: &str, claims: &[ClaimFile], knows: &dyn Fn(&str) -> bool) -> Result<()> {
-    for row in claims.iter().flat_map(|claim| &claim.evidence).map(|evidence| &evidence.row) {
+pub(super) fn check_networks<'c>(
+    origin: &str,
+    claims: impl IntoIterator<Item = &'c ClaimFile>,
+    knows: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    for row in claims.into_iter().flat_map(|claim| &claim.evidence).map(|evidence| &evidence.row) {
         let networks = row.split(' ').filter_map(|word| {
             let (key, names) = word.split_once('=')?;
-            ["arm", "against", "compared_to"].contains(&key).then_some(names)
+            ["arm", "against"].contains(&key).then_some(names)
         });
         let unknown = networks.flat_map(|names| names.split(',')).find(|name| !knows(name));
         ensure!(

@@ -147,11 +147,13 @@ impl<F: File> Given<F> {
                 anyhow!(error).context(origin.to_string())
             })
         };
+        let check_names = |file: &F, origin: &str| {
+            file.check_references(origin)?;
+            let Heading { claims, expect, .. } = file.heading();
+            check_networks(origin, claims.iter().chain(expect), &|name| file.knows(name))
+        };
         let own = typed(table.clone())?;
-        own.check_references(origin)?;
-        for claims in [&own.heading().claims, &own.heading().expect] {
-            check_networks(origin, claims, &|name| own.knows(name))?;
-        }
+        check_names(&own, origin)?;
         let profiles = match profiles.map(Spanned::into_inner) {
             Some(DeValue::Table(profiles)) => profiles,
             _ => DeTable::new(),
@@ -167,7 +169,7 @@ impl<F: File> Given<F> {
             overlay::lay(&mut laid, profile).map_err(|error| anyhow!("{origin}: {key} {error}"))?;
             // A mistake in another profile than the one that is run is reported as well.
             let file = typed(laid).with_context(|| key.clone())?;
-            file.check_references(&format!("{origin}: {key}"))?;
+            check_names(&file, &format!("{origin}: {key}"))?;
             if known == self.profile {
                 of_profile = Some((file, chosen));
             }

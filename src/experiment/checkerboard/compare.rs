@@ -4,7 +4,7 @@ use super::check::Checkerboard;
 use super::spec::TrainingSpec;
 use super::summary::{Protocol, Summary, summarise};
 use crate::engine::compare::{Contender, Series};
-use crate::engine::rows::{Differences, differences};
+use crate::engine::rows::Differences;
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::{File, decimal};
 use crate::model::ModelConfig;
@@ -32,13 +32,12 @@ pub(super) fn contenders(experiment: &Checkerboard, runs: &[FinishedRun<Training
             runs.iter().filter(of_setting).try_for_each(|run| contender.add(run, &DATA, &[]))?;
             contenders.push(contender);
         }
-        let values = summary.values.iter().map(|value| (value.seed, value.accuracy));
-        contenders[place].series.push(Series::new(summary.protocol.key(), values));
+        contenders[place].series.push(Series::new(summary.protocol.key(), summary.accuracies()));
     }
     Ok(contenders)
 }
 
-/// `tables/<experiment>-paired.csv`: the accuracy of a HanNet minus that of another network with the same seed.
+/// `tables/<experiment>-differences.csv`: the accuracy of a HanNet minus that of another network with the same seed.
 pub(super) type PairRow = (PairColumns, Differences);
 
 #[derive(Serialize)]
@@ -57,9 +56,6 @@ pub(super) fn paired(experiment: &Checkerboard, summaries: &[Summary]) -> Vec<Pa
         experiment.file.arm(&summary.arm).is_some_and(|arm| matches!(arm.model, ModelConfig::Hannet(_)))
     };
     let held_out = || summaries.iter().filter(|summary| summary.protocol == Protocol::HeldOut);
-    let finished = |summary: &Summary| -> Vec<(u64, f64)> {
-        summary.values.iter().filter_map(|value| Some((value.seed, value.accuracy?))).collect()
-    };
     let row = |one: &Summary, other: &Summary| {
         let columns = PairColumns {
             experiment: experiment.file.experiment.name.clone(),
@@ -69,7 +65,7 @@ pub(super) fn paired(experiment: &Checkerboard, summaries: &[Summary]) -> Vec<Pa
             against: other.arm.clone(),
             metric: "test_accuracy",
         };
-        (columns, differences(finished(one), finished(other)).into())
+        (columns, one.accuracies().less(&other.accuracies()).into())
     };
     let of = |one: &Summary| -> Vec<PairRow> {
         let rivals = held_out().filter(|other| other.recipe == one.recipe && !is_hannet(other));

@@ -190,7 +190,7 @@ fn spots(experiment: &Checkerboard, summary: &Summary) -> Vec<LineSeries> {
     let spot = |drawing, value| LineSeries::of(&arm.name, &arm.label, drawing, vec![(size, value)]);
     let measured = LineSeries {
         band: vec![(size, sample.min, sample.max)],
-        note: diverged(summary.diverged(), summary.values.len()),
+        note: diverged(summary.accuracies().diverged(), summary.values.len()),
         ..spot(Drawing::Spots, sample.mean)
     };
     [measured].into_iter().chain(summary.paper(experiment).map(|value| spot(Drawing::Rings, value))).collect()

@@ -4,7 +4,7 @@ use super::check::Checkerboard;
 use super::compare::paired;
 use super::figures;
 use super::spec::TrainingSpec;
-use super::summary::{Protocol, Summary, TableRow, summarise};
+use super::summary::{Protocol, SeedValue, Summary, summarise};
 use crate::engine::page::{Block, Page, Table, percent, spread};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
@@ -12,10 +12,9 @@ use anyhow::Result;
 
 pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) -> Result<Page> {
     let summaries = summarise(experiment, runs)?;
-    let rows: Vec<TableRow> = summaries.iter().map(|summary| TableRow::of(experiment, summary)).collect();
     let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
-    page.csv("", &rows)?;
-    page.csv("-paired", &paired(experiment, &summaries))?;
+    page.csv("", &summaries.iter().map(|summary| summary.row(experiment)).collect::<Vec<_>>())?;
+    page.csv("-differences", &paired(experiment, &summaries))?;
     let shown = [Protocol::HeldOut, Protocol::BestOnTest];
     let columns = "recipe, model, protocol, parameters, s / seed, paper, diverged, seeds, min, median, mean +- std";
     page.closing.push(Block::Table(table(experiment, &summaries, &shown, columns)));
@@ -61,8 +60,8 @@ fn table(experiment: &Checkerboard, summaries: &[Summary], protocols: &[Protocol
             "min" => percent(sample.map(|sample| sample.min)),
             "median" => percent(sample.map(|sample| sample.median)),
             "max" => percent(sample.map(|sample| sample.max)),
-            "seeds" => summary.values.len().to_string(),
-            "diverged" => summary.diverged().to_string(),
+            "seeds" => sample.map_or(0, |sample| sample.n).to_string(),
+            "diverged" => summary.accuracies().diverged().to_string(),
             "paper" => percent(summary.paper(experiment)),
             "s / seed" => format!("{:.1}", summary.seconds),
             _ => spread(sample),
@@ -76,7 +75,7 @@ fn table(experiment: &Checkerboard, summaries: &[Summary], protocols: &[Protocol
 fn chosen_rates(summaries: &[Summary]) -> String {
     let mut text = "Seeds of held_out: learning rate chosen, test accuracy in percent.\n".to_string();
     for summary in summaries.iter().filter(|s| s.protocol == Protocol::HeldOut) {
-        let value = |value: &super::summary::SeedValue| {
+        let value = |value: &SeedValue| {
             let rate = value.learning_rate.map_or("none".into(), |rate| rate.to_string());
             let accuracy = value.accuracy.map_or("diverged".into(), |a| format!("{:.2}", 100.0 * a));
             format!("{rate}: {accuracy}")

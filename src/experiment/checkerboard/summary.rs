@@ -3,7 +3,7 @@
 use super::check::Checkerboard;
 use super::rows::TestCurveRow;
 use super::spec::{Phase, TrainingSpec};
-use crate::engine::rows::{Candidate, EvaluationRow, Sample};
+use crate::engine::rows::{Candidate, EvaluationRow, Sample, Seeds, Statistics};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use anyhow::Result;
@@ -61,101 +61,77 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Statistics over the seeds that did not diverge.
+    /// The accuracy of every seed.
+    pub fn accuracies(&self) -> Seeds {
+        self.values.iter().map(|value| (value.seed, value.accuracy)).collect()
+    }
+
+    /// Over the seeds that did not diverge.
     pub fn sample(&self) -> Option<Sample> {
-        Sample::of(&self.values.iter().filter_map(|value| value.accuracy).collect::<Vec<_>>())
+        self.accuracies().sample()
     }
 
     /// The paper's figure for it; the paper reports under its own protocol alone.
     pub fn paper(&self, experiment: &Checkerboard) -> Option<f64> {
         experiment.file.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
     }
-
-    /// Seeds without a value.
-    pub fn diverged(&self) -> usize {
-        self.values.iter().filter(|value| value.accuracy.is_none()).count()
-    }
 }
 
 /// `tables/<experiment>.csv`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TableRow {
-    pub experiment: String,
-    pub arm: String,
-    pub recipe: String,
+pub type TableRow = (SummaryColumns, Statistics, Paper);
+
+#[derive(Serialize)]
+pub struct SummaryColumns {
+    experiment: String,
+    arm: String,
+    recipe: String,
     /// How scored.
-    pub protocol: Protocol,
+    protocol: Protocol,
     /// For `last_iterate`: the rate; the other protocols choose it.
-    pub learning_rate: Option<f64>,
+    learning_rate: Option<f64>,
     /// Trained scalars.
-    pub parameters: usize,
+    parameters: usize,
     /// What is measured.
-    pub metric: String,
+    metric: &'static str,
     /// none
-    pub attack: String,
+    attack: &'static str,
     /// Size of the attack.
-    pub epsilon: Option<f64>,
-    /// Repetitions, diverged ones included.
-    pub seeds: usize,
-    /// Repetitions without a value; the statistics are over the others.
-    pub diverged: usize,
-    /// Statistics over seeds.
-    pub mean: Option<f64>,
-    /// With n - 1 in the denominator.
-    pub std: Option<f64>,
-    /// Worst seed.
-    pub min: Option<f64>,
-    /// Middle seed.
-    pub median: Option<f64>,
-    /// Best seed.
-    pub max: Option<f64>,
-    /// 95 % interval of the mean, Student's t.
-    pub ci95_low: Option<f64>,
-    /// Its upper end; may pass 1.
-    pub ci95_high: Option<f64>,
-    pub paper: Option<f64>,
-    /// Mean minus the paper's figure.
-    pub delta: Option<f64>,
+    epsilon: Option<f64>,
 }
 
-impl TableRow {
-    /// The row of a summary.
-    pub fn of(experiment: &Checkerboard, summary: &Summary) -> Self {
-        let sample = summary.sample();
-        let interval = sample.and_then(|s| s.confidence_interval());
-        let paper = summary.paper(experiment);
-        Self {
+#[derive(Serialize)]
+pub struct Paper {
+    paper: Option<f64>,
+    /// Mean minus the paper's figure.
+    delta: Option<f64>,
+}
+
+impl Summary {
+    /// Its row.
+    pub fn row(&self, experiment: &Checkerboard) -> TableRow {
+        let (accuracies, paper) = (self.accuracies(), self.paper(experiment));
+        let columns = SummaryColumns {
             experiment: experiment.file.experiment.name.clone(),
-            arm: summary.arm.clone(),
-            recipe: summary.recipe.clone(),
-            protocol: summary.protocol,
-            learning_rate: summary.learning_rate,
-            parameters: summary.parameters,
-            metric: "test_accuracy".into(),
-            attack: "none".into(),
+            arm: self.arm.clone(),
+            recipe: self.recipe.clone(),
+            protocol: self.protocol,
+            learning_rate: self.learning_rate,
+            parameters: self.parameters,
+            metric: "test_accuracy",
+            attack: "none",
             epsilon: None,
-            seeds: summary.values.len(),
-            diverged: summary.diverged(),
-            mean: sample.map(|s| s.mean),
-            std: sample.and_then(|s| s.deviation),
-            min: sample.map(|s| s.min),
-            median: sample.map(|s| s.median),
-            max: sample.map(|s| s.max),
-            ci95_low: interval.map(|(low, _)| low),
-            ci95_high: interval.map(|(_, high)| high),
-            paper,
-            delta: sample.zip(paper).map(|(s, paper)| s.mean - paper),
-        }
+        };
+        let delta = accuracies.sample().zip(paper).map(|(sample, paper)| sample.mean - paper);
+        (columns, accuracies.statistics(), Paper { paper, delta })
     }
 }
 
 /// What the tables and charts need of one run.
 struct Scored<'a> {
     run: &'a FinishedRun<TrainingSpec>,
-    finished: bool,
     /// Last iterate on validation points.
     validation: Option<Candidate>,
-    /// Last iterate on test points.
+    /// Last iterate on test points; none if it diverged.
     test: Option<f64>,
     /// Best over the iterations.
     best_on_test: Option<f64>,
@@ -163,15 +139,11 @@ struct Scored<'a> {
 
 impl<'a> Scored<'a> {
     fn read(run: &'a FinishedRun<TrainingSpec>) -> Result<Self> {
-        let finished = !run.diverged();
-        let mut scored = Self { run, finished, validation: None, test: None, best_on_test: None };
+        let mut scored = Self { run, validation: None, test: None, best_on_test: None };
         match run.spec.phase {
             Phase::Selection => scored.validation = Candidate::of(run)?,
             Phase::Full => {
-                if finished {
-                    let rows = run.rows::<EvaluationRow>("evaluations.csv")?;
-                    scored.test = rows.iter().find(|r| r.split == "test" && r.metric == "accuracy").map(|r| r.value);
-                }
+                scored.test = EvaluationRow::read(run, "test", "accuracy")?;
                 let curve = run.rows::<TestCurveRow>("test_curve.csv")?;
                 scored.best_on_test = curve.iter().map(|row| row.test_accuracy).max_by(f64::total_cmp);
             }
@@ -240,6 +212,5 @@ fn best_on_test(of_seed: &[&Scored]) -> SeedValue {
 
 fn last_iterate(of_seed: &[&Scored], rate: f64) -> SeedValue {
     let run = of_seed.iter().find(|s| s.run.spec.phase == Phase::Full && s.run.spec.fit.learning_rate == rate);
-    let accuracy = run.filter(|s| s.finished).and_then(|s| s.test);
-    SeedValue { seed: seed_of(of_seed), accuracy, learning_rate: Some(rate) }
+    SeedValue { seed: seed_of(of_seed), accuracy: run.and_then(|s| s.test), learning_rate: Some(rate) }
 }

@@ -3,7 +3,7 @@
 use super::Findings;
 use super::plan::Claims;
 use super::spec::layers_of;
-use crate::engine::rows::{Candidate, EvaluationRow, Sample};
+use crate::engine::rows::{Candidate, EvaluationRow, Seeds};
 use crate::engine::runs::FinishedRun;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
 use anyhow::Result;
@@ -17,21 +17,9 @@ pub(super) struct Accuracies {
     pub parameters: usize,
     /// Accuracy on the test points for every seed that has all its runs; none if the training diverged, or every one that
     /// should have chosen its rate.
-    pub values: Vec<Option<f64>>,
+    pub values: Seeds,
     /// The learning rates that the validation points chose.
     pub rates: Vec<f64>,
-}
-
-impl Accuracies {
-    /// Over the seeds that did not diverge.
-    pub fn sample(&self) -> Option<Sample> {
-        Sample::of(&self.values.iter().copied().flatten().collect::<Vec<_>>())
-    }
-
-    /// Seeds without a value.
-    pub fn diverged(&self) -> usize {
-        self.values.iter().filter(|value| value.is_none()).count()
-    }
 }
 
 /// What follows from the selections that are there.
@@ -81,15 +69,15 @@ pub(super) fn accuracies(claims: &Claims, findings: &Findings) -> Result<Vec<Acc
     for (run, rate) in finals.chain(findings.ended.iter().map(|run| (run, None))) {
         let (arm, depth, parameters) = (&run.spec.arm, layers_of(&run.spec.model), run.manifest.parameters);
         let Some(place) = claims.file.arm.iter().position(|other| other.name == *arm) else { continue };
-        let empty = || Accuracies { arm: arm.clone(), depth, parameters, values: Vec::new(), rates: Vec::new() };
+        let empty = || Accuracies { arm: arm.clone(), depth, parameters, values: Seeds::default(), rates: Vec::new() };
         let scores = all.entry((place, depth)).or_insert_with(empty);
-        scores.values.push(if run.diverged() { None } else { test_accuracy(run)? });
+        scores.values.add(run.spec.seed.0, test_accuracy(run)?);
         scores.rates.extend(rate);
     }
     Ok(all.into_values().collect())
 }
 
+/// None of a training that diverged, or ended with its selections.
 pub(super) fn test_accuracy(run: &FinishedRun<TrainingSpec>) -> Result<Option<f64>> {
-    let rows: Vec<EvaluationRow> = run.rows("evaluations.csv")?;
-    Ok(rows.iter().find(|row| row.split == "test" && row.metric == "accuracy").map(|row| row.value))
+    EvaluationRow::read(run, "test", "accuracy")
 }

@@ -86,7 +86,7 @@ fn depth(results: &Results<'_>) -> Table {
     let mut table =
         Table::with("network, layers, parameters, seeds, diverged, test accuracy, median, worst, best, rates chosen");
     for scores in &results.accuracies {
-        let sample = scores.sample();
+        let sample = scores.values.sample();
         let mut rates = scores.rates.clone();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
@@ -95,8 +95,8 @@ fn depth(results: &Results<'_>) -> Table {
             results.claims.label(&scores.arm),
             scores.depth.to_string(),
             scores.parameters.to_string(),
-            scores.values.len().to_string(),
-            scores.diverged().to_string(),
+            sample.map_or(0, |sample| sample.n).to_string(),
+            scores.values.diverged().to_string(),
             spread(sample),
             percent(sample.map(|s| s.median)),
             percent(sample.map(|s| s.min)),

@@ -114,9 +114,9 @@ pub(super) fn claim_rows(
     }
     add_lost(&mut values, Part::Norms);
     for scores in accuracies {
-        let (depth, diverged) = (Some(scores.depth), scores.diverged());
-        for value in &scores.values {
-            values.add(ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") }, *value);
+        let (depth, diverged) = (Some(scores.depth), scores.values.diverged());
+        for value in scores.values.values() {
+            values.add(ClaimRow { depth, diverged, ..key(Part::Depth, &scores.arm, "test_accuracy") }, value);
         }
     }
     for row in findings.rows::<NeighbourRow>("neighbours.csv")? {

@@ -28,7 +28,7 @@ pub struct Entrant {
     /// Name and label in the file.
     pub network: [String; 2],
     /// What it is compared to, likewise.
-    pub less: Option<String>,
+    pub against: Option<String>,
     pub training: Training,
 }
 
@@ -166,7 +166,7 @@ impl Comparison {
 impl Entrant {
     fn new(file: &ImagesFile, arm: &ArmFile, training: Training, several: bool) -> Self {
         let Training { epochs, augment } = training;
-        let (network, less) = ([arm.name.clone(), arm.label.clone()], arm.compared_to.clone());
+        let (network, against) = ([arm.name.clone(), arm.label.clone()], arm.compared_to.clone());
         let mut arm = arm.clone();
         if several {
             let ending = format!("-epochs{epochs}-{}", augment.name());
@@ -176,7 +176,7 @@ impl Entrant {
         if let Some(fewer) = file.fewer_seeds.as_ref().filter(|fewer| epochs >= fewer.from_epochs) {
             arm.seeds = Some(file.repetitions_of(&arm).min(fewer.seeds));
         }
-        Self { arm, network, less, training }
+        Self { arm, network, against, training }
     }
 }
 

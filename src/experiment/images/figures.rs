@@ -140,11 +140,8 @@ fn pairs<'m>(results: &'m Results<'_>) -> impl Iterator<Item = (&'m ArmResults<'
     let accuracy = Figure::of("test", "accuracy");
     results.arms.iter().filter_map(move |result| {
         let other = results.other(result)?;
-        let scores = other.scored.of(&accuracy);
-        let of_seed = |seed: u64| scores.iter().find(|score| score.seed == seed);
-        let own = result.scored.of(&accuracy).iter();
-        let points: Vec<f64> =
-            own.filter_map(|score| Some(100.0 * (score.value - of_seed(score.seed)?.value))).collect();
+        let [own, others] = [result, other].map(|of| of.scored.values(&accuracy));
+        let points: Vec<f64> = own.differences(&others).into_iter().map(|difference| 100.0 * difference).collect();
         (!points.is_empty()).then_some((result, other, points))
     })
 }

@@ -3,7 +3,7 @@
 use super::check::{Comparison, Entrant, Training};
 use super::file::ArmFile;
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::rows::{Differences, Figure, Sample, Scored, Statistics};
+use crate::engine::rows::{Differences, Figure, Sample, Scored, SeedScore, Statistics};
 use crate::engine::runs::FinishedRun;
 use anyhow::Result;
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub struct FigureColumns {
 #[derive(Serialize)]
 pub struct Compared {
     /// The network that it is compared to.
-    compared_to: Option<String>,
+    against: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -66,8 +66,8 @@ pub struct DifferenceColumns {
     data: String,
     /// The arm without its training.
     network: String,
-    /// The network that it is compared to.
-    less: String,
+    /// The network that it is compared to, likewise.
+    against: String,
     augment: String,
     epochs: usize,
     /// train (some of its images as they are), validation or test.
@@ -77,21 +77,14 @@ pub struct DifferenceColumns {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
+pub type SeedRow = (SeedColumns, SeedScore);
+
 #[derive(Serialize)]
-pub struct SeedRow {
+pub struct SeedColumns {
     experiment: String,
     /// The data set, or sample.
     data: String,
     arm: String,
-    seed: u64,
-    /// train, validation or test.
-    split: String,
-    /// accuracy, top5 or cross_entropy; of test images also likeness and likeness_before.
-    metric: String,
-    /// None if training diverged.
-    value: Option<f64>,
-    /// Images that it is over.
-    n: Option<usize>,
 }
 
 impl ArmResults<'_> {
@@ -170,7 +163,7 @@ impl<'r> Results<'r> {
             split: figure.split.into(),
             metric: figure.metric.clone(),
         };
-        let compared = Compared { compared_to: other.map(|other| other.arm.name.clone()) };
+        let compared = Compared { against: other.map(|other| other.arm.name.clone()) };
         let paper = self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy"));
         (columns, result.scored.statistics(figure), compared, differences, Paper { paper })
     }
@@ -178,14 +171,15 @@ impl<'r> Results<'r> {
     /// Every difference of every figure, by the training.
     pub fn difference_rows(&self) -> Vec<DifferenceRow> {
         let mut rows = Vec::new();
-        for (result, less) in self.arms.iter().filter_map(|result| Some((result, result.entrant.less.as_ref()?))) {
+        for (result, against) in self.arms.iter().filter_map(|result| Some((result, result.entrant.against.as_ref()?)))
+        {
             let (other, Training { epochs, augment }) = (self.other(result), result.entrant.training);
             rows.extend(result.figures(&self.set).iter().map(|figure| {
                 let columns = DifferenceColumns {
                     experiment: self.experiment.file.experiment.name.clone(),
                     data: self.set.name().into(),
                     network: result.entrant.network[0].clone(),
-                    less: less.clone(),
+                    against: against.clone(),
                     augment: augment.name().into(),
                     epochs,
                     split: figure.split.into(),
@@ -199,24 +193,15 @@ impl<'r> Results<'r> {
 
     /// Every score of every seed, without a value where its training diverged.
     pub fn seed_rows(&self) -> Vec<SeedRow> {
-        let mut rows = Vec::new();
-        for result in &self.arms {
-            for figure in result.figures(&self.set) {
-                let row = |seed: u64, value: Option<f64>, n: Option<usize>| SeedRow {
-                    experiment: self.experiment.file.experiment.name.clone(),
-                    data: self.set.name().into(),
-                    arm: result.arm.name.clone(),
-                    seed,
-                    split: figure.split.into(),
-                    metric: figure.metric.clone(),
-                    value,
-                    n,
-                };
-                let scores = result.scored.of(&figure).iter();
-                rows.extend(scores.map(|score| row(score.seed, Some(score.value), Some(score.n))));
-                rows.extend(result.scored.diverged.iter().map(|seed| row(*seed, None, None)));
-            }
-        }
-        rows
+        let of_arm = |result: &'_ ArmResults<'_>| -> Vec<SeedRow> {
+            let columns = || SeedColumns {
+                experiment: self.experiment.file.experiment.name.clone(),
+                data: self.set.name().into(),
+                arm: result.arm.name.clone(),
+            };
+            let scores = result.scored.seed_scores(result.figures(&self.set));
+            scores.into_iter().map(|score| (columns(), score)).collect()
+        };
+        self.arms.iter().flat_map(of_arm).collect()
     }
 }

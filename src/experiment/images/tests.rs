@@ -323,6 +323,13 @@ fn limits_and_validation_images_leave_the_rest_for_training() -> Result<()> {
     Ok(())
 }
 
+/// An expectation of a profile, about a network that there is not.
+const OF_PROFILE: &str = "[profile.paper]
+experiment.expect = [{ says = \"It learns.\", decided_in = [\"paper\"], evidence = [
+    { row = \"arm=mixer-5\", value = \"min\", above = 0, figure = \"{min}\" },
+] }]
+";
+
 #[test]
 fn what_makes_no_sense_is_told_with_its_key() {
     let mistakes = [
@@ -336,6 +343,11 @@ fn what_makes_no_sense_is_told_with_its_key() {
         ("train_limit = 320", "train_limit = 9223372036854775807", "data.train_limit is 9223372036854775807"),
         ("compared_to = \"mixer-4\"", "compared_to = \"transformer\"", "compared to the unknown arm \"transformer\""),
         ("arm=mixer-4 split", "arm=mixer4 split", "names the unknown arm \"mixer4\""),
+        (
+            "[profile.paper]\n",
+            OF_PROFILE,
+            "profile.paper: the evidence \"arm=mixer-5\" names the unknown arm \"mixer-5\"",
+        ),
         ("above = 0.75, ", "", "lacks above and below"),
         ("weight_decay = 0.1", "weight_decay = -1.0", "weight_decay is -1"),
         ("factor = 0.2", "factor = 2.0", "factor is 2"),

@@ -63,7 +63,7 @@ pub(super) fn is_hannet(arm: &Arm<'_>) -> bool {
     matches!(arm.spec.method, Method::Network { model: ModelConfig::Hannet(_), .. })
 }
 
-/// `tables/<experiment>-paired.csv`: a figure of a network on test rows minus that of another arm with the same seed.
+/// `tables/<experiment>-differences.csv`: a figure of a network on test rows minus that of another arm with the same seed.
 pub(super) type PairRow = (PairColumns, Differences);
 
 #[derive(Serialize)]

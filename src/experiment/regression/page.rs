@@ -21,7 +21,7 @@ pub(super) fn of(experiment: &Regression, facts: &Facts, runs: &[FinishedRun<Reg
     let mut page = Page::new(&experiment.file.experiment, subtitle);
     page.csv("", &arms.iter().flat_map(Arm::rows).collect::<Vec<_>>())?;
     page.csv("-seeds", &arms.iter().flat_map(Arm::seed_rows).collect::<Vec<_>>())?;
-    page.csv("-paired", &paired(&arms))?;
+    page.csv("-differences", &paired(&arms))?;
     let sentences = sentences(&arms);
     let columns = "data, arm, recipe, parameters, rates, in units, R^2, diverged, n, RMSE";
     page.closing.push(Block::Table(errors(&arms, columns)));

@@ -2,7 +2,7 @@
 
 use super::check::Regression;
 use super::spec::RegressionSpec;
-use crate::engine::rows::{Candidate, EvaluationRow, Figure, Sample, Scored, Statistics};
+use crate::engine::rows::{Candidate, EvaluationRow, Figure, Sample, Scored, SeedScore, Statistics};
 use crate::engine::runs::{FinishedRun, Spec};
 use anyhow::Result;
 use serde::Serialize;
@@ -41,8 +41,10 @@ pub(super) struct ArmColumns {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
+pub(super) type SeedRow = (SeedColumns, SeedScore);
+
 #[derive(Serialize)]
-pub(super) struct SeedRow {
+pub(super) struct SeedColumns {
     experiment: String,
     /// The table.
     data: String,
@@ -50,13 +52,6 @@ pub(super) struct SeedRow {
     arm: String,
     /// How trained, of a network.
     recipe: Option<String>,
-    seed: u64,
-    /// validation or test.
-    split: &'static str,
-    /// What is measured.
-    metric: String,
-    /// None if training diverged.
-    value: Option<f64>,
 }
 
 /// Whether runs differ in nothing but learning rate and seed.
@@ -138,22 +133,13 @@ impl<'r> Arm<'r> {
 
     /// Every figure of every seed.
     pub fn seed_rows(&self) -> Vec<SeedRow> {
-        let of_figure = |figure: Figure| -> Vec<SeedRow> {
-            let lost = self.scored.diverged.iter().map(|seed| (*seed, None));
-            let values = self.scored.values(&figure).map(|(seed, value)| (seed, Some(value)));
-            let row = |(seed, value)| SeedRow {
-                experiment: self.spec.experiment.clone(),
-                data: self.spec.table.name.clone(),
-                arm: self.spec.arm.clone(),
-                recipe: self.spec.details().recipe,
-                seed,
-                split: figure.split,
-                metric: figure.metric.clone(),
-                value,
-            };
-            values.chain(lost).map(row).collect()
+        let columns = || SeedColumns {
+            experiment: self.spec.experiment.clone(),
+            data: self.spec.table.name.clone(),
+            arm: self.spec.arm.clone(),
+            recipe: self.spec.details().recipe,
         };
-        self.figures().into_iter().flat_map(of_figure).collect()
+        self.scored.seed_scores(self.figures()).into_iter().map(|score| (columns(), score)).collect()
     }
 }
 
@@ -162,9 +148,8 @@ fn choose<'r>(runs: &[&'r FinishedRun<RegressionSpec>]) -> Result<Option<&'r Fin
     let mut candidates = Vec::new();
     for run in runs.iter().filter(|run| !run.diverged()) {
         let Some(rate) = run.spec.details().learning_rate else { return Ok(Some(*run)) };
-        let rows: Vec<EvaluationRow> = run.rows("evaluations.csv")?;
-        let found = rows.iter().find(|row| row.split == "validation" && row.metric == "rmse");
-        candidates.extend(found.map(|row| Candidate::of_loss(rate, row.value)));
+        let error = EvaluationRow::read(run, "validation", "rmse")?;
+        candidates.extend(error.map(|error| Candidate::of_loss(rate, error)));
     }
     let rate = Candidate::best(candidates);
     Ok(runs.iter().find(|run| rate.is_some() && run.spec.details().learning_rate == rate).copied())

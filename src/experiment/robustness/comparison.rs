@@ -4,7 +4,7 @@ use super::file::ThreatFile;
 use super::rows::ExampleRow;
 use super::summary::{ArmMeasurements, Measurements};
 use super::tables::ComparisonRow;
-use crate::engine::rows::{Differences, Items, differences, on_common};
+use crate::engine::rows::{Differences, Items, Sample, on_common};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -91,8 +91,8 @@ pub(super) fn over_seeds(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -
         let own = |pair: &&ComparisonRow| {
             (&pair.first, &pair.second, &*pair.norm) == (&first.arm, &second.arm, norm) && pair.epsilon == epsilon
         };
-        let of = |value: fn(&ComparisonRow) -> f64| pairs.iter().filter(own).map(move |pair| (pair.seed, value(pair)));
-        (columns, differences(of(|pair| pair.first_accuracy), of(|pair| pair.second_accuracy)).into())
+        let differences = pairs.iter().filter(own).map(|pair| pair.first_accuracy - pair.second_accuracy);
+        (columns, Sample::of(&differences.collect::<Vec<_>>()).into())
     };
     let of_balls = |two| balls.iter().map(|ball| row(two, *ball)).collect::<Vec<_>>();
     let mut rows: Vec<DifferenceRow> = rivals(measured).flat_map(of_balls).collect();

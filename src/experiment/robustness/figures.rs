@@ -205,12 +205,9 @@ fn by_attack(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
 
 /// Accuracy of each seed under an attack minus that under all attacks, in percentage points.
 fn beyond(arm: &ArmMeasurements, attack: &str, norm: Norm, eps: f64) -> Vec<f64> {
-    let worst = arm.scored.of(&Figure::under("worst_case", norm, eps));
-    let of_seed = |seed: u64| worst.iter().find(|score| score.seed == seed);
-    let alone = arm.scored.of(&Figure::under(attack, norm, eps)).iter();
+    let [alone, worst] = [attack, "worst_case"].map(|of| arm.scored.values(&Figure::under(of, norm, eps)));
     // The worst case is no more than any attack; what is below 0 is rounding.
-    let above = alone.filter_map(|score| Some((100.0 * (score.value - of_seed(score.seed)?.value)).max(0.0)));
-    above.collect()
+    alone.differences(&worst).into_iter().map(|above| (100.0 * above).max(0.0)).collect()
 }
 
 /// One panel a norm: distances found by attacks and, beneath them, certified radii; the first seed.

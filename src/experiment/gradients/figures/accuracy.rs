@@ -14,7 +14,7 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
     let file = &results.claims.file;
     let series = file.arm.iter().map(|arm| {
         let of_arm = || results.accuracies.iter().filter(|scores| scores.arm == arm.name);
-        let samples = || of_arm().filter_map(|scores| Some((scores.depth as f64, scores.sample()?)));
+        let samples = || of_arm().filter_map(|scores| Some((scores.depth as f64, scores.values.sample()?)));
         let points: Vec<_> = samples().map(|(depth, sample)| (depth, sample.median)).collect();
         let ending = points.last().map(|(_, median)| format!("{:.2} %", 100.0 * median)).into_iter().collect();
         let band = samples().map(|(depth, sample)| (depth, sample.min, sample.max)).collect();
@@ -37,7 +37,7 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
 
 /// What the deepest networks that were trained reach, in a title.
 fn seen(results: &Results<'_>) -> String {
-    let trained = || results.accuracies.iter().filter_map(|scores| Some((scores, scores.sample()?.median)));
+    let trained = || results.accuracies.iter().filter_map(|scores| Some((scores, scores.values.sample()?.median)));
     let deepest = trained().map(|(scores, _)| scores.depth).max();
     let best = trained().filter(|(scores, _)| Some(scores.depth) == deepest).max_by(|a, b| a.1.total_cmp(&b.1));
     best.map_or("Checkerboard accuracy against depth".into(), |(scores, median)| {
@@ -49,7 +49,7 @@ fn seen(results: &Results<'_>) -> String {
 /// The depths at which every seed of a network diverged, for the legend: they have no point on the line.
 fn without_a_point<'a>(of_arm: impl Iterator<Item = &'a Accuracies>) -> String {
     let depths: Vec<String> =
-        of_arm.filter(|scores| scores.sample().is_none()).map(|scores| scores.depth.to_string()).collect();
+        of_arm.filter(|scores| scores.values.sample().is_none()).map(|scores| scores.depth.to_string()).collect();
     if depths.is_empty() { String::new() } else { format!(", diverged with {} layers", depths.join(", ")) }
 }
 
