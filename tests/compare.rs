@@ -72,7 +72,7 @@ fn hannet_and_fcnet_differ_as_in_the_tables_of_the_attack() {
     let tables = sandbox.path("results/tables");
     let seeds = rows(&tables.join("compare-mnist-attack-hannet-fcnet-seeds.csv"));
     let paired = rows(&tables.join("mnist-attack-paired.csv"));
-    assert!(paired.len() >= 3 && paired.iter().all(|row| (&*row["first"], &*row["second"]) == ("hannet", "fcnet")));
+    assert!(paired.len() >= 3 && paired.iter().all(|row| (&*row["arm"], &*row["against"]) == ("hannet", "fcnet")));
     for row in &paired {
         let metric = if row["norm"].is_empty() { "clean_accuracy_of_attacked" } else { "robust_accuracy" };
         let epsilon = if row["norm"].is_empty() { "" } else { &row["epsilon"] };
@@ -84,10 +84,10 @@ fn hannet_and_fcnet_differ_as_in_the_tables_of_the_attack() {
         };
         let found = seeds.iter().find(same).unwrap_or_else(|| panic!("no row is like {row:?}"));
         let columns = [
-            ("first_accuracy", "value_a"),
-            ("second_accuracy", "value_b"),
-            ("first_only", "a_only"),
-            ("second_only", "b_only"),
+            ("arm_accuracy", "value_a"),
+            ("against_accuracy", "value_b"),
+            ("arm_only", "a_only"),
+            ("against_only", "b_only"),
             ("n", "n"),
             ("difference_low", "difference_low"),
             ("difference_high", "difference_high"),

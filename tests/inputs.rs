@@ -425,6 +425,15 @@ fn experiment_files_and_flags() {
         of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),
         of("networks", "arm has 2000 items; use at most 1000", &mine(&arms)),
         of("digits of a figure", "is no number of digits; use at most 40", &mine(claim)),
+        Case {
+            code: 0,
+            ..of(
+                "what a profile wins",
+                "sets seeds too; set it in [profile.quick]",
+                &mine("seeds = 1\n[experiment]\nname = 'few'"),
+            )
+        },
+        flags("a recipe twice", "has a value twice", &["--recipe", "tuned,tuned"]),
         flags("a deep key of --set", "the key has more than 80 parts", &["--set", &deep]),
         flags("not a number of --set", "use a finite number", &["--set", "train.batch_size=nan"]),
         flags("no value of --set", "use KEY=VALUE", &["--set", "train"]),

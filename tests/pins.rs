@@ -91,7 +91,8 @@ fn check(experiment: &str, arguments: &[&str]) {
     let own = of_processor.remove(&processor());
     if std::env::var_os("HAN_EXP_PINS").is_some_and(|value| value == "write") {
         let own = own.unwrap_or_default();
-        let is_same = |name: &String| here.get(name).is_some_and(|pin| own.get(name).is_none_or(|own| own == pin));
+        // Which run is chosen, and there, may be another elsewhere.
+        let is_same = |name: &String| own.get(name).is_none_or(|before| here.get(name) == Some(before));
         of_processor.values_mut().for_each(|pins| pins.retain(|name, _| is_same(name)));
         of_processor.insert(processor(), here);
         let parts = of_processor.iter().map(|(processor, pins)| format!("\n{processor}\n{}", told(pins)));

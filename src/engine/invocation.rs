@@ -26,6 +26,12 @@ impl Invocation {
         self.words(&[]).join(" ")
     }
 
+    /// The same without what was changed but for the experiment file.
+    pub fn of_file(&self) -> Self {
+        let of_file = |flag: &&String| flag.starts_with("--experiment ");
+        Self { changed: self.changed.iter().filter(of_file).cloned().collect(), ..self.clone() }
+    }
+
     /// The words of that line, the program first, with more flags.
     pub fn words(&self, more: &[String]) -> Vec<String> {
         let head = ["han-exp", &self.verb, "--profile", &self.profile.to_string()].map(str::to_string);

@@ -19,7 +19,8 @@ const WIDEST: f64 = 0.7;
 /// What stands to the right of a line's end: the height there, the text, and its colour.
 type EndLabel = (f64, Vec<String>, RGBColor);
 
-/// Writes the labels of lines that end there along x, moved apart where they would touch, and says where they are.
+/// Writes the labels of lines that end there along x, moved apart where they would touch, and says where they are. Marks come after
+/// them.
 pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut labels: Vec<EndLabel>) -> Result<Vec<Area>> {
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let half = |lines: &[String]| lines.len() as f64 * HEIGHT / 2.0;
@@ -38,8 +39,8 @@ pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut label
     for (y, lines, color) in labels {
         for (index, line) in lines.iter().enumerate() {
             let (top, right) = (y - half(&lines) + index as f64 * HEIGHT, left + text_width(line, DIRECT.size)?);
-            // The grid and a level would go through it; the axis below stays whole.
-            canvas.rect((left, top), (right, (top + HEIGHT).min(frame.area.3 - 1.5)), PAPER, 1.0);
+            // The grid and a level would go through it, or stand before it like a sign; the axis below stays whole.
+            canvas.rect((end + 3.0, top), (right, (top + HEIGHT).min(frame.area.3 - 1.5)), PAPER, 1.0);
             canvas.text(line, (left, top + HEIGHT / 2.0), Align::Left, Type { color, ..DIRECT })?;
             taken.push((left, top, right, top + HEIGHT));
         }

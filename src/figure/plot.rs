@@ -234,9 +234,11 @@ pub(super) fn uncover(lines: &mut Vec<(Line, ArmStyle)>, frame: &Frame) {
 /// Draws lines, of which the first lies above the others, and their labels.
 pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, ArmStyle)]) -> Result<()> {
     let at = |x: f64, y: f64| frame.at(x, y);
-    for layer in LAYERS {
+    let [areas, strokes, marks] = LAYERS;
+    let draw = |canvas: &mut Canvas, layer| {
         lines.iter().rev().for_each(|(line, style)| line.draw(canvas, layer, *style, at));
-    }
+    };
+    [areas, strokes].into_iter().for_each(|layer| draw(canvas, layer));
     // A line that ends before the others has its label there: beside theirs it would be read as a value at their end.
     let last = furthest(lines.iter().map(|(line, _)| line));
     let ended = lines.iter().filter_map(|(line, style)| Some((line.end()?, line, style)));
@@ -244,6 +246,7 @@ pub(super) fn draw_lines(canvas: &mut Canvas, frame: &Frame, lines: &[(Line, Arm
     let label = |((x, y), line, style): ((f64, f64), &Line, &ArmStyle)| (at(x, y).1, line.ending.clone(), style.color);
     let edge = last.map_or(frame.area.2, |last| at(last, frame.y.low).0);
     let labelled = end_labels(canvas, frame, edge, at_edge.into_iter().map(label).collect())?;
+    draw(canvas, marks);
     if before.is_empty() && lines.iter().all(|(line, _)| line.notes.is_empty()) {
         return Ok(());
     }

@@ -35,6 +35,8 @@ pub enum Decision {
     NotAtThisBudget,
     Contradicted,
     NotRun,
+    /// Its evidence names what there is not, or more than one row.
+    Unreadable,
     /// Flags, or weights of the user's, have changed what the claim is about.
     Changed,
 }
@@ -47,6 +49,7 @@ impl Decision {
             Self::NotAtThisBudget => "not at this budget",
             Self::Contradicted => "contradicted",
             Self::NotRun => "not run",
+            Self::Unreadable => "cannot be read",
             Self::Changed => "changed by flags",
         }
     }
@@ -58,7 +61,7 @@ impl Decision {
             Self::Partly => "~",
             Self::NotAtThisBudget => "?",
             Self::Contradicted => "✗",
-            Self::NotRun | Self::Changed => "–",
+            Self::NotRun | Self::Unreadable | Self::Changed => "–",
         }
     }
 }
@@ -78,7 +81,7 @@ impl Claim {
     /// The command that made its figure, its section's; or one that would.
     fn command(&self, of_section: &Invocation) -> Invocation {
         match self.instead {
-            Some(profile) => Invocation { verb: of_section.verb.clone(), profile, changed: Vec::new() },
+            Some(profile) => Invocation { profile, ..of_section.of_file() },
             None => of_section.clone(),
         }
     }

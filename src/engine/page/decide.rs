@@ -5,7 +5,7 @@ use super::provenance::range;
 use crate::engine::cite::{Results, Rows};
 use crate::engine::runs::Store;
 use crate::engine::settings::{ClaimFile, Evidence, ProfileName};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// On which side of its bound a figure lies, with its interval.
@@ -25,25 +25,45 @@ struct Found {
     seeds: BTreeSet<u64>,
 }
 
-/// Decides a claim from the tables that were written for `experiment`. Of networks whose runs are not all there nothing is decided.
+/// What claims are decided by: the tables that were written for an experiment.
+pub(super) struct Bench<'b> {
+    pub experiment: &'b str,
+    pub profile: Option<ProfileName>,
+    pub store: &'b Store,
+    /// Networks whose runs are not all there: of them nothing is decided.
+    pub unfinished: &'b BTreeSet<&'b str>,
+    /// Names of the tables, those without a row among them.
+    pub tables: Vec<&'b str>,
+}
+
+impl Bench<'_> {
+    fn results(&self) -> Results<'_> {
+        static NAMES: BTreeMap<String, String> = BTreeMap::new();
+        Results { root: self.store.root(), names: &NAMES }
+    }
+
+    /// The name of the table of some evidence.
+    fn table(&self, evidence: &Evidence) -> Result<String> {
+        let table = format!("{}{}", self.experiment, evidence.table);
+        ensure!(self.tables.contains(&&*table), "there is no table {table}; there are {}", self.tables.join(", "));
+        Ok(table)
+    }
+}
+
+/// Decides a claim.
 ///
 /// # Errors
-/// When evidence names a column that is not there, or more than one row.
-pub(super) fn decide(
-    claim: &ClaimFile,
-    experiment: &str,
-    profile: Option<ProfileName>,
-    store: &Store,
-    unfinished: &BTreeSet<&str>,
-) -> Result<Claim> {
+/// When evidence names a table or a column that is not there, or more than one row.
+pub(super) fn decide(claim: &ClaimFile, bench: &Bench<'_>) -> Result<Claim> {
     if claim.void {
         // What was measured is of other networks, data or trainings than those of the sentence.
         return Ok(Claim::without_figure(claim, Decision::Changed));
     }
-    let results = Results { root: store.root(), names: &BTreeMap::new() };
-    let found = claim.evidence.iter().map(|evidence| {
-        found(evidence, experiment, &results, unfinished).with_context(|| format!("the evidence {:?}", evidence.row))
-    });
+    let &Bench { profile, unfinished, .. } = bench;
+    let found = claim
+        .evidence
+        .iter()
+        .map(|evidence| found(evidence, bench).with_context(|| format!("the evidence {:?}", evidence.row)));
     let found = found.collect::<Result<Option<Vec<_>>>>()?;
     let decisive = profile.is_some_and(|profile| claim.decided_in.contains(&profile));
     let decision = match &found {
@@ -67,19 +87,13 @@ pub(super) fn decide(
 }
 
 /// Compares what a file expects with the tables, by the rule of claims. None where it is not about these runs.
-pub(super) fn expected(
-    expectation: &ClaimFile,
-    experiment: &str,
-    profile: Option<ProfileName>,
-    store: &Store,
-    unfinished: &BTreeSet<&str>,
-) -> Option<Verdict> {
-    let decides = profile.is_some_and(|profile| expectation.decided_in.contains(&profile));
-    let asked = !expectation.void && expectation.evidence.iter().all(|evidence| is_asked(evidence, experiment, store));
+pub(super) fn expected(expectation: &ClaimFile, bench: &Bench<'_>) -> Option<Verdict> {
+    let decides = bench.profile.is_some_and(|profile| expectation.decided_in.contains(&profile));
+    let asked = !expectation.void && expectation.evidence.iter().all(|evidence| is_asked(evidence, bench));
     if !(decides && asked) {
         return None;
     }
-    let (found, met) = match decide(expectation, experiment, profile, store, unfinished) {
+    let (found, met) = match decide(expectation, bench) {
         Ok(Claim { decision: Decision::NotRun, .. }) => ("there is no such row".into(), false),
         Ok(Claim { decision, figure, .. }) => (figure, decision == Decision::Reproduced),
         Err(error) => (format!("{error:#}"), false),
@@ -94,10 +108,11 @@ pub(super) fn expected(
 const SELECTED: [&str; 6] = ["arm", "against", "data", "part", "recipe", "norm"];
 
 /// Whether rows of that sort were asked for: the table has all networks and the like of the row, if not together.
-fn is_asked(evidence: &Evidence, experiment: &str, store: &Store) -> bool {
-    let results = Results { root: store.root(), names: &BTreeMap::new() };
+fn is_asked(evidence: &Evidence, bench: &Bench<'_>) -> bool {
+    // A table that there never is has been asked for by mistake.
+    let Ok(table) = bench.table(evidence) else { return true };
     let is_there = |word: &str| {
-        let rows = results.rows(&format!("{experiment}{} {word}", evidence.table));
+        let rows = bench.results().rows(&format!("{table} {word}"));
         rows.is_ok_and(|rows| !rows.rows.is_empty())
     };
     let is_selected = |word: &&str| word.split_once('=').is_some_and(|(key, _)| SELECTED.contains(&key));
@@ -115,13 +130,8 @@ fn verdict(sides: &[Side]) -> Decision {
 }
 
 /// None where there is no such table or row, or a run of one of its networks is not there.
-fn found(
-    evidence: &Evidence,
-    experiment: &str,
-    results: &Results<'_>,
-    unfinished: &BTreeSet<&str>,
-) -> Result<Option<Found>> {
-    let table = format!("{experiment}{}", evidence.table);
+fn found(evidence: &Evidence, bench: &Bench<'_>) -> Result<Option<Found>> {
+    let (table, results, unfinished) = (bench.table(evidence)?, bench.results(), bench.unfinished);
     if !results.root.join("tables").join(format!("{table}.csv")).exists() {
         return Ok(None);
     }
@@ -139,7 +149,7 @@ fn found(
     if !is_whole {
         return Ok(None);
     }
-    let seeds = seeds(evidence, experiment, &networks, results)?;
+    let seeds = seeds(evidence, bench.experiment, &networks, &results)?;
     let count = |column: &str| rows.cell(column).ok().and_then(|cell| cell.parse::<usize>().ok());
     let compared = evidence.value == "difference";
     let lost = if compared { count("pairs").map(|pairs| seeds.len().saturating_sub(pairs)) } else { count("diverged") };
@@ -254,7 +264,13 @@ mod tests {
         let (figure, above) = (format!("{{{value}:.2}}"), Some(0.5));
         let (table, row, value) = (table.into(), row.into(), value.into());
         let evidence = Evidence { table, row, value, figure, above, ..Evidence::default() };
-        found(&evidence, "x", &Results { root: root.path(), names: &BTreeMap::new() }, &BTreeSet::from(["e"]))
+        let (store, unfinished) = (Store::new(root.path()), BTreeSet::from(["e"]));
+        found(&evidence, &bench(&store, ProfileName::Quick, &unfinished))
+    }
+
+    fn bench<'b>(store: &'b Store, profile: ProfileName, unfinished: &'b BTreeSet<&'b str>) -> Bench<'b> {
+        let tables = vec!["x", "x-differences", "x-mean", "x-runs"];
+        Bench { experiment: "x", profile: Some(profile), store, unfinished, tables }
     }
 
     #[test]
@@ -289,8 +305,9 @@ mod tests {
         let rows = "arm,recipe,metric,seeds,diverged,min\na,tuned,accuracy,1,0,0.9\nb,paper,accuracy,1,0,0.4\nb,paper,loss,1,0,0.4\n";
         let root = results(&[("-runs", "arm,seed\na,1\nb,1\n"), ("", rows)])?;
         let store = Store::new(root.path());
-        let told = |row: &str, profile: ProfileName| {
+        let of_table = |table: &str, row: &str, profile: ProfileName| {
             let evidence = Evidence {
+                table: table.into(),
                 row: row.into(),
                 value: "min".into(),
                 figure: "{min:.2}".into(),
@@ -301,10 +318,13 @@ mod tests {
             let paper = String::new();
             let expectation =
                 ClaimFile { says, paper, expected: true, decided_in, void: false, evidence: vec![evidence] };
-            expected(&expectation, "x", Some(profile), &store, &BTreeSet::new())
-                .map(|verdict| (verdict.text, verdict.met))
+            let verdict = expected(&expectation, &bench(&store, profile, &BTreeSet::new()));
+            verdict.map(|verdict| (verdict.text, verdict.met))
         };
+        let told = |row: &str, profile| of_table("", row, profile);
         let quick = |row: &str| told(row, ProfileName::Quick);
+        let (text, met) = of_table("-paired", "arm=a", ProfileName::Quick).expect("a verdict");
+        assert!(!met && text.contains("there is no table x-paired; there are x, x-differences"), "{text}");
         assert_eq!(quick("arm=a metric=accuracy"), Some(("It learns (above 0.5): 0.90: met".into(), true)));
         assert_eq!(quick("arm=b metric=accuracy"), Some(("It learns (above 0.5): 0.40: MISSED".into(), false)));
         for (row, words) in [("arm=a metric=acuracy", "there is no such row"), ("arm=b", "2 rows")] {
@@ -329,7 +349,7 @@ mod tests {
                 Evidence { row: format!("arm={arm}"), value, figure, above: Some(0.5), ..Evidence::default() };
             let (says, paper, decided_in) = ("It learns.".into(), String::new(), vec![ProfileName::Paper]);
             let claim = ClaimFile { says, paper, expected: false, decided_in, void: false, evidence: vec![evidence] };
-            let claim = decide(&claim, "x", Some(ProfileName::Quick), &store, unfinished)?;
+            let claim = decide(&claim, &bench(&store, ProfileName::Quick, unfinished))?;
             Ok((claim.decision, claim.instead))
         };
         assert_eq!(decided("a", &BTreeSet::new())?, (Decision::NotAtThisBudget, None));

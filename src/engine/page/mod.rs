@@ -18,7 +18,10 @@ pub use claim::{Claim, Decision};
 pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
-pub use words::{counted, diverged, following, interval, interval_as, listed, percent, spread, spread_as, wrapped};
+pub use words::{
+    counted, diverged, following, interval, interval_as, interval_of_fractions, listed, percent, spread, spread_as,
+    wrapped,
+};
 
 use super::invocation::Invocation;
 use super::rows::RunRow;
@@ -129,23 +132,26 @@ impl Page {
             section.missing = Some(format!("{finished} of {planned} runs are finished"));
         }
         let (profile, unfinished) = (invocation.map(|called| called.profile), walk.unfinished());
+        let bench = unfinished.as_ref().map(|unfinished| decide::Bench {
+            experiment: &section.name,
+            profile,
+            store: walk.store,
+            unfinished,
+            tables: tables.iter().map(|(name, _)| name.as_str()).collect(),
+        });
         let decided = |claim| {
-            let nothing = Claim::without_figure(claim, Decision::NotRun);
-            let Some(unfinished) = &unfinished else { return nothing };
+            let Some(bench) = &bench else { return Claim::without_figure(claim, Decision::NotRun) };
             // All runs are made, and what a mistake in one claim leaves is worth its page.
-            let decided = decide::decide(claim, &section.name, profile, walk.store, unfinished);
-            decided.unwrap_or_else(|error| {
-                let figure = format!("{error:#}");
-                note(&format!("warning: {}: {:?} is not decided: {figure}", section.name, claim.says));
-                Claim { figure, ..nothing }
+            decide::decide(claim, bench).unwrap_or_else(|error| {
+                note(&format!("warning: {}: {:?} is not decided: {error:#}", section.name, claim.says));
+                Claim::without_figure(claim, Decision::Unreadable)
             })
         };
-        section.claims = claims.iter().map(decided).collect();
-        if let Some(unfinished) = unfinished.as_ref().filter(|_| section.missing.is_none()) {
-            let expected = claims.iter().filter(|claim| claim.expected).chain(&expect);
-            let verdict = |claim| decide::expected(claim, &section.name, profile, walk.store, unfinished);
-            section.verdicts = expected.filter_map(verdict).collect();
-        }
+        let decided: Vec<Claim> = claims.iter().map(decided).collect();
+        let expected = claims.iter().filter(|claim| claim.expected).chain(&expect);
+        let complete = bench.as_ref().filter(|_| section.missing.is_none());
+        let verdicts = complete.map(|bench| expected.filter_map(|claim| decide::expected(claim, bench)).collect());
+        (section.claims, section.verdicts) = (decided, verdicts.unwrap_or_default());
         section.invocation = invocation.cloned();
         let written = tables.iter().filter(|(_, rows)| !rows.is_empty());
         section.tables = written.map(|(name, _)| format!("tables/{name}.csv")).collect();

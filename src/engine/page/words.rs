@@ -37,9 +37,14 @@ pub fn spread(sample: Option<Sample>) -> String {
     spread_as(sample, hundredth)
 }
 
-/// The 95 % interval of the mean in percent.
+/// The 95 % interval of a mean difference in percent.
 pub fn interval(sample: Option<Sample>) -> String {
     interval_as(sample, hundredth)
+}
+
+/// That of a mean part of a whole, cut where no part can be.
+pub fn interval_of_fractions(sample: Option<Sample>) -> String {
+    interval_as(sample, |end| hundredth(end.clamp(0.0, 1.0)))
 }
 
 fn hundredth(part: f64) -> String {

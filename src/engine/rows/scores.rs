@@ -49,6 +49,11 @@ impl Figure {
         Self::at("test", metric, "none", norm, radius)
     }
 
+    /// Whether it is a part of the images.
+    fn is_fraction(&self) -> bool {
+        self.metric.contains("accuracy") || ["top5", "success_rate"].contains(&&*self.metric)
+    }
+
     fn at(split: &'static str, metric: &str, attack: &str, norm: Norm, eps: f64) -> Self {
         let (metric, attack) = (metric.into(), attack.into());
         Self { split, metric, attack, norm: norm.name().into(), epsilon: eps.to_string() }
@@ -68,7 +73,7 @@ pub struct Scored {
 /// Columns of `tables/<experiment>-seeds.csv`: what one seed scored. A row is a tuple of structs, of which this is the last.
 #[derive(Serialize)]
 pub struct SeedScore {
-    seed: u64,
+    pub seed: u64,
     /// train, validation or test.
     split: &'static str,
     metric: String,
@@ -148,7 +153,8 @@ impl Scored {
 
     /// The columns of a figure.
     pub fn statistics(&self, figure: &Figure) -> Statistics {
-        self.values(figure).statistics()
+        let statistics = self.values(figure).statistics();
+        if figure.is_fraction() { statistics.of_fractions() } else { statistics }
     }
 
     /// Figures of every seed, without a value where its training diverged.

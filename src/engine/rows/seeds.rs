@@ -87,9 +87,18 @@ pub struct Statistics {
     /// The middle seed, or the mean of the two middle ones.
     median: Option<f64>,
     max: Option<f64>,
-    /// 95 % interval of the mean over seeds, Student's t; of a fraction it may pass 1.
+    /// 95 % interval of the mean over seeds, Student's t.
     ci95_low: Option<f64>,
     ci95_high: Option<f64>,
+}
+
+impl Statistics {
+    /// With an interval that is cut where no fraction can be.
+    #[must_use]
+    pub fn of_fractions(self) -> Self {
+        let within = |end: Option<f64>| end.map(|end| end.clamp(0.0, 1.0));
+        Self { ci95_low: within(self.ci95_low), ci95_high: within(self.ci95_high), ..self }
+    }
 }
 
 /// Columns of a difference over seeds. A row may be a tuple of structs, of which this is one.
@@ -144,6 +153,12 @@ mod tests {
         let Statistics { seeds, diverged, mean, median, max, .. } = some.statistics();
         assert_eq!((seeds, diverged, mean, median, max), (2, 1, Some(0.5), Some(0.5), Some(0.75)));
         let lost: Seeds = [(1, None)].into_iter().collect();
+        let Statistics { ci95_low: Some(low), ci95_high: Some(high), .. } = some.statistics() else {
+            panic!("two seeds")
+        };
+        assert!(low < -2.0 && high > 3.0, "{low} to {high}");
+        let Statistics { ci95_low, ci95_high, .. } = some.statistics().of_fractions();
+        assert_eq!((ci95_low, ci95_high), (Some(0.0), Some(1.0)));
         let Statistics { seeds, diverged, mean, ci95_high, .. } = lost.statistics();
         assert_eq!((seeds, diverged, mean, ci95_high), (0, 1, None, None));
     }

@@ -8,7 +8,7 @@ use super::names::{self, Named, known};
 use super::profile::ProfileName;
 use super::text::Heading;
 use super::{overlay, text, tree};
-use crate::console::shown;
+use crate::console::{note, shown};
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::collections::BTreeSet;
@@ -176,7 +176,26 @@ impl<F: File> Given<F> {
         }
         let name = &own.heading().name;
         let of_profile = of_profile.with_context(|| format!("{name}: there is no [profile.{}]", self.profile))?;
+        if self.experiment.is_some() {
+            self.tell_overridden(text, origin, changes(&own, &of_profile.0)?)?;
+        }
         Ok((own, of_profile))
+    }
+
+    /// Tells what a file sets that the profile of the one that it extends sets as well: the profile wins.
+    fn tell_overridden(&self, text: &str, origin: &str, mut changed: Vec<String>) -> Result<()> {
+        let mut set: toml::Table = toml::from_str(text)?;
+        let profile = self.profile.to_string();
+        let own = set.remove("profile").and_then(|profiles| profiles.get(&profile)?.as_table().cloned());
+        let (set, own) = (tree::keys(&set), tree::keys(&own.unwrap_or_default()));
+        changed.retain(|key| set.contains(key) && !own.contains(key));
+        if !changed.is_empty() {
+            let keys = changed.join(", ");
+            note(&format!(
+                "warning: {origin}: the profile {profile} of what it extends sets {keys} too; set it in [profile.{profile}]"
+            ));
+        }
+        Ok(())
     }
 
     fn apply(&self, own: &F) -> Result<F> {
@@ -302,6 +321,7 @@ fn extended<'t>(
     let mut below = extended(below, base, compiled_in)?;
     // Claims, expectations and the paper's figures are about that experiment's networks and data.
     if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
+        heading.remove("claim");
         heading.remove("claims");
         heading.remove("expect");
     }

@@ -1,6 +1,6 @@
 //! What the lists of arms of all experiment files have in common: names, choosing, repetitions.
 
-use super::limits::MOST_ITEMS;
+use super::limits::{MOST_ITEMS, check_once};
 use super::text::shortened;
 use anyhow::{Result, bail, ensure};
 use std::collections::HashSet;
@@ -27,6 +27,7 @@ pub fn keep<T: Named>(items: &mut Vec<T>, names: &[String], origin: &str) -> Res
     if let Some(unknown) = names.iter().find(|name| items.iter().all(|item| item.name() != **name)) {
         bail!("{origin} {unknown}: use one or more of {}", known(items));
     }
+    check_once(origin, "the list", names)?;
     items.retain(|item| names.iter().any(|name| name == item.name()));
     Ok(())
 }

@@ -137,7 +137,10 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
     let title = experiment.file.experiment.title();
     let title = format!("{title}: test accuracy during training, median and range over seeds");
-    let note = format!("line and number: median of {}", seeds(experiment));
+    let note = format!(
+        "line and number: median of {}, each at the rate that it chose on validation points",
+        seeds(experiment)
+    );
     line_panels(&title, &panels, &[(Drawing::Few, note.as_str())])
 }
 

@@ -4,7 +4,7 @@ use super::check::Checkerboard;
 use super::compare::paired;
 use super::figures;
 use super::spec::TrainingSpec;
-use super::summary::{Protocol, SeedValue, Summary, summarise};
+use super::summary::{Protocol, Summary, summarise};
 use crate::engine::page::{Block, Page, Table, percent, spread};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
@@ -14,6 +14,7 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     let summaries = summarise(experiment, runs)?;
     let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
     page.csv("", &summaries.iter().map(|summary| summary.row(experiment)).collect::<Vec<_>>())?;
+    page.csv("-seeds", &summaries.iter().flat_map(|summary| summary.seed_rows(experiment)).collect::<Vec<_>>())?;
     page.csv("-differences", &paired(experiment, &summaries))?;
     let shown = [Protocol::HeldOut, Protocol::BestOnTest];
     let columns = "recipe, model, protocol, parameters, s / seed, paper, diverged, seeds, min, median, mean +- std";
@@ -24,7 +25,6 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
         let is_main = protocol != Protocol::LastIterate;
         page.table(explanation(protocol), if is_main { table.main() } else { table });
     }
-    page.text(chosen_rates(&summaries));
     figures::draw(&mut page, experiment, runs, &summaries);
     Ok(page)
 }
@@ -69,19 +69,4 @@ fn table(experiment: &Checkerboard, summaries: &[Summary], protocols: &[Protocol
         table.row(columns.split(", ").map(cell));
     }
     table.without_empty(&["learning rate", "paper"])
-}
-
-/// Every seed under the honest protocol: what was chosen, what came out.
-fn chosen_rates(summaries: &[Summary]) -> String {
-    let mut text = "Seeds of held_out: learning rate chosen, test accuracy in percent.\n".to_string();
-    for summary in summaries.iter().filter(|s| s.protocol == Protocol::HeldOut) {
-        let value = |value: &SeedValue| {
-            let rate = value.learning_rate.map_or("none".into(), |rate| rate.to_string());
-            let accuracy = value.accuracy.map_or("diverged".into(), |a| format!("{:.2}", 100.0 * a));
-            format!("{rate}: {accuracy}")
-        };
-        let values: Vec<String> = summary.values.iter().map(value).collect();
-        text += &format!("\n- {}, {}: {}", summary.recipe, summary.arm, values.join("; "));
-    }
-    text
 }

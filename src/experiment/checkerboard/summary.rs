@@ -99,6 +99,23 @@ pub struct SummaryColumns {
     epsilon: Option<f64>,
 }
 
+/// `tables/<experiment>-seeds.csv`: what one seed scored.
+#[derive(Serialize)]
+pub struct SeedRow {
+    experiment: String,
+    arm: String,
+    recipe: String,
+    /// How scored.
+    protocol: Protocol,
+    seed: u64,
+    /// Of the run that was scored; none where every run diverged.
+    learning_rate: Option<f64>,
+    /// What is measured.
+    metric: &'static str,
+    /// None if that run diverged.
+    value: Option<f64>,
+}
+
 #[derive(Serialize)]
 pub struct Paper {
     paper: Option<f64>,
@@ -122,7 +139,21 @@ impl Summary {
             epsilon: None,
         };
         let delta = accuracies.sample().zip(paper).map(|(sample, paper)| sample.mean - paper);
-        (columns, accuracies.statistics(), Paper { paper, delta })
+        (columns, accuracies.statistics().of_fractions(), Paper { paper, delta })
+    }
+
+    /// A row for each of its seeds.
+    pub fn seed_rows(&self, experiment: &Checkerboard) -> impl Iterator<Item = SeedRow> {
+        self.values.iter().map(|value| SeedRow {
+            experiment: experiment.file.experiment.name.clone(),
+            arm: self.arm.clone(),
+            recipe: self.recipe.clone(),
+            protocol: self.protocol,
+            seed: value.seed,
+            learning_rate: value.learning_rate,
+            metric: "test_accuracy",
+            value: value.accuracy,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::rows::{Candidate, EvaluationRow, Seeds};
 use crate::engine::runs::FinishedRun;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
 use anyhow::Result;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A network at one depth.
@@ -18,8 +19,39 @@ pub(super) struct Accuracies {
     /// Accuracy on the test points for every seed that has all its runs; none if the training diverged, or every one that
     /// should have chosen its rate.
     pub values: Seeds,
-    /// The learning rates that the validation points chose.
-    pub rates: Vec<f64>,
+    /// The learning rates that the validation points chose, by seed.
+    pub rates: BTreeMap<u64, f64>,
+}
+
+/// `tables/<experiment>-seeds.csv`: what one seed scored.
+#[derive(Serialize)]
+pub(super) struct SeedRow {
+    experiment: String,
+    arm: String,
+    /// Number of layers.
+    depth: usize,
+    seed: u64,
+    /// The one that the validation points chose; none where every training that should have chosen it diverged.
+    learning_rate: Option<f64>,
+    /// What is measured.
+    metric: &'static str,
+    /// None if training diverged.
+    value: Option<f64>,
+}
+
+impl Accuracies {
+    /// A row for each seed.
+    pub fn seed_rows(&self, experiment: &str) -> impl Iterator<Item = SeedRow> {
+        self.values.clone().into_iter().map(move |(seed, value)| SeedRow {
+            experiment: experiment.into(),
+            arm: self.arm.clone(),
+            depth: self.depth,
+            seed,
+            learning_rate: self.rates.get(&seed).copied(),
+            metric: "test_accuracy",
+            value,
+        })
+    }
 }
 
 /// What follows from the selections that are there.
@@ -69,10 +101,11 @@ pub(super) fn accuracies(claims: &Claims, findings: &Findings) -> Result<Vec<Acc
     for (run, rate) in finals.chain(findings.ended.iter().map(|run| (run, None))) {
         let (arm, depth, parameters) = (&run.spec.arm, layers_of(&run.spec.model), run.manifest.parameters);
         let Some(place) = claims.file.arm.iter().position(|other| other.name == *arm) else { continue };
-        let empty = || Accuracies { arm: arm.clone(), depth, parameters, values: Seeds::default(), rates: Vec::new() };
+        let empty =
+            || Accuracies { arm: arm.clone(), depth, parameters, values: Seeds::default(), rates: BTreeMap::new() };
         let scores = all.entry((place, depth)).or_insert_with(empty);
         scores.values.add(run.spec.seed.0, test_accuracy(run)?);
-        scores.rates.extend(rate);
+        scores.rates.extend(rate.map(|rate| (run.spec.seed.0, rate)));
     }
     Ok(all.into_values().collect())
 }

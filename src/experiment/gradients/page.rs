@@ -39,6 +39,8 @@ pub(super) fn of(claims: &Claims, findings: &Findings) -> Result<Page> {
     let rows = claim_rows(claims, findings, &accuracies, &costs)?;
     let mut page = Page::new(&claims.file.experiment, "");
     page.csv("", &rows)?;
+    let name = &claims.file.experiment.name;
+    page.csv("-seeds", &accuracies.iter().flat_map(|scores| scores.seed_rows(name)).collect::<Vec<_>>())?;
     page.csv("-cost", &costs)?;
     page.closing.push(Block::Table(closing(claims, &rows)));
     for (part, heading) in PARTS {
@@ -87,7 +89,7 @@ fn depth(results: &Results<'_>) -> Table {
         Table::with("network, layers, parameters, seeds, diverged, test accuracy, median, worst, best, rates chosen");
     for scores in &results.accuracies {
         let sample = scores.values.sample();
-        let mut rates = scores.rates.clone();
+        let mut rates: Vec<f64> = scores.rates.values().copied().collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
         let rates: Vec<String> = rates.iter().map(f64::to_string).collect();

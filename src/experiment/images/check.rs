@@ -27,8 +27,6 @@ pub struct Entrant {
     pub arm: ArmFile,
     /// Name and label in the file.
     pub network: [String; 2],
-    /// What it is compared to, likewise.
-    pub against: Option<String>,
     pub training: Training,
 }
 
@@ -166,7 +164,7 @@ impl Comparison {
 impl Entrant {
     fn new(file: &ImagesFile, arm: &ArmFile, training: Training, several: bool) -> Self {
         let Training { epochs, augment } = training;
-        let (network, against) = ([arm.name.clone(), arm.label.clone()], arm.compared_to.clone());
+        let network = [arm.name.clone(), arm.label.clone()];
         let mut arm = arm.clone();
         if several {
             let ending = format!("-epochs{epochs}-{}", augment.name());
@@ -176,7 +174,7 @@ impl Entrant {
         if let Some(fewer) = file.fewer_seeds.as_ref().filter(|fewer| epochs >= fewer.from_epochs) {
             arm.seeds = Some(file.repetitions_of(&arm).min(fewer.seeds));
         }
-        Self { arm, network, against, training }
+        Self { arm, network, training }
     }
 }
 

@@ -178,7 +178,7 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
     let mut notes = vec![(Key::Filled, "left: mean, lowest and highest seed"), (Key::Point, "one seed")];
     let mut panels = vec![whole];
     if !paired.entries.is_empty() {
-        notes.insert(1, (Key::Filled, "right: mean and its 95 % interval (Student's t), from two seeds on"));
+        notes.insert(1, (Key::Filled, "right: mean and, of two seeds or more, its 95 % interval (Student's t)"));
         panels.push(paired);
     }
     category_panels(&format!("{title}; {setting}"), &panels, &notes)
@@ -212,7 +212,7 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
     panels.retain(|panel| !panel.entries.is_empty());
     ensure!(!panels.is_empty(), "no network is finished beside the one that it is compared with");
     let notes = [
-        (Key::Filled, "mean and its 95 % interval (Student's t), from two seeds on"),
+        (Key::Filled, "mean and, of two seeds or more, its 95 % interval (Student's t)"),
         (Key::Point, "difference in one seed"),
     ];
     category_panels(&format!("Paired differences in test accuracy; {setting}"), &panels, &notes)

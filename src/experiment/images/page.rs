@@ -4,7 +4,7 @@ use super::check::Comparison;
 use super::figures;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Page, Table, counted, interval, listed, percent, spread};
+use crate::engine::page::{Block, Page, Table, counted, interval, interval_of_fractions, listed, percent, spread};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Store};
 use anyhow::Result;
@@ -88,7 +88,7 @@ fn networks(results: &Results<'_>, columns: &'static str) -> Table {
             "seeds" => result.runs.len().to_string(),
             "diverged" => result.scored.diverged.len().to_string(),
             "train" | "validation" => spread(result.sample(column, "accuracy")),
-            "interval" => interval(accuracy),
+            "interval" => interval_of_fractions(accuracy),
             "best" => percent(accuracy.map(|sample| sample.max)),
             "worst" => percent(accuracy.map(|sample| sample.min)),
             "top-5" => spread(result.sample("test", "top5")),

@@ -64,10 +64,11 @@ pub struct DifferenceColumns {
     experiment: String,
     /// The data set, or sample.
     data: String,
+    arm: String,
+    /// The network that it is compared to, under the same training.
+    against: Option<String>,
     /// The arm without its training.
     network: String,
-    /// The network that it is compared to, likewise.
-    against: String,
     augment: String,
     epochs: usize,
     /// train (some of its images as they are), validation or test.
@@ -106,10 +107,10 @@ impl ArmResults<'_> {
         self.sample("test", "accuracy")
     }
 
-    /// Mean wall-clock seconds for an epoch.
+    /// Wall-clock seconds for an epoch in the fastest run: others may have had less of the machine.
     pub fn epoch_seconds(&self) -> Option<f64> {
         let seconds: Vec<f64> = self.runs.iter().filter_map(|run| run.manifest.epoch_seconds).collect();
-        Sample::of(&seconds).map(|sample| sample.mean)
+        Sample::of(&seconds).map(|sample| sample.min)
     }
 }
 
@@ -171,15 +172,15 @@ impl<'r> Results<'r> {
     /// Every difference of every figure, by the training.
     pub fn difference_rows(&self) -> Vec<DifferenceRow> {
         let mut rows = Vec::new();
-        for (result, against) in self.arms.iter().filter_map(|result| Some((result, result.entrant.against.as_ref()?)))
-        {
+        for result in self.arms.iter().filter(|result| result.arm.compared_to.is_some()) {
             let (other, Training { epochs, augment }) = (self.other(result), result.entrant.training);
             rows.extend(result.figures(&self.set).iter().map(|figure| {
                 let columns = DifferenceColumns {
                     experiment: self.experiment.file.experiment.name.clone(),
                     data: self.set.name().into(),
+                    arm: result.arm.name.clone(),
+                    against: result.arm.compared_to.clone(),
                     network: result.entrant.network[0].clone(),
-                    against: against.clone(),
                     augment: augment.name().into(),
                     epochs,
                     split: figure.split.into(),

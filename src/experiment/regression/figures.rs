@@ -82,7 +82,11 @@ fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str)
     }
     ensure!(!panels.is_empty(), "no run is finished without divergence");
     let title = format!("{}: test error against parameters{note}", experiment.file.experiment.title());
-    line_panels(&title, &panels, &[(Drawing::Spots, "measured: mean, lowest and highest seed")])
+    line_panels(
+        &title,
+        &panels,
+        &[(Drawing::Spots, "measured: mean, lowest and highest seed; differences by seed are in the table")],
+    )
 }
 
 /// What an arm is called on a chart: networks of the paper as the paper calls them.

@@ -41,7 +41,7 @@ pub(super) struct ArmColumns {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-pub(super) type SeedRow = (SeedColumns, SeedScore);
+pub(super) type SeedRow = (SeedColumns, Chosen, SeedScore);
 
 #[derive(Serialize)]
 pub(super) struct SeedColumns {
@@ -52,6 +52,12 @@ pub(super) struct SeedColumns {
     arm: String,
     /// How trained, of a network.
     recipe: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Chosen {
+    /// The one that the validation rows chose; none of what has none, or where every training diverged.
+    learning_rate: Option<f64>,
 }
 
 /// Whether runs differ in nothing but learning rate and seed.
@@ -139,7 +145,12 @@ impl<'r> Arm<'r> {
             arm: self.spec.arm.clone(),
             recipe: self.spec.details().recipe,
         };
-        self.scored.seed_scores(self.figures()).into_iter().map(|score| (columns(), score)).collect()
+        let rate = |seed| {
+            let chosen = self.chosen.iter().find(|run| run.spec.seed.0 == seed)?;
+            chosen.spec.details().learning_rate
+        };
+        let scores = self.scored.seed_scores(self.figures()).into_iter();
+        scores.map(|score| (columns(), Chosen { learning_rate: rate(score.seed) }, score)).collect()
     }
 }
 

@@ -24,15 +24,15 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
                 let row = ComparisonRow {
                     experiment: file.experiment.name.clone(),
                     data: measured.data.into(),
-                    first: first.arm.clone(),
-                    second: second.arm.clone(),
+                    arm: first.arm.clone(),
+                    against: second.arm.clone(),
                     seed: *seed,
                     norm: if eps == 0.0 { String::new() } else { (*norm).into() },
                     epsilon: eps,
-                    first_accuracy: a,
-                    second_accuracy: b,
-                    first_only: pair.first_only,
-                    second_only: pair.second_only,
+                    arm_accuracy: a,
+                    against_accuracy: b,
+                    arm_only: pair.first_only,
+                    against_only: pair.second_only,
                     n: pair.images,
                     difference_low,
                     difference_high,
@@ -46,7 +46,7 @@ pub(super) fn compare(measured: &Measurements<'_>) -> Result<Vec<ComparisonRow>>
         }
     }
     rows.sort_by(|a, b| {
-        let key = |row: &ComparisonRow| (row.second.clone(), row.norm.clone());
+        let key = |row: &ComparisonRow| (row.against.clone(), row.norm.clone());
         key(a).cmp(&key(b)).then(a.epsilon.total_cmp(&b.epsilon)).then(a.seed.cmp(&b.seed))
     });
     Ok(rows)
@@ -89,9 +89,9 @@ pub(super) fn over_seeds(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -
             epsilon,
         };
         let own = |pair: &&ComparisonRow| {
-            (&pair.first, &pair.second, &*pair.norm) == (&first.arm, &second.arm, norm) && pair.epsilon == epsilon
+            (&pair.arm, &pair.against, &*pair.norm) == (&first.arm, &second.arm, norm) && pair.epsilon == epsilon
         };
-        let differences = pairs.iter().filter(own).map(|pair| pair.first_accuracy - pair.second_accuracy);
+        let differences = pairs.iter().filter(own).map(|pair| pair.arm_accuracy - pair.against_accuracy);
         (columns, Sample::of(&differences.collect::<Vec<_>>()).into())
     };
     let of_balls = |two| balls.iter().map(|ball| row(two, *ball)).collect::<Vec<_>>();

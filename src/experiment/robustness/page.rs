@@ -21,7 +21,8 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let pairs = &compare(measured)?;
     page.csv("-paired", pairs)?;
     page.csv("-differences", &over_seeds(measured, pairs))?;
-    let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(|check| (Checked { arm: &arm.arm }, check)));
+    let checked = |arm| Checked { experiment: &experiment.file.experiment.name, data: measured.data, arm };
+    let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(|check| (checked(&arm.arm), check)));
     page.csv("-checklist", &checks.collect::<Vec<_>>())?;
     let trained = is_trained(measured);
     page.closing.push(Block::Table(closing(measured, trained)));
@@ -125,17 +126,17 @@ fn closing(measured: &Measurements<'_>, trained: bool) -> Table {
 fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow], trained: bool) -> Vec<String> {
     let mut lines = vec![columns(trained)];
     let same_pair = |a: &ComparisonRow, b: &ComparisonRow| {
-        (&a.first, &a.second, &a.norm) == (&b.first, &b.second, &b.norm) && a.epsilon == b.epsilon
+        (&a.arm, &a.against, &a.norm) == (&b.arm, &b.against, &b.norm) && a.epsilon == b.epsilon
     };
     // Rows of a pair and a ball follow one another, seed by seed.
     for seeds in pairs.chunk_by(same_pair) {
         let Some(row) = seeds.first() else { continue };
         lines.push(format!(
             "{} against {}, {}: ahead in {} of {} seeds, largest McNemar p {}",
-            measured.experiment.file.label(&row.first),
-            measured.experiment.file.label(&row.second),
+            measured.experiment.file.label(&row.arm),
+            measured.experiment.file.label(&row.against),
             row.ball("clean"),
-            seeds.iter().filter(|row| row.first_accuracy > row.second_accuracy).count(),
+            seeds.iter().filter(|row| row.arm_accuracy > row.against_accuracy).count(),
             seeds.len(),
             probability(seeds.iter().map(|row| row.p_value).fold(0.0, f64::max))
         ));
@@ -151,6 +152,8 @@ fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow], trained: bool) ->
 /// The network of a row of `tables/<experiment>-checklist.csv`; the rest of the row is that of the run's file.
 #[derive(Serialize)]
 struct Checked<'c> {
+    experiment: &'c str,
+    data: &'c str,
     arm: &'c str,
 }
 
@@ -242,14 +245,14 @@ fn comparisons(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -> Table {
     let mut table = Table::with("first, second, ball, seed, first, second, first only, second only, difference, p");
     for row in pairs {
         table.row([
-            measured.experiment.file.label(&row.first),
-            measured.experiment.file.label(&row.second),
+            measured.experiment.file.label(&row.arm),
+            measured.experiment.file.label(&row.against),
             row.ball("none"),
             row.seed.to_string(),
-            percent(Some(row.first_accuracy)),
-            percent(Some(row.second_accuracy)),
-            row.first_only.to_string(),
-            row.second_only.to_string(),
+            percent(Some(row.arm_accuracy)),
+            percent(Some(row.against_accuracy)),
+            row.arm_only.to_string(),
+            row.against_only.to_string(),
             format!("{:.2} to {:.2}", 100.0 * row.difference_low, 100.0 * row.difference_high),
             probability(row.p_value),
         ]);

@@ -46,9 +46,9 @@ pub struct ComparisonRow {
     pub experiment: String,
     pub data: String,
     /// The network under study.
-    pub first: String,
+    pub arm: String,
     /// The other one.
-    pub second: String,
+    pub against: String,
     /// Seed of both.
     pub seed: u64,
     /// linf, l2, or nothing for the images as they are.
@@ -56,13 +56,13 @@ pub struct ComparisonRow {
     /// Size of the ball; 0 for the images as they are.
     pub epsilon: f64,
     /// Accuracy of the first, under all attacks.
-    pub first_accuracy: f64,
+    pub arm_accuracy: f64,
     /// Accuracy of the second.
-    pub second_accuracy: f64,
+    pub against_accuracy: f64,
     /// Images that the first alone gets right.
-    pub first_only: u64,
+    pub arm_only: u64,
     /// Images that the second alone gets right.
-    pub second_only: u64,
+    pub against_only: u64,
     pub n: u64,
     /// First accuracy less the second: 95 % interval (Agresti and Min).
     pub difference_low: f64,

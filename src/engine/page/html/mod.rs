@@ -62,7 +62,7 @@ fn class(claim: &Claim) -> &'static str {
     match claim.decision {
         Decision::Reproduced => "good",
         Decision::Partly => "half",
-        Decision::NotAtThisBudget | Decision::NotRun | Decision::Changed => "open",
+        Decision::NotAtThisBudget | Decision::NotRun | Decision::Unreadable | Decision::Changed => "open",
         Decision::Contradicted => "bad",
     }
 }

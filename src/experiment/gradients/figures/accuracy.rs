@@ -40,10 +40,16 @@ fn seen(results: &Results<'_>) -> String {
     let trained = || results.accuracies.iter().filter_map(|scores| Some((scores, scores.values.sample()?.median)));
     let deepest = trained().map(|(scores, _)| scores.depth).max();
     let best = trained().filter(|(scores, _)| Some(scores.depth) == deepest).max_by(|a, b| a.1.total_cmp(&b.1));
-    best.map_or("Checkerboard accuracy against depth".into(), |(scores, median)| {
-        let label = results.claims.label(&scores.arm);
-        format!("Checkerboard accuracy with {} layers: {:.2} % ({label}; median seed)", scores.depth, 100.0 * median)
-    })
+    let Some((best, median)) = best else { return "Checkerboard accuracy against depth".into() };
+    let told = |scores: &Accuracies, median: f64| {
+        format!("{:.2} % with {} layers ({})", 100.0 * median, scores.depth, results.claims.label(&scores.arm))
+    };
+    // Beside the network under study, at its deepest.
+    let first = results.claims.file.arm.first().filter(|arm| arm.name != best.arm);
+    let own = trained().filter(|(scores, _)| first.is_some_and(|arm| arm.name == scores.arm));
+    let own = own.max_by_key(|(scores, _)| scores.depth);
+    let rest = own.map_or(String::new(), |(scores, median)| format!(", {}", told(scores, median)));
+    format!("Checkerboard accuracy of the median seed: {}{rest}", told(best, median))
 }
 
 /// The depths at which every seed of a network diverged, for the legend: they have no point on the line.

@@ -174,6 +174,11 @@ fn ends<'r>(rows: impl Iterator<Item = &'r FlowRow>) -> Option<(f64, f64)> {
     ratios.reduce(|all, (least, most)| (all.0.min(least), all.1.max(most)))
 }
 
+/// As in the table, with the sign that charts have.
+fn written(ratio: f64) -> String {
+    number(ratio).replace('-', "\u{2212}")
+}
+
 /// Where they lie at every depth, as an area, and what stands where the line ends.
 fn extremes(rows: &[&FlowRow], place: fn(f64) -> f64) -> (Vec<(f64, f64, f64)>, Vec<String>) {
     let (mut band, mut ending) = (Vec::new(), Vec::new());
@@ -183,7 +188,7 @@ fn extremes(rows: &[&FlowRow], place: fn(f64) -> f64) -> (Vec<(f64, f64, f64)>, 
         let at_first = rows.iter().copied().filter(|row| row.layer == 1 && row.depth as f64 == depth);
         let Some((least, most)) = ends(at_first).filter(|(least, _)| *least > 0.0) else { continue };
         band.push((depth, place(least.min(ratio)), place(most.max(ratio))));
-        ending = vec![number(least), format!("to {}", number(most))];
+        ending = vec![written(least), format!("to {}", written(most))];
     }
     (band, ending)
 }
@@ -195,7 +200,7 @@ fn seen(results: &Results<'_>, rows: &[FlowRow]) -> String {
     let at_first = || rows.iter().filter(|row| row.arm == arm.name && row.layer == 1);
     let Some(depth) = at_first().map(|row| row.depth).max() else { return plain.into() };
     let Some((least, most)) = ends(at_first().filter(|row| row.depth == depth)) else { return plain.into() };
-    let (label, least, most) = (&arm.label, number(least), number(most));
+    let (label, least, most) = (&arm.label, written(least), written(most));
     format!("Untrained: through {depth} layers {label} multiplies the gradient's length by {least} to {most}")
 }
 
