@@ -99,4 +99,11 @@ mod tests {
             "han-exp board --profile smoke --models a,b --set 'k=[1, 2]' --set l=3 --offline --certify=false"
         );
     }
+
+    #[test]
+    fn another_profile_of_the_same_file_keeps_the_file() {
+        let changed = ["--experiment mine.toml", "--seeds 3"].map(str::to_string).to_vec();
+        let called = Invocation { verb: "board".into(), profile: ProfileName::Quick, changed };
+        assert_eq!(called.of_file().command(), "han-exp board --profile quick --experiment mine.toml");
+    }
 }

@@ -1,6 +1,8 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
+use super::altered::{forget_repetitions, repeats, selects};
 use super::claims::check_networks;
+use super::extended::{ELSEWHERE, extended};
 use super::file::{Arm, Change, File};
 use super::flags::{Flag, Sets, Takes, number, sized};
 use super::limits::MOST_ITEMS;
@@ -291,52 +293,6 @@ fn changes<F: File>(before: &F, after: &F) -> Result<Vec<String>> {
     Ok(tree::keys(&before).into_iter().filter(differs).collect())
 }
 
-/// The place of what stands in another text.
-const ELSEWHERE: std::ops::Range<usize> = 0..0;
-
-/// A table of another text than the one that messages show.
-fn elsewhere(table: DeTable<'_>) -> DeTable<'_> {
-    fn value(of: Spanned<DeValue<'_>>) -> Spanned<DeValue<'_>> {
-        let of = match of.into_inner() {
-            DeValue::Table(table) => DeValue::Table(elsewhere(table)),
-            DeValue::Array(items) => DeValue::Array(items.into_iter().map(value).collect()),
-            other => other,
-        };
-        Spanned::new(ELSEWHERE, of)
-    }
-    table.into_iter().map(|(key, of)| (Spanned::new(ELSEWHERE, key.into_inner()), value(of))).collect()
-}
-
-/// A file laid over the one that it extends, which may extend another.
-fn extended<'t>(
-    mut table: DeTable<'t>,
-    origin: &str,
-    compiled_in: &dyn Fn(&str) -> Option<&'static str>,
-) -> Result<DeTable<'t>> {
-    let Some(base) = table.remove("extends") else { return Ok(table) };
-    let base = base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
-    let below = compiled_in(base)
-        .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
-    let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
-    let mut below = extended(below, base, compiled_in)?;
-    // Claims, expectations and the paper's figures are about that experiment's networks and data.
-    if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
-        heading.remove("claim");
-        heading.remove("claims");
-        heading.remove("expect");
-    }
-    if let Some(DeValue::Array(arms)) = below.get_mut("arm").map(Spanned::get_mut) {
-        for arm in arms.iter_mut() {
-            if let DeValue::Table(arm) = arm.get_mut() {
-                arm.remove("paper");
-            }
-        }
-    }
-    let mut below = elsewhere(below);
-    overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
-    Ok(below)
-}
-
 /// Gives every arm that comes from another a size; of several sizes each becomes an arm.
 fn replace<F: File>(
     file: &mut F,
@@ -378,63 +334,6 @@ fn replace<F: File>(
         place += count;
     }
     Ok(())
-}
-
-/// Whether a file differs from its own in nothing but that it leaves out networks, recipes or parts.
-fn selects(mut own: toml::Table, mut file: toml::Table, lists: &[&str]) -> bool {
-    for key in lists {
-        let items = |table: &toml::Table| match tree::get(table, key) {
-            Some(Value::Array(items)) => items.clone(),
-            one => one.cloned().into_iter().collect(),
-        };
-        let (all, some) = (items(&own), items(&file));
-        if !some.iter().all(|item| all.contains(item)) {
-            return false;
-        }
-        for table in [&mut own, &mut file] {
-            tree::set(table, key, &Value::Array(Vec::new()));
-        }
-    }
-    file.iter().all(|(key, value)| match (own.get(key), value) {
-        (Some(Value::Array(all)), Value::Array(some)) => some.iter().all(|item| all.contains(item)),
-        (own, value) => own == Some(value),
-    })
-}
-
-/// Where a file says how often everything is repeated, and which seed is the first.
-const REPETITIONS: [&str; 3] = ["seeds", "fewer_seeds", "first_seed"];
-
-/// Whether a file repeats everything as often as its own, and begins at no earlier seed: those before the first have been used to choose
-/// what is run.
-fn repeats(own: &toml::Table, file: &toml::Table) -> bool {
-    let number = |table: &toml::Table, key: &str| table.get(key).and_then(Value::as_integer);
-    let no_less = |own: &toml::Table, file: &toml::Table, keys: [&str; 2]| {
-        keys.iter().all(|key| number(own, key).is_none_or(|least| number(file, key).is_none_or(|count| count >= least)))
-    };
-    let fewer = |table: &toml::Table| table.get("fewer_seeds").and_then(Value::as_table).cloned();
-    let long_ones = match (fewer(own), fewer(file)) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(own), Some(file)) => no_less(&own, &file, ["from_epochs", "seeds"]),
-    };
-    // An arm has its own number or, if that is less, that of all.
-    let arms = |table: &toml::Table| -> Vec<(Option<Value>, Option<i64>)> {
-        let arms = table.get("arm").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table);
-        let all = number(table, "seeds");
-        arms.map(|arm| (arm.get("name").cloned(), number(arm, "seeds").into_iter().chain(all).min())).collect()
-    };
-    let own_arms = arms(own);
-    let as_often = |(name, count): &(Option<Value>, Option<i64>)| {
-        own_arms.iter().find(|(own, _)| own == name).is_none_or(|(_, least)| count >= least)
-    };
-    no_less(own, file, ["seeds", "first_seed"]) && long_ones && arms(file).iter().all(as_often)
-}
-
-/// Takes away how often a file is repeated, and its heading.
-fn forget_repetitions(table: &mut toml::Table) {
-    let arms = table.get_mut("arm").and_then(Value::as_array_mut).into_iter().flatten();
-    arms.filter_map(Value::as_table_mut).for_each(|arm| drop(arm.remove("seeds")));
-    REPETITIONS.into_iter().chain(["experiment"]).for_each(|key| drop(table.remove(key)));
 }
 
 /// The networks that a file or a profile names.

@@ -1,7 +1,9 @@
 //! What a command runs: a file, a profile laid over it, flags over both.
 
+mod altered;
 mod argument;
 mod claims;
+mod extended;
 mod file;
 mod flags;
 mod given;

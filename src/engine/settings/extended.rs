@@ -1,0 +1,52 @@
+//! A file laid over the one that it extends.
+
+use super::overlay;
+use anyhow::{Context, Result};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The place of what stands in another text.
+pub(super) const ELSEWHERE: std::ops::Range<usize> = 0..0;
+
+/// A table of another text than the one that messages show.
+fn elsewhere(table: DeTable<'_>) -> DeTable<'_> {
+    fn value(of: Spanned<DeValue<'_>>) -> Spanned<DeValue<'_>> {
+        let of = match of.into_inner() {
+            DeValue::Table(table) => DeValue::Table(elsewhere(table)),
+            DeValue::Array(items) => DeValue::Array(items.into_iter().map(value).collect()),
+            other => other,
+        };
+        Spanned::new(ELSEWHERE, of)
+    }
+    table.into_iter().map(|(key, of)| (Spanned::new(ELSEWHERE, key.into_inner()), value(of))).collect()
+}
+
+/// A file laid over the one that it extends, which may extend another.
+pub(super) fn extended<'t>(
+    mut table: DeTable<'t>,
+    origin: &str,
+    compiled_in: &dyn Fn(&str) -> Option<&'static str>,
+) -> Result<DeTable<'t>> {
+    let Some(base) = table.remove("extends") else { return Ok(table) };
+    let base = base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
+    let below = compiled_in(base)
+        .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
+    let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
+    let mut below = extended(below, base, compiled_in)?;
+    // Claims, expectations and the paper's figures are about that experiment's networks and data.
+    if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
+        heading.remove("claim");
+        heading.remove("claims");
+        heading.remove("expect");
+    }
+    if let Some(DeValue::Array(arms)) = below.get_mut("arm").map(Spanned::get_mut) {
+        for arm in arms.iter_mut() {
+            if let DeValue::Table(arm) = arm.get_mut() {
+                arm.remove("paper");
+            }
+        }
+    }
+    let mut below = elsewhere(below);
+    overlay::lay(&mut below, table).with_context(|| origin.to_string())?;
+    Ok(below)
+}
