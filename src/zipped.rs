@@ -1,4 +1,5 @@
-//! Zip archives (NumPy's `.npz`, PyTorch's checkpoints): files stored or deflated, checked, and never larger than allowed.
+//! Zip archives as NumPy's `.npz` files are: files stored or deflated, checked, and never larger than allowed. PyTorch's
+//! checkpoints, where nothing is unpacked or copied, have a reader of their own in `model::weights`.
 
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};

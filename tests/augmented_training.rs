@@ -6,11 +6,11 @@ use candle_core::{Device, Result, Tensor};
 use han_exp::data::TrainingSet;
 use han_exp::data::augment::{Augment, Augmented};
 use han_exp::data::images::{Dataset, ImageData, Network, Options, load};
-use han_exp::model::{FcNetConfig, Model, ModelConfig};
+use han_exp::model::{FcNetConfig, ModelConfig};
 use han_exp::rng::Seed;
 use han_exp::train::{
-    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, StepReport,
-    Streams, fit,
+    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Sampling, ScheduleConfig, StepReport, Streams,
+    fit,
 };
 
 /// Images as rows of numbers, for a network of dense layers.
@@ -41,10 +41,6 @@ impl Observer for Watch {
     fn step(&mut self, report: StepReport) -> Control {
         self.losses.push(report.loss);
         if report.step == self.stop_at { Control::Stop } else { Control::Continue }
-    }
-
-    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -10,8 +10,7 @@ use han_exp::model::{Chain, FcNetConfig, HanNetConfig, Link, Model, ModelConfig,
 use han_exp::nn::{Activation, Dense, HanStack, Mode, OrthogonalDense, Role, stiefel};
 use han_exp::rng::{Seed, Stream};
 use han_exp::train::{
-    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, StepReport,
-    Streams, fit,
+    FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Sampling, ScheduleConfig, Streams, fit,
 };
 
 const CLASSES: usize = 4;
@@ -281,15 +280,7 @@ fn an_l2_radius_covers_a_box_of_its_share() {
 
 struct Silent;
 
-impl Observer for Silent {
-    fn step(&mut self, _step: StepReport) -> Control {
-        Control::Continue
-    }
-
-    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
-        Ok(())
-    }
-}
+impl Observer for Silent {}
 
 #[test]
 fn training_keeps_a_certified_network_orthonormal_and_saves_it_so() -> Result<()> {

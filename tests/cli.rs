@@ -52,8 +52,7 @@ fn timeless_files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn a_run_leaves_every_file_and_a_table() {
     let sandbox = Sandbox::new();
-    let assert = sandbox.run(TINY).success();
-    let table = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let table = sandbox.stdout(TINY);
     for part in ["held_out", "best_on_test", "HanNet", "FCNet", "parameters", "diverged"] {
         assert!(table.contains(part), "{part} is missing in\n{table}");
     }
@@ -386,8 +385,7 @@ fn foreign_weights_score_the_same_in_all_three_formats() {
         let weights = golden(file);
         let arguments =
             ["evaluate", "checkerboard", "--model", "hannet", "--weights", &weights, "--split-file", "split.csv"];
-        let assert = sandbox.run(&arguments).success();
-        let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+        let text = sandbox.stdout(&arguments);
         text.lines().skip(1).map(String::from).collect::<Vec<_>>()
     };
     let expected = score("hannet_checkerboard.safetensors");
@@ -427,8 +425,7 @@ fn wrong_weights_are_told_apart() {
 
 #[test]
 fn the_plan_of_the_quick_profile() {
-    let assert = Sandbox::new().run(&["plan", "checkerboard"]).success();
-    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let text = Sandbox::new().stdout(&["plan", "checkerboard"]);
     let runs = |arm: &str, recipe: &str| {
         let of = |line: &&str| line.starts_with(arm) && line.contains(&format!(" {recipe}-lr"));
         let lines: Vec<&str> = text.lines().filter(of).collect();
@@ -448,12 +445,11 @@ fn the_plan_of_a_small_setting() {
         "--models", "hannet", "--recipe", "tuned", "--learning-rates", "0.01", "--seeds", "1", "--width", "64",
         "--jobs", "2",
     ];
-    let assert = Sandbox::new().run(&[&["plan", "checkerboard"][..], &setting].concat()).success();
-    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let text = Sandbox::new().stdout(&[&["plan", "checkerboard"][..], &setting].concat());
     // The hash at the end of a directory changes with the version of the program.
     let lines = text.lines().map(|line| line.rsplit_once("-seed100-").map_or(line, |(start, _)| start));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
-    Checkerboard generalization: A HanNet of 3,032 parameters generalizes to unseen points of a checkerboard where dense networks do not.
+    Checkerboard generalization
     2 runs, 0 of them finished, profile quick; about 9 s left on 2 at a time
     hannet   20 x 64 tuned-lr0.01-selection seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-selection
     hannet   20 x 64 tuned-lr0.01-full      seed 100 40000 iterations                  runs/checkerboard/hannet/tuned-lr0.01-full

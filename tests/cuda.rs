@@ -20,8 +20,8 @@ use han_exp::nn::{
 };
 use han_exp::rng::Seed;
 use han_exp::train::{
-    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, Snapshot,
-    State, StepReport, Streams, fit, resume,
+    Control, FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Sampling, ScheduleConfig, Snapshot, State,
+    StepReport, Streams, fit, resume,
 };
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -446,10 +446,6 @@ impl Observer for Losses {
         self.0.push(step.loss);
         Control::Continue
     }
-
-    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
-        Ok(())
-    }
 }
 
 fn config(rule: &OptimizerConfig, loss: LossConfig) -> FitConfig {
@@ -523,10 +519,6 @@ impl Observer for Kept {
         if self.steps == self.at {
             self.state = Some(now.state()?);
         }
-        Ok(())
-    }
-
-    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
         Ok(())
     }
 }

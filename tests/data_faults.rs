@@ -11,31 +11,23 @@ mod colour;
 mod hub;
 #[path = "common/npz.rs"]
 mod npz;
+#[path = "common/packed.rs"]
+mod packed;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
 use by_hand::{INT32, REQUIRED, file, group, leaf};
 use colour::*;
 use flate2::Compression;
-use flate2::write::GzEncoder;
 use han_exp::data::images::{Dataset, Part};
 use npz::{array, deflated};
 use sandbox::Sandbox;
 use std::fs;
 use std::path::Path;
 
-/// An archive of files, packed without compression.
+/// An archive of files, packed without compression: the tests damage it at places that they know.
 fn archive(path: &Path, files: &[(&str, &[u8])]) {
-    write(path, []);
-    let zipped = GzEncoder::new(fs::File::create(path).expect("a file"), Compression::none());
-    let mut archive = tar::Builder::new(zipped);
-    for (name, contents) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(contents.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, *contents).expect("an entry");
-    }
-    archive.into_inner().and_then(GzEncoder::finish).expect("an archive");
+    write(path, packed::tarball_at(Compression::none(), files));
 }
 
 /// A row of CIFAR-100's binary files for each image.
@@ -248,8 +240,10 @@ fn pipes_and_directories_in_place_of_files_are_refused() {
             );
         }
     }
-    let told = sandbox.error(&["data", "verify", "--data-dir", "."]);
-    assert!(told.contains("nothing was verified"), "{told}");
+    let run = sandbox.command(&["data", "verify", "--data-dir", "."]).assert().failure();
+    let (told, notes) = (sandbox::text(&run.get_output().stdout), sandbox::text(&run.get_output().stderr));
+    assert!(notes.contains("nothing was verified") && told.contains("mnist is not in ."), "{told}{notes}");
+    assert!(!told.contains("verified"), "what is in the program was not asked for: {told}");
 }
 
 #[test]

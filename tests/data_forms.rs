@@ -10,6 +10,8 @@ mod colour;
 mod hub;
 #[path = "common/npz.rs"]
 mod npz;
+#[path = "common/packed.rs"]
+mod packed;
 #[path = "common/python.rs"]
 mod python;
 #[path = "common/sandbox.rs"]
@@ -17,8 +19,6 @@ mod sandbox;
 
 use checkpoint::Protocol;
 use colour::*;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use han_exp::data::images::{Dataset, load};
 use han_exp::data::source::sha256;
 use image::ExtendedColorType;
@@ -30,11 +30,7 @@ use std::path::Path;
 
 /// Packs a folder as it is published.
 fn pack(archive: &Path, folder: &Path) {
-    write(archive, []);
-    let zipped = GzEncoder::new(fs::File::create(archive).expect("a file"), Compression::fast());
-    let mut archive = tar::Builder::new(zipped);
-    archive.append_dir_all(folder.file_name().expect("a name"), folder).expect("files");
-    archive.into_inner().and_then(GzEncoder::finish).expect("an archive");
+    write(archive, packed::folder(folder.file_name().expect("a name"), folder));
 }
 
 #[test]

@@ -310,11 +310,7 @@ fn a_page_that_somebody_else_wrote_is_not_overwritten() {
 #[test]
 fn two_commands_on_one_directory_share_the_work() {
     let (alone, shared) = (Sandbox::new(), Sandbox::new());
-    let mut command = CHECKERBOARD.to_vec();
-    for (flag, value) in [("--seeds", "4"), ("--iterations", "200")] {
-        let place = command.iter().position(|word| *word == flag).expect("the flag");
-        command[place + 1] = value;
-    }
+    let command = over(CHECKERBOARD, &["--seeds", "4", "--iterations", "200"]);
     alone.command(&command).assert().success();
     let both: Vec<_> = (0..2)
         .map(|_| {

@@ -2,10 +2,9 @@
 
 mod common;
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
-use common::{TYPES, assert_close, assert_close_at_scale, golden, largest, variable};
+use common::{TYPES, assert_close, assert_close_at_scale, backward, golden, gradient, largest, variable};
 use han_exp::evaluate::attack::{Classifier, Examples, Fgsm, Outcome, Pgd, StepRule, Stop, Threat};
 use han_exp::model::{HanNetConfig, ModelConfig, Network};
 use han_exp::nn::{Activation, Axis, BatchNorm, Dense, HanStack, Mode, loss};
@@ -17,18 +16,6 @@ use std::collections::{BTreeSet, HashMap};
 const PATHS: [(&str, Forward); 2] = [("kernel", HanStack::forward), ("composed", HanStack::forward_composed)];
 
 type Forward = fn(&HanStack, &Tensor) -> Result<Tensor>;
-
-/// The gradients of sum(y * gy), the loss behind every `gy` of the reference files.
-fn backward(y: &Tensor, gy: &Tensor) -> Result<GradStore> {
-    (y * gy.to_dtype(y.dtype())?)?.sum_all()?.backward()
-}
-
-fn gradient<'a>(gradients: &'a GradStore, var: &Var, what: &str) -> Result<&'a Tensor> {
-    match gradients.get(var.as_tensor()) {
-        Some(gradient) => Ok(gradient),
-        None => candle_core::bail!("{what} got no gradient"),
-    }
-}
 
 /// Runs one case both ways in both types and returns the worst deviation of each run.
 fn compare_han_case(case: &str, axis: Axis, reference: &HashMap<&str, Tensor>) -> Result<()> {

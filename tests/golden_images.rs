@@ -2,26 +2,14 @@
 
 mod common;
 
-use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::Module;
-use common::{TYPES, assert_close, assert_close_at_scale, golden, largest, variable};
+use common::{TYPES, assert_close, assert_close_at_scale, backward, golden, gradient, largest, variable};
 use han_exp::model::image::{ImageModelConfig, MixerConfig};
 use han_exp::nn::kernels::gelu;
 use han_exp::nn::{Conv2d, ConvConfig, LayerNorm, Mode, loss};
 use han_exp::rng::Seed;
 use std::collections::{BTreeSet, HashMap};
-
-fn backward(y: &Tensor, gy: &Tensor) -> Result<GradStore> {
-    (y * gy.to_dtype(y.dtype())?)?.sum_all()?.backward()
-}
-
-fn gradient<'a>(gradients: &'a GradStore, var: &Var, what: &str) -> Result<&'a Tensor> {
-    match gradients.get(var.as_tensor()) {
-        Some(gradient) => Ok(gradient),
-        None => candle_core::bail!("{what} got no gradient"),
-    }
-}
 
 /// PyTorch's images have their channels first.
 fn channels_last(images: &Tensor) -> Result<Tensor> {

@@ -3,10 +3,9 @@
 
 mod common;
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
-use common::{assert_close, assert_close_at_scale, bits, entries, largest, normal, variable};
+use common::{assert_close, assert_close_at_scale, backward, bits, entries, gradient, largest, normal, variable};
 use han_exp::nn::kernels::matmul::PARALLEL_WORK;
 use han_exp::nn::{Activation, Axis, Dense, HanStack};
 use han_exp::rng::{Seed, Stream};
@@ -52,13 +51,6 @@ impl Random {
     }
 }
 
-fn gradient(gradients: &GradStore, var: &Var) -> Result<Tensor> {
-    match gradients.get(var.as_tensor()) {
-        Some(gradient) => Ok(gradient.clone()),
-        None => candle_core::bail!("a variable got no gradient"),
-    }
-}
-
 /// Output and gradients of sum(y * gy) for x, u and b.
 fn run(
     random: &Random,
@@ -68,8 +60,9 @@ fn run(
 ) -> Result<[Tensor; 4]> {
     let x = Var::from_tensor(x)?;
     let y = forward(&random.stack, x.as_tensor())?;
-    let gradients = (&y * gy)?.sum_all()?.backward()?;
-    Ok([y.detach(), gradient(&gradients, &x)?, gradient(&gradients, &random.u)?, gradient(&gradients, &random.b)?])
+    let gradients = backward(&y, gy)?;
+    let of = |var: &Var, what: &str| gradient(&gradients, var, what).cloned();
+    Ok([y.detach(), of(&x, "x")?, of(&random.u, "u")?, of(&random.b, "b")?])
 }
 
 /// The Euclidean norm of every row.
@@ -242,8 +235,8 @@ fn a_backward_pass_can_be_repeated() -> Result<()> {
         )?)?;
         let loss = random.stack.forward(&x)?.sqr()?.sum_all()?;
         let [once, twice] = [loss.backward()?, loss.backward()?];
-        for var in [&x, &random.u, &random.b] {
-            assert_eq!(bits(&gradient(&once, var)?)?, bits(&gradient(&twice, var)?)?);
+        for (var, what) in [(&x, "x"), (&random.u, "u"), (&random.b, "b")] {
+            assert_eq!(bits(gradient(&once, var, what)?)?, bits(gradient(&twice, var, what)?)?);
         }
     }
     Ok(())
@@ -435,8 +428,9 @@ fn dense_layers_have_the_same_bits_on_one_and_two_threads() -> anyhow::Result<()
                 let gy = random(&[batch, outputs])?.as_detached_tensor();
                 let layer = Dense::new(w.as_tensor().clone(), b.as_tensor().clone(), Activation::Abs)?;
                 let y = layer.forward(&x)?;
-                let gradients = (&y * gy)?.sum_all()?.backward()?;
-                Ok(vec![y, gradient(&gradients, &x)?, gradient(&gradients, &w)?, gradient(&gradients, &b)?])
+                let gradients = backward(&y, &gy)?;
+                let of = |var: &Var, what: &str| gradient(&gradients, var, what).cloned();
+                Ok(vec![y, of(&x, "x")?, of(&w, "w")?, of(&b, "b")?])
             })?;
         }
     }

@@ -13,6 +13,8 @@ mod counting;
 mod hub;
 #[path = "common/npz.rs"]
 mod npz;
+#[path = "common/packed.rs"]
+mod packed;
 #[path = "common/python.rs"]
 mod python;
 #[path = "common/refused.rs"]
@@ -25,8 +27,6 @@ mod sandbox;
 use by_hand::{BYTES, Column, INT32, REPEATED, REQUIRED, dictionary, file, group, leaf, page};
 use checkpoint::{Protocol, Py, Stored, archive, dict, floats, legacy, pickle};
 use counting::peak;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use han_exp::cli::spliced;
 use han_exp::data::checkerboard::{Board, Split};
 use han_exp::data::idx;
@@ -35,30 +35,12 @@ use han_exp::model::weights::{self, Hints};
 use han_exp::model::{HanNetConfig, Model, ModelConfig};
 use han_exp::rng::Seed;
 use npz::{array, deflated};
+use packed::{gzip, tarball};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use refused::{Case, case, check, write};
 use safetensors::{safetensors, tensors, zeros};
-use std::io::Write;
 use std::path::Path;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).expect("a write to memory");
-    encoder.finish().expect("a write to memory")
-}
-
-/// A published archive with these files.
-fn tarball(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, contents) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(contents.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, *contents).expect("an entry");
-    }
-    gzip(&archive.into_inner().expect("an archive"))
-}
 
 #[test]
 fn idx_files() {
@@ -406,7 +388,7 @@ fn experiment_files_and_flags() {
     let flags = |name, says, flags: &[&str]| {
         case(name, PLAN, says, &[]).with(&flags.iter().map(|flag| (*flag).to_string()).collect::<Vec<_>>())
     };
-    let mine = |more: &str| format!("extends = \"checkerboard\"\n{more}").into_bytes();
+    let mine = |more: &str| format!("extends = \"checkerboard\"\nexperiment.name = \"mine\"\n{more}").into_bytes();
     let arms: String =
         (0..2000).map(|arm| format!("[[arm]]\nname='a{arm}'\nmodel.hannet={{width=4,depth=2}}\n")).collect();
     let claim = "[[experiment.claims]]\nsays='x'\ndecided_in=['smoke']\nevidence=[{row='arm=hannet', value='mean', above=0.0, \
@@ -422,17 +404,15 @@ fn experiment_files_and_flags() {
         of("another experiment", "there is no such experiment of this kind", b"extends = \"nothing\""),
         of("nothing to begin with", "begin the file with extends = \"NAME\"", b"[arm.hannet.model.hannet]\nwidth = 64"),
         of("not a number", "use a finite number", &mine("[data.checkerboard]\ntrain_fraction=nan")),
+        of(
+            "the name of another experiment",
+            "is an experiment of gradients; use another",
+            b"extends = \"checkerboard\"\nexperiment.name = \"gradients\"",
+        ),
         of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),
         of("networks", "arm has 2000 items; use at most 1000", &mine(&arms)),
         of("digits of a figure", "is no number of digits; use at most 40", &mine(claim)),
-        Case {
-            code: 0,
-            ..of(
-                "what a profile wins",
-                "sets seeds too; set it in [profile.quick]",
-                &mine("seeds = 1\n[experiment]\nname = 'few'"),
-            )
-        },
+        Case { code: 0, ..of("what a profile wins", "sets seeds too; set it in [profile.quick]", &mine("seeds = 1")) },
         flags("a recipe twice", "has a value twice", &["--recipe", "tuned,tuned"]),
         flags("a deep key of --set", "the key has more than 80 parts", &["--set", &deep]),
         flags("not a number of --set", "use a finite number", &["--set", "train.batch_size=nan"]),

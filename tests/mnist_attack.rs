@@ -234,8 +234,7 @@ fn mistakes_are_told_before_any_work() {
 #[test]
 fn the_plan_says_what_would_be_run() {
     let sandbox = Sandbox::new();
-    let assert = sandbox.command(&["plan", "mnist-attack", "--offline", "--profile", "paper"]).assert().success();
-    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let text = sandbox.stdout(&["plan", "mnist-attack", "--offline", "--profile", "paper"]);
     let lines = |words: &[&str]| text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
     assert_eq!((lines(&["hannet ", "training"]), lines(&["hannet ", "attack-l2"])), (5, 5), "{text}");
     assert!(!sandbox.path("results").exists());
@@ -245,8 +244,7 @@ fn the_plan_says_what_would_be_run() {
 fn reproduce_includes_it() {
     let sandbox = Sandbox::new();
     let arguments = ["reproduce", "--only", "mnist-attack", "--profile", "smoke", "--offline", "--device", "cpu"];
-    let assert = sandbox.command(&arguments).assert().success();
-    let text = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    let text = sandbox.stdout(&arguments);
     assert!(text.contains("Adversarial robustness, data sample"), "{text}");
     let assert = sandbox.command(&["reproduce", "--profile", "smoke", "--data-dir", "nowhere"]).assert().failure();
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("nowhere"));

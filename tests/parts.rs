@@ -106,7 +106,7 @@ fn the_lines_of_a_plan_make_what_one_command_makes() {
 fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
     let sandbox = Sandbox::new();
     for (flags, words) in [
-        (&["--stage", "9"][..], "--stage 9: there are 1 stages"),
+        (&["--stage", "9"][..], "--stage 9: the last stage is 1"),
         (&["--run", "0123456789abcdef"], "--run 0123456789abcdef: there is no such run;"),
     ] {
         for verb in [&[][..], &["plan"]] {

@@ -10,18 +10,14 @@
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
+use han_exp::files::sha256;
 use sandbox::Sandbox;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files that hold times.
 const TIMES: [&str; 4] = ["cost.csv", "-cost.csv", "-runs.csv", "claims.csv"];
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Family, model and vector instructions of the processor; rounding depends on them.
 fn processor() -> String {

@@ -7,10 +7,10 @@
 mod sandbox;
 
 use han_exp::rng::Seed;
-use sandbox::{Sandbox, files, over, read};
+use sandbox::{Sandbox, files, header, over, read, rows};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Small networks on one small table, in a moment.
 const TINY: &[&str] = &[
@@ -35,12 +35,6 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// The fields of the rows of a table, by column.
-fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let mut reader = csv::Reader::from_path(path).expect("a table");
-    reader.deserialize().map(|row| row.expect("a row")).collect()
-}
-
 #[test]
 fn everything_is_there_and_nothing_is_made_again() {
     let sandbox = sandbox();
@@ -59,7 +53,6 @@ fn everything_is_there_and_nothing_is_made_again() {
     assert!(readme.contains("| hills | 200 | 3 | file |") && !readme.contains("is not drawn"), "{readme}");
     assert!(!readme.contains("inside the program"), "{readme}");
 
-    let header = |path: &Path| read(path).lines().next().unwrap_or_default().to_string();
     insta::assert_snapshot!(header(&out.join("tables/regression.csv")), @"experiment,data,origin,arm,recipe,parameters,split,metric,seeds,diverged,mean,std,min,median,max,ci95_low,ci95_high,profile");
     let run = &sandbox.runs("results/smoke", "regression/hannet", "hills-held_out-lr0.001-seed100")[0];
     insta::assert_snapshot!(header(&run.join("predictions.csv")), @"row,target,prediction,run");
@@ -148,16 +141,7 @@ fn scores_are_those_of_the_predictions_and_validation_chooses() {
 
 #[test]
 fn jobs_and_threads_change_nothing() {
-    let sandbox = sandbox();
-    let run = |out: &str, jobs: &str, threads: &str| -> BTreeMap<PathBuf, Vec<u8>> {
-        let arguments = tiny(&["--out", out, "--jobs", jobs]);
-        sandbox.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
-        files(&sandbox.path(out))
-    };
-    let expected = run("a", "1", "1");
-    assert!(expected.len() > 60, "only {} files", expected.len());
-    assert!(expected == run("b", "2", "1"), "jobs change something");
-    assert!(expected == run("c", "1", "3"), "threads change something");
+    sandbox().assert_same_however_made(&tiny(&[]), 60);
 }
 
 #[test]
@@ -219,8 +203,11 @@ fn a_directory_has_all_tables_as_published() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("data")).expect("a directory");
     let command = ["plan", "regression", "--profile", "paper", "--data-dir", "data"];
-    // It may be there for the images of other experiments.
-    assert!(sandbox.stdout(&command).contains("winequality"));
+    // One for all experiments may have images alone.
+    let of_all = sandbox.command(&command[..4]).env("HAN_EXP_DATA", "data").assert().success();
+    assert!(sandbox::text(&of_all.get_output().stdout).contains("winequality"));
+    let told = sandbox.error(&command);
+    assert!(told.contains("data/bikesharing.csv"), "{told}");
     let told = sandbox.error(&["plan", "regression", "--data-dir", "nowhere"]);
     assert!(told.contains("nowhere/bikesharing.csv"), "{told}");
     fs::write(sandbox.path("data/skillcraft.csv"), "1,2\n3,4\n5,6\n7,9\n").expect("a file");

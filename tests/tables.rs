@@ -2,14 +2,14 @@
 
 #![cfg(feature = "program")]
 
-use candle_core::{Device, Result};
+use candle_core::Device;
 use han_exp::baseline::Baseline;
 use han_exp::data::table::{Dataset, Parts, Sizes, Statistics, Table, Target, parse};
 use han_exp::evaluate::regression::{Score, score};
-use han_exp::model::{FcNetConfig, Model, ModelConfig};
+use han_exp::model::{FcNetConfig, ModelConfig};
 use han_exp::rng::Seed;
 use han_exp::train::{
-    FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Report, Sampling, ScheduleConfig, Streams, fit,
+    FitConfig, LossConfig, Observer, OptimizerConfig, Outcome, Sampling, ScheduleConfig, Streams, fit,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -20,7 +20,7 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// What every table promises, and that it can be cut.
-fn check(table: &Table) -> std::result::Result<(), TestCaseError> {
+fn check(table: &Table) -> Result<(), TestCaseError> {
     let (rows, columns) = (table.rows(), table.columns.len());
     prop_assert_eq!(table.features.len(), rows * columns);
     prop_assert!(columns > 0 && Sizes::of(rows).train > columns);
@@ -39,7 +39,7 @@ fn check(table: &Table) -> std::result::Result<(), TestCaseError> {
     Ok(())
 }
 
-fn read(bytes: &[u8], target: &Target) -> std::result::Result<(), TestCaseError> {
+fn read(bytes: &[u8], target: &Target) -> Result<(), TestCaseError> {
     match parse("bytes", bytes, target) {
         Ok(table) => check(&table),
         Err(error) => {
@@ -130,11 +130,7 @@ fn published_tables_have_the_columns_of_the_papers_parameter_counts() {
 
 struct Nobody;
 
-impl Observer for Nobody {
-    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
-        Ok(())
-    }
-}
+impl Observer for Nobody {}
 
 #[test]
 fn a_network_learns_what_ridge_regression_does() -> anyhow::Result<()> {

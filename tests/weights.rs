@@ -55,6 +55,12 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("floats")
 }
 
+fn assert_same(read: &Named, saved: &Named, what: &str) {
+    for ((name, read), (_, saved)) in read.iter().zip(saved) {
+        assert_eq!(values(read), values(saved), "{what}: {name}");
+    }
+}
+
 /// A state dict in this order.
 fn state_dict(named: &Named) -> Py {
     let entry = |(name, tensor): &(String, Tensor)| (text(name), floats(tensor.dims(), &values(tensor)));
@@ -224,18 +230,14 @@ fn numbers_in_names_are_ordered_as_numbers_and_shapes_tell_the_rest() {
     save(&path, &prefixed);
     let model = build(&config, 4);
     weights::load(&model.parameters, weights::read(&path).expect("a file")).expect("the order is known");
-    for ((name, read), (_, saved)) in by_layer(&stored(&model), number).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&by_layer(&stored(&model), number), &named, "counted by modules");
 
     // ModuleLists without activations between their layers count otherwise; two of the numbers are the model's own.
     let counted = renamed(&named, |name| name.replacen(&number(name).to_string(), &(number(name) / 2).to_string(), 1));
     save(&path, &counted);
     let model = build(&config, 4);
     weights::load(&model.parameters, weights::read(&path).expect("a file")).expect("the order is known");
-    for ((name, read), (_, saved)) in by_layer(&stored(&model), number).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&by_layer(&stored(&model), number), &named, "counted by layers");
 }
 
 #[test]
@@ -254,9 +256,7 @@ fn norms_and_convolutions_of_another_program_go_to_their_layers() -> anyhow::Res
     fs::write(sandbox.path("resnet.pt"), zip(&state_dict(&foreign), Protocol::Two))?;
     let model = build(&config, 4);
     weights::load(&model.parameters, weights::read(&sandbox.path("resnet.pt"))?)?;
-    for ((name, read), (_, saved)) in stored(&model).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&stored(&model), &named, "a checkpoint");
 
     // The first of two equal blocks is not known from text.
     save(&sandbox.path("resnet.safetensors"), &foreign);
@@ -269,9 +269,7 @@ fn norms_and_convolutions_of_another_program_go_to_their_layers() -> anyhow::Res
         ..Hints::default()
     };
     weights::load_with(&model.parameters, weights::read(&sandbox.path("resnet.safetensors"))?, &hints)?;
-    for ((name, read), (_, saved)) in stored(&model).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&stored(&model), &named, "with an order");
     Ok(())
 }
 
@@ -291,9 +289,7 @@ fn a_residual_network_that_declares_its_projections_last_is_read() -> anyhow::Re
     let read = ImageModelConfig::Resnet32.build([32, 32, 3], 10, Seed(4), &Device::Cpu)?;
     let file = weights::parse(&zip(&state_dict(&foreign), Protocol::Two), Path::new("resnet.pt"))?;
     weights::load(&read.parameters, file)?;
-    for ((name, read), (_, saved)) in stored(&read).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&stored(&read), &named, "shortcuts last");
     Ok(())
 }
 
@@ -380,9 +376,7 @@ fn a_damaged_checkpoint_is_refused_wherever_a_bit_is_wrong() {
         damaged[place] ^= 0x10;
         let Ok(read) = weights::parse(&damaged, &path) else { continue };
         if weights::load(&model.parameters, read).is_ok() {
-            for ((name, read), (_, saved)) in by_layer(&stored(&model), number).iter().zip(&named) {
-                assert_eq!(values(read), values(saved), "{name} after a wrong bit in byte {place}");
-            }
+            assert_same(&by_layer(&stored(&model), number), &named, &format!("after a wrong bit in byte {place}"));
         }
     }
     for cut in 0..sound.len() {
@@ -418,9 +412,7 @@ fn assert_read(bytes: &[u8], hints: &Hints, what: &str) {
     let model = build(&config, 4);
     let read = weights::parse(bytes, Path::new(what)).unwrap_or_else(|error| panic!("{what}: {error:#}"));
     weights::load_with(&model.parameters, read, hints).unwrap_or_else(|error| panic!("{what}: {error:#}"));
-    for ((name, read), (_, saved)) in by_layer(&stored(&model), number).iter().zip(&named) {
-        assert_eq!(values(read), values(saved), "{what}: {name}");
-    }
+    assert_same(&by_layer(&stored(&model), number), &named, what);
 }
 
 fn refused(bytes: &[u8], hints: &Hints) -> String {
@@ -534,9 +526,7 @@ fn strided_tensors_and_parameters_are_read_as_what_they_are() {
     let read = config.build([32, 32, 3], 10, Seed(2), &Device::Cpu).expect("a model");
     let file = weights::parse(&zip(&state, Protocol::Two), Path::new("channels_last.pt")).expect("a checkpoint");
     weights::load(&read.parameters, file).expect("weights");
-    for ((name, read), (_, saved)) in self::stored(&read).iter().zip(&self::stored(&saved)) {
-        assert_eq!(values(read), values(saved), "{name}");
-    }
+    assert_same(&self::stored(&read), &self::stored(&saved), "channels_last");
 }
 
 #[test]

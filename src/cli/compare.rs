@@ -77,10 +77,10 @@ fn names(out: &Store, names: [String; 2]) -> Result<Exit> {
     let [a, b] = names.each_ref().map(|name| split(name));
     for (experiment, _) in [a, b] {
         let near = nearest(experiment, &known).join(", ");
-        let root = out.root().display();
+        let root = out.root.display();
         ensure!(
             known.iter().any(|name| name == experiment),
-            "{root} has no experiment {experiment:?}, it has {near}; name EXPERIMENT/ARM[/SETTING], or two directories"
+            "{root} has no runs of {experiment:?}, it has those of {near}; name EXPERIMENT/ARM[/SETTING], or two directories"
         );
     }
     ensure!(a.0 == b.0, "{} and {} are of different experiments", names[0], names[1]);

@@ -91,6 +91,14 @@ fn survey(selection: &Selection) -> Result<Vec<(&'static dyn Known, Vec<Found>)>
     Ok(all)
 }
 
+/// What is said of a data set that is nowhere. Another place than the user's own would not be asked.
+fn nowhere(dataset: &dyn Known, options: &images::Options) -> String {
+    match &options.directory {
+        Some(directory) => format!("not in {}", directory.display()),
+        None => dataset.cure(),
+    }
+}
+
 /// Several data sets have the same names of files; what is verified as one is no wrong file of another.
 fn leave_out_files_of_others(all: &mut [(&'static dyn Known, Vec<Found>)]) {
     let verified = |place: &&Found| matches!(&place.state, Ok(content) if content.proof == Proof::Verified);
@@ -101,12 +109,13 @@ fn leave_out_files_of_others(all: &mut [(&'static dyn Known, Vec<Found>)]) {
 }
 
 fn status(selection: &Selection) -> Result<Exit> {
+    let options = selection.place.options();
     for (dataset, places) in survey(selection)? {
         for part in dataset.parts() {
             // The first place is the one that an experiment takes.
             match places.iter().find(|place| place.part == part) {
                 Some(place) => answer(&row(dataset, place)),
-                None => answer(&line(dataset, part, "-", "missing", &dataset.cure())),
+                None => answer(&line(dataset, part, "-", "missing", &nowhere(dataset, &options))),
             }
         }
     }
@@ -118,12 +127,14 @@ fn verify(selection: &Selection) -> Result<Exit> {
     let (mut all, mut missing, mut unusable) = (0, 0, Vec::new());
     for (dataset, places) in survey(selection)? {
         if places.is_empty() {
-            answer(&format!("{} is not on this machine; {}\n", dataset.name(), dataset.cure()));
+            let missing = if options.directory.is_none() { "is not on this machine;" } else { "is" };
+            answer(&format!("{} {missing} {}\n", dataset.name(), nowhere(dataset, &options)));
         }
-        for place in places {
+        // Who names a directory does not ask about the program.
+        let is_inside = |place: &Found| place.path.is_none() && place.state.is_ok();
+        for place in places.into_iter().filter(|place| options.directory.is_none() || !is_inside(place)) {
             answer(&row(dataset, &place));
-            // Who names a directory does not ask about the program.
-            all += usize::from(options.directory.is_none() || place.path.is_some());
+            all += 1;
             missing += usize::from(place.is_absent());
             unusable.extend(place.state.err().map(|error| format!("{error:#}")));
         }

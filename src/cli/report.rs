@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 /// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
-    let store = Store::new(&arguments.out).with_svg(arguments.svg);
+    let store = Store { svg: arguments.svg, ..Store::new(&arguments.out) };
     let mut exit = Exit::Success;
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
     let redrawn = !names.is_empty();

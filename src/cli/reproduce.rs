@@ -35,6 +35,7 @@ fn names() -> PossibleValuesParser {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let Arguments { profile, only, running, source, strict } = &Arguments::from_arg_matches(matches)?;
+    let source = &source.shared();
     let typed = typed(&Arguments::augment_args(Command::new("reproduce")), matches);
     let part = &running.part;
     ensure!(

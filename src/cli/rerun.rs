@@ -18,7 +18,8 @@ pub(super) struct Arguments {
     /// Where tensors live: auto, cpu or cuda:N
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
-    /// Results directory; the run it came from is replaced if it lies there [default: where that run lies, or else results]
+    /// Results directory, for the run alone; the one it came from is replaced if it lies there [default: where that run lies,
+    /// or else results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -29,7 +30,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let Arguments { run, device, out, source } = arguments;
     let path = if run.is_dir() { run.join("config.toml") } else { run.clone() };
     let name = path.display().to_string();
-    let text = files::read_text(&path).with_context(|| format!("cannot read {name}"))?;
+    let text = files::read_text(&path).with_context(|| {
+        let cure = if path.exists() { "" } else { "; name the directory of a run" };
+        format!("cannot read {name}{cure}")
+    })?;
     let table = toml::from_str(&text).with_context(|| name.clone())?;
     let out = out.clone().or_else(|| home(&path)).unwrap_or_else(|| RESULTS.into());
     let running = Running { device: *device, out: Some(out.clone()), ..Running::alone() };

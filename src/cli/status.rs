@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(Arguments { out }: &Arguments) -> Result<Exit> {
-    let store = Store::new(out).by_sizes();
+    let store = Store { by_sizes: true, ..Store::new(out) };
     let mut exit = Exit::Success;
     for name in remembered(&store)? {
         match last(VERBS, &store, &name).and_then(|(kind, note)| kind.standing(&store, note)) {

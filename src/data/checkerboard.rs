@@ -90,10 +90,11 @@ pub struct Split {
 }
 
 impl Split {
-    /// A random split.
+    /// A random split; an empty one where there is no such board, see [`Split::problem`].
     pub fn seeded(board: &Board, train_fraction: f64, seed: Seed) -> Self {
-        let mut order = seed.stream("split").permutation(board.points());
-        let mut test = order.split_off(count(board.points(), train_fraction));
+        let points = if board.problem().is_none() { board.points() } else { 0 };
+        let mut order = seed.stream("split").permutation(points);
+        let mut test = order.split_off(count(points, train_fraction));
         order.sort_unstable();
         test.sort_unstable();
         Self { train: order, test }
@@ -156,11 +157,9 @@ mod tests {
             let board = Board { side, cells };
             assert!(board.select(&[0], &Device::Cpu).is_err(), "{board:?}");
             assert!(Split::problem(&board, 0.25).is_some(), "{board:?}");
-            if side < 100 {
-                // None of these is of use, and none may panic.
-                let split = Split::seeded(&board, 0.25, Seed(1));
-                let _ = (split.cut_validation(0.2, Seed(1)), board.label(0), board.place(0), board.coordinate(0));
-            }
+            // None of these is of use, and none may panic.
+            let split = Split::seeded(&board, 0.25, Seed(1));
+            let _ = (split.cut_validation(0.2, Seed(1)), board.label(0), board.place(0), board.coordinate(0));
         }
         let board = paper_board();
         let told = board.select(&[6561], &Device::Cpu).expect_err("no such point").to_string();

@@ -28,9 +28,9 @@ impl Array {
     /// # Errors
     /// When it is no IDX file of unsigned bytes, is cut short, goes on after its end, is larger, or cannot be decompressed.
     pub fn decode<'f>(file: impl Into<Cow<'f, [u8]>>, most: usize) -> Result<Self> {
-        let (mut file, most) = (file.into(), LONGEST_HEADER.saturating_add(most));
+        let mut file: Cow<'f, [u8]> = file.into();
         if file.starts_with(&GZIP) {
-            file = Cow::Owned(decompress(&file, most)?);
+            file = Cow::Owned(decompress(&file, LONGEST_HEADER.saturating_add(most))?);
         }
         let Some((&[zero, also_zero, kind, axes], rest)) = file.split_first_chunk::<4>() else {
             bail!("has {} bytes, too few for an IDX header; the file is cut short", file.len());
@@ -52,6 +52,7 @@ impl Array {
         let found = bytes.len();
         match expected {
             Some(expected) if expected == found => {
+                ensure!(found <= most, "has {found} bytes after its header, more than {most}; use the original file");
                 // What was given away is not copied.
                 let mut bytes = file.into_owned();
                 bytes.drain(..bytes.len() - found);
@@ -114,13 +115,17 @@ mod tests {
     }
 
     #[test]
-    fn gzip_files_may_have_several_members_and_end_in_zeros_but_not_be_larger_than_allowed() {
+    fn gzip_files_may_have_several_members_and_end_in_zeros_but_no_file_may_be_larger_than_allowed() {
         let file = small().encode();
         let (first, second) = file.split_at(7);
         let members = [gzip(first), gzip(second), vec![0; 600]].concat();
         assert_eq!(Array::decode(&members, 12).expect("two members"), small());
         let garbage = [gzip(&file), vec![0, 0, 1]].concat();
         assert!(Array::decode(&garbage, 12).is_err());
+        for larger in [file.clone(), gzip(&file)] {
+            let told = Array::decode(larger, 11).expect_err("a byte too many").to_string();
+            assert_eq!(told, "has 12 bytes after its header, more than 11; use the original file");
+        }
         let bomb = gzip(&vec![0; 1 << 22]);
         assert!(format!("{:#}", Array::decode(&bomb, 12).expect_err("a bomb")).contains("it holds more than"));
     }

@@ -1,10 +1,11 @@
 //! Every data set of the experiments, images and tables alike, as a list of what is on this machine shows it.
 
+pub use super::source::{Content, Found};
+
 use super::images::{self, Options};
 use super::source::Proof;
 use super::table;
 use anyhow::{Result, ensure};
-use std::path::{Path, PathBuf};
 
 /// A data set of any kind.
 pub trait Known: Sync {
@@ -25,39 +26,6 @@ pub trait Known: Sync {
     fn cure(&self) -> String;
 }
 
-/// A part of a data set at one place.
-#[derive(Debug)]
-pub struct Found {
-    /// One of [`Known::parts`].
-    pub part: &'static str,
-    /// The file; none for what is inside the program, or in several files.
-    pub path: Option<PathBuf>,
-    /// The place in words, where there is no file.
-    pub words: String,
-    /// What was found, or why it cannot be used.
-    pub state: Result<Content>,
-}
-
-impl Found {
-    /// Whether a directory that should hold it lacks its file.
-    pub fn is_absent(&self) -> bool {
-        // A part in an archive has a path through it.
-        let is_nowhere = |path: &PathBuf| !path.exists() && !path.parent().is_some_and(Path::is_file);
-        self.state.is_err() && self.path.as_ref().is_some_and(is_nowhere)
-    }
-}
-
-/// A part that can be used.
-#[derive(Debug)]
-pub struct Content {
-    /// Images, labels or rows.
-    pub count: usize,
-    /// Whether it is the original.
-    pub proof: Proof,
-    /// What else there is to say; may be empty.
-    pub note: String,
-}
-
 /// Every data set. A new one is an entry here.
 pub fn all() -> Vec<&'static dyn Known> {
     let images = images::Dataset::ALL.iter().map(|dataset| dataset as &dyn Known);
@@ -74,21 +42,7 @@ impl Known for images::Dataset {
     }
 
     fn survey(&self, options: &Options) -> Result<Vec<Found>> {
-        let place = |finding: images::Finding| {
-            let published = self.pin(finding.part).count;
-            let content = |found: images::Found| {
-                let other = found.proof == Proof::Unpinned && found.count != published;
-                let note = if other { format!(" ({published} were published)") } else { String::new() };
-                Content { count: found.count, proof: found.proof, note }
-            };
-            Found {
-                part: finding.part.name(),
-                words: finding.origin.to_string(),
-                path: finding.path,
-                state: finding.state.map(content),
-            }
-        };
-        Ok(images::survey(*self, options)?.into_iter().map(place).collect())
+        images::survey(*self, options)
     }
 
     fn cure(&self) -> String {

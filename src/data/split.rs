@@ -5,6 +5,7 @@
 //! files has four numbers: the two coordinates of a point, in [-1, 1], and its label twice.
 
 use super::checkerboard::{Board, Split};
+use super::table::cells::line;
 use crate::files;
 use crate::rng::Seed;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -200,13 +201,6 @@ impl Reading<'_> {
     }
 }
 
-/// The line of a record that starts at a byte, behind empty lines if there are any.
-fn line(text: &str, start: usize) -> usize {
-    let (before, rest) = text.split_at_checked(start).unwrap_or((text, ""));
-    let empty = rest.chars().take_while(|c| ['\r', '\n'].contains(c)).filter(|c| *c == '\n').count();
-    1 + before.matches('\n').count() + empty
-}
-
 /// A whole number, or what is wrong with the text and what to write.
 fn whole(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| match text.parse::<f64>() {
@@ -305,6 +299,10 @@ mod tests {
         assert!(told("train,6,81,0").contains("outside the 81 x 81 grid"));
         assert!(told("\n\ntrain,6,5,9").contains("split.csv, line 4: label 9 contradicts"));
         assert!(told("train,6,5").contains("split.csv: CSV error: record 1 (line: 2"));
+        // Lines as they ended on old machines.
+        fs::write(&file, "split,row,column,label\rtrain,0,0,0\rtrain,x,1,0\r").expect("a file");
+        let told = format!("{:#}", Split::read(&file, &board).expect_err("no split"));
+        assert!(told.contains("split.csv, line 3: row is \"x\""), "{told}");
         fs::write(&file, "split,row,column\n").expect("a file");
         let told = format!("{:#}", Split::read(&file, &board).expect_err("no split"));
         assert!(told.contains("needs the columns split, row, column, label"), "{told}");

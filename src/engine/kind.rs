@@ -166,6 +166,12 @@ impl<E: Experiment> Of<E> {
             same_kind.flat_map(Verb::files).find(|(of, _)| *of == name).map(|(_, text)| text)
         };
         let experiment = E::check(given.resolve(verb.file_of(given), &text)?)?;
+        let name = &experiment.file().heading().name;
+        let other =
+            verbs.iter().find(|other| other.kind.name() != self.name() && other.files().any(|(of, _)| of == name));
+        if let Some(other) = other {
+            bail!("experiment.name: {name:?} is an experiment of {}; use another", other.name);
+        }
         experiment.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
         Ok(experiment)
     }
@@ -186,14 +192,14 @@ impl<E: Experiment> Of<E> {
             return Ok(stop.exit());
         }
         // What cannot be run is told before anything is written.
-        let store = Store::new(&out).by_sizes();
+        let store = Store { by_sizes: true, ..Store::new(&out) };
         let mut walk = Walk::looking(&store, device.kind);
         experiment.stages(&facts, None, &mut walk)?;
         of_other_runs(&walk, &running.part)?;
         let workplace = Workplace::open(running, &out, device, name, stop)?.begun_at(begun);
         let remembered = Remembered {
             kind: self.name().to_string(),
-            device: workplace.device_kind().to_string(),
+            device: workplace.device.kind.to_string(),
             invocation: Some(call.invocation.clone()),
             facts: &facts,
             experiment: experiment.file(),
@@ -249,7 +255,7 @@ fn of_other_runs(walk: &Walk<'_>, part: &Part) -> Result<()> {
         bail!("--run {run}: there is no such run{yet}; `plan --format json` lists those that there are");
     }
     match part.stage {
-        Some(stage) if usize::from(stage) > walk.stages => bail!("--stage {stage}: there are {} stages", walk.stages),
+        Some(stage) if usize::from(stage) > walk.stages => bail!("--stage {stage}: the last stage is {}", walk.stages),
         _ => Ok(()),
     }
 }
@@ -371,7 +377,7 @@ impl<E: Experiment> Kind for Of<E> {
         let experiment = self.resolve(verbs, verb, &call.given)?;
         let device = running.device_kind()?;
         let (_, facts) = experiment.gather(&call.extra, &call.source)?;
-        let store = Store::new(running.out(call.given.profile)?).by_sizes();
+        let store = Store { by_sizes: true, ..Store::new(running.out(call.given.profile)?) };
         let mut walk = Walk::looking(&store, device);
         experiment.stages(&facts, None, &mut walk)?;
         of_other_runs(&walk, &running.part)?;

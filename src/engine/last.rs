@@ -9,10 +9,14 @@ use std::path::Path;
 /// Names of the experiments that a results directory holds.
 pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let names = store.experiments()?;
-    let root = store.root().display();
+    let root = store.root.display();
     let smoke = Path::new(SMOKE_RESULTS);
     let elsewhere =
         if smoke.join("runs").is_dir() { format!(" (smoke runs are in {SMOKE_RESULTS})") } else { String::new() };
+    // Runs that `rerun` has made again, or that were copied.
+    let alone = store.experiments_with("")?.join(", ");
+    let is_noted = !names.is_empty() || alone.is_empty();
+    ensure!(is_noted, "{root} has no settings beside its runs of {alone}; run their commands with --out {root}");
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
 }

@@ -70,7 +70,7 @@ impl Outline {
         running: &Running,
         more: Vec<String>,
     ) -> Self {
-        let out = walk.store.root().to_path_buf();
+        let out = walk.store.root.clone();
         let command = invocation.words(&[more, flags(running, &out)].concat());
         let line = [&[program()], &command[1..]].concat().join(" ");
         let planned = |entry: &Entry| Planned {
@@ -88,7 +88,7 @@ impl Outline {
         };
         Self {
             name: heading.name.clone(),
-            title: format!("{}: {}", heading.title(), heading.claim),
+            title: headline(heading),
             command,
             invocation,
             out,
@@ -161,6 +161,13 @@ impl Outline {
         }
         text
     }
+}
+
+/// The title, and the paper's claim as long as flags have not changed what it is about.
+fn headline(heading: &Heading) -> String {
+    let claim =
+        Some(&heading.claim).filter(|claim| !claim.is_empty() && heading.claims.iter().all(|claim| !claim.void));
+    heading.title() + &claim.map_or_else(String::new, |claim| format!(": {claim}"))
 }
 
 fn state(entry: &Entry) -> &'static str {

@@ -45,7 +45,7 @@ pub(super) fn recall<E: Experiment, T>(
         (Look::Whole(_), _) => None,
         (Look::Damaged(what), _) => Some(what.clone()),
         (Look::Missing, failure) => {
-            let place = store.root().join(&entry.directory);
+            let place = store.root.join(&entry.directory);
             let why = failure.as_ref().map_or("is missing".into(), |why| format!("could not be made: {why}"));
             Some(format!("{} {why}", place.display()))
         }
@@ -59,7 +59,7 @@ pub(super) fn ensure_finished(walk: &Walk<'_>, name: &str) -> Result<()> {
         Look::Damaged(what) => Some(format!(": {what}")),
         Look::Whole(_) | Look::Missing => None,
     });
-    let (root, damaged) = (walk.store.root().display(), damaged.unwrap_or_default());
+    let (root, damaged) = (walk.store.root.display(), damaged.unwrap_or_default());
     ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last{damaged}");
     Ok(())
 }

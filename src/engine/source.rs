@@ -12,7 +12,7 @@ pub struct Place {
     /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
     /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, CIFAR's
     /// batches for Python, the .tar.gz of either, the .npz archives of ImageNet 32 x 32, the hub's parquet files, or the
-    /// CSV files of tables. No other place is asked then [default: the variable HAN_EXP_DATA]
+    /// authors' CSV files of tables, bikesharing.csv and so on. No other place is asked then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -25,6 +25,9 @@ pub struct Source {
     /// Work offline, using only local data; so does the variable HF_HUB_OFFLINE=1
     #[arg(long)]
     offline: bool,
+    /// Whether several experiments read from the directory: it may lack the files of one of them.
+    #[arg(skip)]
+    is_shared: bool,
 }
 
 impl Place {
@@ -45,6 +48,16 @@ impl Source {
     /// The directory, from the flag or the variable.
     pub fn directory(&self) -> Option<PathBuf> {
         self.place.directory()
+    }
+
+    /// For several experiments.
+    pub fn shared(&self) -> Self {
+        Self { is_shared: true, ..self.clone() }
+    }
+
+    /// Whether the directory was named for one experiment, whose files have to be in it.
+    pub fn must_have_all(&self) -> bool {
+        self.place.data_dir.is_some() && !self.is_shared
     }
 
     /// For [`images::load`]; what is found and what fails is told on standard error.

@@ -23,21 +23,6 @@ pub struct Answer {
     pub confidence: f64,
 }
 
-/// How an attack on one image ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// An image with another answer was found.
-    Found {
-        /// Its pixels, row by row, from 0 (black) to 1 (white).
-        pixels: Vec<f32>,
-        /// What the network says about it.
-        answer: Answer,
-    },
-    /// No attack has changed the answer; the text says where was searched, such as `L2 up to 5`.
-    /// An image that is misclassified as it is belongs here too, and is called so.
-    Resisted(String),
-}
-
 /// The attack on one network at one test image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
@@ -47,8 +32,9 @@ pub struct Attempt {
     pub label: String,
     /// What the network says about the test image.
     pub before: Answer,
-    /// How the attack ended.
-    pub outcome: Outcome,
+    /// The pixels of an image with another answer, as those of the test image, and what the network says about it. None where
+    /// no attack has changed the answer, or where the test image is misclassified as it is.
+    pub found: Option<(Vec<f32>, Answer)>,
 }
 
 /// One test image and what became of it.
@@ -82,18 +68,19 @@ const SHADES: usize = 64;
 
 /// Draws a row for each test image: the image, then for every network what was changed, in colours that are full at a
 /// change of `eps`, and the image that it takes for something else. Below each change stand its L2 and its Linf norm, below
-/// each result what the network answers to it and to the test image.
+/// each result what the network answers to it and to the test image. Where nothing was found, the chart says where was
+/// searched: `searched`, such as `L2 up to 5`.
 ///
 /// Fails if there is no row or network, if `eps` is not above 0, if the rows differ in their side or their networks, if pixels do not fit the
 /// side or are not in 0..1, or if a confidence is no fraction.
-pub fn adversarial_grid(title: &str, eps: f64, rows: &[GridRow]) -> Result<Image> {
+pub fn adversarial_grid(title: &str, eps: f64, searched: &str, rows: &[GridRow]) -> Result<Image> {
     let Some(first) = rows.first() else { bail!("adversarial images {title:?}: no row to draw") };
     ensure!(first.side > 0, "adversarial images, row {:?}: side is 0, there is no pixel to draw", first.heading);
     rows.iter().try_for_each(|row| check(row, first))?;
     ensure!(eps > 0.0 && eps.is_finite(), "adversarial images {title:?}: a colour scale up to {eps}; it ends above 0");
     let mut grid = page(title, eps, rows)?;
     draw_heads(&mut grid, first)?;
-    rows.iter().enumerate().try_for_each(|(index, row)| draw_row(&mut grid, row, index, eps))?;
+    rows.iter().enumerate().try_for_each(|(index, row)| draw_row(&mut grid, row, index, (eps, searched)))?;
     Ok(grid.canvas.finish())
 }
 
@@ -114,7 +101,7 @@ fn check(row: &GridRow, first: &GridRow) -> Result<()> {
     for attempt in &row.attempts {
         let what = format!("{what}, {:?}", attempt.label);
         confidence.check(attempt.before.confidence, &format!("{what}, test image"))?;
-        if let Outcome::Found { pixels, answer } = &attempt.outcome {
+        if let Some((pixels, answer)) = &attempt.found {
             fits(&what, pixels)?;
             confidence.check(answer.confidence, &format!("{what}, adversarial image"))?;
         }
@@ -153,7 +140,7 @@ fn draw_heads(grid: &mut Grid, row: &GridRow) -> Result<()> {
     Ok(())
 }
 
-fn draw_row(grid: &mut Grid, row: &GridRow, index: usize, eps: f64) -> Result<()> {
+fn draw_row(grid: &mut Grid, row: &GridRow, index: usize, ball: (f64, &str)) -> Result<()> {
     grid.name_row(index, &row.heading)?;
     let size = grid.size.0;
     let at = grid.at(index, 0);
@@ -161,7 +148,7 @@ fn draw_row(grid: &mut Grid, row: &GridRow, index: usize, eps: f64) -> Result<()
     caption(&mut grid.canvas, at, (size, size), &[(format!("true class {}", row.class), INK)])?;
     for (network, attempt) in row.attempts.iter().enumerate() {
         let at = [grid.at(index, 2 * network + 1), grid.at(index, 2 * network + 2)];
-        draw_attempt(&mut grid.canvas, row, attempt, at, (size, eps))?;
+        draw_attempt(&mut grid.canvas, row, attempt, (at, size), ball)?;
     }
     Ok(())
 }
@@ -171,41 +158,37 @@ fn draw_attempt(
     canvas: &mut Canvas,
     row: &GridRow,
     attempt: &Attempt,
-    [change, result]: [(f64, f64); 2],
-    (size, eps): (f64, f64),
+    ([change, result], size): ([(f64, f64); 2], f64),
+    (eps, searched): (f64, &str),
 ) -> Result<()> {
     let said = |when: &str, Answer { class, confidence }: &Answer| {
         let color = if *class == row.class { SOFT_INK } else { WRONG_INK };
         (format!("{when}: {class} ({:.1} %)", 100.0 * confidence), color)
     };
-    match &attempt.outcome {
-        Outcome::Found { pixels, answer } => {
-            let changes = Changes::between(&row.pixels, pixels);
-            changes.picture(row.side, eps).draw(canvas, change, size);
-            let norms = [("L2", changes.l2), ("Linf", changes.linf)];
-            let norms = norms.map(|(name, value)| (format!("{name} {}", significant(value)), INK));
-            caption(canvas, change, (size, size), &norms)?;
-            Picture::grey(row.side, pixels).draw(canvas, result, size);
-            if answer.class != row.class {
-                frame(canvas, result, size, FRAME, WRONG_INK);
-            }
-            caption(canvas, result, (size, size), &[said("now", answer), said("before", &attempt.before)])
-        }
-        Outcome::Resisted(searched) => {
-            let ((left, top), right, bottom) = (change, result.0 + size, result.1 + size);
-            let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
-            canvas.stroke(&corners, Stroke::Dashed, 2.5, AXIS);
-            // Nobody attacks an image that is wrong as it is.
-            let (what, searched) = match attempt.before.class == row.class {
-                true => ("resisted every attack", searched.as_str()),
-                false => ("misclassified as it is", ""),
-            };
-            let inside = right - left - 2.0 * GAP;
-            let text = Block::fit(what, inside, 2, AXIS_LABEL)?.above(Block::fit(searched, inside, 3, NOTE)?);
-            text.draw_around(canvas, ((left + right) / 2.0, (top + bottom) / 2.0), Align::Center)?;
-            caption(canvas, change, (right - left, size), &[said("answer", &attempt.before)])
-        }
+    let Some((pixels, answer)) = &attempt.found else {
+        let ((left, top), right, bottom) = (change, result.0 + size, result.1 + size);
+        let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
+        canvas.stroke(&corners, Stroke::Dashed, 2.5, AXIS);
+        // Nobody attacks an image that is wrong as it is.
+        let (what, searched) = match attempt.before.class == row.class {
+            true => ("resisted every attack", searched),
+            false => ("misclassified as it is", ""),
+        };
+        let inside = right - left - 2.0 * GAP;
+        let text = Block::fit(what, inside, 2, AXIS_LABEL)?.above(Block::fit(searched, inside, 3, NOTE)?);
+        text.draw_around(canvas, ((left + right) / 2.0, (top + bottom) / 2.0), Align::Center)?;
+        return caption(canvas, change, (right - left, size), &[said("answer", &attempt.before)]);
+    };
+    let changes = Changes::between(&row.pixels, pixels);
+    changes.picture(row.side, eps).draw(canvas, change, size);
+    let norms = [("L2", changes.l2), ("Linf", changes.linf)];
+    let norms = norms.map(|(name, value)| (format!("{name} {}", significant(value)), INK));
+    caption(canvas, change, (size, size), &norms)?;
+    Picture::grey(row.side, pixels).draw(canvas, result, size);
+    if answer.class != row.class {
+        frame(canvas, result, size, FRAME, WRONG_INK);
     }
+    caption(canvas, result, (size, size), &[said("now", answer), said("before", &attempt.before)])
 }
 
 /// Writes lines below a picture of this width and height, each smaller if it would be wider.

@@ -13,10 +13,10 @@ use super::theme::PANEL_TITLE;
 const HEADING: f64 = 190.0;
 /// Side of an image on the sheet, or a little less.
 const SIDE: f64 = 128.0;
-/// Room between two images, and between two groups of them.
+/// Room between two changed images, and between the first of them and the image as it is.
 const GAP: f64 = 8.0;
 const BETWEEN: f64 = 40.0;
-/// Height of the headings of the groups.
+/// Height of the headings.
 const HEAD: f64 = 60.0;
 
 /// A row of a contact sheet.
@@ -24,43 +24,35 @@ const HEAD: f64 = 60.0;
 pub struct SheetRow {
     /// Text to the left, such as `frog`.
     pub heading: String,
-    /// The images of each group: red, green and blue of every pixel, row by row from the top.
-    pub groups: Vec<Vec<Vec<u8>>>,
+    /// The image as it is, and at least one changed: red, green and blue of every pixel, row by row from the top.
+    pub images: Vec<Vec<u8>>,
 }
 
-/// Draws a row of images for each of the `rows`, in groups side by side that have the headings `groups`. Images are
-/// square with `side` pixels an edge, enlarged without blur.
+/// Draws a row of images for each of the `rows`: below the first of the `groups` the image as it is, below the second all
+/// others. Images are square with `side` pixels an edge, enlarged without blur.
 ///
-/// Fails if there is nothing to draw, if the rows differ in their groups, or if an image has another size.
-pub fn contact_sheet(title: &str, side: usize, groups: &[&str], rows: &[SheetRow]) -> Result<Image> {
+/// Fails if there is nothing to draw, if the rows differ in their number of images, or if an image has another size.
+pub fn contact_sheet(title: &str, side: usize, groups: [&str; 2], rows: &[SheetRow]) -> Result<Image> {
     let Some(first) = rows.first() else { bail!("contact sheet {title:?}: no row to draw") };
-    let columns: Vec<usize> = first.groups.iter().map(Vec::len).collect();
-    ensure!(side > 0 && columns.len() == groups.len(), "contact sheet {title:?}: {} headings", groups.len());
-    ensure!(columns.iter().all(|count| *count > 0), "contact sheet {title:?}: a group without an image");
-    for SheetRow { heading, groups } in rows {
-        let same = groups.iter().map(Vec::len).eq(columns.iter().copied());
-        ensure!(same, "contact sheet {title:?}: {heading} has other columns than {}", first.heading);
-        let whole = groups.iter().flatten().all(|image| image.len() == 3 * side * side);
+    let columns = first.images.len();
+    ensure!(side > 0 && columns > 1, "contact sheet {title:?}: a group without an image");
+    for SheetRow { heading, images } in rows {
+        ensure!(images.len() == columns, "contact sheet {title:?}: {heading} has other columns than {}", first.heading);
+        let whole = images.iter().all(|image| image.len() == 3 * side * side);
         ensure!(whole, "contact sheet {title:?}: an image of {heading} has not {side} x {side} pixels");
     }
-    let before = |count: &usize| (0..*count).map(|column| if column == 0 { BETWEEN } else { GAP });
-    let mut before: Vec<f64> = columns.iter().flat_map(before).collect();
-    if let Some(first) = before.first_mut() {
-        *first = HEADING;
-    }
+    let before = [HEADING, BETWEEN].into_iter().chain((2..columns).map(|_| GAP)).collect();
     let above = (0..rows.len()).map(|row| if row == 0 { HEAD } else { 0.0 }).collect();
     let size = whole_size(side, SIDE);
     let mut grid = Grid::new(Layout { title, size: (size, size), before, above, below: GAP, ..Layout::default() })?;
-    let mut column = 0;
-    for (group, count) in groups.iter().zip(&columns) {
-        let heading = Block::fit(group, *count as f64 * (size + GAP), 1, PANEL_TITLE)?;
+    for (group, (column, count)) in groups.into_iter().zip([(0, 1), (1, columns - 1)]) {
+        let heading = Block::fit(group, count as f64 * (size + GAP), 1, PANEL_TITLE)?;
         let (left, top) = grid.at(0, column);
         heading.draw(&mut grid.canvas, (left, top - HEAD), Align::Left)?;
-        column += count;
     }
     for (index, row) in rows.iter().enumerate() {
         grid.name_row(index, &row.heading)?;
-        for (column, image) in row.groups.iter().flatten().enumerate() {
+        for (column, image) in row.images.iter().enumerate() {
             let colors = image.chunks_exact(3).map(|pixel| RGBColor(pixel[0], pixel[1], pixel[2])).collect();
             let at = grid.at(index, column);
             Picture { side, colors }.draw(&mut grid.canvas, at, size);

@@ -9,6 +9,7 @@ use super::canvas::{Align, Canvas};
 use super::frame::Frame;
 use super::grid::{Grid, Layout, Picture, whole_size};
 use super::legend::Sign;
+use super::marks::Mark;
 use super::text::{Block, tallest};
 use super::theme::{CLASSES, INK, NOTE, PANEL_TITLE, WRONG, WRONG_ALPHA, mixed};
 
@@ -98,7 +99,7 @@ fn entries(rows: &[Vec<DecisionPanel>]) -> Vec<(Sign, String)> {
     let cell = |class: usize| (Sign::Cells(vec![CLASSES[class]], 36.0), format!("class {class}"));
     let mut entries = vec![cell(0), cell(1)];
     if panels().any(|panel| !panel.train.is_empty()) {
-        entries.push((Sign::dot(INK), "training point".to_owned()));
+        entries.push((Sign::mark(Mark::Solid(4.0), false), "training point".to_owned()));
     }
     if panels().any(|panel| panel.wrong.is_some()) {
         for (class, color) in CLASSES.into_iter().enumerate() {

@@ -3,15 +3,16 @@
 use anyhow::{Result, ensure};
 
 use super::Image;
-use super::axes::close_axis;
+use super::axes::{Axis, Scale, close_axis};
 use super::canvas::{Align, Canvas};
+use super::frame::Frame;
 use super::glyphs::text_width;
 use super::grid::{Grid, Layout};
 use super::legend::Sign;
 use super::marks::Mark;
 use super::plot::Line;
 use super::text::Block;
-use super::theme::{AXIS, AXIS_LABEL, ArmStyle, DIRECT, GRID, INK, LINE, MARK, NO_ARM, TICK};
+use super::theme::{AXIS, ArmStyle, DIRECT, INK, LINE, MARK, NO_ARM};
 
 /// Height of a row, and width of the plot.
 const ROW: f64 = 62.0;
@@ -46,7 +47,6 @@ pub fn paired_differences(title: &str, label: &str, rows: &[DifferenceRow]) -> R
     let values = || rows.iter().flat_map(|row| row.seeds.iter().copied().chain(ends(row))).chain([0.0]);
     ensure!(values().all(f64::is_finite), "{title:?}: a difference is no number");
     ensure!(rows.iter().all(|row| !row.seeds.is_empty()), "{title:?}: a difference has no seed");
-    let axis = close_axis(values(), 1e-9);
     let counts: Vec<String> = rows.iter().map(|row| format!("n = {}", row.seeds.len())).collect();
     let names = rows.iter().try_fold(0.0, |most, row| widest(most, &row.label))?.min(NAMES);
     let tall = rows.len() as f64 * ROW;
@@ -61,16 +61,11 @@ pub fn paired_differences(title: &str, label: &str, rows: &[DifferenceRow]) -> R
     })?;
     let ((left, top), canvas) = (grid.at(0, 0), &mut grid.canvas);
     let (right, bottom) = (left + WIDE, top + tall);
-    let across = |value: f64| left + axis.place(value) * WIDE;
-    for (value, text) in &axis.ticks {
-        let x = across(*value);
-        canvas.line((x, top), (x, bottom), 1.5, GRID, 1.0);
-        canvas.text(text, (x, bottom + 32.0), Align::Center, TICK)?;
-    }
+    let y = Axis { low: 0.0, high: 1.0, ticks: Vec::new(), scale: Scale::Linear };
+    let frame = Frame { area: (left, top, right, bottom), x: close_axis(values(), 1e-9), y };
+    frame.draw(canvas, label, None)?;
+    let across = |value: f64| frame.at(value, 0.0).0;
     canvas.line((across(0.0), top), (across(0.0), bottom), 3.0, AXIS, 1.0);
-    canvas.path(&[(left, bottom), (right, bottom)], 2.0, AXIS);
-    let label = Block::fit(label, WIDE + names, 1, AXIS_LABEL)?;
-    label.draw_around(canvas, ((left + right) / 2.0, bottom + 86.0), Align::Center)?;
     for (place, (row, count)) in rows.iter().zip(&counts).enumerate() {
         let y = top + (place as f64 + 0.5) * ROW;
         let name = Block::fit(&row.label, names, 1, DIRECT)?;
@@ -98,13 +93,11 @@ fn draw(canvas: &mut Canvas, row: &DifferenceRow, y: f64, across: impl Fn(f64) -
 }
 
 fn legend() -> Vec<(Sign, String)> {
-    let (points, marks) = (vec![(0.0, 0.5), (1.0, 0.5)], vec![(0.5, 0.5)]);
-    let seed = Line { mark: Mark::Dot, marks: marks.clone(), width: 0.0, ..Line::default() };
-    let mean = Line { points, marks, ..Line::default() };
-    let style = ArmStyle { color: INK, ..NO_ARM };
+    let mean = Line { marks: vec![(0.0, 0.0)], ..Line::default() };
+    let mean = Sign::of(&mean, ArmStyle { color: INK, ..NO_ARM });
     vec![
-        (Sign::Sample(Box::new(mean), style), "mean over seeds, 95 % interval (Student's t)".to_owned()),
-        (Sign::sample(seed), "one seed".to_owned()),
+        (mean, "mean over seeds, 95 % interval (Student's t)".to_owned()),
+        (Sign::mark(Mark::Dot, false), "one seed".to_owned()),
     ]
 }
 

@@ -13,14 +13,16 @@ use super::theme::{DIRECT, MARK, PAPER, Type};
 pub(super) const ENDING: f64 = 22.0;
 /// Height of a line of a label.
 const HEIGHT: f64 = 1.05 * DIRECT.size;
+/// What the axis below takes up of a plot.
+const AXIS_ROOM: f64 = 1.5;
 /// Widest label of a mark as a part of its plot.
 const WIDEST: f64 = 0.7;
 
 /// What stands to the right of a line's end: the height there, the text, and its colour.
 type EndLabel = (f64, Vec<String>, RGBColor);
 
-/// Writes the labels of lines that end there along x, moved apart where they would touch, and says where they are. Marks come after
-/// them.
+/// Writes the labels of lines that end there along x, moved apart where they would touch, and says where they are. They stay above
+/// the axis unless the plot is too low for all of them. Marks come after them.
 pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut labels: Vec<EndLabel>) -> Result<Vec<Area>> {
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let half = |lines: &[String]| lines.len() as f64 * HEIGHT / 2.0;
@@ -30,7 +32,9 @@ pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut label
         *y = y.max(free + half(lines));
         free = *y + half(lines);
     }
-    let mut limit = frame.area.3 + DIRECT.size / 2.0;
+    let (_, top, _, bottom) = frame.area;
+    let tall: f64 = labels.iter().map(|(_, lines, _)| 2.0 * half(lines)).sum();
+    let mut limit = if tall <= bottom - top { bottom - AXIS_ROOM } else { bottom + DIRECT.size / 2.0 };
     for (y, lines, _) in labels.iter_mut().rev() {
         *y = y.min(limit - half(lines));
         limit = *y - half(lines);
@@ -40,7 +44,7 @@ pub(super) fn end_labels(canvas: &mut Canvas, frame: &Frame, end: f64, mut label
         for (index, line) in lines.iter().enumerate() {
             let (top, right) = (y - half(&lines) + index as f64 * HEIGHT, left + text_width(line, DIRECT.size)?);
             // The grid and a level would go through it, or stand before it like a sign; the axis below stays whole.
-            canvas.rect((end + 3.0, top), (right, (top + HEIGHT).min(frame.area.3 - 1.5)), PAPER, 1.0);
+            canvas.rect((end + 3.0, top), (right, (top + HEIGHT).min(bottom - AXIS_ROOM)), PAPER, 1.0);
             canvas.text(line, (left, top + HEIGHT / 2.0), Align::Left, Type { color, ..DIRECT })?;
             taken.push((left, top, right, top + HEIGHT));
         }
@@ -87,4 +91,22 @@ fn free_place((x, y): (f64, f64), width: f64, frame: &Frame, taken: &[Area]) -> 
 
 fn overlap(a: Area, b: Area) -> f64 {
     (a.2.min(b.2) - a.0.max(b.0)).max(0.0) * (a.3.min(b.3) - a.1.max(b.1)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::axes::zero_axis;
+
+    #[test]
+    fn labels_stay_above_the_axis_where_there_is_room_for_all() -> Result<()> {
+        let frame = Frame { area: (10.0, 10.0, 200.0, 10.0 + 5.0 * HEIGHT), x: zero_axis(1.0), y: zero_axis(1.0) };
+        let lowest = |count: usize| -> Result<f64> {
+            let labels = vec![(frame.area.3, vec!["99 %".to_owned()], PAPER); count];
+            let taken = end_labels(&mut Canvas::new(400.0, 400.0)?, &frame, 200.0, labels)?;
+            Ok(taken.iter().map(|area| area.3).fold(0.0, f64::max))
+        };
+        assert!(lowest(1)? < frame.area.3 && lowest(4)? < frame.area.3 && lowest(6)? > frame.area.3);
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas};
 use super::marks::Mark;
 use super::plot::{LAYERS, Line};
 use super::text::Block;
-use super::theme::{AXIS, ArmStyle, BAND_ALPHA, LEGEND, MARK, NO_ARM, Stroke};
+use super::theme::{AXIS, ArmStyle, LEGEND, MARK, NO_ARM, Stroke};
 
 /// Height of one line of the legend.
 const LINE_HEIGHT: f64 = 58.0;
@@ -62,22 +62,9 @@ impl Sign {
         Sign::sample(Line { mark, band, marks: vec![MIDDLE], ..Line::default() })
     }
 
-    /// A point of a cloud.
-    pub fn dot(color: RGBColor) -> Sign {
-        Sign::Sample(
-            Box::new(Line { mark: Mark::Solid(4.0), marks: vec![MIDDLE], ..Line::default() }),
-            ArmStyle { color, ..NO_ARM },
-        )
-    }
-
     /// A band; small areas need more opacity than large ones.
     pub fn band(alpha: f64) -> Sign {
         Sign::sample(Line { band: vec![(0.0, 0.1, 0.9), (1.0, 0.1, 0.9)], alpha, width: 0.0, ..Line::default() })
-    }
-
-    /// The band of seeds.
-    pub fn seeds() -> Sign {
-        Sign::band(1.5 * BAND_ALPHA)
     }
 
     /// What the sign and the gap after it take up.

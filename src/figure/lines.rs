@@ -8,7 +8,7 @@ use super::marks::Mark;
 use super::page::{Page, Plot, Range};
 use super::plot::{Line, some};
 use super::quantity::{AxisScale, Quantity};
-use super::theme::{LINE, SMALL_MARK, Stroke, THICK, THIN};
+use super::theme::{AREA_ALPHA, BAND_ALPHA, LINE, SMALL_MARK, Stroke, THICK, THIN};
 
 /// How the points of a series are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +21,14 @@ pub enum Drawing {
     Few,
     /// A thick line with a mark where it ends.
     Thick,
+    /// A thick line with a mark at each point; where it falls it would hide a band.
+    Heavy,
     /// A thin, pale line.
     Thin,
     /// A dotted line alone.
     Dotted,
+    /// A dashed line with a tint from it down to 0: what is proved.
+    Proved,
     /// Small marks, not joined.
     Dots,
     /// Marks, not joined; a single one has its band as a whisker, and is small so that it does not hide it.
@@ -75,6 +79,19 @@ pub struct LinePanel {
     pub level: Option<(f64, String)>,
 }
 
+impl LinePanel {
+    /// A panel of the series that have a point, without a level; none without any.
+    pub fn of(title: impl Into<String>, x: Quantity, y: Quantity, mut series: Vec<LineSeries>) -> Option<Self> {
+        series.retain(|series| !series.points.is_empty());
+        (!series.is_empty()).then(|| Self { title: title.into(), x, y, series, level: None })
+    }
+
+    /// The same with a line across at a value; an empty name is not explained.
+    pub fn with_level(self, value: f64, name: impl Into<String>) -> Self {
+        Self { level: Some((value, name.into())), ..self }
+    }
+}
+
 /// Most marks on a line of many points.
 const MARKS: usize = 8;
 /// By how much a line is wider than the one above it.
@@ -122,7 +139,7 @@ pub fn scatter_panels(title: &str, panels: &[LinePanel]) -> Result<Image> {
         let axis = Range::Known(panel.x.axis(&values));
         if let [low, .., high] = values[..] {
             let points = vec![(low, low), (high, high)];
-            lines.push(Line { stroke: Some(Stroke::Dashed), width: LEVEL, points, upright: true, ..Line::default() });
+            lines.push(Line { stroke: Some(Stroke::Dashed), width: LEVEL, points, ..Line::default() });
         }
         let (x, y) = ((panel.x.clone(), axis.clone()), (panel.y.clone(), axis));
         Plot { title: panel.title.clone(), x, y, lines, level: None }
@@ -145,13 +162,13 @@ fn apart(series: &[LineSeries]) -> Vec<Line> {
     lines
 }
 
-fn line(series: &LineSeries) -> Line {
+/// A series as it is drawn.
+pub(super) fn line(series: &LineSeries) -> Line {
     let first = series.points.first().filter(|_| !series.note.is_empty());
     let line = Line {
         band: series.band.clone(),
         ending: series.ending.clone(),
         notes: first.map(|at| (series.note.clone(), *at)).into_iter().collect(),
-        upright: true,
         ..Line::of(&series.arm, &series.label, series.points.clone())
     };
     let points = series.points.clone();
@@ -159,8 +176,14 @@ fn line(series: &LineSeries) -> Line {
         Drawing::Marked => Line { marks: points, ..line },
         Drawing::Line | Drawing::Few => Line { marks: some(&points, MARKS), ..line },
         Drawing::Thick => Line { width: THICK, marks: points.last().copied().into_iter().collect(), ..line },
+        Drawing::Heavy => Line { width: THICK, marks: points, ..line },
         Drawing::Thin => Line { width: THIN, tone: FAINT, ..line },
         Drawing::Dotted => Line { stroke: Some(Stroke::Dotted), ..line },
+        Drawing::Proved => {
+            // A single point has no area below it.
+            let band = points.iter().filter(|_| points.len() > 1).map(|&(x, y)| (x, 0.0, y)).collect();
+            Line { stroke: Some(Stroke::Dashed), band, alpha: AREA_ALPHA, ..line }
+        }
         Drawing::Dots => Line { mark: Mark::Dot, ..loose(line) },
         Drawing::Spots => Line { mark: Mark::Solid(SMALL_MARK), ..loose(line) },
         Drawing::Rings => Line { mark: Mark::Ring, ..loose(line) },
@@ -175,18 +198,27 @@ fn loose(line: Line) -> Line {
 /// What the legend says after the arms.
 fn legend<'a>(mut series: impl Iterator<Item = &'a LineSeries>, notes: &[(Drawing, &str)]) -> Vec<(Sign, String)> {
     let bands = series.any(|series| !series.band.is_empty() && series.drawing != Drawing::Spots);
-    let bands = bands.then(|| (Sign::seeds(), "lowest to highest".to_owned()));
-    let note = |(drawing, text): &(Drawing, &str)| {
-        let sign = match drawing {
-            Drawing::Marked | Drawing::Line | Drawing::Few => Sign::plain(Stroke::Solid, LINE),
-            Drawing::Thick => Sign::plain(Stroke::Solid, THICK),
-            Drawing::Thin => Sign::plain(Stroke::Solid, THIN),
-            Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
-            Drawing::Dots => Sign::Text,
-            Drawing::Spots => Sign::mark(Mark::Solid(SMALL_MARK), true),
-            Drawing::Rings => Sign::mark(Mark::Ring, false),
-        };
-        (sign, (*text).to_owned())
-    };
-    bands.into_iter().chain(notes.iter().map(note)).collect()
+    let bands = bands.then(|| (Sign::band(1.5 * BAND_ALPHA), "lowest to highest".to_owned()));
+    let notes = notes.iter().map(|(drawing, text)| (sign(*drawing), (*text).to_owned()));
+    bands.into_iter().chain(notes).collect()
+}
+
+/// What the legend shows of a drawing.
+pub(super) fn sign(drawing: Drawing) -> Sign {
+    match drawing {
+        Drawing::Marked | Drawing::Line | Drawing::Few => Sign::plain(Stroke::Solid, LINE),
+        Drawing::Thick | Drawing::Heavy => Sign::plain(Stroke::Solid, THICK),
+        Drawing::Thin => Sign::plain(Stroke::Solid, THIN),
+        Drawing::Dotted => Sign::plain(Stroke::Dotted, LINE),
+        Drawing::Proved => Sign::sample(Line {
+            stroke: Some(Stroke::Dashed),
+            points: vec![(0.0, 0.7), (1.0, 0.7)],
+            band: vec![(0.0, 0.05, 0.7), (1.0, 0.05, 0.7)],
+            alpha: 2.0 * AREA_ALPHA,
+            ..Line::default()
+        }),
+        Drawing::Dots => Sign::Text,
+        Drawing::Spots => Sign::mark(Mark::Solid(SMALL_MARK), true),
+        Drawing::Rings => Sign::mark(Mark::Ring, false),
+    }
 }

@@ -33,7 +33,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use plotters::prelude::{BitMapBackend, DrawingBackend};
 
-pub use adversarial::{Answer, Attempt, GridRow, Outcome, adversarial_grid};
+pub use adversarial::{Answer, Attempt, GridRow, adversarial_grid};
 pub use axes::significant;
 pub use categories::{Body, CategoryPanel, Entry, Key, category_panels};
 pub use confusion::confusion_difference;
@@ -43,7 +43,7 @@ pub use differences::{DifferenceRow, paired_differences};
 pub use distance::{DistanceCurve, DistancePanel, distance_distribution};
 pub use lines::{Drawing, LinePanel, LineSeries, line_panels, scatter_panels};
 pub use quantity::{AxisScale, Quantity as LineQuantity};
-pub use robust_accuracy::{RobustnessPanel, Role, Series, robust_accuracy};
+pub use robust_accuracy::robust_accuracy;
 pub use theme::MOMENT;
 
 /// What axes of accuracies are called.

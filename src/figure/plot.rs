@@ -34,9 +34,8 @@ pub(super) struct Line {
     pub stroke: Option<Stroke>,
     /// 0 where the points are not joined.
     pub width: f64,
+    /// From left to right; some may lie above each other.
     pub points: Vec<(f64, f64)>,
-    /// Whether points may lie above each other.
-    pub upright: bool,
     pub mark: Mark,
     /// Where marks stand.
     pub marks: Vec<(f64, f64)>,
@@ -60,7 +59,6 @@ impl Default for Line {
             stroke: None,
             width: LINE,
             points: Vec::new(),
-            upright: false,
             mark: Mark::Solid(MARK),
             marks: Vec::new(),
             band: Vec::new(),
@@ -155,7 +153,7 @@ impl Line {
             x.check(place, &what)?;
             y.check(value, &format!("{what}, at {place}"))?;
         }
-        let grows = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 || (self.upright && pair[0].0 == pair[1].0);
+        let grows = |pair: &[(f64, f64)]| pair[0].0 <= pair[1].0;
         ensure!(self.points.windows(2).all(grows), "{what}: its points do not go on to the right");
         for &(place, low, high) in &self.band {
             let middle = self.points.iter().chain(&self.marks).find(|point| point.0 == place);

@@ -150,11 +150,11 @@ impl ModelConfig {
     pub fn cost(&self) -> usize {
         let Size { width, depth } = self.size();
         let of_a_layer = match self {
-            Self::Hannet(_) | Self::Certified(_) => 2 * width,
-            Self::Fcnet(_) | Self::BoundedFcnet(_) => width * width,
-            Self::Resnet(_) => 2 * width * width,
+            Self::Hannet(_) | Self::Certified(_) => width.saturating_mul(2),
+            Self::Fcnet(_) | Self::BoundedFcnet(_) => width.saturating_mul(width),
+            Self::Resnet(_) => width.saturating_mul(width).saturating_mul(2),
         };
-        of_a_layer * depth
+        of_a_layer.saturating_mul(depth)
     }
 
     /// Why the network cannot be built, if so: which key, its value, the cure.
@@ -212,5 +212,17 @@ impl ModelConfig {
             Self::BoundedFcnet(config) => Box::new(config.build(inputs, outputs, scope)?),
             Self::Resnet(config) => Box::new(config.build(inputs, outputs, scope)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_of_what_nobody_can_build_are_numbers_as_well() {
+        assert_eq!(ModelConfig::Fcnet(FcNetConfig::new(100, 6)).cost(), 60_000);
+        assert_eq!(ModelConfig::Fcnet(FcNetConfig::new(usize::MAX, 2)).cost(), usize::MAX);
+        assert_eq!(ModelConfig::Resnet(ResNetConfig { width: 100, blocks: usize::MAX }).cost(), usize::MAX);
     }
 }

@@ -39,13 +39,12 @@ pub struct Stored {
     pub shape: Vec<usize>,
 }
 
-impl Stored {
-    /// Whether a tensor of that shape can stand for it: a vector may come flat, as a row or as a column.
-    fn takes(&self, dims: &[usize]) -> bool {
-        let longer_than_1 = |dims: &[usize]| dims.iter().copied().filter(|len| *len != 1).collect::<Vec<_>>();
-        let is_vector = self.shape.len() <= 1 || self.shape[1..] == [1];
-        self.shape == dims || (is_vector && dims.len() <= 2 && longer_than_1(&self.shape) == longer_than_1(dims))
-    }
+/// Whether a tensor of the shape `found` can stand for one of the shape `wanted`: a vector may come flat, as a row or as a
+/// column; otherwise shapes are equal.
+pub(crate) fn same_shape(wanted: &[usize], found: &[usize]) -> bool {
+    let longer_than_1 = |dims: &[usize]| dims.iter().copied().filter(|len| *len != 1).collect::<Vec<_>>();
+    let is_vector = wanted.len() <= 1 || wanted[1..] == [1];
+    wanted == found || (is_vector && found.len() <= 2 && longer_than_1(wanted) == longer_than_1(found))
 }
 
 /// Tensors of one shape whose initial values are drawn together, from the stream named after the first of them.
@@ -172,7 +171,7 @@ impl Parameters {
             let mut pieces = Vec::with_capacity(stored.len());
             for part in stored {
                 let Some(tensor) = tensors.get(&part.name) else { bail!("weights lack the tensor {}", part.name) };
-                if !part.takes(tensor.dims()) {
+                if !same_shape(&part.shape, tensor.dims()) {
                     bail!("{}: expected shape {:?}, found {:?}", part.name, part.shape, tensor.dims());
                 }
                 if !tensor.dtype().is_float() {
@@ -228,6 +227,12 @@ mod tests {
     use super::*;
     use crate::nn::Scope;
     use candle_core::Device;
+
+    #[test]
+    fn vectors_may_be_columns_rows_or_flat_but_matrices_may_not_be_transposed() {
+        assert!(same_shape(&[30, 1], &[30]) && same_shape(&[30], &[30, 1]) && same_shape(&[30, 1], &[1, 30]));
+        assert!(!same_shape(&[30, 2], &[2, 30]) && !same_shape(&[30, 1], &[31]) && !same_shape(&[2, 30], &[60]));
+    }
 
     #[test]
     fn weights_in_half_precision_may_add_up_to_more_than_it_can_say() -> Result<()> {

@@ -110,7 +110,9 @@ pub trait Observer {
     }
 
     /// Every `report_every` steps and at the end, with the model as it is now.
-    fn report(&mut self, report: Report, model: &Model) -> Result<()>;
+    fn report(&mut self, _report: Report, _model: &Model) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// How a run ended.

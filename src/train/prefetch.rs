@@ -3,6 +3,7 @@
 use crate::data::TrainingSet;
 use candle_core::{Result, Tensor};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -71,7 +72,7 @@ fn ahead_on<T>(
                 && let Some(draw) = draws.next()
             {
                 let (sender, batch) = channel();
-                // Workers end after this scope alone, or in a panic; then there is no batch to receive below.
+                // It arrives: workers end after this scope alone.
                 let _ = jobs.send((draw, sender));
                 waiting.push_back(batch);
             }
@@ -90,8 +91,12 @@ fn work(data: &dyn TrainingSet, queue: &Mutex<Receiver<Job>>, over: &AtomicBool)
         if over.load(Ordering::Relaxed) {
             return;
         }
-        // Whoever went away has no use for it.
-        let _ = sender.send(data.batch(draw.epoch, &draw.rows));
+        // Whoever waits for a batch that panics learns it from the sender, which is gone then. Left to itself the panic would end
+        // the scope, and with it the training, before anybody learns anything.
+        if let Ok(batch) = catch_unwind(AssertUnwindSafe(|| data.batch(draw.epoch, &draw.rows))) {
+            // Whoever went away has no use for it.
+            let _ = sender.send(batch);
+        }
     }
 }
 
@@ -121,11 +126,13 @@ mod tests {
         made: AtomicUsize,
         /// The row at which a batch fails.
         broken: Option<u32>,
+        /// The row at which making a batch panics.
+        panics: Option<u32>,
     }
 
     impl Slow {
         fn new(workers: usize) -> Self {
-            Self { workers, made: AtomicUsize::new(0), broken: None }
+            Self { workers, made: AtomicUsize::new(0), broken: None, panics: None }
         }
     }
 
@@ -140,6 +147,7 @@ mod tests {
 
         fn batch(&self, epoch: usize, rows: &[u32]) -> Result<Batch> {
             self.made.fetch_add(1, Ordering::Relaxed);
+            assert_ne!(rows.first(), self.panics.as_ref());
             if rows.first() == self.broken.as_ref() {
                 candle_core::bail!("row {} is broken", rows[0]);
             }
@@ -207,6 +215,23 @@ mod tests {
                 }
             });
             assert!(ended.expect_err("a broken batch").to_string().contains("row 4 is broken"));
+            assert_eq!(taken, 4);
+        }
+    }
+
+    #[test]
+    fn a_batch_that_panics_ends_the_training_with_an_error() {
+        for workers in [1, 3] {
+            let set = Slow { panics: Some(4), ..Slow::new(workers) };
+            let mut taken = 0;
+            let ended: Result<()> = ahead(&set, draws(1000), |next| {
+                loop {
+                    next()?;
+                    taken += 1;
+                }
+            });
+            let told = ended.expect_err("a batch that was never made").to_string();
+            assert!(told.contains("the thread that prepares batches has failed"), "{told}");
             assert_eq!(taken, 4);
         }
     }

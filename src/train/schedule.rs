@@ -65,17 +65,18 @@ impl ScheduleConfig {
                 if !inside || at.windows(2).any(|pair| pair[0] >= pair[1]) {
                     return Some(format!("multi_step.at is {at:?}; use ascending fractions between 0 and 1"));
                 }
-                (!(*factor > 0.0 && *factor <= 1.0)).then(|| format!("multi_step.factor is {factor}; use 0 to 1"))
+                let fits = *factor > 0.0 && *factor <= 1.0;
+                (!fits).then(|| format!("multi_step.factor is {factor}; use a number above 0, at most 1"))
             }
             Self::Cosine { warmup, floor } => {
                 if !(0.0..1.0).contains(warmup) {
-                    return Some(format!("cosine.warmup is {warmup}; use a fraction below 1"));
+                    return Some(format!("cosine.warmup is {warmup}; use a number from 0 to below 1"));
                 }
                 (!(0.0..=1.0).contains(floor)).then(|| format!("cosine.floor is {floor}; use 0 to 1"))
             }
             Self::Trapezoid { warmup, decay } => {
                 let fits = *warmup >= 0.0 && *decay >= 0.0 && warmup + decay <= 1.0;
-                let cure = "use fractions that add up to 1 at most";
+                let cure = "use numbers from 0 to 1 that add up to 1 at most";
                 (!fits).then(|| format!("trapezoid.warmup is {warmup} and trapezoid.decay is {decay}; {cure}"))
             }
         }
@@ -101,6 +102,17 @@ mod tests {
         let at = |iteration| schedule.factor(iteration, 1000);
         assert_eq!((at(0), at(49), at(99), at(600), at(800)), (0.01, 0.5, 1.0, 1.0, 0.5));
         assert!(at(999) > 0.0 && at(999) < 0.003);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_recommended() {
+        let problem = |schedule: ScheduleConfig| schedule.problem().expect("it is out of range");
+        let told = problem(ScheduleConfig::MultiStep { at: vec![0.5], factor: 0.0 });
+        assert_eq!(told, "multi_step.factor is 0; use a number above 0, at most 1");
+        let told = problem(ScheduleConfig::Cosine { warmup: -0.5, floor: 0.0 });
+        assert_eq!(told, "cosine.warmup is -0.5; use a number from 0 to below 1");
+        let told = problem(ScheduleConfig::Trapezoid { warmup: -0.1, decay: 0.2 });
+        assert!(told.ends_with("use numbers from 0 to 1 that add up to 1 at most"), "{told}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use han_exp::rng::Stream;
 use std::collections::HashMap;
@@ -62,6 +63,18 @@ pub fn bits(tensor: &Tensor) -> Result<Vec<u64>> {
 /// A variable with the values of a tensor.
 pub fn variable(tensor: &Tensor, dtype: DType) -> Result<Var> {
     Var::from_tensor(&tensor.to_dtype(dtype)?)
+}
+
+/// The gradients of sum(y * gy), the loss behind every `gy` of the reference files.
+pub fn backward(y: &Tensor, gy: &Tensor) -> Result<GradStore> {
+    (y * gy.to_dtype(y.dtype())?)?.sum_all()?.backward()
+}
+
+pub fn gradient<'a>(gradients: &'a GradStore, var: &Var, what: &str) -> Result<&'a Tensor> {
+    match gradients.get(var.as_tensor()) {
+        Some(gradient) => Ok(gradient),
+        None => candle_core::bail!("{what} got no gradient"),
+    }
 }
 
 /// A tensor of standard normal float64 numbers.

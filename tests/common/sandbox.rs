@@ -74,6 +74,19 @@ impl Sandbox {
         failure(&mut self.command(arguments))
     }
 
+    /// Holds that a command leaves the same files, more than so many, with one job, with two, and with three threads.
+    pub fn assert_same_however_made(&self, command: &[&str], more_than: usize) {
+        let run = |out: &str, jobs: &str, threads: &str| {
+            let arguments = [command, &["--out", out, "--jobs", jobs]].concat();
+            self.command(&arguments).env("RAYON_NUM_THREADS", threads).assert().success();
+            files(&self.path(out))
+        };
+        let expected = run("a", "1", "1");
+        assert!(expected.len() > more_than, "only {} files", expected.len());
+        assert!(expected == run("b", "2", "1"), "jobs change something");
+        assert!(expected == run("c", "1", "3"), "threads change something");
+    }
+
     /// The run directories of an arm, `experiment/arm`, whose names begin so.
     pub fn runs(&self, out: &str, arm: &str, point: &str) -> Vec<PathBuf> {
         let arm = self.path(out).join("runs").join(arm);
@@ -111,6 +124,17 @@ pub fn failure(command: &mut Command) -> String {
 /// The text of a file.
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The first line of a file.
+pub fn header(path: &Path) -> String {
+    read(path).lines().next().unwrap_or_default().to_string()
+}
+
+/// The fields of the rows of a table, by column.
+pub fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).expect("a table");
+    reader.deserialize().map(|row| row.expect("a row")).collect()
 }
 
 pub fn text(bytes: &[u8]) -> String {

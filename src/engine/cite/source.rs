@@ -28,6 +28,11 @@ impl Results<'_> {
         render(template, &rows)
     }
 
+    /// Whether there is a CSV file of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.places(name).iter().any(|path| path.exists())
+    }
+
     /// The rows of a source: the last file that it names, and every `column=value`, or `column=value,value`.
     pub fn rows(&self, source: &str) -> Result<Rows> {
         let (file, filters) = self.parsed(source, &mut { MOST_WORDS })?;
@@ -53,8 +58,12 @@ impl Results<'_> {
         Ok((file.with_context(|| format!("{source:?} names no CSV file"))?, filters))
     }
 
+    fn places(&self, name: &str) -> [PathBuf; 2] {
+        ["tables", ""].map(|part| self.root.join(part).join(format!("{name}.csv")))
+    }
+
     fn read(&self, name: &str) -> Result<Rows> {
-        let places: [PathBuf; 2] = ["tables", ""].map(|part| self.root.join(part).join(format!("{name}.csv")));
+        let places = self.places(name);
         let path = places.iter().find(|path| path.exists());
         let path = path.with_context(|| format!("{} is not there", places[0].display()))?;
         let shown = path.display().to_string();

@@ -15,6 +15,7 @@
 
 use super::rows::Rows;
 use anyhow::{Context, Result, bail};
+use indicatif::HumanFloatCount;
 
 /// Most digits of a number: what is beyond says nothing, and far beyond it the standard library panics.
 const MOST_DIGITS: usize = 40;
@@ -129,20 +130,15 @@ fn written(value: f64, style: &str) -> Result<String> {
             digits.with_context(|| format!("{text:?} is no number of digits; use at most {MOST_DIGITS}"))
         }
     };
-    let text = if style == "," || style.is_empty() {
-        if style.is_empty() { format!("{value}") } else { grouped(&format!("{value:.0}")) }
-    } else if style == "time" {
-        time(value)
-    } else if let Some(text) = style.strip_prefix('%') {
-        format!("{:.*}", digits(text, 2)?, 100.0 * value)
-    } else if let Some(text) = style.strip_prefix('.') {
-        format!("{:.*}", digits(text, 2)?, value)
-    } else if let Some(text) = style.strip_prefix('e') {
-        format!("{:.*e}", digits(text, 1)?.saturating_sub(1), value)
-    } else if let Some(text) = style.strip_prefix('g') {
-        significant(value, digits(text, 2)?)
-    } else {
-        bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2 or time")
+    let text = match (style, style.split_at_checked(1)) {
+        ("", _) => format!("{value}"),
+        (",", _) => format!("{:.0}", HumanFloatCount(value)),
+        ("time", _) => time(value),
+        (_, Some(("%", text))) => format!("{:.*}", digits(text, 2)?, 100.0 * value),
+        (_, Some((".", text))) => format!("{:.*}", digits(text, 2)?, value),
+        (_, Some(("e", text))) => format!("{:.*e}", digits(text, 1)?.saturating_sub(1), value),
+        (_, Some(("g", text))) => significant(value, digits(text, 2)?),
+        _ => bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2 or time"),
     };
     // What is rounded to nothing has a sign only where one is asked for: there it tells on which side of 0 a bound lies.
     let nothing = text.chars().all(|c| "-0.".contains(c));
@@ -162,18 +158,6 @@ fn significant(value: f64, digits: usize) -> String {
     let decimals = usize::try_from(digits as i64 - 1 - exponent).unwrap_or(0);
     let rounded: f64 = rounded.parse().unwrap_or(value);
     format!("{rounded:.decimals$}")
-}
-
-fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.split_at(usize::from(digits.starts_with('-')));
-    let mut text = sign.to_string();
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Two units of time.

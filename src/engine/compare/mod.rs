@@ -48,11 +48,18 @@ impl Side {
 pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2]) -> Result<String> {
     let [a, b] = sides;
     let first = recall(verbs, &a.store, experiment)?;
-    let apart = a.store.root() != b.store.root();
+    let apart = a.store.root != b.store.root;
     let second = if apart { Some(recall(verbs, &b.store, experiment)?) } else { None };
     let contenders = [first.as_slice(), second.as_deref().unwrap_or(&first)];
     let asked = sides.each_ref().map(|side| side.shown(format!("{experiment}/{}", side.pattern).trim_end_matches('/')));
     let pairs = select::pairs(contenders, [&a.pattern, &b.pattern], &asked)?;
+    let mut alone = String::new();
+    for (side, directory) in sides.iter().enumerate().filter_map(|(side, of)| Some((side, of.directory.as_ref()?))) {
+        let paired = pairs.iter().map(|pair| pair[side].name()).collect();
+        if let Some(names) = select::alone(contenders[side], &sides[side].pattern, &paired) {
+            alone += &format!("\n{}", wrapped(&format!("left out: {directory} alone has {names}"), terminal_width()));
+        }
+    }
     let mut compared = Vec::new();
     for pair in pairs {
         let shown = [0, 1].map(|side| sides[side].shown(&pair[side].name()));
@@ -70,6 +77,7 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
         figures.extend(of_pair);
         seeds.extend(of_seeds);
     }
+    text += &alone;
     let [one, other] = [0, 1].map(|side| {
         let Side { pattern, directory, .. } = &sides[side];
         directory.clone().unwrap_or_else(|| pattern.clone())
@@ -88,7 +96,7 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     let profile = if a == b { a } else { format!("{a}, {b}") };
     let [figures, seeds] = [csv(&figures)?, csv(&seeds)?];
     save(out, &name, [with_column(&figures, "profile", &profile)?, with_column(&seeds, "profile", &profile)?], &chart)?;
-    let place = format!("tables and chart are {name}*.csv and .png in {}", out.root().display());
+    let place = format!("tables and chart are {name}*.csv and .png in {}", out.root.display());
     text += &format!("\n{}", wrapped(&place, terminal_width()));
     Ok(text)
 }
@@ -99,7 +107,7 @@ fn save(out: &Store, name: &str, [figures, seeds]: [Vec<u8>; 2], chart: &Image) 
     for (ending, bytes) in [("", figures), ("-seeds", seeds)] {
         write_table(out, &format!("{name}{ending}"), &bytes)?;
     }
-    let figures = out.root().join("figures");
+    let figures = out.root.join("figures");
     fs::create_dir_all(&figures).with_context(|| format!("--out: cannot make {}", figures.display()))?;
     files::write_with(&figures.join(format!("{name}.png")), |temporary| chart.save(temporary))
 }
@@ -114,7 +122,7 @@ fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contend
     let (kind, noted) = last(verbs, store, experiment)?;
     let Recalled { made, planned, absent } = kind.contenders(store, noted)?;
     if !absent.is_empty() {
-        let (missing, root) = (absent.len(), store.root().display());
+        let (missing, root) = (absent.len(), store.root.display());
         note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are not there"));
     }
     Ok(made)

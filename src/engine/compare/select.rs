@@ -28,15 +28,29 @@ pub fn pairs<'c>(
     let pairs = if single { pairs_where(&first, &second, |a, b| a.1.data == b.1.data) } else { like };
     // What was measured on other data is refused with both names of them.
     let pairs = if pairs.is_empty() { pairs_where(&first, &second, |a, b| a.0 == b.0 || single) } else { pairs };
+    // Directories are asked for the same.
+    let cure = if patterns[0] == patterns[1] {
+        "two of other names are compared within one directory"
+    } else {
+        "name one of each"
+    };
     ensure!(
         !pairs.is_empty(),
-        "{} has {}, {} has {}: none is like another; name one of each",
+        "{} has {}, {} has {}: none is like another; {cure}",
         shown[0],
         names(&first),
         shown[1],
         names(&second)
     );
     Ok(pairs)
+}
+
+/// What of a side is in no pair, of all that need not be asked for.
+pub fn alone(contenders: &[Contender], pattern: &str, paired: &BTreeSet<String>) -> Option<String> {
+    let left_out =
+        |one: &&Contender| !one.on_demand && one.name().starts_with(pattern) && !paired.contains(&one.name());
+    let names: BTreeSet<String> = contenders.iter().filter(left_out).map(Contender::name).collect();
+    (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn pairs_where<'c>(

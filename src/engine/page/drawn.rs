@@ -30,7 +30,7 @@ pub(super) struct Drawn {
 
 /// Saves every chart, under a stamp if there is one; one that cannot be drawn says why and does not keep the others back.
 pub(super) fn save(store: &Store, experiment: &str, charts: Vec<Chart>, stamp: Option<&str>) -> Result<Vec<Drawn>> {
-    let directory = store.root().join("figures");
+    let directory = store.root.join("figures");
     fs::create_dir_all(&directory).with_context(|| format!("--out: cannot make {}", directory.display()))?;
     let drawn = charts.into_iter().map(|Chart { title, name, image }| {
         let file = format!("{experiment}-{name}.png");
@@ -45,7 +45,7 @@ pub(super) fn save(store: &Store, experiment: &str, charts: Vec<Chart>, stamp: O
         let _ = fs::remove_file(&vectors);
         let written = image.map(|image| {
             let written = files::write_with(&path, |temporary| image.save(temporary)).and_then(|()| {
-                if store.svg() { files::write(&vectors, image.svg.as_bytes()).map_err(Into::into) } else { Ok(()) }
+                if store.svg { files::write(&vectors, image.svg.as_bytes()).map_err(Into::into) } else { Ok(()) }
             });
             written.inspect_err(|reason| {
                 console::lost(&format!("cannot write {}: {}", path.display(), console::one_line(reason)));

@@ -26,10 +26,10 @@ pub use words::{
 use super::invocation::Invocation;
 use super::rows::RunRow;
 use super::runs::{Store, Walk, csv, with_column};
-use super::settings::{ClaimFile, Heading};
+use super::settings::{ClaimFile, Heading, is_table_ending};
 use crate::console::note;
 use crate::files;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use drawn::Chart;
 use provenance::Provenance;
 use section::Section;
@@ -42,7 +42,7 @@ use std::path::Path;
 #[serde(rename_all = "snake_case")]
 pub enum Block {
     Text(String),
-    Table(Table),
+    Table(#[serde(deserialize_with = "table::whole")] Table),
 }
 
 /// What an experiment shows of the runs that are finished.
@@ -87,6 +87,7 @@ impl Page {
 
     /// Adds `tables/<experiment><ending>.csv`.
     pub fn csv<Row: Serialize>(&mut self, ending: &str, rows: &[Row]) -> Result<()> {
+        ensure!(is_table_ending(ending), "{ending}: no name of an experiment must end so either; see settings::names");
         let bytes = if rows.is_empty() { Vec::new() } else { csv(rows)? };
         self.tables.push((format!("{}{ending}", self.section.name), bytes));
         Ok(())
@@ -118,10 +119,10 @@ impl Page {
         let section = self.section(walk, invocation)?;
         section.replace(store);
         section.save(store)?;
-        let path = store.root().join("tables").join(format!("{}.md", section.name));
+        let path = store.root.join("tables").join(format!("{}.md", section.name));
         write(&path, markdown::whole(&section).as_bytes())?;
         let (judged, missed) = (section.verdicts.len(), section.missed().count());
-        Ok(Report { text: terminal::render(&section, &subtitle, &closing, store.root()), judged, missed })
+        Ok(Report { text: terminal::render(&section, &subtitle, &closing, &store.root), judged, missed })
     }
 
     /// Draws the charts, and fills in what the runs say.
@@ -187,7 +188,7 @@ pub fn write_pages(store: &Store, order: &[&str]) -> Result<()> {
     let claims: Vec<_> = claims.collect();
     write_table(store, "claims", &if claims.is_empty() { Vec::new() } else { csv(&claims)? })?;
     let made: Vec<_> = sections.iter().map(Made::of).collect();
-    let root = store.root();
+    let root = &store.root;
     write(&root.join(Store::PROVENANCE), (serde_json::to_string_pretty(&made)? + "\n").as_bytes())?;
     write(&root.join(Store::README), markdown::short(&sections).as_bytes())?;
     write(&root.join(Store::REPORT), html::report(&sections, root).as_bytes())
@@ -213,7 +214,7 @@ pub struct Report {
 
 /// Writes `tables/<name>.csv`.
 pub fn write_table(store: &Store, name: &str, bytes: &[u8]) -> Result<()> {
-    let tables = store.root().join("tables");
+    let tables = store.root.join("tables");
     fs::create_dir_all(&tables).with_context(|| format!("--out: cannot make {}", tables.display()))?;
     let path = tables.join(format!("{name}.csv"));
     if !bytes.is_empty() {

@@ -58,7 +58,7 @@ impl Section {
     /// for its own. One that cannot be removed stays.
     pub(super) fn replace(&self, store: &Store) {
         let Ok(before) = Self::read(&path(store, &self.name), &self.name) else { return };
-        let root = store.root();
+        let root = &store.root;
         for table in before.tables.iter().filter(|table| !self.tables.contains(table)) {
             // The file may have been damaged, and other experiments have tables there too.
             if table.starts_with(&format!("tables/{}", self.name)) {

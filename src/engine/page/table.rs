@@ -1,11 +1,11 @@
 //! Tables, for Markdown and for a terminal.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt::Write;
 
 /// A table of words and numbers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
 pub struct Table {
     /// The paragraph above it.
     #[serde(default)]
@@ -19,26 +19,11 @@ pub struct Table {
     pub(super) yielding: &'static [&'static str],
 }
 
-/// A table as it stands in a file, which may have been damaged.
-#[derive(Deserialize)]
-struct Written {
-    #[serde(default)]
-    caption: String,
-    main: bool,
-    columns: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
-
-impl TryFrom<Written> for Table {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let Written { caption, main, columns, rows } = written;
-        let whole = !columns.is_empty() && rows.iter().all(|row| row.len() == columns.len());
-        whole
-            .then_some(Self { caption, main, columns, rows, yielding: &[] })
-            .ok_or_else(|| "a row of a table lacks a cell".into())
-    }
+/// Reads a table of a file, which may have been damaged.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
+    let table = Table::deserialize(deserializer)?;
+    let is_whole = !table.columns.is_empty() && table.rows.iter().all(|row| row.len() == table.columns.len());
+    if is_whole { Ok(table) } else { Err(D::Error::custom("a row of a table lacks a cell")) }
 }
 
 impl Table {
@@ -199,7 +184,7 @@ mod tests {
     fn a_table_of_a_file_has_a_cell_for_every_column() {
         let table = |rows: &str| {
             let text = format!(r#"{{"caption": "c", "main": true, "columns": ["a", "b"], "rows": {rows}}}"#);
-            serde_json::from_str::<Table>(&text).map_err(|error| error.to_string())
+            whole(&mut serde_json::Deserializer::from_str(&text)).map_err(|error| error.to_string())
         };
         let read = table(r#"[["1", "2"]]"#).expect("a table");
         assert_eq!(

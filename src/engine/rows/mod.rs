@@ -1,6 +1,6 @@
 //! Rows of CSV files, and figures over them.
 
-mod paired;
+mod columns;
 mod proportion;
 #[expect(clippy::module_inception, reason = "rows of runs beside what is made of them")]
 mod rows;
@@ -10,9 +10,9 @@ mod seeds;
 mod selection;
 mod statistics;
 
-pub use paired::{Items, on_common};
-pub use proportion::{Paired, Proportion};
-pub use rows::{EpochRow, EvaluationRow};
+pub use columns::{RatedSeed, TableKey};
+pub use proportion::{Items, Paired, Proportion, on_common};
+pub use rows::{EpochRow, EvaluationRow, RunKey, keyed};
 pub use runs::RunRow;
 pub use scores::{Figure, Score, Scored, SeedScore};
 pub use seeds::{Differences, Seeds, Statistics};

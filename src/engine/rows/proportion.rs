@@ -2,6 +2,7 @@
 
 use statrs::distribution::{Beta, ContinuousCDF, Normal};
 use statrs::function::beta::beta_reg;
+use std::collections::BTreeMap;
 
 /// The probability that an interval of 95 % leaves over on one side.
 const TAIL: f64 = (1.0 - 0.95) / 2.0;
@@ -76,18 +77,19 @@ pub struct Paired {
     pub images: u64,
 }
 
-impl Paired {
-    /// Counts from what each network classifies right; None without images or when the lists differ in length.
-    pub fn of(first: &[bool], second: &[bool]) -> Option<Self> {
-        let count = |a: bool| first.iter().zip(second).filter(|(one, two)| **one == a && **two != a).count() as u64;
-        let images = first.len() as u64;
-        (images > 0 && first.len() == second.len()).then(|| Self {
-            first_only: count(true),
-            second_only: count(false),
-            images,
-        })
-    }
+/// Whether each item, such as an image, came out right.
+pub type Items = BTreeMap<usize, bool>;
 
+/// Two networks on the items that both have, and the part that each got right of these; None without any.
+pub fn on_common(first: &Items, second: &Items) -> Option<(Paired, [f64; 2])> {
+    let common = || first.iter().filter_map(|(item, right)| Some((*right, *second.get(item)?)));
+    let count = |fits: fn(bool, bool) -> bool| common().filter(|(a, b)| fits(*a, *b)).count() as u64;
+    let (first_only, second_only, images) = (count(|a, b| a && !b), count(|a, b| b && !a), count(|_, _| true));
+    let parts = [count(|a, _| a), count(|_, b| b)].map(|right| right as f64 / images as f64);
+    (images > 0).then_some((Paired { first_only, second_only, images }, parts))
+}
+
+impl Paired {
     /// McNemar's exact test (McNemar 1947): how probable it is that of the images on which the networks differ at least
     /// so many fall to one of them, were each as likely to win. Two-sided; 1 where they never differ.
     pub fn p_value(&self) -> f64 {
@@ -163,12 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_counted_and_mistakes_have_no_interval() {
-        let first = [true, true, true, false, false];
-        let paired = Paired::of(&first, &[true, false, false, true, false]);
-        assert_eq!(paired, Some(Paired { first_only: 2, second_only: 1, images: 5 }));
-        assert_eq!(Paired::of(&first, &[true]), None);
-        assert_eq!(Paired::of(&[], &[]), None);
+    fn only_what_both_have_is_compared() {
+        let items = |right: &[(usize, bool)]| right.iter().copied().collect::<Items>();
+        let first = items(&[(1, true), (2, true), (3, true), (4, false), (5, false), (9, false)]);
+        let second = items(&[(0, true), (1, true), (2, false), (3, false), (4, true), (5, false)]);
+        let paired = Paired { first_only: 2, second_only: 1, images: 5 };
+        assert_eq!(on_common(&first, &second), Some((paired, [0.6, 0.4])));
+        assert_eq!(on_common(&first, &items(&[(0, true)])), None);
         assert_eq!((Proportion::new(0, 0), Proportion::new(2, 1)), (None, None));
     }
 }

@@ -5,15 +5,32 @@ use crate::engine::runs::{FinishedRun, Spec};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+/// What every row of these files begins with: a row is written as a tuple of structs, of which this is the first. Readers know the
+/// run, and read the rest.
+#[derive(Serialize)]
+pub struct RunKey {
+    experiment: String,
+    arm: String,
+    /// What tells the run from the arm's others, such as recipe, learning rate and phase; or training, attack-linf, attack-l2.
+    point: String,
+    seed: u64,
+}
+
+impl RunKey {
+    pub fn of(spec: &impl Spec) -> Self {
+        let (experiment, arm) = (spec.experiment().into(), spec.arm().into());
+        Self { experiment, arm, point: spec.point(), seed: spec.seed().0 }
+    }
+}
+
+/// Rows as they stand in a file of a run.
+pub fn keyed<'r, Row>(spec: &impl Spec, rows: &'r [Row]) -> Vec<(RunKey, &'r Row)> {
+    rows.iter().map(|row| (RunKey::of(spec), row)).collect()
+}
+
 /// `epochs.csv`: the course of training. Empty validation columns: the run keeps no validation points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRow {
-    pub experiment: String,
-    pub arm: String,
-    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
-    /// attack-linf or attack-l2.
-    pub point: String,
-    pub seed: u64,
     /// Points seen over points in the training set.
     pub epoch: f64,
     /// Optimizer steps made.
@@ -31,12 +48,6 @@ pub struct EpochRow {
 /// `evaluations.csv`: scores of the last iterate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRow {
-    pub experiment: String,
-    pub arm: String,
-    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
-    /// attack-linf or attack-l2.
-    pub point: String,
-    pub seed: u64,
     /// train, validation or test.
     pub split: String,
     /// What `value` is; METHODOLOGY.md lists the metrics of each experiment.
@@ -53,21 +64,9 @@ pub struct EvaluationRow {
 }
 
 impl EvaluationRow {
-    /// A score of a run for inputs as they are.
-    pub fn of(spec: &impl Spec, split: &str, metric: &str, value: f64, n: usize) -> Self {
-        Self {
-            experiment: spec.experiment().into(),
-            arm: spec.arm().into(),
-            point: spec.point(),
-            seed: spec.seed().0,
-            split: split.into(),
-            metric: metric.into(),
-            attack: "none".into(),
-            norm: None,
-            epsilon: None,
-            value,
-            n,
-        }
+    /// A score for inputs as they are.
+    pub fn of(split: &str, metric: &str, value: f64, n: usize) -> Self {
+        Self { split: split.into(), metric: metric.into(), attack: "none".into(), norm: None, epsilon: None, value, n }
     }
 
     /// A score of a run for inputs as they are; none of one that diverged.

@@ -87,8 +87,9 @@ impl Scored {
     /// Takes in `evaluations.csv` of a run, or that it diverged.
     pub fn add<S: Spec>(&mut self, run: &FinishedRun<S>) -> Result<()> {
         self.parameters = run.manifest.parameters;
+        let seed = run.spec.seed().0;
         if run.diverged() {
-            self.diverged.push(run.spec.seed().0);
+            self.diverged.push(seed);
             return Ok(());
         }
         for row in run.rows::<EvaluationRow>("evaluations.csv")? {
@@ -107,8 +108,8 @@ impl Scored {
             };
             let values = self.scores.entry(figure).or_default();
             // What several runs say of a seed, such as its clean accuracy, is said once.
-            if values.iter().all(|score| score.seed != row.seed) {
-                values.push(Score { seed: row.seed, value: row.value, n: row.n });
+            if values.iter().all(|score| score.seed != seed) {
+                values.push(Score { seed, value: row.value, n: row.n });
             }
         }
         Ok(())

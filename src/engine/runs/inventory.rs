@@ -19,15 +19,6 @@ pub struct Contents {
 /// Every file of a run but its manifest, by name.
 pub type Inventory = BTreeMap<String, Contents>;
 
-/// What makes a file pass for the one that was saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// Its size. Reading every file of ten thousand runs takes minutes from a cold disk.
-    Sizes,
-    /// Its size and its SHA-256.
-    Contents,
-}
-
 /// Measures every file in a directory and syncs it to the disk.
 pub(super) fn take(directory: &Path) -> Result<Inventory> {
     let mut inventory = Inventory::new();
@@ -41,11 +32,11 @@ pub(super) fn take(directory: &Path) -> Result<Inventory> {
     Ok(inventory)
 }
 
-/// What is wrong with the files of a run, if anything is.
+/// What is wrong with the files of a run, if anything is; by their sizes alone, or by what they hold as well.
 ///
 /// # Errors
 /// When a file cannot be read for another reason than that it is not there.
-pub(super) fn damage(directory: &Path, inventory: &Inventory, trust: Trust) -> Result<Option<String>> {
+pub(super) fn damage(directory: &Path, inventory: &Inventory, by_sizes: bool) -> Result<Option<String>> {
     for (name, recorded) in inventory {
         let path = directory.join(name);
         if path.parent() != Some(directory) {
@@ -56,7 +47,7 @@ pub(super) fn damage(directory: &Path, inventory: &Inventory, trust: Trust) -> R
         if bytes != recorded.bytes {
             return Ok(Some(format!("{name} has {bytes} bytes, was saved with {}", recorded.bytes)));
         }
-        if trust == Trust::Sizes {
+        if by_sizes {
             continue;
         }
         let (_, sha256) = files::measure(&path).with_context(|| format!("cannot read {}", path.display()))?;

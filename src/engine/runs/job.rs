@@ -7,7 +7,7 @@
 use super::checkpoint::{Checkpoint, Header, Identity, Training, parse};
 use super::desk::Desk;
 use crate::model::Halt;
-use crate::train::{Best, Control, Kept as Moment, State};
+use crate::train::{Best, Control, Kept, State};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use serde::Serialize;
@@ -28,9 +28,10 @@ pub struct Job<'j> {
     /// Its name, as `--run` takes it.
     run: &'j str,
     pub(super) desk: RefCell<Desk>,
+    /// That of the last checkpoint, with how far the run is and the training as it was kept last.
     header: RefCell<Header>,
-    /// The training as it was kept last.
-    trained: RefCell<Option<Kept>>,
+    /// Of that training, and of its best moment so far.
+    tensors: RefCell<Tensors>,
     /// The finished parts.
     parts: RefCell<Vec<Part>>,
     /// How many of them were given back or made.
@@ -44,9 +45,7 @@ pub struct Job<'j> {
     longest_gap: Cell<Duration>,
     every: Duration,
     began: Instant,
-    /// How far the run is.
-    step: Cell<usize>,
-    /// When that was last noted for others.
+    /// When it was last noted for others how far the run is.
     told: Cell<Instant>,
 }
 
@@ -56,37 +55,13 @@ const MOST_BLOCKS: usize = 8;
 /// Between two notes of how far a run is.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// What a part came to.
-struct Part {
-    name: String,
-    bytes: Vec<u8>,
-}
+/// Name and result of a finished part.
+type Part = (String, Vec<u8>);
+/// Tensors with their names.
+type Tensors = Vec<(String, Tensor)>;
 
-/// A training that is kept: how far it is, and the tensors of it and of the best moment so far.
-struct Kept {
-    pub training: Training,
-    pub tensors: Vec<(String, Tensor)>,
-}
-
-impl Kept {
-    fn training(&self, latest: bool) -> Result<(Training, State, Best)> {
-        let Self { training, tensors } = self;
-        let of = |beginning: &str| {
-            let named =
-                |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
-            tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
-        };
-        let state = State::from_parts(&training.position, of(STATE))?;
-        let mut parameters: Vec<(String, Tensor)> = of(BEST).into_iter().collect();
-        parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let kept = training.best.map(|(error, step, epoch)| Moment { error, step, epoch, parameters });
-        Ok((training.clone(), state, Best { latest, kept }))
-    }
-}
-
-/// What is in a checkpoint: its header, the finished parts, the training.
-fn opened(checkpoint: Checkpoint) -> Result<(Header, Vec<Part>, Option<Kept>)> {
-    let Checkpoint { header, mut tensors } = checkpoint;
+/// What is in a checkpoint: its header, the finished parts, the tensors of its training.
+fn opened(Checkpoint { header, mut tensors }: Checkpoint) -> Result<(Header, Vec<Part>, Tensors)> {
     let mut bytes = match tensors.remove(PARTS) {
         Some(parts) => parts.to_vec1::<u8>()?,
         None => Vec::new(),
@@ -94,17 +69,29 @@ fn opened(checkpoint: Checkpoint) -> Result<(Header, Vec<Part>, Option<Kept>)> {
     let mut parts = Vec::with_capacity(header.parts.len());
     for (name, len) in &header.parts {
         let rest = bytes.split_off((*len).min(bytes.len()));
-        parts.push(Part { name: name.clone(), bytes: std::mem::replace(&mut bytes, rest) });
+        parts.push((name.clone(), std::mem::replace(&mut bytes, rest)));
     }
-    let trained = header.training.clone().map(|training| Kept { training, tensors: tensors.into_iter().collect() });
-    Ok((header, parts, trained))
+    Ok((header, parts, tensors.into_iter().collect()))
+}
+
+/// A training that was kept, to go on with; `latest` is what [`Best`] has.
+fn restored(training: &Training, tensors: &[(String, Tensor)], latest: bool) -> Result<(Training, State, Best)> {
+    let of = |beginning: &str| {
+        let named = |(name, tensor): &(String, Tensor)| Some((name.strip_prefix(beginning)?.into(), tensor.clone()));
+        tensors.iter().filter_map(named).collect::<HashMap<String, Tensor>>()
+    };
+    let state = State::from_parts(&training.position, of(STATE))?;
+    let mut parameters: Tensors = of(BEST).into_iter().collect();
+    parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let kept = training.best.map(|(error, step, epoch)| Kept { error, step, epoch, parameters });
+    Ok((training.clone(), state, Best { latest, kept }))
 }
 
 /// Opens a checkpoint as far as that goes without the run, for the tests of all readers of files; whether it was one.
 pub(crate) fn opens(bytes: &[u8]) -> Result<bool> {
     let Some(checkpoint) = parse(bytes)? else { return Ok(false) };
-    let (_, _, trained) = opened(checkpoint)?;
-    trained.map(|kept| kept.training(false)).transpose()?;
+    let (header, _, tensors) = opened(checkpoint)?;
+    header.training.map(|training| restored(&training, &tensors, false)).transpose()?;
     Ok(true)
 }
 
@@ -120,12 +107,11 @@ impl<'j> Job<'j> {
         (every, since): (Duration, Instant),
         run: &'j str,
     ) -> Result<Self> {
-        let (mut header, parts, trained) = match found {
+        let (mut header, parts, tensors) = match found {
             Some(checkpoint) => opened(checkpoint)?,
-            None => (Header { start: jiff::Timestamp::now().to_string(), ..Header::default() }, Vec::new(), None),
+            None => (Header { start: jiff::Timestamp::now().to_string(), ..Header::default() }, Vec::new(), Vec::new()),
         };
         header.identity = identity;
-        let step = header.step;
         let began = Instant::now();
         Ok(Self {
             device,
@@ -134,7 +120,7 @@ impl<'j> Job<'j> {
             run,
             desk: RefCell::new(desk),
             header: RefCell::new(header),
-            trained: RefCell::new(trained),
+            tensors: RefCell::new(tensors),
             parts: RefCell::new(parts),
             given: Cell::new(0),
             unsaved: Cell::new(false),
@@ -143,14 +129,13 @@ impl<'j> Job<'j> {
             longest_gap: Cell::new(Duration::ZERO),
             every,
             began,
-            step: Cell::new(step),
             told: Cell::new(Instant::now()),
         })
     }
 
     /// Tells how far the run is; whether to go on.
     pub fn tick(&self, step: usize, words: &dyn Fn() -> String) -> Control {
-        self.step.set(step);
+        self.header.borrow_mut().step = step;
         if self.told.get().elapsed() >= TELL_EVERY {
             self.told.set(Instant::now());
             self.desk.borrow().tell(step, self.seconds());
@@ -167,7 +152,7 @@ impl<'j> Job<'j> {
     /// in every process. Rows that it logs are taken back where it fails or is stopped.
     pub fn part<T: Serialize + DeserializeOwned>(&self, name: &str, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let place = self.given.replace(self.given.get() + 1);
-        if let Some(Part { name: kept, bytes }) = self.parts.borrow().get(place) {
+        if let Some((kept, bytes)) = self.parts.borrow().get(place) {
             let rest = postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| kept == name && rest.is_empty());
             let told = || format!("its checkpoint is of another version; --run {} --force begins it anew", self.run);
             return Ok(rest.with_context(told)?.0);
@@ -183,7 +168,7 @@ impl<'j> Job<'j> {
             }
         };
         let bytes = postcard::to_stdvec(&made).context("a part of a run cannot be kept")?;
-        self.parts.borrow_mut().push(Part { name: name.into(), bytes });
+        self.parts.borrow_mut().push((name.into(), bytes));
         self.unsaved.set(true);
         if self.is_due() {
             self.save()?;
@@ -232,7 +217,8 @@ impl<'j> Job<'j> {
 
     /// The training that was under way, with the best moment so far; `latest` is what [`Best`] has.
     pub(super) fn training(&self, latest: bool) -> Result<Option<(Training, State, Best)>> {
-        self.trained.borrow().as_ref().map(|kept| kept.training(latest)).transpose()
+        let (header, tensors) = (self.header.borrow(), self.tensors.borrow());
+        header.training.as_ref().map(|training| restored(training, &tensors, latest)).transpose()
     }
 
     /// Keeps a training as it is now, without writing it yet.
@@ -241,7 +227,8 @@ impl<'j> Job<'j> {
         tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{STATE}{name}"), tensor)));
         let kept = best.kept.iter().flat_map(|kept| &kept.parameters);
         tensors.extend(kept.map(|(name, tensor)| (format!("{BEST}{name}"), tensor.clone())));
-        *self.trained.borrow_mut() = Some(Kept { training, tensors });
+        *self.tensors.borrow_mut() = tensors;
+        self.header.borrow_mut().training = Some(training);
         self.unsaved.set(true);
     }
 
@@ -249,16 +236,12 @@ impl<'j> Job<'j> {
     pub(super) fn save(&self) -> Result<()> {
         let (mut header, desk) = (self.header.borrow().clone(), self.desk.borrow());
         header.logs = desk.contents()?;
-        (header.seconds, header.step) = (self.seconds(), self.step.get());
-        let mut tensors = Vec::new();
-        if let Some(Kept { training, tensors: kept }) = &*self.trained.borrow() {
-            header.training = Some(training.clone());
-            tensors.extend(kept.iter().cloned());
-        }
+        header.seconds = self.seconds();
+        let mut tensors = self.tensors.borrow().clone();
         let parts = self.parts.borrow();
         if !parts.is_empty() {
-            header.parts = parts.iter().map(|part| (part.name.clone(), part.bytes.len())).collect();
-            let bytes: Vec<u8> = parts.iter().flat_map(|part| part.bytes.iter().copied()).collect();
+            header.parts = parts.iter().map(|(name, bytes)| (name.clone(), bytes.len())).collect();
+            let bytes: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
             tensors.push((PARTS.to_string(), Tensor::from_slice(&bytes, bytes.len(), &Device::Cpu)?));
         }
         desk.checkpoints.write(&header, &tensors)?;

@@ -12,7 +12,7 @@ pub struct Part {
     /// Make the runs of one stage alone, counted from 1; later ones build on what earlier ones found
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub stage: Option<u16>,
-    /// Make these runs alone, by the names that `plan --format json` tells
+    /// Make these runs alone, by the names that `plan --format json` and `--format commands` have
     #[arg(long, value_name = "RUN,..", value_delimiter = ',')]
     pub run: Vec<String>,
 }

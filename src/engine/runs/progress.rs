@@ -86,7 +86,7 @@ impl Progress {
         bar.set_prefix(fitted(&name, NAME));
         bar.set_position(step as u64);
         bar.reset_eta();
-        RunProgress { progress: self, name, slow: steps <= 100, steps, told: Instant::now(), bar }
+        RunProgress { progress: self, name, steps, told: Instant::now(), bar }
     }
 
     /// A run that another process has made.
@@ -139,12 +139,10 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates in this file are valid")
 }
 
-/// Shows one run.
+/// Shows one run. Its bar goes when it is dropped, whatever became of the run.
 pub struct RunProgress<'a> {
     progress: &'a Progress,
     name: String,
-    /// Whether a step takes seconds.
-    slow: bool,
     steps: usize,
     told: Instant,
     bar: ProgressBar,
@@ -152,7 +150,8 @@ pub struct RunProgress<'a> {
 
 impl RunProgress<'_> {
     pub(super) fn step(&mut self, step: usize, words: &dyn Fn() -> String) {
-        if !step.is_multiple_of(UPDATE_EVERY) && !self.slow {
+        // Where there are few steps, each takes seconds.
+        if !step.is_multiple_of(UPDATE_EVERY) && self.steps > 100 {
             return;
         }
         if !self.bar.is_hidden() {
@@ -162,10 +161,6 @@ impl RunProgress<'_> {
             self.told = Instant::now();
             note(&format!("{}: {} of {}, {}", self.name, step, self.steps, words()));
         }
-    }
-
-    pub(super) fn abandon(self) {
-        self.bar.finish_and_clear();
     }
 
     pub(super) fn finish(self, headline: &str, seconds: f64) {

@@ -80,7 +80,7 @@ impl Workplace<'_> {
     ) -> Result<Vec<Option<FinishedRun<R::Spec>>>> {
         let (jobs, force) = (if way.alone { 1 } else { self.running.jobs() }, way.force || self.running.force);
         let progress = &Progress::new(self.running.quiet);
-        let mut results = plan.iter().map(|spec| self.kept(spec, force)).collect::<Result<Vec<_>>>()?;
+        let results = plan.iter().map(|spec| self.kept(spec, force)).collect::<Result<Vec<_>>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
         // Longest first, so that no thread is left alone with a long run at the end.
         queue.sort_by_key(|index| std::cmp::Reverse(plan[*index].cost()));
@@ -91,7 +91,7 @@ impl Workplace<'_> {
         let halt = || self.stopped() || failed.load(Ordering::Relaxed);
         let queue = Mutex::new(VecDeque::from(queue));
         let others = Mutex::new(BTreeMap::<usize, String>::new());
-        let made = Mutex::new(Vec::with_capacity(missing));
+        let results = Mutex::new(results);
         // Until the first checkpoint a kill loses what came before the runs as well: reading the data.
         let begun = lock(&self.begun).take();
         let work = || {
@@ -105,7 +105,7 @@ impl Workplace<'_> {
                 match tried.with_context(|| format!("run {} of {}", spec.point(), spec.arm())) {
                     Ok(Tried::Finished(run)) => {
                         (elsewhere, pause) = (0, LOOK_AGAIN);
-                        lock(&made).push((index, *run));
+                        lock(&results)[index] = Some(*run);
                     }
                     Ok(Tried::Stopped) => return,
                     Ok(Tried::Waits) => elsewhere = 0,
@@ -149,10 +149,7 @@ impl Workplace<'_> {
         if let Some(error) = lock(&failure).take() {
             return Err(error);
         }
-        for (index, run) in lock(&made).drain(..) {
-            results[index] = Some(run);
-        }
-        Ok(results)
+        Ok(std::mem::take(&mut *lock(&results)))
     }
 
     /// The finished run of a specification, unless all are to be made again. One that was damaged is made again as well.
@@ -178,7 +175,7 @@ impl Workplace<'_> {
         progress: &Progress,
         halt: &(dyn Fn() -> bool + Sync),
     ) -> Result<Tried<R::Spec>> {
-        let place = self.store.root().join(spec.directory()?);
+        let place = self.store.root.join(spec.directory()?);
         let Some(_lock) = self.store.lock(spec)? else {
             return Ok(Tried::Elsewhere(desk::failure(&place).unwrap_or_default()));
         };
@@ -196,50 +193,26 @@ impl Workplace<'_> {
         {
             return Ok(Tried::Failed(why));
         }
-        let begin = || -> Result<_> {
-            self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, self.running.force)
-        };
-        let (desk, identity, found) = match begin() {
-            Ok(begun) => begun,
-            Err(error) => return failed(&place, error),
-        };
-        let shown = RefCell::new(progress.start(spec, found.as_ref().map_or(0, |found| found.header.step)));
-        let tick = |step: usize, words: &dyn Fn() -> String| {
-            shown.borrow_mut().step(step, words);
-            if halt() { Control::Stop } else { Control::Continue }
-        };
-        let checked = Halt::new(halt);
-        let with = (&self.device.device, &checked, &tick as &Tick<'_>);
         let key = spec.key()?;
-        let job = match Job::new(with, (desk, identity, found), (self.running.checkpoint_every, since), &key) {
-            Ok(job) => job,
-            Err(error) => return failed(&place, error),
+        // The outer error is the run's own; the inner one, of the last checkpoint before a stop, is the command's.
+        let attempt = || -> Result<Result<Tried<R::Spec>>> {
+            let begun = self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, self.running.force)?;
+            let shown = RefCell::new(progress.start(spec, begun.2.as_ref().map_or(0, |found| found.header.step)));
+            let tick = |step: usize, words: &dyn Fn() -> String| {
+                shown.borrow_mut().step(step, words);
+                if halt() { Control::Stop } else { Control::Continue }
+            };
+            let checked = Halt::new(halt);
+            let with = (&self.device.device, &checked, &tick as &Tick<'_>);
+            let job = Job::new(with, begun, (self.running.checkpoint_every, since), &key)?;
+            let made = catch_unwind(AssertUnwindSafe(|| checked.whole(runner.run(spec, &job))));
+            let made = made.unwrap_or_else(|panic| Err(anyhow!("it panicked: {}", words(&*panic))))?;
+            let Some(record) = made else { return Ok(job.save_rest().map(|()| Tried::Stopped)) };
+            let run = self.store.save((spec, &record), job.into_whole(), &self.environment)?;
+            shown.into_inner().finish(&record.headline, run.manifest.seconds);
+            Ok(Ok(Tried::Finished(Box::new(run))))
         };
-        let run = || checked.whole(runner.run(spec, &job));
-        let made = catch_unwind(AssertUnwindSafe(run));
-        match made.unwrap_or_else(|panic| Err(anyhow!("it panicked: {}", words(&*panic)))) {
-            Ok(Some(record)) => match self.store.save((spec, &record), job.into_whole(), &self.environment) {
-                Ok(run) => {
-                    shown.into_inner().finish(&record.headline, run.manifest.seconds);
-                    Ok(Tried::Finished(Box::new(run)))
-                }
-                Err(error) => {
-                    shown.into_inner().abandon();
-                    failed(&place, error)
-                }
-            },
-            Ok(None) => {
-                job.save_rest()?;
-                drop(job);
-                shown.into_inner().abandon();
-                Ok(Tried::Stopped)
-            }
-            Err(error) => {
-                drop(job);
-                shown.into_inner().abandon();
-                failed(&place, error)
-            }
-        }
+        attempt().unwrap_or_else(|error| failed(&place, error))
     }
 }
 

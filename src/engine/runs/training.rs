@@ -6,7 +6,7 @@ use super::record::Ending;
 use super::spec::Spec;
 use super::stop::UNDER_WAY;
 use crate::data::TrainingSet;
-use crate::engine::rows::EpochRow;
+use crate::engine::rows::{EpochRow, RunKey};
 use crate::engine::settings::rate_problem;
 use crate::model::Model;
 use crate::train::{
@@ -93,7 +93,7 @@ impl<S: Spec, L: FnMut(&Report, &Model) -> Result<Seen>> Watch<'_, '_, S, L> {
         if let Some(error) = seen.error {
             self.best.offer(error, report, model)?;
         }
-        self.job.log(EPOCHS, &epoch_row(self.spec, report, seen.validation))
+        self.job.log(EPOCHS, &(RunKey::of(self.spec), epoch_row(report, seen.validation)))
     }
 
     /// How far it is; with what it came to if it is over.
@@ -165,12 +165,8 @@ pub fn fit_problem(fit: &FitConfig) -> Option<String> {
     fit.problem().or_else(|| Some(format!("fit.learning_rate is {}", rate_problem(fit.learning_rate)?)))
 }
 
-fn epoch_row(spec: &impl Spec, report: &Report, validation: Option<(f64, f64)>) -> EpochRow {
+fn epoch_row(report: &Report, validation: Option<(f64, f64)>) -> EpochRow {
     EpochRow {
-        experiment: spec.experiment().into(),
-        arm: spec.arm().into(),
-        point: spec.point(),
-        seed: spec.seed().0,
         epoch: report.epoch,
         step: report.step,
         learning_rate: report.learning_rate,

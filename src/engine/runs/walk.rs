@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 pub struct Walk<'w> {
     pub store: &'w Store,
     workplace: Option<&'w Workplace<'w>>,
-    device: &'w str,
+    /// Kind of the device, cpu or cuda.
+    pub device: &'w str,
     /// Every run that the stages have asked for.
     pub entries: Vec<Entry>,
     /// Runs whose specification depends on what is missing.
@@ -76,18 +77,13 @@ impl Entry {
 impl<'w> Walk<'w> {
     /// Makes what is missing.
     pub fn making(workplace: &'w Workplace<'w>) -> Self {
-        Self { workplace: Some(workplace), ..Self::looking(&workplace.store, workplace.device_kind()) }
+        Self { workplace: Some(workplace), ..Self::looking(&workplace.store, workplace.device.kind) }
     }
 
     /// Looks for runs that were made on a kind of device.
     pub fn looking(store: &'w Store, device: &'w str) -> Self {
         let (entries, old) = (Vec::new(), Vec::new());
         Self { store, workplace: None, device, entries, pending: 0, stages: 0, unmade: 0, old, repeated: 0 }
-    }
-
-    /// Kind of the device, cpu or cuda.
-    pub fn device(&self) -> &'w str {
-        self.device
     }
 
     /// The runs of a stage that exist, in the order of their specifications. A walk that makes runs needs the runner.
@@ -128,7 +124,7 @@ impl<'w> Walk<'w> {
             let directory = spec.place(hash);
             let failure = match look {
                 Look::Whole(_) => None,
-                Look::Missing | Look::Damaged(_) => desk::failure(&self.store.root().join(&directory)),
+                Look::Missing | Look::Damaged(_) => desk::failure(&self.store.root.join(&directory)),
             };
             self.entries.push(Entry {
                 stage: self.stages,

@@ -112,7 +112,7 @@ impl Running {
 pub struct Workplace<'r> {
     pub(super) running: &'r Running,
     pub store: Store,
-    pub(super) device: ChosenDevice,
+    pub device: ChosenDevice,
     pub(super) environment: Environment,
     pub(super) stop: &'r Stop,
     /// When the command began, until its first runs do.
@@ -128,7 +128,7 @@ impl<'r> Workplace<'r> {
         experiment: &str,
         stop: &'r Stop,
     ) -> Result<Self> {
-        let store = Store::new(out).with_svg(running.svg);
+        let store = Store { svg: running.svg, ..Store::new(out) };
         store.clean(experiment)?;
         let environment = Environment::here(device.name(), running.jobs());
         Ok(Self { running, store, device, environment, stop, begun: Mutex::new(None) })
@@ -137,11 +137,6 @@ impl<'r> Workplace<'r> {
     /// When the command has begun its work, if that was before.
     pub fn begun_at(self, begun: Instant) -> Self {
         Self { begun: Mutex::new(Some(begun)), ..self }
-    }
-
-    /// Kind of the device.
-    pub fn device_kind(&self) -> &'static str {
-        self.device.kind
     }
 
     /// Whether somebody wants the command to stop.

@@ -2,7 +2,7 @@
 
 use super::profile::ProfileName;
 use crate::engine::cite::check_template;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 /// A claim of the paper, or what an experiment file expects itself. METHODOLOGY.md says how its evidence becomes a verdict.
@@ -68,23 +68,23 @@ impl Evidence {
     }
 }
 
-/// Checks that evidence is about networks that somebody knows: what names none would never be decided.
-pub(super) fn check_networks<'c>(
+/// Checks that evidence is about networks and the like that somebody knows: what names none would never be decided.
+pub(super) fn check_names<'c>(
     origin: &str,
     claims: impl IntoIterator<Item = &'c ClaimFile>,
-    knows: &dyn Fn(&str) -> bool,
+    knows: &dyn Fn(&str, &str) -> bool,
 ) -> Result<()> {
     for row in claims.into_iter().flat_map(|claim| &claim.evidence).map(|evidence| &evidence.row) {
-        let networks = row.split(' ').filter_map(|word| {
-            let (key, names) = word.split_once('=')?;
-            ["arm", "against"].contains(&key).then_some(names)
-        });
-        let unknown = networks.flat_map(|names| names.split(',')).find(|name| !knows(name));
-        ensure!(
-            unknown.is_none(),
-            "{origin}: the evidence {row:?} names the unknown arm {:?}",
-            unknown.unwrap_or_default()
-        );
+        for (column, names) in row.split(' ').filter_map(|word| word.split_once('=')) {
+            let column = match column {
+                "against" => "arm",
+                "against_recipe" => "recipe",
+                column => column,
+            };
+            if let Some(unknown) = names.split(',').find(|name| !knows(column, name)) {
+                bail!("{origin}: the evidence {row:?} names the unknown {column} {unknown:?}");
+            }
+        }
     }
     Ok(())
 }

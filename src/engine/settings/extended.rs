@@ -1,7 +1,7 @@
 //! A file laid over the one that it extends.
 
 use super::overlay;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -31,13 +31,19 @@ pub(super) fn extended<'t>(
     let base = base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
     let below = compiled_in(base)
         .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
+    let heading = table.get("experiment").and_then(|heading| heading.get_ref().as_table());
+    ensure!(
+        heading.is_some_and(|heading| heading.contains_key("name")),
+        "{origin}: give it a name of its own, as in experiment.name = \"mine\"; under that of {base} it would take the place of \
+         its tables and charts"
+    );
     let below = DeTable::parse(below).with_context(|| base.to_string())?.into_inner();
     let mut below = extended(below, base, compiled_in)?;
-    // Claims, expectations and the paper's figures are about that experiment's networks and data.
+    // Claims, expectations and the paper's figures are about that experiment's networks and data, as is its title.
     if let Some(DeValue::Table(heading)) = below.get_mut("experiment").map(Spanned::get_mut) {
-        heading.remove("claim");
-        heading.remove("claims");
-        heading.remove("expect");
+        for key in ["title", "claim", "claims", "expect"] {
+            heading.remove(key);
+        }
     }
     if let Some(DeValue::Array(arms)) = below.get_mut("arm").map(Spanned::get_mut) {
         for arm in arms.iter_mut() {

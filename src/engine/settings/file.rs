@@ -55,9 +55,9 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
         self.arms().iter().find(|arm| arm.name() == name)
     }
 
-    /// Whether rows of tables may be about a network of that name.
-    fn knows(&self, name: &str) -> bool {
-        self.arm(name).is_some()
+    /// Whether rows of tables may have that value in a column: the name of a network in `arm`, and so on.
+    fn knows(&self, column: &str, name: &str) -> bool {
+        column != "arm" || self.arm(name).is_some()
     }
 
     /// What that network is called on charts.

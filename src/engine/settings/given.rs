@@ -1,7 +1,7 @@
 //! What the command line says about what to run, applied to an experiment file: its profile, networks, flags, `--set`.
 
 use super::altered::{forget_repetitions, repeats, selects};
-use super::claims::check_networks;
+use super::claims::check_names;
 use super::extended::{ELSEWHERE, extended};
 use super::file::{Arm, Change, File};
 use super::flags::{Flag, Sets, Takes, number, sized};
@@ -149,13 +149,13 @@ impl<F: File> Given<F> {
                 anyhow!(error).context(origin.to_string())
             })
         };
-        let check_names = |file: &F, origin: &str| {
+        let check_references = |file: &F, origin: &str| {
             file.check_references(origin)?;
             let Heading { claims, expect, .. } = file.heading();
-            check_networks(origin, claims.iter().chain(expect), &|name| file.knows(name))
+            check_names(origin, claims.iter().chain(expect), &|column, name| file.knows(column, name))
         };
         let own = typed(table.clone())?;
-        check_names(&own, origin)?;
+        check_references(&own, origin)?;
         let profiles = match profiles.map(Spanned::into_inner) {
             Some(DeValue::Table(profiles)) => profiles,
             _ => DeTable::new(),
@@ -171,7 +171,7 @@ impl<F: File> Given<F> {
             overlay::lay(&mut laid, profile).map_err(|error| anyhow!("{origin}: {key} {error}"))?;
             // A mistake in another profile than the one that is run is reported as well.
             let file = typed(laid).with_context(|| key.clone())?;
-            check_names(&file, &format!("{origin}: {key}"))?;
+            check_references(&file, &format!("{origin}: {key}"))?;
             if known == self.profile {
                 of_profile = Some((file, chosen));
             }

@@ -25,7 +25,7 @@ pub use limits::{
     rate_cure, rate_problem, refuse,
 };
 pub(crate) use names::named;
-pub use names::{Named, check_names, check_other, keep, known, labelled, name_cure, names_problem};
+pub use names::{Named, check_names, check_other, is_table_ending, keep, known, labelled, name_cure, names_problem};
 pub use profile::ProfileName;
 pub use several::Several;
 pub use text::{Heading, check_labels};

@@ -47,15 +47,30 @@ const LONGEST_NAME: usize = 100;
 
 /// The table that all experiments share. One of that name would overwrite it.
 const CLAIMS: &str = "claims";
+/// What follows an experiment's name in those of its tables. Another experiment's name must not end so: its table would be one of
+/// them.
+const TABLES: [&str; 6] = ["-differences", "-seeds", "-runs", "-paired", "-checklist", "-cost"];
+/// What the names of the tables of `han-exp compare` begin with.
+const COMPARED: &str = "compare-";
+
+/// Whether tables may end in that, after the name of their experiment.
+pub fn is_table_ending(ending: &str) -> bool {
+    ending.is_empty() || TABLES.contains(&ending)
+}
 
 /// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
 pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let names: Vec<&str> = items.iter().map(Named::name).collect();
-    let is_free = !experiment.eq_ignore_ascii_case(CLAIMS);
-    ensure!(
-        is_free,
-        "experiment.name: {experiment:?} would overwrite tables/{CLAIMS}.csv, the claims of all experiments; use another"
-    );
+    let name = experiment.to_ascii_lowercase();
+    let of_another = TABLES.into_iter().find(|ending| name.ends_with(ending));
+    for (is_taken, whose) in [
+        (name == CLAIMS, "the claims of all experiments"),
+        (of_another.is_some(), "a table of another experiment, if there is one of that name"),
+        (name.starts_with(COMPARED), "a comparison of two networks"),
+    ] {
+        let file = format!("tables/{name}.csv");
+        ensure!(!is_taken, "experiment.name: {experiment:?} would overwrite {file}, {whose}; use another");
+    }
     // The experiment's own comes first: the other messages begin with it.
     let own = std::iter::once(("experiment.name", experiment));
     for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
@@ -117,11 +132,19 @@ mod tests {
     }
 
     #[test]
-    fn no_experiment_has_the_name_of_the_table_of_all() {
-        for name in ["claims", "Claims"] {
+    fn no_experiment_has_the_name_of_a_table_of_others() {
+        for (name, file) in [
+            ("claims", "claims.csv"),
+            ("Claims", "claims.csv"),
+            ("board-differences", "board-differences.csv"),
+            ("board-Runs", "board-runs.csv"),
+            ("compare-two", "compare-two.csv"),
+        ] {
             let told = check_names(name, &[Arm]).expect_err("a name that is taken").to_string();
-            assert!(told.contains("experiment.name") && told.contains("claims.csv"), "{told}");
+            assert!(told.contains("experiment.name") && told.contains(file), "{told}");
         }
-        check_names("claims2", &[Arm]).expect("names that are free");
+        for name in ["claims2", "seeds", "board-differences2", "comparison"] {
+            check_names(name, &[Arm]).expect("a name that is free");
+        }
     }
 }

@@ -18,17 +18,14 @@ pub(super) fn lay<'t>(base: &mut DeTable<'t>, over: DeTable<'t>) -> Result<()> {
 }
 
 fn lay_value<'t>(key: &str, below: &mut Spanned<DeValue<'t>>, value: Spanned<DeValue<'t>>) -> Result<()> {
-    if let (DeValue::Table(table), DeValue::Table(over)) = (below.as_ref(), value.as_ref()) {
-        let another_choice =
-            CHOICES.contains(&key) && over.keys().any(|name| !table.contains_key(name.get_ref().as_ref()));
-        if another_choice {
-            *below = value;
-            return Ok(());
-        }
-    }
     let span = value.span();
     match (below.get_mut(), value.into_inner()) {
-        (DeValue::Table(table), DeValue::Table(over)) => lay(table, over),
+        // Another choice replaces the first.
+        (DeValue::Table(table), DeValue::Table(over))
+            if !CHOICES.contains(&key) || over.keys().all(|name| table.contains_key(name.get_ref().as_ref())) =>
+        {
+            lay(table, over)?;
+        }
         (DeValue::Array(items), DeValue::Array(over)) if named(items) && named(&over) && !over.is_empty() => {
             for item in over {
                 match items.iter_mut().find(|known| name(known) == name(&item)) {
@@ -36,7 +33,6 @@ fn lay_value<'t>(key: &str, below: &mut Spanned<DeValue<'t>>, value: Spanned<DeV
                     None => items.push(item),
                 }
             }
-            Ok(())
         }
         (DeValue::Array(items), DeValue::Table(over)) if named(items) => {
             for (key, value) in over {
@@ -46,13 +42,10 @@ fn lay_value<'t>(key: &str, below: &mut Spanned<DeValue<'t>>, value: Spanned<DeV
                     None => bail!("names the unknown {:?}; use {all}", key.get_ref()),
                 }
             }
-            Ok(())
         }
-        (_, value) => {
-            *below = Spanned::new(span, value);
-            Ok(())
-        }
+        (_, value) => *below = Spanned::new(span, value),
     }
+    Ok(())
 }
 
 /// Whether every item has a name.

@@ -38,54 +38,36 @@ pub fn from_table<F: DeserializeOwned>(table: &Table) -> Result<F, String> {
 /// file may have it.
 pub(super) fn set(table: &mut Table, key: &str, value: &Value) -> usize {
     let parts: Vec<&str> = key.split('.').collect();
-    let everywhere = parts.contains(&"*");
-    set_in_table(table, &parts, value, everywhere)
+    let mut root = Value::Table(std::mem::take(table));
+    let times = set_below(&mut root, &parts, value, parts.contains(&"*"));
+    if let Value::Table(root) = root {
+        *table = root;
+    }
+    times
 }
 
-fn set_in_table(table: &mut Table, parts: &[&str], value: &Value, everywhere: bool) -> usize {
-    let Some((first, rest)) = parts.split_first() else { return 0 };
-    if *first == "*" {
-        let keys: Vec<String> = table.keys().cloned().collect();
-        let mut with = |key: &String| set_in_table(table, &[&[key.as_str()], rest].concat(), value, everywhere);
-        return keys.iter().map(&mut with).sum();
-    }
-    if everywhere && !table.contains_key(*first) {
-        return 0;
-    }
-    let Some(next) = rest.first() else {
-        table.insert((*first).to_string(), value.clone());
+fn set_below(below: &mut Value, parts: &[&str], value: &Value, everywhere: bool) -> usize {
+    let Some((first, rest)) = parts.split_first() else {
+        *below = value.clone();
         return 1;
     };
-    let below = table.entry(*first).or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(choice) = below {
-        if CHOICES.contains(first) && *next != "*" && !choice.contains_key(*next) && !everywhere {
-            choice.clear();
-        }
-    } else if CHOICES.contains(first) && !everywhere {
-        // A variant without settings of its own is its name alone.
-        *below = Value::Table(Table::new());
-    }
-    set_in_value(below, rest, value, everywhere)
-}
-
-fn set_in_value(below: &mut Value, parts: &[&str], value: &Value, everywhere: bool) -> usize {
+    let fits = |part: &str| *first == "*" || part == *first;
     match below {
-        Value::Table(table) => set_in_table(table, parts, value, everywhere),
-        Value::Array(items) => {
-            let Some((first, rest)) = parts.split_first() else { return 0 };
-            let mut set = 0;
-            for (place, item) in items.iter_mut().enumerate() {
-                if *first != "*" && name(item) != Some(first) && place.to_string() != *first {
-                    continue;
-                }
-                if rest.is_empty() {
-                    *item = value.clone();
-                    set += 1;
-                } else {
-                    set += set_in_value(item, rest, value, everywhere);
+        Value::Table(table) => {
+            if !everywhere {
+                let made = table.entry(*first).or_insert_with(|| Value::Table(Table::new()));
+                // Another variant takes the place of the first, which may be its name alone.
+                if CHOICES.contains(first) && rest.first().is_some_and(|next| made.get(*next).is_none()) {
+                    *made = Value::Table(Table::new());
                 }
             }
-            set
+            let meant = table.iter_mut().filter(|(name, _)| fits(name));
+            meant.map(|(_, below)| set_below(below, rest, value, everywhere)).sum()
+        }
+        Value::Array(items) => {
+            let is_meant = |place: usize, item: &Value| fits(&place.to_string()) || name(item) == Some(*first);
+            let meant = items.iter_mut().enumerate().filter(|(place, item)| is_meant(*place, item));
+            meant.map(|(_, below)| set_below(below, rest, value, everywhere)).sum()
         }
         _ => 0,
     }

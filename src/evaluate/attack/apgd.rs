@@ -93,9 +93,9 @@ impl Apgd {
             (Direction::Away, Objective::Dlr) => ("apgd-dlr", None),
             (Direction::Targets(_), _) => ("apgd-t", Some(0)),
         };
-        check(self.threat, self.steps, self.restarts)?;
+        check(self.threat, ("steps", self.steps), &[("runs", self.restarts)])?;
         if self.direction == Direction::Targets(0) {
-            bail!("an attack on 0 classes does nothing; use at least 1");
+            bail!("an attack of 0 target classes does nothing; use at least 1");
         }
         check_classes(Loss { objective: self.objective, target }, classifier)?;
         run(classifier, examples, Goal::within(self.threat, self.stop), |example| {
@@ -119,9 +119,12 @@ pub fn checkpoints(steps: usize) -> Vec<usize> {
     let part = |share: f64| ((share * steps as f64) as usize).max(1);
     let (mut window, shorter, shortest) = (part(0.22), part(0.03), part(0.06));
     let mut places = vec![window];
-    while places.last().is_some_and(|place| place + shortest <= steps) {
+    // A place that saturates is at or beyond the last step, which ends the loop.
+    while let Some(place) = places.last().copied().filter(|place| *place < steps)
+        && place.saturating_add(shortest) <= steps
+    {
         window = window.saturating_sub(shorter).max(shortest);
-        places.extend(places.last().map(|place| place + window));
+        places.push(place.saturating_add(window));
     }
     places.retain(|place| *place <= steps);
     places
@@ -137,7 +140,6 @@ struct Climb<'e, T> {
     checkpoints: Vec<usize>,
     /// Which run.
     current: usize,
-    begins: bool,
     /// Steps made in it.
     made: usize,
     eta: f64,
@@ -171,7 +173,6 @@ impl<'e, T: FloatDType> Climb<'e, T> {
             steps,
             checkpoints: checkpoints(steps),
             current: 0,
-            begins: false,
             made: 0,
             eta: 0.0,
             loss: 0.0,
@@ -231,7 +232,7 @@ impl<T: FloatDType> Search<T> for Climb<'_, T> {
         at_rim(self.threat, &mut self.source.run(self.current), self.example.image, point);
         self.old.copy_from_slice(point);
         self.eta = 2.0 * self.threat.eps;
-        (self.begins, self.made, self.rises, self.next_check, self.last_check) = (false, 0, 0, 0, 0);
+        (self.made, self.rises, self.next_check, self.last_check) = (0, 0, 0, 0);
         self.halved_at_check = true;
     }
 
@@ -240,7 +241,6 @@ impl<T: FloatDType> Search<T> for Climb<'_, T> {
         self.loss = loss.value(visit.logits, self.example.label);
         if self.made == self.steps {
             self.current += 1;
-            self.begins = true;
             return if self.current < self.runs.len() { Next::Restart } else { Next::End };
         }
         loss.gradient(visit.logits, self.example.label, wanted);
@@ -248,9 +248,6 @@ impl<T: FloatDType> Search<T> for Climb<'_, T> {
     }
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
-        if self.begins {
-            return self.begin(point);
-        }
         let gradient = gradients.get(0);
         if self.made == 0 {
             (self.best_loss, self.best_at_check) = (self.loss, self.loss);
@@ -282,5 +279,7 @@ mod tests {
         assert_eq!(checkpoints(100), [22, 41, 57, 70, 80, 87, 93, 99]);
         assert_eq!(checkpoints(1), [1]);
         assert!(checkpoints(2).iter().all(|place| *place <= 2));
+        let most = checkpoints(usize::MAX);
+        assert!((8..20).contains(&most.len()) && most.is_sorted(), "{most:?}");
     }
 }

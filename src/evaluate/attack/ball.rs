@@ -23,6 +23,14 @@ pub(super) fn size<T: FloatDType>(norm: Norm, vector: &[T]) -> f64 {
     }
 }
 
+/// Size of a gradient in the norm dual to that of the ball.
+pub(super) fn dual_size<T: FloatDType>(norm: Norm, gradient: &[T]) -> f64 {
+    match norm {
+        Norm::Linf => gradient.iter().map(|w| w.to_f64().abs()).sum(),
+        Norm::L2 => length(gradient),
+    }
+}
+
 /// Whether no entry differs from 0. Hardly ever is more than the first one looked at.
 pub(super) fn is_zero<T: FloatDType>(vector: &[T]) -> bool {
     vector.iter().all(|v| *v == T::zero())

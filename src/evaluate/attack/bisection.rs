@@ -57,7 +57,7 @@ impl Bisection {
         known: &BTreeMap<usize, f64>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.steps, self.targets)?;
+        check(self.threat, ("steps", self.steps), &[("target classes", self.targets)])?;
         run(classifier, examples, Goal::nearest(self.threat, Stop::Never), |example| {
             let source = Source { seed, attack: "bisection", example: example.index };
             let upper = known.get(&example.index).copied().unwrap_or(f64::INFINITY);
@@ -73,11 +73,9 @@ impl Bisection {
                 round: 0,
                 runs: 0,
                 ascent: self.ascent(example, self.threat.eps, 0, source),
-                renews: false,
             };
             if proved {
                 halving.halve();
-                halving.renews = false;
             }
             halving
         })
@@ -120,7 +118,6 @@ struct Halving<'e, T> {
     /// Runs made before this round.
     runs: usize,
     ascent: Ascent<'e, T>,
-    renews: bool,
 }
 
 impl<T: FloatDType> Halving<'_, T> {
@@ -131,7 +128,6 @@ impl<T: FloatDType> Halving<'_, T> {
         let lower = self.lower.unwrap_or((1.0 - self.gap.min(1.0)) * self.upper);
         self.eps = (lower + self.upper) / 2.0;
         self.ascent = self.settings.ascent(self.example, self.eps, self.runs, self.source);
-        self.renews = true;
     }
 }
 
@@ -163,11 +159,6 @@ impl<T: FloatDType> Search<T> for Halving<'_, T> {
     }
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
-        if self.renews {
-            self.renews = false;
-            self.ascent.begin(point);
-        } else {
-            self.ascent.advance(gradients, point);
-        }
+        self.ascent.advance(gradients, point);
     }
 }

@@ -57,7 +57,7 @@ impl Ddn {
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat::l2(f64::MAX);
-        check(threat, self.steps, 1)?;
+        check(threat, ("steps", self.steps), &[])?;
         check_classes(Loss::away(self.objective), classifier)?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
             let worst =

@@ -10,7 +10,7 @@
 //! added to the distance of a boundary, and steps are added up before they are stretched and clipped: an attack that
 //! goes on from the clipped point stalls just before the boundary.
 
-use super::ball::{clip, length};
+use super::ball::{clip, dual_size};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -56,7 +56,7 @@ impl DeepFool {
         examples: &Examples<T>,
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
-        check(threat, self.steps, self.candidates)?;
+        check(threat, ("steps", self.steps), &[("candidate classes", self.candidates)])?;
         if !(self.overshoot.is_finite() && self.overshoot >= 0.0) {
             bail!("overshoot is {}; use a number from 0", self.overshoot);
         }
@@ -105,10 +105,7 @@ impl<T: FloatDType> Search<T> for Fool<'_, T> {
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         let boundaries = self.differences.iter().enumerate().map(|(place, difference)| {
             let w = gradients.get(place);
-            let size = match self.settings.norm {
-                Norm::Linf => w.iter().map(|w| w.to_f64().abs()).sum::<f64>(),
-                Norm::L2 => length(w),
-            };
+            let size = dual_size(self.settings.norm, w);
             (difference.abs() / (size + GUARD), size, w)
         });
         if let Some((distance, size, w)) = boundaries.min_by(|a, b| a.0.total_cmp(&b.0)) {

@@ -65,8 +65,8 @@ impl Fab {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.steps, self.restarts)?;
-        check(self.threat, self.steps, self.targets)?;
+        let lists = [("runs", self.restarts), ("target classes", self.targets)];
+        check(self.threat, ("steps", self.steps), &lists)?;
         run(classifier, examples, Goal::nearest(self.threat, self.stop), |example| {
             let targets = example.targets().into_iter().take(self.targets);
             let runs = targets.flat_map(|target| (0..self.restarts).map(move |restart| (target, restart)));
@@ -88,14 +88,14 @@ impl Fab {
     }
 }
 
-/// What the next point is.
+/// Where the next point comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The first of a run.
+    /// It is the first of a run, which is not drawn back.
     Begin,
     /// A step from a point whose gradient is known.
     Step,
-    /// A misclassified point drawn back.
+    /// The misclassified point before it, drawn back.
     DrawBack,
 }
 
@@ -170,7 +170,8 @@ impl<T: FloatDType> Search<T> for Approach<'_, T> {
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
         match self.phase {
-            Phase::Begin => self.begin(point),
+            // Never: observing the first point of a run has made it a step.
+            Phase::Begin => {}
             Phase::Step => self.step(point, gradients.get(0)),
             Phase::DrawBack => {
                 let kept = T::from_f64(DRAW_BACK);

@@ -21,7 +21,7 @@
 //! - There are runs from random points at twice the distance found so far. Nearest images lie in several basins, and a
 //!   run from x0 finds the one that the gradient there leads to.
 
-use super::ball::{is_zero, length, project};
+use super::ball::{dual_size, is_zero, length, project};
 use super::classifier::Classifier;
 use super::examples::{Example, Examples};
 use super::goal::{Goal, Stop};
@@ -73,7 +73,7 @@ impl Fmn {
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
         let threat = Threat { norm: self.norm, eps: f64::MAX };
-        check(threat, self.steps, self.starts.max(1))?;
+        check(threat, ("steps", self.steps), &[("runs from random points", self.starts.max(1))])?;
         run(classifier, examples, Goal::nearest(threat, Stop::Never), |example| {
             let source = Source { seed, attack: "fmn", example: example.index };
             Pursuit {
@@ -84,7 +84,6 @@ impl Fmn {
                 stream: source.run(0),
                 current: 0,
                 made: 0,
-                begins: false,
                 rise: 0.0,
                 radius: 0.0,
                 first_order: 0.0,
@@ -115,8 +114,6 @@ struct Pursuit<'e, T> {
     current: usize,
     /// Steps made in it.
     made: usize,
-    /// Whether the next point begins a run.
-    begins: bool,
     /// f at the point observed last; not below 0 where it is misclassified.
     rise: f64,
     radius: f64,
@@ -153,7 +150,7 @@ impl<T: FloatDType> Pursuit<'_, T> {
 
 impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
     fn begin(&mut self, point: &mut [T]) {
-        (self.made, self.begins, self.nearest_of_run) = (0, false, f64::INFINITY);
+        (self.made, self.nearest_of_run) = (0, f64::INFINITY);
         self.stream = self.source.run(self.current);
         match self.runs[self.current].start {
             Start::Image => point.copy_from_slice(self.example.image),
@@ -169,7 +166,6 @@ impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
     fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
         if self.made == self.settings.steps {
             self.current += 1;
-            self.begins = true;
             return if self.current < self.runs.len() { Next::Restart } else { Next::End };
         }
         let Run { loss, .. } = self.runs[self.current];
@@ -179,9 +175,6 @@ impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
     }
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
-        if self.begins {
-            return self.begin(point);
-        }
         let mut w = inward(point, gradients.get(0));
         if self.made == 0 && self.runs[self.current].start == Start::Image {
             self.first_order = self.rise.abs() / length(&w).max(1e-12);
@@ -201,12 +194,4 @@ impl<T: FloatDType> Search<T> for Pursuit<'_, T> {
 fn inward<T: FloatDType>(point: &[T], gradient: &[T]) -> Vec<T> {
     let leaves = |x: T, w: T| (x <= T::zero() && w < T::zero()) || (x >= T::one() && w > T::zero());
     point.iter().zip(gradient).map(|(x, w)| if leaves(*x, *w) { T::zero() } else { *w }).collect()
-}
-
-/// Size of a gradient in the norm dual to that of the ball.
-fn dual_size<T: FloatDType>(norm: Norm, gradient: &[T]) -> f64 {
-    match norm {
-        Norm::Linf => gradient.iter().map(|w| w.to_f64().abs()).sum(),
-        Norm::L2 => length(gradient),
-    }
 }

@@ -49,8 +49,8 @@ impl MultiTarget {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.steps, self.restarts)?;
-        check(self.threat, self.steps, self.targets)?;
+        let lists = [("runs", self.restarts), ("target classes", self.targets)];
+        check(self.threat, ("steps", self.steps), &lists)?;
         self.step.check()?;
         run(classifier, examples, Goal::within(self.threat, self.stop), |example| {
             self.search(example, 0, Source { seed, attack: "mt-pgd", example: example.index })

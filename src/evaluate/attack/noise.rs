@@ -56,7 +56,7 @@ impl Noise {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.draws, 1)?;
+        check(self.threat, ("draws", self.draws), &[])?;
         let attack = match self.distribution {
             Distribution::Uniform => "noise-uniform",
             Distribution::Sign => "noise-sign",
@@ -95,7 +95,6 @@ impl<T: FloatDType> Search<T> for Draws<'_, T> {
         if self.drawn < self.settings.draws { Next::Restart } else { Next::End }
     }
 
-    fn advance(&mut self, _gradients: Gradients<'_, T>, point: &mut [T]) {
-        self.begin(point);
-    }
+    /// Never: every draw is a run.
+    fn advance(&mut self, _gradients: Gradients<'_, T>, _point: &mut [T]) {}
 }

@@ -126,7 +126,7 @@ impl Pgd {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.steps, self.restarts)?;
+        check(self.threat, ("steps", self.steps), &[("runs", self.restarts)])?;
         self.step.check()?;
         let target = if self.aim == Aim::Away { None } else { Some(0) };
         check_classes(Loss { objective: self.objective, target }, classifier)?;
@@ -156,18 +156,19 @@ const MOST: usize = 1 << 30;
 /// Most runs for each direction of an attack, and most classes: they are listed for every image that is attacked at the time.
 pub const MOST_RUNS: usize = 1 << 12;
 
-/// What no iterative attack can do without.
-pub(super) fn check(threat: Threat, steps: usize, restarts: usize) -> Result<()> {
+/// What no iterative attack can do without. Its steps, and what it lists for every image, come with the word for them.
+pub(super) fn check(threat: Threat, steps: (&str, usize), lists: &[(&str, usize)]) -> Result<()> {
     if let Some(problem) = threat.problem() {
         bail!("{problem}");
     }
-    if steps == 0 || restarts == 0 {
-        bail!("an attack of {steps} steps and {restarts} runs does nothing; use at least 1 of each");
-    }
-    if steps > MOST || restarts > MOST_RUNS {
-        bail!(
-            "an attack of {steps} steps and {restarts} runs or classes takes too long; use at most {MOST} and {MOST_RUNS}"
-        );
+    let lists = lists.iter().map(|list| (*list, MOST_RUNS));
+    for ((what, count), most) in std::iter::once((steps, MOST)).chain(lists) {
+        if count == 0 {
+            bail!("an attack of 0 {what} does nothing; use at least 1");
+        }
+        if count > most {
+            bail!("an attack of {count} {what} takes too long; use at most {most}");
+        }
     }
     Ok(())
 }
@@ -209,15 +210,13 @@ pub(super) struct Ascent<'e, T> {
     stream: Stream,
     /// Steps made in it.
     made: usize,
-    /// Whether the next point begins a run.
-    begins: bool,
 }
 
 impl<'e, T: FloatDType> Ascent<'e, T> {
     pub fn new(example: Example<'e, T>, plan: Plan, runs: Vec<Run>, source: Source) -> Self {
         let step = plan.step.length(plan.threat.eps, plan.steps);
         let stream = source.run(plan.first);
-        Self { example, plan, step, runs, source, current: 0, stream, made: 0, begins: false }
+        Self { example, plan, step, runs, source, current: 0, stream, made: 0 }
     }
 
     /// Number of runs.
@@ -228,7 +227,7 @@ impl<'e, T: FloatDType> Ascent<'e, T> {
 
 impl<T: FloatDType> Search<T> for Ascent<'_, T> {
     fn begin(&mut self, point: &mut [T]) {
-        (self.made, self.begins) = (0, false);
+        self.made = 0;
         self.stream = self.source.run(self.plan.first + self.current);
         match self.runs[self.current].start {
             Start::Image => point.copy_from_slice(self.example.image),
@@ -242,14 +241,10 @@ impl<T: FloatDType> Search<T> for Ascent<'_, T> {
             return Next::Step;
         }
         self.current += 1;
-        self.begins = true;
         if self.current < self.runs.len() { Next::Restart } else { Next::End }
     }
 
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]) {
-        if self.begins {
-            return self.begin(point);
-        }
         let (threat, gradient) = (self.plan.threat, gradients.get(0));
         if is_zero(gradient) {
             let mut random = vec![T::zero(); gradient.len()];

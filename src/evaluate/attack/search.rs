@@ -21,13 +21,15 @@ pub(super) trait Search<T>: Send {
     /// Whether it ever asks for gradients.
     const WANT: Want = Want::Gradients;
 
-    /// Writes the first point. The slice keeps what is written between the calls.
+    /// Writes the first point, and after every [`Next::Restart`] that of the next run. The slice keeps what is written
+    /// between the calls.
     fn begin(&mut self, point: &mut [T]);
 
-    /// Takes the logits at the point, and appends dl/dz of every l whose gradient it wants there to `wanted`.
+    /// Takes the logits at the point, and appends dl/dz of every l whose gradient it wants there to `wanted`; none where a
+    /// run ends.
     fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next;
 
-    /// Takes the gradients that it asked for, and writes the next point over the last one.
+    /// After [`Next::Step`]: takes the gradients that it asked for, and writes the next point over the last one.
     fn advance(&mut self, gradients: Gradients<'_, T>, point: &mut [T]);
 }
 
@@ -96,6 +98,8 @@ struct Lane<'e, T, S> {
     place: usize,
     search: S,
     record: Record<'e, T>,
+    /// How it goes on from the point observed last.
+    next: Next,
     /// dl/dz of what it asks for, one after the other.
     wanted: Vec<f64>,
 }
@@ -145,7 +149,7 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
                 if record.is_open() {
                     let mut search = (self.make)(example);
                     search.begin(point);
-                    *lane = Some(Lane { place, search, record, wanted: Vec::new() });
+                    *lane = Some(Lane { place, search, record, next: Next::Step, wanted: Vec::new() });
                 } else {
                     self.finished.push((place, record.finish(example.image)));
                 }
@@ -160,9 +164,9 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
             let Some(lane) = slot else { continue };
             let visit = lane.record.visit(point, logits);
             lane.wanted.clear();
-            let next = lane.search.observe(&visit, &mut lane.wanted);
-            let over = next == Next::End || lane.record.is_settled(&visit);
-            if over || next == Next::Restart {
+            lane.next = lane.search.observe(&visit, &mut lane.wanted);
+            let over = lane.next == Next::End || lane.record.is_settled(&visit);
+            if over || lane.next == Next::Restart {
                 lane.record.end_run();
             }
             if over && let Some(lane) = slot.take() {
@@ -189,6 +193,10 @@ impl<'w, 'e, T: FloatDType, S: Search<T>, F: Fn(Example<'e, T>) -> S> Worker<'w,
         let points = self.points.chunks_exact_mut(inputs);
         for (row, (lane, point)) in self.lanes.iter_mut().zip(points).enumerate() {
             let Some(lane) = lane else { continue };
+            if lane.next == Next::Restart {
+                lane.search.begin(point);
+                continue;
+            }
             for block in blocks.iter_mut().take(lane.wanted.len() / classes) {
                 let gradient = &mut block[row * inputs..][..inputs];
                 make_usable(gradient);

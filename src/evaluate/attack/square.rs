@@ -58,7 +58,7 @@ impl Square {
         examples: &Examples<T>,
         seed: Seed,
     ) -> Result<Vec<Outcome<T>>> {
-        check(self.threat, self.queries, self.restarts)?;
+        check(self.threat, ("proposals", self.queries), &[("runs", self.restarts)])?;
         if self.image.pixels() != classifier.inputs() {
             bail!("images of {} pixels are not of shape {:?}", classifier.inputs(), self.image);
         }
@@ -73,7 +73,6 @@ impl Square {
                 asked: 0,
                 best: example.image.to_vec(),
                 best_margin: f64::INFINITY,
-                begins: false,
             }
         })
     }
@@ -107,7 +106,6 @@ struct Proposals<'e, T> {
     asked: usize,
     best: Vec<T>,
     best_margin: f64,
-    begins: bool,
 }
 
 /// A square in the image.
@@ -218,7 +216,7 @@ impl<T: FloatDType> Search<T> for Proposals<'_, T> {
 
     fn begin(&mut self, point: &mut [T]) {
         self.stream = self.source.run(self.current);
-        (self.asked, self.best_margin, self.begins) = (0, f64::INFINITY, false);
+        (self.asked, self.best_margin) = (0, f64::INFINITY);
         match self.settings.threat.norm {
             Norm::Linf => self.stripes(point),
             Norm::L2 => self.tiles(point),
@@ -235,14 +233,10 @@ impl<T: FloatDType> Search<T> for Proposals<'_, T> {
             return Next::Step;
         }
         self.current += 1;
-        self.begins = true;
         if self.current < self.settings.restarts { Next::Restart } else { Next::End }
     }
 
     fn advance(&mut self, _gradients: Gradients<'_, T>, point: &mut [T]) {
-        if self.begins {
-            return self.begin(point);
-        }
         match self.settings.threat.norm {
             Norm::Linf => self.propose_linf(point),
             Norm::L2 => self.propose_l2(point),

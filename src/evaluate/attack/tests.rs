@@ -395,8 +395,18 @@ fn mistakes_are_told() -> Result<()> {
     for attack in [Attack::ApgdDlr, Attack::ApgdT, Attack::Ddn] {
         assert!(fails(attack, good), "{attack:?}");
     }
-    assert!(fails(Attack::Pgd, Setting { steps: 0, ..good }));
-    assert!(fails(Attack::Pgd, Setting { restarts: 0, ..good }));
+    let no_queries = Setting { queries: 0, ..good };
+    for (attack, setting, words) in [
+        (Attack::Pgd, Setting { steps: 0, ..good }, "an attack of 0 steps does nothing"),
+        (Attack::Pgd, Setting { restarts: 0, ..good }, "an attack of 0 runs does nothing"),
+        (Attack::MtPgd, Setting { targets: 0, ..good }, "an attack of 0 target classes does nothing"),
+        (Attack::FabT, Setting { targets: 0, ..good }, "an attack of 0 target classes does nothing"),
+        (Attack::FabT, Setting { restarts: 5000, ..good }, "an attack of 5000 runs takes too long; use at most 4096"),
+        (Attack::Square, no_queries, "an attack of 0 proposals does nothing"),
+    ] {
+        let told = attack.run(&classifier, &examples, &setting).expect_err("a number is out of range").to_string();
+        assert!(told.contains(words), "{told}");
+    }
     assert!(fails(Attack::Fgsm, Setting { threat: Threat::linf(f64::NAN), ..good }));
     assert!(fails(Attack::Square, Setting { image: ImageShape::grey(3, 3), ..good }));
     assert!(!fails(Attack::Auto, good), "the cascade knows two classes");

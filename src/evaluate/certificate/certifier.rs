@@ -88,7 +88,8 @@ impl<'a> Certifier<'a> {
     /// Bounds the norms of all layers.
     ///
     /// # Errors
-    /// When the network is no chain of layers (a ResNet), a weight is not finite, or the network computes with half precision.
+    /// When the network is no chain of layers (a ResNet), has tanh, computes with half precision, or has a weight that is not
+    /// finite.
     pub fn new(network: &'a dyn Network) -> Result<Self> {
         let chain = network.chain()?;
         let dtype = chain.head().weight().dtype();

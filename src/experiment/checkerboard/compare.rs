@@ -2,7 +2,7 @@
 
 use super::check::Checkerboard;
 use super::spec::TrainingSpec;
-use super::summary::{Protocol, Summary, summarise};
+use super::summary::{METRIC, Protocol, Setting, Summary, summarise};
 use crate::engine::compare::{Contender, Series};
 use crate::engine::rows::Differences;
 use crate::engine::runs::FinishedRun;
@@ -18,21 +18,21 @@ const DATA: [&str; 2] = ["board", "split"];
 pub(super) fn contenders(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) -> Result<Vec<Contender>> {
     let mut contenders: Vec<Contender> = Vec::new();
     for summary in summarise(experiment, runs)? {
-        let rate = summary.learning_rate;
-        let setting = rate.map_or(summary.recipe.clone(), |rate| format!("{}/lr{}", summary.recipe, decimal(rate)));
-        let known = contenders.iter().position(|known| known.arm == summary.arm && known.setting == setting);
+        let (Setting { arm, recipe, protocol, .. }, rate) = (&summary.of, summary.trained.learning_rate);
+        let setting = rate.map_or(recipe.clone(), |rate| format!("{recipe}/lr{}", decimal(rate)));
+        let known = contenders.iter().position(|known| known.arm == *arm && known.setting == setting);
         let place = known.unwrap_or(contenders.len());
         if known.is_none() {
-            let mut contender = Contender::new(&summary.arm, &setting, "board");
+            let mut contender = Contender::new(arm, &setting, "board");
             contender.on_demand = rate.is_some();
             let of_setting = |run: &&FinishedRun<TrainingSpec>| {
-                let same = run.spec.arm == summary.arm && run.spec.recipe == summary.recipe;
+                let same = run.spec.arm == *arm && run.spec.recipe == *recipe;
                 same && rate.is_none_or(|rate| run.spec.fit.learning_rate == rate)
             };
             runs.iter().filter(of_setting).try_for_each(|run| contender.add(run, &DATA, &[]))?;
             contenders.push(contender);
         }
-        contenders[place].series.push(Series::new(summary.protocol.key(), summary.accuracies()));
+        contenders[place].series.push(Series::new(protocol.key(), summary.accuracies()));
     }
     Ok(contenders)
 }
@@ -53,22 +53,22 @@ pub(super) struct PairColumns {
 /// Every HanNet beside every other network, under the honest protocol.
 pub(super) fn paired(experiment: &Checkerboard, summaries: &[Summary]) -> Vec<PairRow> {
     let is_hannet = |summary: &Summary| {
-        experiment.file.arm(&summary.arm).is_some_and(|arm| matches!(arm.model, ModelConfig::Hannet(_)))
+        experiment.file.arm(&summary.of.arm).is_some_and(|arm| matches!(arm.model, ModelConfig::Hannet(_)))
     };
-    let held_out = || summaries.iter().filter(|summary| summary.protocol == Protocol::HeldOut);
+    let held_out = || summaries.iter().filter(|summary| summary.of.protocol == Protocol::HeldOut);
     let row = |one: &Summary, other: &Summary| {
         let columns = PairColumns {
             experiment: experiment.file.experiment.name.clone(),
-            recipe: one.recipe.clone(),
-            protocol: one.protocol,
-            arm: one.arm.clone(),
-            against: other.arm.clone(),
-            metric: "test_accuracy",
+            recipe: one.of.recipe.clone(),
+            protocol: one.of.protocol,
+            arm: one.of.arm.clone(),
+            against: other.of.arm.clone(),
+            metric: METRIC,
         };
         (columns, one.accuracies().less(&other.accuracies()).into())
     };
     let of = |one: &Summary| -> Vec<PairRow> {
-        let rivals = held_out().filter(|other| other.recipe == one.recipe && !is_hannet(other));
+        let rivals = held_out().filter(|other| other.of.recipe == one.of.recipe && !is_hannet(other));
         rivals.map(|other| row(one, other)).collect()
     };
     held_out().filter(|summary| is_hannet(summary)).flat_map(of).collect()

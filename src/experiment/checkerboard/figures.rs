@@ -4,9 +4,9 @@ use super::check::Checkerboard;
 use super::file::ArmFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
-use super::summary::{Protocol, SeedValue, Summary};
+use super::summary::{Protocol, Summary};
 use crate::engine::page::{Page, counted, diverged, percent};
-use crate::engine::rows::Sample;
+use crate::engine::rows::{RatedSeed, Sample};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use crate::figure::{
@@ -37,15 +37,15 @@ fn chosen_runs<'a>(
     summaries: &'a [Summary],
     arm: &str,
     recipe: &str,
-) -> Vec<(&'a SeedValue, &'a FinishedRun<TrainingSpec>)> {
-    let of_arm = |s: &&Summary| s.arm == arm && s.recipe == recipe && s.protocol == Protocol::HeldOut;
-    let chosen = |value: &'a SeedValue| {
+) -> Vec<(&'a RatedSeed, &'a FinishedRun<TrainingSpec>)> {
+    let of_arm = |s: &&Summary| s.of.arm == arm && s.of.recipe == recipe && s.of.protocol == Protocol::HeldOut;
+    let chosen = |value: &'a RatedSeed| {
         let same = |run: &&FinishedRun<TrainingSpec>| {
             let TrainingSpec { phase, seed, fit, .. } = &run.spec;
             let at_rate = seed.0 == value.seed && Some(fit.learning_rate) == value.learning_rate;
             at_rate && *phase == Phase::Full && run.spec.arm == arm && run.spec.recipe == recipe
         };
-        runs.iter().find(same).filter(|_| value.accuracy.is_some()).map(|run| (value, run))
+        runs.iter().find(same).filter(|_| value.value.is_some()).map(|run| (value, run))
     };
     summaries.iter().find(of_arm).into_iter().flat_map(|summary| &summary.values).filter_map(chosen).collect()
 }
@@ -57,14 +57,14 @@ fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries
         let (mut panels, mut accuracies) = (Vec::new(), Vec::new());
         for arm in &experiment.file.arm {
             let mut chosen = chosen_runs(runs, summaries, &arm.name, &recipe.name);
-            chosen.sort_by(|a, b| a.0.accuracy.partial_cmp(&b.0.accuracy).unwrap_or(Ordering::Equal));
+            chosen.sort_by(|a, b| a.0.value.partial_cmp(&b.0.value).unwrap_or(Ordering::Equal));
             // The middle value, the lower one of two.
             let Some(&(value, run)) = chosen.get(chosen.len().saturating_sub(1) / 2) else { continue };
             let predictions: Vec<PredictionRow> = run.rows("predictions.csv")?;
             if panels.is_empty() {
                 panels.push(truth(experiment, &predictions));
             }
-            let accuracy = percent(value.accuracy);
+            let accuracy = percent(value.value);
             let note = format!("test {accuracy} %, seed {}, rate {}", value.seed, run.spec.fit.learning_rate);
             accuracies.push(format!("{} {accuracy} %", arm.label));
             panels.push(DecisionPanel {
@@ -124,15 +124,11 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
                 ..LineSeries::of(&arm.name, &arm.label, Drawing::Few, medians)
             });
         }
-        if !series.is_empty() {
-            panels.push(LinePanel {
-                title: capitalised(&recipe.label),
-                x: LineQuantity::new("training iteration", AxisScale::Count),
-                y: LineQuantity::new("test accuracy (%)", AxisScale::Percent),
-                series,
-                level: Some((zeros, format!("always class 0: {} %", percent(Some(zeros))))),
-            });
-        }
+        let x = LineQuantity::new("training iteration", AxisScale::Count);
+        let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
+        let level = format!("always class 0: {} %", percent(Some(zeros)));
+        let panel = LinePanel::of(capitalised(&recipe.label), x, y, series);
+        panels.extend(panel.map(|panel| panel.with_level(zeros, level)));
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
     let title = experiment.file.experiment.title();
@@ -153,7 +149,7 @@ fn seeds(experiment: &Checkerboard) -> String {
     fewer.fold(counted(most, "seed"), |text, arm| format!("{text}, {} {}", arm.label, count(arm)))
 }
 
-fn over_steps(runs: &[(&SeedValue, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(f64, Sample)>> {
+fn over_steps(runs: &[(&RatedSeed, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(f64, Sample)>> {
     let mut by_step: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (_, run) in runs {
         for row in run.rows::<TestCurveRow>("test_curve.csv")? {
@@ -164,17 +160,15 @@ fn over_steps(runs: &[(&SeedValue, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(
 }
 
 fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {
-    let mut panels = Vec::new();
+    let mut panels: Vec<LinePanel> = Vec::new();
     for recipe in &experiment.file.recipe {
         for (protocol, title) in [(Protocol::HeldOut, "held-out"), (Protocol::BestOnTest, "best on test")] {
-            let shown = summaries.iter().filter(|s| s.recipe == recipe.name && s.protocol == protocol);
-            let series: Vec<LineSeries> = shown.flat_map(|summary| spots(experiment, summary)).collect();
-            if !series.is_empty() {
-                let title = format!("{}, {title}", capitalised(&recipe.label));
-                let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
-                let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
-                panels.push(LinePanel { title, x, y, series, level: None });
-            }
+            let shown = summaries.iter().filter(|s| s.of.recipe == recipe.name && s.of.protocol == protocol);
+            let series = shown.flat_map(|summary| spots(experiment, summary)).collect();
+            let title = format!("{}, {title}", capitalised(&recipe.label));
+            let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
+            let y = LineQuantity::new("test accuracy (%)", AxisScale::Percent);
+            panels.extend(LinePanel::of(title, x, y, series));
         }
     }
     ensure!(!panels.is_empty(), "no seed has all of its runs finished without divergence");
@@ -188,8 +182,8 @@ fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image>
 
 /// What was measured of an arm, and what the paper states.
 fn spots(experiment: &Checkerboard, summary: &Summary) -> Vec<LineSeries> {
-    let (Some(sample), Some(arm)) = (summary.sample(), experiment.file.arm(&summary.arm)) else { return Vec::new() };
-    let size = summary.parameters as f64;
+    let (Some(sample), Some(arm)) = (summary.sample(), experiment.file.arm(&summary.of.arm)) else { return Vec::new() };
+    let size = summary.trained.parameters as f64;
     let spot = |drawing, value| LineSeries::of(&arm.name, &arm.label, drawing, vec![(size, value)]);
     let measured = LineSeries {
         band: vec![(size, sample.min, sample.max)],

@@ -219,6 +219,14 @@ impl File for CheckerboardFile {
         }
     }
 
+    fn knows(&self, column: &str, name: &str) -> bool {
+        match column {
+            "arm" => self.arm(name).is_some(),
+            "recipe" => self.recipe.iter().any(|recipe| recipe.name == name),
+            _ => true,
+        }
+    }
+
     fn forget_dropped(&mut self) {
         let arms = &self.arm;
         for recipe in &mut self.recipe {

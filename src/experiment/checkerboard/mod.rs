@@ -56,7 +56,7 @@ impl Experiment for Checkerboard {
     }
 
     fn stages(&self, _facts: &NoFacts, _data: Option<&()>, walk: &mut Walk<'_>) -> Result<Self::Findings> {
-        walk.stage(&self.runs(walk.device()), Some(Trainer), Way::default())
+        walk.stage(&self.runs(walk.device), Some(Trainer), Way::default())
     }
 
     fn page(&self, _facts: &NoFacts, runs: &Self::Findings, _walk: &Walk<'_>) -> Result<Page> {

@@ -4,7 +4,7 @@ use super::check::Checkerboard;
 use super::compare::paired;
 use super::figures;
 use super::spec::TrainingSpec;
-use super::summary::{Protocol, Summary, summarise};
+use super::summary::{Protocol, Setting, Summary, summarise};
 use crate::engine::page::{Block, Page, Table, percent, spread};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
@@ -14,7 +14,7 @@ pub(super) fn of(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     let summaries = summarise(experiment, runs)?;
     let mut page = Page::new(&experiment.file.experiment, ": test accuracy in percent over seeds");
     page.csv("", &summaries.iter().map(|summary| summary.row(experiment)).collect::<Vec<_>>())?;
-    page.csv("-seeds", &summaries.iter().flat_map(|summary| summary.seed_rows(experiment)).collect::<Vec<_>>())?;
+    page.csv("-seeds", &summaries.iter().flat_map(Summary::seed_rows).collect::<Vec<_>>())?;
     page.csv("-differences", &paired(experiment, &summaries))?;
     let shown = [Protocol::HeldOut, Protocol::BestOnTest];
     let columns = "recipe, model, protocol, parameters, s / seed, paper, diverged, seeds, min, median, mean +- std";
@@ -46,15 +46,15 @@ fn explanation(protocol: Protocol) -> &'static str {
 /// A row for each network under the protocols, with the columns that are named.
 fn table(experiment: &Checkerboard, summaries: &[Summary], protocols: &[Protocol], columns: &'static str) -> Table {
     let mut table = Table::with(columns);
-    for summary in summaries.iter().filter(|summary| protocols.contains(&summary.protocol)) {
-        let sample = summary.sample();
-        let arm = experiment.file.arm(&summary.arm);
+    for summary in summaries.iter().filter(|summary| protocols.contains(&summary.of.protocol)) {
+        let (Setting { arm: name, recipe, protocol, .. }, sample) = (&summary.of, summary.sample());
+        let arm = experiment.file.arm(name);
         let cell = |column| match column {
-            "recipe" => summary.recipe.clone(),
-            "model" => arm.map_or(&summary.arm, |arm| &arm.label).clone(),
-            "protocol" => summary.protocol.key().into(),
-            "parameters" => summary.parameters.to_string(),
-            "learning rate" => summary.learning_rate.map_or("-".into(), |rate| rate.to_string()),
+            "recipe" => recipe.clone(),
+            "model" => arm.map_or(name, |arm| &arm.label).clone(),
+            "protocol" => protocol.key().into(),
+            "parameters" => summary.trained.parameters.to_string(),
+            "learning rate" => summary.trained.learning_rate.map_or("-".into(), |rate| rate.to_string()),
             "mean" => percent(sample.map(|sample| sample.mean)),
             "std" => percent(sample.and_then(|sample| sample.deviation)),
             "min" => percent(sample.map(|sample| sample.min)),

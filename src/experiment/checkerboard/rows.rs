@@ -5,12 +5,6 @@ use serde::{Deserialize, Serialize};
 /// `test_curve.csv`: test accuracy during training. Only the `best_on_test` protocol reads it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestCurveRow {
-    pub experiment: String,
-    pub arm: String,
-    /// What tells the run from the arm's others: of the checkerboard recipe, learning rate and phase; else training,
-    /// attack-linf or attack-l2.
-    pub point: String,
-    pub seed: u64,
     /// Optimizer steps made.
     pub step: usize,
     /// Accuracy on the test points.

@@ -4,8 +4,8 @@ use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
 use crate::data::Points;
 use crate::data::checkerboard::{Board, Split};
-use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
+use crate::engine::rows::{EvaluationRow, RunKey, keyed};
+use crate::engine::runs::{Job, Record, RunOutcome, Runner, Seen, Trained, train};
 use crate::evaluate::accuracy::{Score, class, outputs, score};
 use crate::files;
 use crate::model::Model;
@@ -34,16 +34,8 @@ impl Runner for Trainer {
         let trained = train(spec, (&model, &parts.train, &spec.fit), Best::default(), job, |report, model| {
             let network = &job.halt.network(model.frozen.as_ref());
             if let Some(points) = &parts.test {
-                let test_accuracy = score(network, points)?.accuracy;
-                let row = TestCurveRow {
-                    experiment: spec.experiment.clone(),
-                    arm: spec.arm.clone(),
-                    point: spec.point(),
-                    seed: spec.seed.0,
-                    step: report.step,
-                    test_accuracy,
-                };
-                job.log("test_curve.csv", &row)?;
+                let row = TestCurveRow { step: report.step, test_accuracy: score(network, points)?.accuracy };
+                job.log("test_curve.csv", &(RunKey::of(spec), row))?;
             }
             let validation = parts.validation.as_ref().map(|points| score(network, points)).transpose()?;
             Ok(Seen { validation: validation.map(|score| (score.loss, score.accuracy)), error: None })
@@ -51,13 +43,13 @@ impl Runner for Trainer {
         let Some(Trained { ending, .. }) = trained else { return Ok(None) };
         let (mut scores, mut answers) = (Vec::new(), Vec::new());
         if ending.outcome() == RunOutcome::Finished {
-            scores = evaluations(spec, &parts, &model)?;
+            scores = evaluations(&parts, &model)?;
             if spec.phase == Phase::Full {
                 answers = predictions(spec, &parts.split, &model, job.device)?;
             }
         }
         let record = Record::new(ending, EvaluationRow::accuracies(&scores))
-            .rows("evaluations.csv", &scores)?
+            .rows("evaluations.csv", &keyed(spec, &scores))?
             .rows("predictions.csv", &answers)?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
@@ -89,15 +81,15 @@ impl Parts {
     }
 }
 
-fn evaluations(spec: &TrainingSpec, parts: &Parts, model: &Model) -> Result<Vec<EvaluationRow>> {
-    let row = |split: &str, metric: &str, value: f64, n: usize| EvaluationRow::of(spec, split, metric, value, n);
+fn evaluations(parts: &Parts, model: &Model) -> Result<Vec<EvaluationRow>> {
     let mut rows = Vec::new();
     let splits =
         [("train", Some(&parts.train)), ("validation", parts.validation.as_ref()), ("test", parts.test.as_ref())];
     for (name, points) in splits {
         let Some(points) = points else { continue };
         let Score { accuracy, loss, points } = score(model.frozen.as_ref(), points)?;
-        rows.extend([row(name, "accuracy", accuracy, points), row(name, "mean_squared_error", loss, points)]);
+        let row = |metric, value| EvaluationRow::of(name, metric, value, points);
+        rows.extend([row("accuracy", accuracy), row("mean_squared_error", loss)]);
     }
     Ok(rows)
 }

@@ -3,11 +3,14 @@
 use super::check::Checkerboard;
 use super::rows::TestCurveRow;
 use super::spec::{Phase, TrainingSpec};
-use crate::engine::rows::{Candidate, EvaluationRow, Sample, Seeds, Statistics};
+use crate::engine::rows::{Candidate, EvaluationRow, RatedSeed, Sample, Seeds, Statistics};
 use crate::engine::runs::FinishedRun;
 use crate::engine::settings::File;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+
+/// What is measured.
+pub(super) const METRIC: &str = "test_accuracy";
 
 /// How one number is made of the runs of one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,29 +36,38 @@ impl Protocol {
     }
 }
 
-/// The number of one seed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeedValue {
-    pub seed: u64,
-    /// Test accuracy; None if the run that should have given it diverged.
-    pub accuracy: Option<f64>,
-    /// Learning rate of that run.
+/// What a summary is of: the columns that its row and those of its seeds begin with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Setting {
+    experiment: String,
+    pub arm: String,
+    pub recipe: String,
+    /// How scored.
+    pub protocol: Protocol,
+}
+
+/// What was trained, and what is measured of it: more columns of its row.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trained {
+    /// For `last_iterate`: the rate; the other protocols choose it.
     pub learning_rate: Option<f64>,
+    /// Trained scalars.
+    pub parameters: usize,
+    /// What is measured.
+    metric: &'static str,
+    /// none
+    attack: &'static str,
+    /// Size of the attack.
+    epsilon: Option<f64>,
 }
 
 /// All seeds of an arm under a recipe and a protocol.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    pub arm: String,
-    pub recipe: String,
-    /// How scored.
-    pub protocol: Protocol,
-    /// For [`Protocol::LastIterate`].
-    pub learning_rate: Option<f64>,
-    /// Trained scalars.
-    pub parameters: usize,
-    /// A value a seed.
-    pub values: Vec<SeedValue>,
+    pub of: Setting,
+    pub trained: Trained,
+    /// The test accuracy of every seed.
+    pub values: Vec<RatedSeed>,
     /// Wall-clock seconds of all runs behind it, mean a seed.
     pub seconds: f64,
 }
@@ -63,7 +75,7 @@ pub struct Summary {
 impl Summary {
     /// The accuracy of every seed.
     pub fn accuracies(&self) -> Seeds {
-        self.values.iter().map(|value| (value.seed, value.accuracy)).collect()
+        self.values.iter().map(|value| (value.seed, value.value)).collect()
     }
 
     /// Over the seeds that did not diverge.
@@ -73,48 +85,15 @@ impl Summary {
 
     /// The paper's figure for it; the paper reports under its own protocol alone.
     pub fn paper(&self, experiment: &Checkerboard) -> Option<f64> {
-        experiment.file.arm(&self.arm)?.paper.filter(|_| self.protocol == Protocol::BestOnTest)
+        experiment.file.arm(&self.of.arm)?.paper.filter(|_| self.of.protocol == Protocol::BestOnTest)
     }
 }
 
 /// `tables/<experiment>.csv`
-pub type TableRow = (SummaryColumns, Statistics, Paper);
-
-#[derive(Serialize)]
-pub struct SummaryColumns {
-    experiment: String,
-    arm: String,
-    recipe: String,
-    /// How scored.
-    protocol: Protocol,
-    /// For `last_iterate`: the rate; the other protocols choose it.
-    learning_rate: Option<f64>,
-    /// Trained scalars.
-    parameters: usize,
-    /// What is measured.
-    metric: &'static str,
-    /// none
-    attack: &'static str,
-    /// Size of the attack.
-    epsilon: Option<f64>,
-}
+pub type TableRow<'s> = (&'s Setting, &'s Trained, Statistics, Paper);
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-#[derive(Serialize)]
-pub struct SeedRow {
-    experiment: String,
-    arm: String,
-    recipe: String,
-    /// How scored.
-    protocol: Protocol,
-    seed: u64,
-    /// Of the run that was scored; none where every run diverged.
-    learning_rate: Option<f64>,
-    /// What is measured.
-    metric: &'static str,
-    /// None if that run diverged.
-    value: Option<f64>,
-}
+pub type SeedRow<'s> = (&'s Setting, &'s RatedSeed);
 
 #[derive(Serialize)]
 pub struct Paper {
@@ -125,35 +104,15 @@ pub struct Paper {
 
 impl Summary {
     /// Its row.
-    pub fn row(&self, experiment: &Checkerboard) -> TableRow {
+    pub fn row(&self, experiment: &Checkerboard) -> TableRow<'_> {
         let (accuracies, paper) = (self.accuracies(), self.paper(experiment));
-        let columns = SummaryColumns {
-            experiment: experiment.file.experiment.name.clone(),
-            arm: self.arm.clone(),
-            recipe: self.recipe.clone(),
-            protocol: self.protocol,
-            learning_rate: self.learning_rate,
-            parameters: self.parameters,
-            metric: "test_accuracy",
-            attack: "none",
-            epsilon: None,
-        };
         let delta = accuracies.sample().zip(paper).map(|(sample, paper)| sample.mean - paper);
-        (columns, accuracies.statistics().of_fractions(), Paper { paper, delta })
+        (&self.of, &self.trained, accuracies.statistics().of_fractions(), Paper { paper, delta })
     }
 
     /// A row for each of its seeds.
-    pub fn seed_rows(&self, experiment: &Checkerboard) -> impl Iterator<Item = SeedRow> {
-        self.values.iter().map(|value| SeedRow {
-            experiment: experiment.file.experiment.name.clone(),
-            arm: self.arm.clone(),
-            recipe: self.recipe.clone(),
-            protocol: self.protocol,
-            seed: value.seed,
-            learning_rate: value.learning_rate,
-            metric: "test_accuracy",
-            value: value.accuracy,
-        })
+    pub fn seed_rows(&self) -> impl Iterator<Item = SeedRow<'_>> {
+        self.values.iter().map(|value| (&self.of, value))
     }
 }
 
@@ -204,12 +163,14 @@ pub fn summarise(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
                 continue;
             }
             let seconds: f64 = complete.iter().flatten().map(|s| s.run.manifest.seconds).sum();
-            let summary = |protocol, learning_rate, value: &dyn Fn(&[&Scored]) -> SeedValue| Summary {
-                arm: arm.name.clone(),
-                recipe: recipe.name.clone(),
-                protocol,
-                learning_rate,
-                parameters,
+            let summary = |protocol, learning_rate, value: &dyn Fn(&[&Scored]) -> RatedSeed| Summary {
+                of: Setting {
+                    experiment: experiment.file.experiment.name.clone(),
+                    arm: arm.name.clone(),
+                    recipe: recipe.name.clone(),
+                    protocol,
+                },
+                trained: Trained { learning_rate, parameters, metric: METRIC, attack: "none", epsilon: None },
                 values: complete.iter().map(|of_seed| value(of_seed)).collect(),
                 seconds: seconds / complete.len() as f64,
             };
@@ -224,24 +185,25 @@ pub fn summarise(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
     Ok(summaries)
 }
 
-fn seed_of(of_seed: &[&Scored]) -> u64 {
-    of_seed.first().map_or(0, |scored| scored.run.spec.seed.0)
+fn rated(of_seed: &[&Scored], learning_rate: Option<f64>, value: Option<f64>) -> RatedSeed {
+    let seed = of_seed.first().map_or(0, |scored| scored.run.spec.seed.0);
+    RatedSeed { seed, learning_rate, metric: METRIC, value }
 }
 
 /// The last iterate at the learning rate that the validation points choose.
-fn held_out(of_seed: &[&Scored]) -> SeedValue {
+fn held_out(of_seed: &[&Scored]) -> RatedSeed {
     let learning_rate = Candidate::best(of_seed.iter().filter_map(|scored| scored.validation));
-    let accuracy = learning_rate.and_then(|chosen| last_iterate(of_seed, chosen).accuracy);
-    SeedValue { seed: seed_of(of_seed), accuracy, learning_rate }
+    let value = learning_rate.and_then(|chosen| last_iterate(of_seed, chosen).value);
+    rated(of_seed, learning_rate, value)
 }
 
-fn best_on_test(of_seed: &[&Scored]) -> SeedValue {
+fn best_on_test(of_seed: &[&Scored]) -> RatedSeed {
     let candidates = of_seed.iter().filter_map(|s| s.best_on_test.map(|best| (best, s.run.spec.fit.learning_rate)));
     let best = candidates.max_by(|a, b| a.0.total_cmp(&b.0));
-    SeedValue { seed: seed_of(of_seed), accuracy: best.map(|b| b.0), learning_rate: best.map(|b| b.1) }
+    rated(of_seed, best.map(|b| b.1), best.map(|b| b.0))
 }
 
-fn last_iterate(of_seed: &[&Scored], rate: f64) -> SeedValue {
+fn last_iterate(of_seed: &[&Scored], rate: f64) -> RatedSeed {
     let run = of_seed.iter().find(|s| s.run.spec.phase == Phase::Full && s.run.spec.fit.learning_rate == rate);
-    SeedValue { seed: seed_of(of_seed), accuracy: run.and_then(|s| s.test), learning_rate: Some(rate) }
+    rated(of_seed, Some(rate), run.and_then(|s| s.test))
 }

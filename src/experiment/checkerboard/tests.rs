@@ -166,18 +166,21 @@ fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
     let mine = resolved("extends = \"checkerboard\"\n[experiment]\nname = \"mine\"\n[data.checkerboard]\ncells = 6\n")?;
     assert_eq!((mine.file.experiment.name.as_str(), mine.board().cells, mine.board().side), ("mine", 6, 81));
     assert_eq!((mine.file.arm.len(), mine.file.train.selection_iterations), (1, 40000));
+    assert_eq!(mine.file.experiment.title(), "mine", "the other title is the other experiment's");
     for (text, words) in [
         ("extends = \"mixer\"", "extends \"mixer\": there is no such experiment of this kind"),
-        ("extends = \"checkerboard\"\n[train]\nbatchsize = 3", "line 3"),
-        ("extends = \"checkerboard\"\nseeds = \"many\"", "line 2"),
+        ("extends = \"checkerboard\"\nseeds = 2", "give it a name of its own"),
+        ("extends = \"checkerboard\"\n[experiment]\ntitle = \"Mine\"", "give it a name of its own"),
+        ("extends = \"checkerboard\"\n[train]\nbatchsize = 3\nNAME", "line 3"),
+        ("extends = \"checkerboard\"\nseeds = \"many\"\nNAME", "line 2"),
         (
-            "extends = \"checkerboard\"\n[arm.hanet]\nseeds = 3",
+            "extends = \"checkerboard\"\n[arm.hanet]\nseeds = 3\nNAME",
             "names the unknown \"hanet\"; use hannet, fcnet, resnet",
         ),
-        ("models = 3\nextends = \"checkerboard\"", "models is no list of names"),
-        ("extends = \"checkerboard\"\n[profile.fast]", "profile.fast: use smoke, quick or paper"),
+        ("models = 3\nextends = \"checkerboard\"\nNAME", "models is no list of names"),
+        ("extends = \"checkerboard\"\n[profile.fast]\nNAME", "profile.fast: use smoke, quick or paper"),
     ] {
-        let told = told(resolved(text));
+        let told = told(resolved(&text.replace("NAME", "[experiment]\nname = \"mine\"")));
         assert!(told.contains(words) && told.contains("mine.toml"), "{text}: {told}");
     }
     Ok(())
@@ -211,6 +214,7 @@ fn figures_that_are_no_fractions_are_refused_whatever_the_profile_drops() {
         ("paper = 0.995", "paper = -0.1", "paper is -0.1"),
         ("above = 0.98,", "above = nan,", "experiment.expect[1].evidence[1].above is NaN; use a finite number"),
         ("arm=fcnet\", value", "arm=fcnot\", value", "names the unknown arm \"fcnot\""),
+        ("recipe=tuned arm", "recipe=tunned arm", "names the unknown recipe \"tunned\""),
         ("weight_decay = 0.01", "weight_decay = inf", "recipe[1].optimizer.adam.weight_decay is inf"),
     ];
     assert_told::<Checkerboard>(TEXT, &[ProfileName::Smoke], &mistakes);

@@ -1,7 +1,6 @@
 //! From what the file says to what can run.
 
-use super::claim::Part;
-use super::file::{ArmFile, ClaimsFile};
+use super::file::{ArmFile, ClaimsFile, Part};
 use super::plan::Claims;
 use super::spec::WIDEST;
 use crate::data::checkerboard::Split;

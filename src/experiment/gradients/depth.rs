@@ -3,7 +3,7 @@
 use super::Findings;
 use super::plan::Claims;
 use super::spec::layers_of;
-use crate::engine::rows::{Candidate, EvaluationRow, Seeds};
+use crate::engine::rows::{Candidate, EvaluationRow, RatedSeed, Seeds};
 use crate::engine::runs::FinishedRun;
 use crate::experiment::checkerboard::{Phase, TrainingSpec};
 use anyhow::Result;
@@ -24,32 +24,23 @@ pub(super) struct Accuracies {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
+pub(super) type SeedRow = (Network, RatedSeed);
+
 #[derive(Serialize)]
-pub(super) struct SeedRow {
+pub(super) struct Network {
     experiment: String,
     arm: String,
     /// Number of layers.
     depth: usize,
-    seed: u64,
-    /// The one that the validation points chose; none where every training that should have chosen it diverged.
-    learning_rate: Option<f64>,
-    /// What is measured.
-    metric: &'static str,
-    /// None if training diverged.
-    value: Option<f64>,
 }
 
 impl Accuracies {
     /// A row for each seed.
     pub fn seed_rows(&self, experiment: &str) -> impl Iterator<Item = SeedRow> {
-        self.values.clone().into_iter().map(move |(seed, value)| SeedRow {
-            experiment: experiment.into(),
-            arm: self.arm.clone(),
-            depth: self.depth,
-            seed,
-            learning_rate: self.rates.get(&seed).copied(),
-            metric: "test_accuracy",
-            value,
+        self.values.clone().into_iter().map(move |(seed, value)| {
+            let network = Network { experiment: experiment.into(), arm: self.arm.clone(), depth: self.depth };
+            let learning_rate = self.rates.get(&seed).copied();
+            (network, RatedSeed { seed, learning_rate, metric: "test_accuracy", value })
         })
     }
 }

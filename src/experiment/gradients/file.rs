@@ -1,12 +1,12 @@
 //! What the experiment file of the layer's own claims says, and the flags over it.
 
-use super::claim::Part;
 use super::spec::{Layers, layers_of, resized};
-use crate::engine::settings::{File, Flag, Heading, Takes, choices, number, usual_arm, usual_fields};
+use crate::engine::settings::{File, Flag, Heading, Takes, choices, number, usual_arm, usual_fields, word};
 use crate::experiment::checkerboard::DataFile;
 use crate::model::{ModelConfig, Size};
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -33,8 +33,25 @@ pub struct ClaimsFile {
     pub arm: Vec<ArmFile>,
 }
 
+/// A claim.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The Jacobian is orthogonal
+    #[default]
+    Jacobian,
+    /// Gradients neither vanish nor explode
+    Norms,
+    /// Deep networks can be trained
+    Depth,
+    /// O(d) parameters and work
+    Cost,
+    /// The layer is 1-Lipschitz
+    Lipschitz,
+}
+
 fn every_part() -> Vec<Part> {
-    <Part as clap::ValueEnum>::value_variants().to_vec()
+    Part::value_variants().to_vec()
 }
 
 /// `[norms]`: gradients from layer to layer, at the start.
@@ -183,8 +200,12 @@ fn set_most(file: &mut ClaimsFile, most: &[String]) -> Result<()> {
 impl File for ClaimsFile {
     usual_fields!(ArmFile);
 
-    /// Single layers stand in the table beside networks.
-    fn knows(&self, name: &str) -> bool {
-        ["layer-han", "layer-dense"].contains(&name) || self.arm(name).is_some()
+    fn knows(&self, column: &str, name: &str) -> bool {
+        match column {
+            // Single layers stand in the table beside networks.
+            "arm" => ["layer-han", "layer-dense"].contains(&name) || self.arm(name).is_some(),
+            "part" => Part::value_variants().iter().any(|part| word(part) == name),
+            _ => true,
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The layer's own claims, measured: measurements of layers and networks, and trainings of networks of growing depth.
 
 mod check;
-mod claim;
 mod compare;
 mod depth;
 mod figures;
@@ -76,7 +75,7 @@ impl Experiment for Claims {
     }
 
     fn stages(&self, _facts: &NoFacts, _data: Option<&()>, walk: &mut Walk<'_>) -> Result<Findings> {
-        let runs = self.runs(walk.device());
+        let runs = self.runs(walk.device);
         // Beside other runs, times would be those of a busy machine.
         let mut probes = walk.stage(&runs.timings, Some(Prober), Way { alone: true, ..Way::default() })?;
         probes.extend(walk.stage(&runs.probes, Some(Prober), Way::default())?);

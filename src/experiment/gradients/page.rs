@@ -1,9 +1,9 @@
 //! What is shown of the layer's claims.
 
 use super::Findings;
-use super::claim::Part;
 use super::depth::accuracies;
 use super::figures::{self, Results};
+use super::file::Part;
 use super::plan::Claims;
 use super::summary::{ClaimRow, claim_rows, number};
 use crate::engine::page::{Block, Page, Table, percent, spread};

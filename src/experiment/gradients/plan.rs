@@ -1,7 +1,6 @@
 //! The runs that follow from a checked experiment.
 
-use super::claim::Part;
-use super::file::{ArmFile, ClaimsFile};
+use super::file::{ArmFile, ClaimsFile, Part};
 use super::spec::{Cost, Course, Probe, ProbeSpec, layers_of, resized};
 use crate::data::checkerboard::Board;
 use crate::engine::settings::File;

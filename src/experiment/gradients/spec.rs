@@ -185,11 +185,6 @@ impl Cost {
 }
 
 impl Course {
-    /// Whether the product of its layers' spectral norms is known; batch norm and skip connections have none.
-    pub fn has_product_of_norms(&self) -> bool {
-        !matches!(self.model, ModelConfig::Resnet(_))
-    }
-
     fn problem(&self) -> Option<String> {
         let fits = |moment: &f64| (0.0..=1.0).contains(moment);
         let ordered = self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(fits);

@@ -1,16 +1,27 @@
 //! One table over all measurements.
 
 use super::Findings;
-use super::claim::Part;
 use super::depth::Accuracies;
+use super::file::Part;
 use super::plan::Claims;
 use super::rows::{CostRow, ExtentRow, FlowRow, JacobianRow, NeighbourRow, StretchRow};
 use super::spec::Probe;
 use super::spec::layers_of;
 use crate::engine::rows::Sample;
 use crate::figure::significant;
+use crate::model::ModelConfig;
 use anyhow::Result;
 use serde::Serialize;
+
+/// What is measured of the Jacobian of a network from the plane.
+const SINGULAR_VALUES: [&str; 4] = [
+    "largest_singular_value_to_hidden",
+    "smallest_singular_value_to_hidden",
+    "largest_singular_value_to_outputs",
+    "smallest_singular_value_to_outputs",
+];
+/// A Lipschitz constant from below and from above.
+const LIPSCHITZ: [&str; 2] = ["ratio_found", "log10_of_product_of_norms"];
 
 /// `tables/<experiment>.csv`: one quantity over layers, points, seeds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -138,7 +149,7 @@ pub(super) fn claim_rows(
     // The start of a training is an untrained network too, of other inputs: it is on the chart alone.
     let is_told = |row: &StretchRow| row.point != "course" || row.state == "trained";
     for row in findings.rows::<StretchRow>("stretch.csv")?.into_iter().filter(is_told) {
-        for (metric, value) in Part::Lipschitz.metrics().iter().zip([row.found, row.log10_of_norms]) {
+        for (metric, value) in LIPSCHITZ.into_iter().zip([row.found, row.log10_of_norms]) {
             let of_network = key(Part::Lipschitz, &row.arm, metric);
             values.add_some(ClaimRow { state: Some(row.state.clone()), depth: Some(row.depth), ..of_network }, value);
         }
@@ -167,13 +178,13 @@ fn lost(findings: &Findings, key: impl Fn(Part, &str, &str) -> ClaimRow) -> Vec<
             }));
         };
         let depth = Some(layers_of(&course.model));
-        // The first three are those of single layers.
-        add(Part::Jacobian, &Part::Jacobian.metrics()[3..], None, None);
+        add(Part::Jacobian, &SINGULAR_VALUES, None, None);
         if course.moments.contains(&1.0) {
-            add(Part::Norms, Part::Norms.metrics(), depth, Some("f64"));
+            add(Part::Norms, &["smallest_gradient_ratio", "largest_gradient_ratio"], depth, Some("f64"));
         }
-        let bounded = if course.has_product_of_norms() { 2 } else { 1 };
-        add(Part::Lipschitz, &Part::Lipschitz.metrics()[..bounded], depth, None);
+        // With batch norm and skip connections there is no product of the layers' spectral norms.
+        let bounded = if matches!(course.model, ModelConfig::Resnet(_)) { 1 } else { 2 };
+        add(Part::Lipschitz, &LIPSCHITZ[..bounded], depth, None);
     }
     rows
 }

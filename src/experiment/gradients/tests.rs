@@ -1,6 +1,6 @@
 //! The experiment file that is compiled in, and what profiles, flags and mistakes make of it.
 
-use super::claim::Part;
+use super::file::Part;
 use super::plan::Runs;
 use super::spec::{Probe, layers_of};
 use super::*;
@@ -110,6 +110,7 @@ fn what_cannot_be_is_told_with_its_key() {
         ("below = 1.15,", "below = nan,", "experiment.expect[1].evidence[0].below is NaN; use a finite number"),
         ("above = 0.9, below = 1.15", "above = 2, below = 1.15", "no number is above and below the bounds"),
         ("arm=layer-dense", "arm=layer-danse", "names the unknown arm \"layer-danse\""),
+        ("part=norms arm", "part=norm arm", "names the unknown part \"norm\""),
         (
             "[0.012, 0.004, 0.002, 0.001, 0.0005, 0.00025]",
             "[0.012, 1e-320]",
@@ -124,6 +125,12 @@ fn what_cannot_be_is_told_with_its_key() {
         ("cells = 12", "cells = 12\nsplit_file = \"a.csv\"", "split_file is for the checkerboard alone"),
         ("train_fraction = 0.25", "train_fraction = 1.5", "train_fraction is 1.5; use a fraction between 0 and 1"),
         ("arm.resnet-30.deepest = 50", "arm.resnet-3.deepest = 50", "names the unknown \"resnet-3\""),
+        ("shown_depth = 100", "shown_depth = 99", "norms.shown_depth is 99"),
+        ("narrowest = 2", "narowest = 2", "unknown field `narowest`"),
+        ("moments = [0.0, 0.1, 1.0]", "moments = [0.5, 0.1]", "moments is [0.5, 0.1]"),
+        ("moments = [0.0, 0.1, 1.0]", "moments = [0.0, 0.105]", "use hundredths"),
+        ("rest = 0.3", "rest = 4.0", "use 0 <= rest <= offset"),
+        ("below = 1e-12, ", "", "lacks above and below"),
     ];
     assert_told::<Claims>(TEXT, &[ProfileName::Quick], &mistakes);
 }

@@ -16,7 +16,7 @@ const EPOCHS: usize = 8;
 
 /// Where a command leaves them.
 pub fn contact_file(store: &Store, experiment: &str) -> PathBuf {
-    store.root().join("runs").join(experiment).join("augmented.safetensors")
+    store.root.join("runs").join(experiment).join("augmented.safetensors")
 }
 
 /// Writes the images at the beginning of a data set: `labels` (images), u32, and `pixels` (images, 1 + epochs, height,

@@ -63,14 +63,12 @@ fn images(results: &Results<'_>, store: &Store) -> Result<Image> {
     let mut rows = Vec::new();
     for (index, label) in labels.into_iter().enumerate() {
         let name = names.and_then(|names| names.get(label as usize).map(|name| (*name).to_string()));
-        let mut versions: Vec<Vec<u8>> = pixels.get(index)?.flatten_from(1)?.to_vec2()?;
-        let changed = versions.split_off(1);
         let heading = name.unwrap_or_else(|| format!("class {label}"));
-        rows.push(SheetRow { heading, groups: vec![versions, changed] });
+        rows.push(SheetRow { heading, images: pixels.get(index)?.flatten_from(1)?.to_vec2()? });
     }
     let (data, augment) = (results.set.name(), results.experiment.shown_augment());
     let title = format!("Training images, data {data}, augmentation {augment}");
-    contact_sheet(&title, pixels.dim(2)?, &["as it is", "in the first epochs"], &rows)
+    contact_sheet(&title, pixels.dim(2)?, ["as it is", "in the first epochs"], &rows)
 }
 
 /// Every network over the epochs; seeds that diverged are left out. Where there are several trainings, each has its panel.
@@ -97,7 +95,7 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
         }
         let series = means.into_iter().chain(thin).collect();
         let (x, y) = (LineQuantity::new("epoch", AxisScale::Count), LineQuantity::new(axis, scale));
-        anyhow::Ok(LinePanel { title, x, y, series, level: None })
+        anyhow::Ok(LinePanel::of(title, x, y, series))
     };
     let mut panels = Vec::new();
     match *results.experiment.trainings() {
@@ -106,17 +104,16 @@ fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
                 for (split, images) in
                     [("train", "Training, augmented"), ("validation", "Validation"), ("test", "Test")]
                 {
-                    panels.push(panel(format!("{images}: {what}"), training, split, shown)?);
+                    panels.extend(panel(format!("{images}: {what}"), training, split, shown)?);
                 }
             }
         }
         ref several => {
             for &training in several {
-                panels.push(panel(format!("Test accuracy: {training}"), training, "test", ACCURACY)?);
+                panels.extend(panel(format!("Test accuracy: {training}"), training, "test", ACCURACY)?);
             }
         }
     }
-    panels.retain(|panel| !panel.series.is_empty());
     ensure!(!panels.is_empty(), "no training is finished without divergence");
     let notes = [(Drawing::Thin, "one seed"), (Drawing::Thick, "mean of the seeds; number: its last value")];
     line_panels(title, &panels, &notes)
@@ -135,14 +132,21 @@ fn mean(curves: &[Vec<(f64, f64)>]) -> Option<Vec<(f64, f64)>> {
     Some(sum)
 }
 
-/// The network that is compared with another, and the other: the first pair that has seeds in common.
-fn pairs<'m>(results: &'m Results<'_>) -> impl Iterator<Item = (&'m ArmResults<'m>, &'m ArmResults<'m>, Vec<f64>)> {
+/// Every network that is compared with another, and the other, if they have seeds in common; their differences in percentage
+/// points, and how these are drawn in the first category.
+fn pairs<'m>(
+    results: &'m Results<'_>,
+) -> impl Iterator<Item = (&'m ArmResults<'m>, &'m ArmResults<'m>, Sample, Entry)> {
     let accuracy = Figure::of("test", "accuracy");
     results.arms.iter().filter_map(move |result| {
         let other = results.other(result)?;
         let [own, others] = [result, other].map(|of| of.scored.values(&accuracy));
         let points: Vec<f64> = own.differences(&others).into_iter().map(|difference| 100.0 * difference).collect();
-        (!points.is_empty()).then_some((result, other, points))
+        let sample = Sample::of(&points)?;
+        let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
+        let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
+        let entry = Entry { note, ..entry(result, 0, points, Some([low, sample.mean, high])) };
+        Some((result, other, sample, entry))
     })
 }
 
@@ -160,17 +164,13 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
     ensure!(!whole.entries.is_empty(), "no training is finished without divergence");
     let mut paired = panel("Differences, paired by seed", "", LineQuantity::new("percentage points", AxisScale::Close));
     let mut seen = Vec::new();
-    for (result, other, points) in pairs(results) {
-        let Some(sample) = Sample::of(&points) else { continue };
-        let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
+    for (result, other, sample, entry) in pairs(results) {
         let names = format!("{} minus {}", result.arm.label, other.arm.label);
         seen.push(match sample.confidence_interval() {
-            Some(_) => format!("{names}: {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
+            Some((low, high)) => format!("{names}: {:+.2} points ({low:+.2} to {high:+.2})", sample.mean),
             None => format!("{names}: {:+.2} points", sample.mean),
         });
-        let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
-        let place = paired.categories.len();
-        paired.entries.push(Entry { note, ..entry(result, place, points, Some([low, sample.mean, high])) });
+        paired.entries.push(Entry { category: paired.categories.len(), ..entry });
         paired.categories.push(format!("{names}, n = {}", sample.n));
     }
     paired.level = Some((0.0, String::new()));
@@ -186,7 +186,7 @@ fn accuracies(results: &Results<'_>, setting: &str) -> Result<Image> {
 
 /// How far the networks are ahead of those that they are compared with after trainings of several lengths.
 fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
-    let mut others: Vec<&str> = pairs(results).map(|(_, other, _)| other.entrant.network[1].as_str()).collect();
+    let mut others: Vec<&str> = pairs(results).map(|(_, other, ..)| other.entrant.network[1].as_str()).collect();
     others.dedup();
     let to = if let [other] = others[..] { other } else { "the other network" };
     let mut panels: Vec<CategoryPanel> = Vec::new();
@@ -198,15 +198,10 @@ fn ahead(results: &Results<'_>, setting: &str) -> Result<Image> {
         }
         let Some(panel) = panels.last_mut() else { continue };
         panel.categories.push(training.epochs.to_string());
-        for (result, other, points) in pairs(results).filter(|(of, ..)| of.entrant.training == training) {
-            let Some(sample) = Sample::of(&points) else { continue };
-            let (low, high) = sample.confidence_interval().unwrap_or((sample.mean, sample.mean));
+        for (result, other, _, entry) in pairs(results).filter(|(of, ..)| of.entrant.training == training) {
             let [arm, label] = result.entrant.network.clone();
             let label = format!("{label} minus {}", other.entrant.network[1]);
-            let note = Some(format!("{:+.2}", sample.mean).replace('-', "−"));
-            let range = Some([low, sample.mean, high]);
-            let category = panel.categories.len() - 1;
-            panel.entries.push(Entry { arm, label, note, ..entry(result, category, points, range) });
+            panel.entries.push(Entry { arm, label, category: panel.categories.len() - 1, ..entry });
         }
     }
     panels.retain(|panel| !panel.entries.is_empty());
@@ -229,7 +224,7 @@ fn panel(title: &str, x_label: &str, y: LineQuantity) -> CategoryPanel {
 /// Answers of a network minus those of the network that it is compared with, over the seeds of each.
 fn confusion(results: &Results<'_>, names: &[&str], setting: &str) -> Result<Image> {
     let pair = pairs(results).next().context("no network is finished beside the one that it is compared with")?;
-    let (result, other, _) = pair;
+    let (result, other, ..) = pair;
     let (first, second) = (counts(result, names.len())?, counts(other, names.len())?);
     let [label, others] = [result, other].map(|of| of.arm.label.as_str());
     let seeds = [result, other].map(|of| counted(of.runs.len(), "seed"));

@@ -150,7 +150,7 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "NAME",
         Takes::Checked(|name| dataset(name).map(drop)),
         &["data.dataset"],
-        "cifar10, cifar100, stl10 or imagenet32; the verb mixer has an experiment file for each but the first, mixer-NAME",
+        "cifar10, cifar100, stl10 or imagenet32; of mixer each has a file of its own, with the paper's settings for it",
     ),
     Flag::size_of_all(
         "channels",
@@ -225,11 +225,16 @@ impl File for ImagesFile {
         }
     }
 
-    /// Or made of one by several trainings.
-    fn knows(&self, name: &str) -> bool {
-        self.arm
-            .iter()
-            .any(|arm| name.strip_prefix(&*arm.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("-epochs")))
+    fn knows(&self, column: &str, name: &str) -> bool {
+        // Several trainings make several networks of one.
+        let is_of = |arm: &ArmFile| {
+            name.strip_prefix(&*arm.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("-epochs"))
+        };
+        match column {
+            "arm" => self.arm.iter().any(is_of),
+            "data" => name == "sample" || Dataset::ALL.iter().any(|dataset| dataset.name() == name),
+            _ => true,
+        }
     }
 
     /// Repetitions may be more, fewer, or of other seeds.

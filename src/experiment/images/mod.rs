@@ -82,7 +82,7 @@ impl Experiment for Comparison {
             walk.leave(&contact, |path| write_contact(data, self.shown_augment(), path))?;
         }
         let trainer = data.map(|data| Trainer { data, data_hash: &facts.sha256 });
-        walk.stage(&self.runs(facts, walk.device())?, trainer, Way::default())
+        walk.stage(&self.runs(facts, walk.device)?, trainer, Way::default())
     }
 
     fn page(&self, facts: &ImageFacts, runs: &Self::Findings, walk: &Walk<'_>) -> Result<Page> {

@@ -5,11 +5,6 @@ use serde::{Deserialize, Serialize};
 /// `curves.csv`: loss and accuracy after every epoch, a row for each part of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurveRow {
-    pub experiment: String,
-    pub arm: String,
-    /// What tells the run from the arm's others: training.
-    pub point: String,
-    pub seed: u64,
     /// Images seen over images in the training set.
     pub epoch: f64,
     /// Optimizer steps made.

@@ -76,7 +76,7 @@ impl Spec for ImageSpec {
     const REVISION: &'static str = "0.10.0";
     const SCHEMA: u32 = 3;
     const KEY: &'static str = "augment";
-    const SECONDS: f64 = 5e-9;
+    const SECONDS: f64 = 1e-8;
 
     common_fields!();
 

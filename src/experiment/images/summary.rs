@@ -3,7 +3,7 @@
 use super::check::{Comparison, Entrant, Training};
 use super::file::ArmFile;
 use super::spec::{ImageFacts, ImageSet, ImageSpec};
-use crate::engine::rows::{Differences, Figure, Sample, Scored, SeedScore, Statistics};
+use crate::engine::rows::{Differences, Figure, Sample, Scored, SeedScore, Statistics, TableKey};
 use crate::engine::runs::FinishedRun;
 use anyhow::Result;
 use serde::Serialize;
@@ -28,14 +28,10 @@ pub struct ArmResults<'r> {
 }
 
 /// `tables/<experiment>.csv`: a figure over the seeds, and its difference to that of another network.
-pub type TableRow = (FigureColumns, Statistics, Compared, Differences, Paper);
+pub type TableRow = (TableKey, FigureColumns, Statistics, Compared, Differences, Paper);
 
 #[derive(Serialize)]
 pub struct FigureColumns {
-    experiment: String,
-    /// The data set, or sample.
-    data: String,
-    arm: String,
     /// Trained scalars.
     parameters: usize,
     /// train (some of its images as they are), validation or test.
@@ -57,14 +53,10 @@ pub struct Paper {
 
 /// `tables/<experiment>-differences.csv`, where there are several trainings: a figure of a network less that of the one that it is
 /// compared to, under the same training.
-pub type DifferenceRow = (DifferenceColumns, Differences);
+pub type DifferenceRow = (TableKey, DifferenceColumns, Differences);
 
 #[derive(Serialize)]
 pub struct DifferenceColumns {
-    experiment: String,
-    /// The data set, or sample.
-    data: String,
-    arm: String,
     /// The network that it is compared to, under the same training.
     against: Option<String>,
     /// The arm without its training.
@@ -78,15 +70,7 @@ pub struct DifferenceColumns {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-pub type SeedRow = (SeedColumns, SeedScore);
-
-#[derive(Serialize)]
-pub struct SeedColumns {
-    experiment: String,
-    /// The data set, or sample.
-    data: String,
-    arm: String,
-}
+pub type SeedRow = (TableKey, SeedScore);
 
 impl ArmResults<'_> {
     /// What it has scores of, or would have had.
@@ -145,6 +129,12 @@ impl<'r> Results<'r> {
         result.arm.paper.filter(|_| !self.set.sample)
     }
 
+    /// What the rows of a network begin with.
+    fn key(&self, result: &ArmResults<'_>) -> TableKey {
+        let experiment = self.experiment.file.experiment.name.clone();
+        TableKey { experiment, data: self.set.name().into(), arm: result.arm.name.clone() }
+    }
+
     /// Every figure of every network.
     pub fn table_rows(&self) -> Vec<TableRow> {
         let of_arm = |result: &'_ ArmResults<'_>| -> Vec<TableRow> {
@@ -157,16 +147,13 @@ impl<'r> Results<'r> {
         let other = self.other(result);
         let differences = other.and_then(|other| result.scored.less(&other.scored, figure)).into();
         let columns = FigureColumns {
-            experiment: self.experiment.file.experiment.name.clone(),
-            data: self.set.name().into(),
-            arm: result.arm.name.clone(),
             parameters: result.scored.parameters,
             split: figure.split.into(),
             metric: figure.metric.clone(),
         };
         let compared = Compared { against: other.map(|other| other.arm.name.clone()) };
         let paper = self.paper(result).filter(|_| *figure == Figure::of("test", "accuracy"));
-        (columns, result.scored.statistics(figure), compared, differences, Paper { paper })
+        (self.key(result), columns, result.scored.statistics(figure), compared, differences, Paper { paper })
     }
 
     /// Every difference of every figure, by the training.
@@ -176,9 +163,6 @@ impl<'r> Results<'r> {
             let (other, Training { epochs, augment }) = (self.other(result), result.entrant.training);
             rows.extend(result.figures(&self.set).iter().map(|figure| {
                 let columns = DifferenceColumns {
-                    experiment: self.experiment.file.experiment.name.clone(),
-                    data: self.set.name().into(),
-                    arm: result.arm.name.clone(),
                     against: result.arm.compared_to.clone(),
                     network: result.entrant.network[0].clone(),
                     augment: augment.name().into(),
@@ -186,7 +170,8 @@ impl<'r> Results<'r> {
                     split: figure.split.into(),
                     metric: figure.metric.clone(),
                 };
-                (columns, other.and_then(|other| result.scored.less(&other.scored, figure)).into())
+                let differences = other.and_then(|other| result.scored.less(&other.scored, figure)).into();
+                (self.key(result), columns, differences)
             }));
         }
         rows
@@ -195,13 +180,8 @@ impl<'r> Results<'r> {
     /// Every score of every seed, without a value where its training diverged.
     pub fn seed_rows(&self) -> Vec<SeedRow> {
         let of_arm = |result: &'_ ArmResults<'_>| -> Vec<SeedRow> {
-            let columns = || SeedColumns {
-                experiment: self.experiment.file.experiment.name.clone(),
-                data: self.set.name().into(),
-                arm: result.arm.name.clone(),
-            };
             let scores = result.scored.seed_scores(result.figures(&self.set));
-            scores.into_iter().map(|score| (columns(), score)).collect()
+            scores.into_iter().map(|score| (self.key(result), score)).collect()
         };
         self.arms.iter().flat_map(of_arm).collect()
     }

@@ -88,7 +88,8 @@ fn every_other_data_set_has_a_file_that_changes_what_it_says_and_nothing_else() 
         given.add(Comparison::FLAGS, "set", "data.dataset = 'cifar10'");
         assert_eq!(given.text_of("data.dataset").as_deref(), Some("cifar10"));
     }
-    let stl10 = extending("extends = 'mixer-stl10'\nseeds = 7", &Given::of(ProfileName::Quick))?;
+    let stl10 =
+        extending("extends = 'mixer-stl10'\nexperiment.name = 'mine'\nseeds = 7", &Given::of(ProfileName::Quick))?;
     assert_eq!(
         (stl10.file.seeds, stl10.file.data.dataset, &stl10.file.train.epochs[..]),
         (7, Dataset::Stl10, &[20][..])

@@ -6,8 +6,8 @@ use super::rows::{ConfusionRow, CurveRow};
 use super::spec::ImageSpec;
 use crate::data::TrainingSet;
 use crate::data::images::{ImageData, Shape};
-use crate::engine::rows::EvaluationRow;
-use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
+use crate::engine::rows::{EvaluationRow, RunKey, keyed};
+use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Trained, train};
 use crate::evaluate::classification::{answers, score};
 use crate::evaluate::gradient::Likeness;
 use crate::model::Network;
@@ -43,16 +43,16 @@ impl Runner for Trainer<'_> {
         let Some(Trained { ending, report_seconds, .. }) = trained else { return Ok(None) };
         let (mut evaluations, mut confusion) = (Vec::new(), Vec::new());
         if ending.outcome() == RunOutcome::Finished {
-            (evaluations, confusion) = scores(spec, &parts, &network)?;
+            (evaluations, confusion) = scores(&parts, &network)?;
             let after = likeness::of_images(&network, &parts)?;
             for (metric, Likeness { cosine, pairs }) in [("likeness_before", before), ("likeness", after)] {
-                evaluations.extend(cosine.map(|value| EvaluationRow::of(spec, "test", metric, value, pairs)));
+                evaluations.extend(cosine.map(|value| EvaluationRow::of("test", metric, value, pairs)));
             }
         }
         let pace = report_seconds.map_or(String::new(), |seconds| format!(", {seconds:.1} s an epoch"));
         let ending = Ending { epoch_seconds: report_seconds, ..ending };
         let record = Record::new(ending, EvaluationRow::accuracies(&evaluations) + &pace)
-            .rows("evaluations.csv", &evaluations)?
+            .rows("evaluations.csv", &keyed(spec, &evaluations))?
             .rows("confusion.csv", &confusion)?;
         let weights = if spec.keep_weights { model.parameters.to_stored()? } else { Vec::new() };
         Ok(Some(record.tensors("weights.safetensors", weights)))
@@ -68,10 +68,6 @@ fn look(
     job: &Job<'_>,
 ) -> Result<Option<(f64, f64)>> {
     let row = |split: &str, loss: f64, accuracy: f64, top5: Option<f64>| CurveRow {
-        experiment: spec.experiment.clone(),
-        arm: spec.arm.clone(),
-        point: spec.point(),
-        seed: spec.seed.0,
         epoch: report.epoch,
         step: report.step,
         split: split.into(),
@@ -79,7 +75,7 @@ fn look(
         accuracy,
         top5,
     };
-    let log = |row: CurveRow| job.log("curves.csv", &row);
+    let log = |row: CurveRow| job.log("curves.csv", &(RunKey::of(spec), row));
     report.train_accuracy.map(|accuracy| log(row("train", report.train_loss, accuracy, None))).transpose()?;
     let of_part = |split: &str, images: &dyn TrainingSet| -> Result<(f64, f64)> {
         let score = score(network, images)?;
@@ -92,11 +88,7 @@ fn look(
 }
 
 /// Scores of the last iterate, and its answers on the test images.
-fn scores(
-    spec: &ImageSpec,
-    parts: &Parts<'_>,
-    network: &dyn Network,
-) -> Result<(Vec<EvaluationRow>, Vec<ConfusionRow>)> {
+fn scores(parts: &Parts<'_>, network: &dyn Network) -> Result<(Vec<EvaluationRow>, Vec<ConfusionRow>)> {
     let mut evaluations = Vec::new();
     let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let splits =
@@ -104,7 +96,7 @@ fn scores(
     for (split, images) in splits {
         let Some(images) = images else { continue };
         let (score, answers) = answers(network, images)?;
-        let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.images);
+        let row = |metric, value| EvaluationRow::of(split, metric, value, score.images);
         evaluations.extend([
             row("accuracy", score.accuracy),
             row("top5", score.top5),

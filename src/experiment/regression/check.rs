@@ -8,6 +8,7 @@ use crate::engine::settings::{
     File, MOST_EPOCHS, MOST_SEEDS, MOST_STEPS, check_count, check_once, check_runs, decimal, names_problem, rate_cure,
     refuse,
 };
+use crate::engine::source::Source;
 use crate::model::ModelConfig;
 use crate::rng::Seed;
 use crate::train::{FitConfig, LossConfig, Sampling, ScheduleConfig};
@@ -34,11 +35,14 @@ pub struct Facts {
 
 impl Regression {
     /// Reads the tables.
-    pub(super) fn read(&self, directory: Option<&Path>) -> Result<(Vec<Table>, Facts)> {
+    pub(super) fn read(&self, source: &Source) -> Result<(Vec<Table>, Facts)> {
+        let directory = source.directory();
+        let directory = directory.as_deref();
         let (data, told) = (&self.file.data, format!("{}: data.tables", self.file.experiment.name));
         let mut origins = data.tables.iter().map(|name| Origin::of(name, &data.target)).collect::<Result<Vec<_>>>()?;
         // A directory may be there for the images of other experiments; one with some of the tables has to have all.
-        let without = |place: &Path| place.is_dir() && !origins.iter().any(|origin| origin.is_in(place));
+        let has_none = |place: &Path| place.is_dir() && !origins.iter().any(|origin| origin.is_in(place));
+        let without = |place: &Path| !source.must_have_all() && has_none(place);
         let needed = directory.is_none_or(without) && origins.iter().any(Origin::needs_directory);
         let stand_ins = needed && !data.stand_ins.is_empty();
         if stand_ins {

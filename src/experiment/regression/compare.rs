@@ -5,7 +5,7 @@ use super::file::Recipe;
 use super::spec::{Method, RegressionSpec};
 use super::summary::{Arm, same};
 use crate::engine::compare::{Better, Contender, Series, Unit};
-use crate::engine::rows::{Differences, Figure, Sample};
+use crate::engine::rows::{Differences, Figure, Sample, TableKey};
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::engine::settings::word;
 use crate::model::ModelConfig;
@@ -64,13 +64,10 @@ pub(super) fn is_hannet(arm: &Arm<'_>) -> bool {
 }
 
 /// `tables/<experiment>-differences.csv`: a figure of a network on test rows minus that of another arm with the same seed.
-pub(super) type PairRow = (PairColumns, Differences);
+pub(super) type PairRow = (TableKey, PairColumns, Differences);
 
 #[derive(Serialize)]
 pub(super) struct PairColumns {
-    experiment: String,
-    data: String,
-    arm: String,
     recipe: Option<String>,
     against: String,
     /// None of what is no network.
@@ -88,16 +85,13 @@ pub(super) fn paired(arms: &[Arm<'_>]) -> Vec<PairRow> {
         }
         for figure in one.figures().into_iter().filter(|figure| figure.split == "test") {
             let columns = PairColumns {
-                experiment: one.spec.experiment.clone(),
-                data: one.spec.table.name.clone(),
-                arm: one.spec.arm.clone(),
                 recipe: one.spec.details().recipe,
                 against: other.spec.arm.clone(),
                 against_recipe: other.spec.details().recipe,
                 metric: figure.metric.clone(),
             };
             // Where all seeds of one diverged, the row is there and empty.
-            rows.push((columns, less_in(one, other, &figure).into()));
+            rows.push((one.key(), columns, less_in(one, other, &figure).into()));
         }
     }
     rows

@@ -42,13 +42,11 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
             let points = (0..count).map(|place| &rows[place * rows.len() / count]);
             let points = points.map(|row| (row.target, row.prediction)).collect();
             let label = label(arm);
-            panels.push(LinePanel {
-                title: format!("{}: {label}", arm.spec.table.name),
-                x: LineQuantity::new("true value (unit of the table)", AxisScale::Close),
-                y: LineQuantity::new("predicted value (unit of the table)", AxisScale::Close),
-                series: vec![LineSeries::of(&arm.spec.arm, &label, Drawing::Dots, points)],
-                level: None,
-            });
+            let title = format!("{}: {label}", arm.spec.table.name);
+            let x = LineQuantity::new("true value (unit of the table)", AxisScale::Close);
+            let y = LineQuantity::new("predicted value (unit of the table)", AxisScale::Close);
+            let series = vec![LineSeries::of(&arm.spec.arm, &label, Drawing::Dots, points)];
+            panels.extend(LinePanel::of(title, x, y, series));
         }
     }
     ensure!(!panels.is_empty(), "no run of seed {seed} is finished without divergence");
@@ -70,15 +68,14 @@ fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str)
                 ..LineSeries::of(&arm.spec.arm, &label(arm), Drawing::Spots, vec![(size, sample.mean)])
             })
         };
-        let series: Vec<LineSeries> = of_table().filter_map(spot).collect();
+        let series = of_table().filter_map(spot).collect();
         let uncounted = of_table().find(|arm| arm.parameters().is_none());
         let level = uncounted.and_then(|arm| Some((arm.sample("test", "rmse")?.mean, format!("{}, mean", label(arm)))));
-        if !series.is_empty() {
-            let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
-            // Tables share no range: beside the errors of all of them the bars of one would be shorter than its marks.
-            let y = LineQuantity::new(format!("test RMSE, {} (standard deviations)", table.name), AxisScale::Close);
-            panels.push(LinePanel { title: table.name.clone(), x, y, series, level });
-        }
+        let x = LineQuantity::new("number of parameters (log scale)", AxisScale::Log);
+        // Tables share no range: beside the errors of all of them the bars of one would be shorter than its marks.
+        let y = LineQuantity::new(format!("test RMSE, {} (standard deviations)", table.name), AxisScale::Close);
+        let panel = LinePanel::of(&table.name, x, y, series);
+        panels.extend(panel.map(|panel| LinePanel { level, ..panel }));
     }
     ensure!(!panels.is_empty(), "no run is finished without divergence");
     let title = format!("{}: test error against parameters{note}", experiment.file.experiment.title());

@@ -2,10 +2,11 @@
 
 use crate::baseline::Baseline;
 use crate::data::table::{Dataset, Target};
-use crate::engine::settings::{Arm, File, Flag, Heading, Takes, choices, named, usual_fields};
+use crate::engine::settings::{Arm, File, Flag, Heading, Takes, choices, named, usual_fields, word};
 use crate::model::ModelConfig;
 use crate::train::{OptimizerConfig, ScheduleConfig};
 use anyhow::Result;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -115,4 +116,12 @@ fn use_tables(file: &mut RegressionFile, tables: &[String]) -> Result<()> {
 
 impl File for RegressionFile {
     usual_fields!(ArmFile);
+
+    fn knows(&self, column: &str, name: &str) -> bool {
+        match column {
+            "arm" => self.arm(name).is_some(),
+            "recipe" => Recipe::value_variants().iter().any(|recipe| word(recipe) == name),
+            _ => true,
+        }
+    }
 }

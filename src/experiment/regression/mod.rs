@@ -48,11 +48,11 @@ impl Experiment for Regression {
     }
 
     fn gather(&self, _extra: &(), source: &Source) -> Result<(Vec<Table>, Facts)> {
-        self.read(source.directory().as_deref())
+        self.read(source)
     }
 
     fn stages(&self, facts: &Facts, data: Option<&Vec<Table>>, walk: &mut Walk<'_>) -> Result<Self::Findings> {
-        walk.stage(&self.runs(facts, walk.device())?, data.map(|tables| Trainer { tables }), Way::default())
+        walk.stage(&self.runs(facts, walk.device)?, data.map(|tables| Trainer { tables }), Way::default())
     }
 
     fn page(&self, facts: &Facts, runs: &Self::Findings, _walk: &Walk<'_>) -> Result<Page> {

@@ -2,7 +2,7 @@
 
 use super::check::Regression;
 use super::spec::RegressionSpec;
-use crate::engine::rows::{Candidate, EvaluationRow, Figure, Sample, Scored, SeedScore, Statistics};
+use crate::engine::rows::{Candidate, EvaluationRow, Figure, Sample, Scored, SeedScore, Statistics, TableKey};
 use crate::engine::runs::{FinishedRun, Spec};
 use anyhow::Result;
 use serde::Serialize;
@@ -41,21 +41,12 @@ pub(super) struct ArmColumns {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-pub(super) type SeedRow = (SeedColumns, Chosen, SeedScore);
-
-#[derive(Serialize)]
-pub(super) struct SeedColumns {
-    experiment: String,
-    /// The table.
-    data: String,
-    /// Which network or method.
-    arm: String,
-    /// How trained, of a network.
-    recipe: Option<String>,
-}
+pub(super) type SeedRow = (TableKey, Chosen, SeedScore);
 
 #[derive(Serialize)]
 pub(super) struct Chosen {
+    /// How trained, of a network.
+    recipe: Option<String>,
     /// The one that the validation rows chose; none of what has none, or where every training diverged.
     learning_rate: Option<f64>,
 }
@@ -118,6 +109,12 @@ impl<'r> Arm<'r> {
         self.scored.figures(["validation", "test"].into_iter().flat_map(of_split))
     }
 
+    /// What its rows begin with.
+    pub fn key(&self) -> TableKey {
+        let RegressionSpec { experiment, table, arm, .. } = self.spec;
+        TableKey { experiment: experiment.clone(), data: table.name.clone(), arm: arm.clone() }
+    }
+
     /// Every figure.
     pub fn rows(&self) -> Vec<TableRow> {
         let row = |figure: Figure| {
@@ -139,18 +136,15 @@ impl<'r> Arm<'r> {
 
     /// Every figure of every seed.
     pub fn seed_rows(&self) -> Vec<SeedRow> {
-        let columns = || SeedColumns {
-            experiment: self.spec.experiment.clone(),
-            data: self.spec.table.name.clone(),
-            arm: self.spec.arm.clone(),
-            recipe: self.spec.details().recipe,
-        };
         let rate = |seed| {
             let chosen = self.chosen.iter().find(|run| run.spec.seed.0 == seed)?;
             chosen.spec.details().learning_rate
         };
-        let scores = self.scored.seed_scores(self.figures()).into_iter();
-        scores.map(|score| (columns(), Chosen { learning_rate: rate(score.seed) }, score)).collect()
+        let row = |score: SeedScore| {
+            let chosen = Chosen { recipe: self.spec.details().recipe, learning_rate: rate(score.seed) };
+            (self.key(), chosen, score)
+        };
+        self.scored.seed_scores(self.figures()).into_iter().map(row).collect()
     }
 }
 

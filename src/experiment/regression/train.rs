@@ -4,7 +4,7 @@ use super::file::Recipe;
 use super::spec::{Method, PredictionRow, RegressionSpec};
 use crate::baseline::Baseline;
 use crate::data::table::{Part, Parts, Split, Statistics, Table};
-use crate::engine::rows::EvaluationRow;
+use crate::engine::rows::{EvaluationRow, keyed};
 use crate::engine::runs::{Ending, Job, Record, RunOutcome, Runner, Seen, Spec, Trained, train};
 use crate::evaluate::regression::{Score, predictions};
 use crate::model::ModelConfig;
@@ -87,7 +87,7 @@ impl Run<'_> {
         for (split, part) in [("validation", &parts.validation), ("test", &parts.test)] {
             predictions = predict(part)?;
             let score = Score::of(&predictions, &part.targets, scale.deviation)?;
-            let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.points);
+            let row = |metric, value| EvaluationRow::of(split, metric, value, score.points);
             rows.extend(score.r_squared.map(|value| row("r_squared", value)));
             rows.extend([row("rmse_in_units", score.rmse_in_units), row("rmse", score.rmse)]);
         }
@@ -106,6 +106,6 @@ impl Run<'_> {
         };
         let test = Split::seeded(self.table.rows(), spec.seed)?.test;
         let answers: Vec<PredictionRow> = test.into_iter().zip(predictions).map(answer).collect();
-        Record::new(ending, headline).rows("evaluations.csv", &rows)?.rows("predictions.csv", &answers)
+        Record::new(ending, headline).rows("evaluations.csv", &keyed(spec, &rows))?.rows("predictions.csv", &answers)
     }
 }

@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use super::spec::{AttackSpec, Precision, TrainingSpec, WeightsSource};
 use super::stages::{Number, Run, attacked};
 use super::{CLASSES, Data};
-use crate::engine::rows::EvaluationRow;
+use crate::engine::rows::{EvaluationRow, keyed};
 use crate::engine::runs::{Ending, Job, Record, Runner, Store};
 use crate::evaluate::attack::{Classifier, Examples, Setting, Stop};
 use crate::evaluate::masking::Subject;
@@ -107,7 +107,7 @@ impl Attacker<'_> {
         }
         let record = Record::new(ending, headline(&run.evaluations))
             .rows("per_example.csv", &run.ledger.rows(certificates.as_ref()))?
-            .rows("evaluations.csv", &run.evaluations)?
+            .rows("evaluations.csv", &keyed(spec, &run.evaluations))?
             .rows("checklist.csv", &checks)?
             .rows("effort.csv", &effort)?;
         Ok(Some(record.tensors("images.safetensors", images)))

@@ -4,7 +4,7 @@ use super::file::ThreatFile;
 use super::rows::ExampleRow;
 use super::summary::{ArmMeasurements, Measurements};
 use super::tables::ComparisonRow;
-use crate::engine::rows::{Differences, Items, Sample, on_common};
+use crate::engine::rows::{Differences, Items, Sample, TableKey, on_common};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -61,13 +61,10 @@ fn rivals<'m>(measured: &'m Measurements<'_>) -> impl Iterator<Item = [&'m ArmMe
 }
 
 /// `tables/<experiment>-differences.csv`: the accuracy of a network under all attacks minus that of another, over the seeds of both.
-pub(super) type DifferenceRow = (DifferenceColumns, Differences);
+pub(super) type DifferenceRow = (TableKey, DifferenceColumns, Differences);
 
 #[derive(Serialize)]
 pub(super) struct DifferenceColumns {
-    experiment: String,
-    data: String,
-    arm: String,
     against: String,
     /// linf, l2, or nothing for the images as they are.
     norm: String,
@@ -80,23 +77,16 @@ pub(super) fn over_seeds(measured: &Measurements<'_>, pairs: &[ComparisonRow]) -
     let of_threat = |threat: &ThreatFile| threat.eps.iter().map(|eps| (threat.norm.name(), *eps)).collect::<Vec<_>>();
     let balls = std::iter::once(("", 0.0)).chain(file.threat.iter().flat_map(of_threat)).collect::<Vec<_>>();
     let row = |[first, second]: [&ArmMeasurements; 2], (norm, epsilon): (&str, f64)| {
-        let columns = DifferenceColumns {
-            experiment: file.experiment.name.clone(),
-            data: measured.data.into(),
-            arm: first.arm.clone(),
-            against: second.arm.clone(),
-            norm: norm.into(),
-            epsilon,
-        };
+        let columns = DifferenceColumns { against: second.arm.clone(), norm: norm.into(), epsilon };
         let own = |pair: &&ComparisonRow| {
             (&pair.arm, &pair.against, &*pair.norm) == (&first.arm, &second.arm, norm) && pair.epsilon == epsilon
         };
         let differences = pairs.iter().filter(own).map(|pair| pair.arm_accuracy - pair.against_accuracy);
-        (columns, Sample::of(&differences.collect::<Vec<_>>()).into())
+        (measured.key(&first.arm), columns, Sample::of(&differences.collect::<Vec<_>>()).into())
     };
     let of_balls = |two| balls.iter().map(|ball| row(two, *ball)).collect::<Vec<_>>();
     let mut rows: Vec<DifferenceRow> = rivals(measured).flat_map(of_balls).collect();
-    rows.sort_by(|(a, _), (b, _)| {
+    rows.sort_by(|(_, a, _), (_, b, _)| {
         (&a.against, &a.norm).cmp(&(&b.against, &b.norm)).then(a.epsilon.total_cmp(&b.epsilon))
     });
     rows

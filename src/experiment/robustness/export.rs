@@ -115,7 +115,7 @@ impl Export {
         let choose = |within: f64| -> Vec<T> {
             let entries = examples.iter().zip(ledger.entries());
             let image = |(example, entry): (Example<'_, T>, &Entry<T>)| {
-                let inside = entry.distance <= within + TOLERANCE;
+                let inside = entry.row.distance <= within + TOLERANCE;
                 entry.image.as_ref().filter(|_| inside).map_or_else(|| example.image.to_vec(), Clone::clone)
             };
             entries.flat_map(image).collect()

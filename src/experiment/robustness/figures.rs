@@ -10,8 +10,7 @@ use crate::engine::rows::{Figure, Sample};
 use crate::evaluate::attack::Norm;
 use crate::figure::{
     AxisScale, Body, CategoryPanel, DistanceCurve, DistancePanel, Drawing, Entry, Image, Key, LinePanel, LineQuantity,
-    LineSeries, RobustnessPanel, Role, Series, category_panels, distance_distribution, line_panels, robust_accuracy,
-    significant,
+    LineSeries, category_panels, distance_distribution, line_panels, robust_accuracy, significant,
 };
 use crate::model::ModelConfig;
 use anyhow::Result;
@@ -106,20 +105,19 @@ fn against_eps(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image>
         let norm = threat.norm;
         let most = threat.eps.iter().chain(&threat.sweep).copied().fold(0.0, f64::max);
         let of_arm = |(arm, found): &Shown<'_>| {
-            let roles = [
-                (Role::WorstCase, points(found, "worst_case", norm)),
-                (Role::Noise, points(found, "noise", norm)),
-                (Role::Certificate, proved(found, norm, most)),
+            let drawn = [
+                (Drawing::Heavy, points(found, "worst_case", norm)),
+                (Drawing::Dotted, points(found, "noise", norm)),
+                (Drawing::Proved, proved(found, norm, most)),
             ];
             let label = name(measured, arm);
-            roles.map(|(role, points)| Series { arm: arm.name.clone(), label: label.clone(), role, points })
+            drawn.map(|(drawing, points)| LineSeries::of(&arm.name, &label, drawing, points))
         };
-        let series: Vec<Series> = arms.iter().flat_map(of_arm).filter(|series| !series.points.is_empty()).collect();
-        let (title, size) = (format!("Perturbations in {}", label(norm)), "size of the perturbation");
-        let norm_label = format!("{size} ({})", label(norm));
-        (!series.is_empty()).then_some(RobustnessPanel { title, norm_label, series })
+        let x = LineQuantity::new(format!("size of the perturbation ({})", label(norm)), AxisScale::Linear);
+        let y = LineQuantity::new("accuracy (%)", AxisScale::Whole);
+        LinePanel::of(format!("Perturbations in {}", label(norm)), x, y, arms.iter().flat_map(of_arm).collect())
     };
-    let panels: Vec<RobustnessPanel> = measured.experiment.file.threat.iter().filter_map(of_threat).collect();
+    let panels: Vec<LinePanel> = measured.experiment.file.threat.iter().filter_map(of_threat).collect();
     robust_accuracy(&seen(measured, arms), &panels)
 }
 
@@ -256,12 +254,10 @@ fn effort(measured: &Measurements<'_>, arms: &[Shown<'_>]) -> Result<Image> {
                     series.push(LineSeries { ending, ..of_arm });
                 }
             }
-            if !series.is_empty() {
-                let title = format!("{attack}, {} {}", label(*norm), significant(eps));
-                let x = LineQuantity::new(format!("number of {kind} (log scale)"), AxisScale::Log);
-                let y = LineQuantity::new("accuracy (%)", AxisScale::Whole);
-                panels.push(LinePanel { title, x, y, series, level: None });
-            }
+            let title = format!("{attack}, {} {}", label(*norm), significant(eps));
+            let x = LineQuantity::new(format!("number of {kind} (log scale)"), AxisScale::Log);
+            let y = LineQuantity::new("accuracy (%)", AxisScale::Whole);
+            panels.extend(LinePanel::of(title, x, y, series));
         }
     }
     let note = "numbers: last accuracy, and its change from the first and from the last but one, in percentage points";

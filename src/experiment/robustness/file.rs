@@ -137,6 +137,14 @@ impl File for RobustnessFile {
         Ok(())
     }
 
+    fn knows(&self, column: &str, name: &str) -> bool {
+        match column {
+            "arm" => self.arm(name).is_some(),
+            "data" => name == "sample" || Dataset::ALL.iter().any(|dataset| dataset.name() == name),
+            _ => true,
+        }
+    }
+
     /// The first of the sizes is the one that others are compared to.
     fn inherit(&mut self, origin: &str, copies: &[String]) {
         for arm in self.arm.iter_mut().filter(|arm| arm.compared_to.as_deref() == Some(origin)) {

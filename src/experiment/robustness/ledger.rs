@@ -21,18 +21,11 @@ pub(super) struct Ledger<T> {
 
 /// One image.
 pub(super) struct Entry<T> {
-    pub index: usize,
-    label: usize,
-    pub prediction: usize,
-    margin: f64,
+    /// What is known so far; [`Ledger::rows`] fills the columns of attacks and certificates. Distances are infinite where nothing
+    /// was found.
+    pub row: ExampleRow,
+    /// The columns of the attacks, in their order.
     found: [Option<f64>; ATTACKS.len()],
-    /// Of the nearest misclassified image; infinite for none.
-    pub distance: f64,
-    by: &'static str,
-    /// What the network sees there.
-    pub class: Option<usize>,
-    /// The smallest L2 distance of a misclassified image, which need not be that of the nearest one in another norm.
-    pub distance_l2: f64,
     /// The nearest misclassified image.
     pub image: Option<Vec<T>>,
 }
@@ -42,22 +35,22 @@ impl<T: FloatDType> Ledger<T> {
         let entry = |example: crate::evaluate::attack::Example<'_, T>| {
             let wrong = !example.is_correct();
             let distance = if wrong { 0.0 } else { f64::INFINITY };
-            Entry {
+            let row = ExampleRow {
                 index: example.index,
                 label: example.label,
                 prediction: (0..example.logits.len())
                     .fold(0, |best, class| if example.logits[class] > example.logits[best] { class } else { best }),
                 margin: example.margin(),
-                found: [None; ATTACKS.len()],
+                norm: norm.name().into(),
                 distance,
-                by: "none",
-                class: None,
+                attack: "none".into(),
                 distance_l2: distance,
-                image: None,
-            }
+                ..ExampleRow::default()
+            };
+            Entry { row, found: [None; ATTACKS.len()], image: None }
         };
         let entries: Vec<Entry<T>> = examples.iter().map(entry).collect();
-        let places = entries.iter().enumerate().map(|(place, entry)| (entry.index, place)).collect();
+        let places = entries.iter().enumerate().map(|(place, entry)| (entry.row.index, place)).collect();
         Self { norm, entries, places }
     }
 
@@ -67,16 +60,16 @@ impl<T: FloatDType> Ledger<T> {
 
     /// Of the nearest misclassified image found so far; infinite for none.
     pub fn distance(&self, index: usize) -> f64 {
-        self.places.get(&index).map_or(f64::INFINITY, |place| self.entries[*place].distance)
+        self.places.get(&index).map_or(f64::INFINITY, |place| self.entries[*place].row.distance)
     }
 
     /// The distances found so far, by the images' places in the test set.
     pub fn known(&self) -> BTreeMap<usize, f64> {
-        self.entries.iter().map(|entry| (entry.index, entry.distance)).collect()
+        self.entries.iter().map(|entry| (entry.row.index, entry.row.distance)).collect()
     }
 
     /// Takes in what an attack found.
-    pub fn absorb(&mut self, finder: &'static str, outcomes: &[Outcome<T>]) -> Result<()> {
+    pub fn absorb(&mut self, finder: &str, outcomes: &[Outcome<T>]) -> Result<()> {
         let column = column(finder)?;
         for outcome in outcomes {
             let Some(entry) = self.places.get(&outcome.index).map(|place| &mut self.entries[*place]) else { continue };
@@ -84,13 +77,13 @@ impl<T: FloatDType> Ledger<T> {
             let before = entry.found[column].unwrap_or(f64::INFINITY);
             entry.found[column] = Some(before.min(distance));
             let Some(found) = &outcome.adversarial else { continue };
-            if distance < entry.distance {
-                entry.distance = distance;
-                entry.by = finder;
-                entry.class = Some(found.predicted);
+            if distance < entry.row.distance {
+                entry.row.distance = distance;
+                entry.row.attack = finder.into();
+                entry.row.adversarial_class = Some(found.predicted);
                 entry.image = Some(found.image.clone());
             }
-            entry.distance_l2 = entry.distance_l2.min(found.distance.l2);
+            entry.row.distance_l2 = entry.row.distance_l2.min(found.distance.l2);
         }
         Ok(())
     }
@@ -98,7 +91,7 @@ impl<T: FloatDType> Ledger<T> {
     /// Images that are still right at every point of the ball that an attack visited.
     pub fn robust(&self, eps: f64) -> usize {
         // The rule of Threat::allows: a distance within the tolerance is inside the ball.
-        self.entries.iter().filter(|entry| entry.distance > eps + TOLERANCE).count()
+        self.entries.iter().filter(|entry| entry.row.distance > eps + TOLERANCE).count()
     }
 
     /// The same for one attack alone.
@@ -109,21 +102,11 @@ impl<T: FloatDType> Ledger<T> {
     }
 
     pub fn rows(&self, certificates: Option<&Certificates>) -> Vec<ExampleRow> {
-        let norm = self.norm.name();
         let row = |(place, entry): (usize, &Entry<T>)| {
             let radii = certificates.map(|certificates| certificates.images[place].radii);
             let [fgsm, pgd, mt_pgd, deepfool, ddn, fmn, apgd_ce, apgd_dlr, apgd_t, fab_t, square, auto, bisection] =
                 entry.found;
             ExampleRow {
-                index: entry.index,
-                label: entry.label,
-                prediction: entry.prediction,
-                margin: entry.margin,
-                norm: norm.into(),
-                distance: entry.distance,
-                attack: entry.by.into(),
-                adversarial_class: entry.class,
-                distance_l2: entry.distance_l2,
                 fgsm,
                 pgd,
                 mt_pgd,
@@ -141,6 +124,7 @@ impl<T: FloatDType> Ledger<T> {
                 certified_global: radii.map(|radii| radii.global),
                 certified_measured: radii.map(|radii| radii.measured),
                 certified_rounded: radii.map(|radii| radii.rounded),
+                ..entry.row.clone()
             }
         };
         self.entries.iter().enumerate().map(row).collect()

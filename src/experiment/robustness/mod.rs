@@ -142,8 +142,8 @@ impl Experiment for Robustness {
     }
 
     fn stages(&self, facts: &Facts, data: Option<&Data>, walk: &mut Walk<'_>) -> Result<Findings> {
-        let trainings = self.trainings(facts, walk.device())?;
-        let attacks = self.attacks(facts, &trainings, walk.device());
+        let trainings = self.trainings(facts, walk.device)?;
+        let attacks = self.attacks(facts, &trainings, walk.device);
         let trainings = walk.stage(&trainings, data.map(|data| Trainer { data }), Way::default())?;
         let store = walk.store.clone();
         // What a finished run has left lacks the images that an export wants.

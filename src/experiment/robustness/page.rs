@@ -10,7 +10,6 @@ use crate::engine::rows::Figure;
 use crate::engine::settings::File;
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
-use serde::Serialize;
 
 pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) -> Result<Page> {
     let measured = &measure(experiment, facts, findings)?;
@@ -21,8 +20,8 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let pairs = &compare(measured)?;
     page.csv("-paired", pairs)?;
     page.csv("-differences", &over_seeds(measured, pairs))?;
-    let checked = |arm| Checked { experiment: &experiment.file.experiment.name, data: measured.data, arm };
-    let checks = measured.arms.iter().flat_map(|arm| arm.checks.iter().map(|check| (checked(&arm.arm), check)));
+    let checks =
+        measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (measured.key(&arm.arm), check)));
     page.csv("-checklist", &checks.collect::<Vec<_>>())?;
     let trained = is_trained(measured);
     page.closing.push(Block::Table(closing(measured, trained)));
@@ -147,14 +146,6 @@ fn lines(measured: &Measurements<'_>, pairs: &[ComparisonRow], trained: bool) ->
     }
     lines.extend(failed.iter().map(|check| format!("  {check}")));
     lines
-}
-
-/// The network of a row of `tables/<experiment>-checklist.csv`; the rest of the row is that of the run's file.
-#[derive(Serialize)]
-struct Checked<'c> {
-    experiment: &'c str,
-    data: &'c str,
-    arm: &'c str,
 }
 
 /// The rows of the checklist that do not pass.

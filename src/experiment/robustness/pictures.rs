@@ -6,7 +6,7 @@ use super::spec::AttackSpec;
 use super::summary::{ArmMeasurements, Measurements};
 use crate::engine::runs::FinishedRun;
 use crate::evaluate::attack::Norm;
-use crate::figure::{Answer, Attempt, GridRow, Image, Outcome, adversarial_grid, significant};
+use crate::figure::{Answer, Attempt, GridRow, Image, adversarial_grid, significant};
 use anyhow::{Context, Result, ensure};
 use candle_core::DType;
 
@@ -38,15 +38,15 @@ pub(super) fn draw(
             ensure!(same, "the networks' runs have kept different images");
         }
         for (place, row) in rows.iter_mut().enumerate() {
-            row.attempts.push(kept.attempt(place, arm, examples, norm, eps)?);
+            row.attempts.push(kept.attempt(place, arm, examples, eps)?);
         }
     }
     ensure!(!rows.is_empty(), "no network is attacked yet");
     // In L2 a pixel may change by all that the ball allows, and up to 1.
     let scale = eps.min(1.0);
-    let (norm, most) = (label(norm), significant(eps));
-    let what = format!("test images drawn at random, attacked in {norm} up to {most}, seed {seed}");
-    adversarial_grid(&title(measured, &what), scale, &rows)
+    let searched = format!("{} up to {}", label(norm), significant(eps));
+    let what = format!("test images drawn at random, attacked in {searched}, seed {seed}");
+    adversarial_grid(&title(measured, &what), scale, &searched, &rows)
 }
 
 pub(super) fn title(measured: &Measurements<'_>, what: &str) -> String {
@@ -109,16 +109,14 @@ impl Kept {
         })
     }
 
-    fn attempt(&self, place: usize, arm: &ArmFile, examples: &[ExampleRow], norm: Norm, eps: f64) -> Result<Attempt> {
+    fn attempt(&self, place: usize, arm: &ArmFile, examples: &[ExampleRow], eps: f64) -> Result<Attempt> {
         let example = self.example(place, examples)?;
-        let outcome = match (example.resists(eps), example.adversarial_class) {
-            (false, Some(class)) if example.resists(0.0) => Outcome::Found {
-                pixels: self.nearest[place].clone(),
-                answer: Answer { class: class.to_string(), confidence: self.numbers[place][2] },
-            },
-            _ => Outcome::Resisted(format!("{} up to {}", label(norm), significant(eps))),
-        };
+        let broken = !example.resists(eps) && example.resists(0.0);
+        let found = example.adversarial_class.filter(|_| broken).map(|class| {
+            let answer = Answer { class: class.to_string(), confidence: self.numbers[place][2] };
+            (self.nearest[place].clone(), answer)
+        });
         let before = Answer { class: example.prediction.to_string(), confidence: self.numbers[place][1] };
-        Ok(Attempt { arm: arm.name.clone(), label: arm.label.clone(), before, outcome })
+        Ok(Attempt { arm: arm.name.clone(), label: arm.label.clone(), before, found })
     }
 }

@@ -15,7 +15,7 @@ pub const ATTACKS: [&str; 13] = [
 /// `per_example.csv`: one image. The column of an attack holds the distance, in the run's norm, of the nearest
 /// misclassified image that it found, over all sizes of the ball; `inf` where it found none, nothing where it was not
 /// made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExampleRow {
     /// Place in the test set.
     pub index: usize,

@@ -196,7 +196,7 @@ impl AttackSpec {
 
 /// Multiplications of a pass of an image, nearly: the first layer of a classifier of images is most of it.
 fn pass(model: &ModelConfig) -> usize {
-    model.size().width * 784 + model.cost()
+    model.cost().saturating_add(model.size().width.saturating_mul(784))
 }
 
 fn details(phase: &str, model: &ModelConfig, work: String) -> Details {

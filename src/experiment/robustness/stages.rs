@@ -108,12 +108,12 @@ impl<T: Number> Run<'_, T> {
     }
 
     fn push(&mut self, split: &str, metric: &str, attack: &str, epsilon: Option<f64>, value: f64, n: usize) {
-        let spec = self.spec;
+        let norm = self.spec.norm.name();
         self.evaluations.push(EvaluationRow {
             attack: attack.into(),
-            norm: (attack != "none" || epsilon.is_some()).then(|| spec.norm.name().into()),
+            norm: (attack != "none" || epsilon.is_some()).then(|| norm.into()),
             epsilon,
-            ..EvaluationRow::of(spec, split, metric, value, n)
+            ..EvaluationRow::of(split, metric, value, n)
         });
     }
 
@@ -233,10 +233,10 @@ impl<T: Number> Run<'_, T> {
         let rows: Vec<usize> = (0..test.len()).collect();
         let labels: Vec<u32> = test.labels.iter().map(|label| u32::from(*label)).collect();
         let all = self.job.part("certificates", || Ok(certifier.certify(&test.inputs(&rows, device)?, &labels)?))?;
-        let attacked = self.ledger.entries().iter().map(|entry| all.images[entry.index]).collect();
+        let attacked = self.ledger.entries().iter().map(|entry| all.images[entry.row.index]).collect();
         let attacked = Certificates { images: attacked, ..all.clone() };
         let rounded = attacked.radii(|radii| radii.rounded);
-        let distances: Vec<f64> = self.ledger.entries().iter().map(|entry| entry.distance_l2).collect();
+        let distances: Vec<f64> = self.ledger.entries().iter().map(|entry| entry.row.distance_l2).collect();
         // The bound of the rounding is about the CPU kernels; elsewhere an attack may come inside by a rounding.
         if device.is_cpu() {
             check_sandwich(&rounded, &distances).context("a certificate is contradicted by an attack")?;
@@ -281,17 +281,17 @@ impl<T: Number> Run<'_, T> {
     /// that of a seed, and the same for all networks.
     pub(super) fn shown(&self, test_images: usize) -> Result<Vec<(String, Tensor)>> {
         let chosen = attacked(test_images, SHOWN);
-        let of_index = |index: &usize| self.ledger.entries().iter().position(|entry| entry.index == *index);
+        let of_index = |index: &usize| self.ledger.entries().iter().position(|entry| entry.row.index == *index);
         let places: Vec<usize> = chosen.iter().filter_map(of_index).collect();
         let (mut clean, mut nearest, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         for place in &places {
             let (example, entry) = (self.examples.get(*place), &self.ledger.entries()[*place]);
             let found = entry.image.as_deref().unwrap_or(example.image);
-            let class = entry.class.unwrap_or(entry.prediction);
+            let (row, prediction) = (&entry.row, entry.row.prediction);
             numbers.extend([
-                entry.index as f64,
-                confidence(self.classifier, example.image, entry.prediction)?,
-                confidence(self.classifier, found, class)?,
+                row.index as f64,
+                confidence(self.classifier, example.image, prediction)?,
+                confidence(self.classifier, found, row.adversarial_class.unwrap_or(prediction))?,
             ]);
             clean.extend_from_slice(example.image);
             nearest.extend_from_slice(found);

@@ -2,9 +2,9 @@
 
 use super::check::Robustness;
 use super::rows::{CheckRow, EffortRow, ExampleRow, RADII};
-use super::tables::{ArmColumns, SeedRow, SummaryRow};
+use super::tables::{SeedColumns, SeedRow, Size, SummaryRow};
 use super::{Facts, Findings};
-use crate::engine::rows::{Figure, Proportion, Score, Scored};
+use crate::engine::rows::{Figure, Proportion, Score, Scored, TableKey};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,18 +70,18 @@ impl Measurements<'_> {
         self.arms.iter().find(|arm| arm.arm == name)
     }
 
+    /// What the rows of a network begin with.
+    pub fn key(&self, arm: &str) -> TableKey {
+        let experiment = self.experiment.file.experiment.name.clone();
+        TableKey { experiment, data: self.data.into(), arm: arm.into() }
+    }
+
     /// Every figure over the seeds.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let of_arm = |arm: &ArmMeasurements| -> Vec<SummaryRow> {
             let row = |figure: Figure| {
-                let columns = ArmColumns {
-                    experiment: self.experiment.file.experiment.name.clone(),
-                    data: self.data.into(),
-                    arm: arm.arm.clone(),
-                    parameters: arm.scored.parameters,
-                };
-                let statistics = arm.scored.statistics(&figure);
-                (columns, figure, statistics)
+                let (size, statistics) = (Size { parameters: arm.scored.parameters }, arm.scored.statistics(&figure));
+                (self.key(&arm.arm), size, figure, statistics)
             };
             self.figures(arm).into_iter().map(row).collect()
         };
@@ -102,20 +102,20 @@ impl Measurements<'_> {
             for (metric, figure) in table_figures(self.experiment) {
                 let certified = metric == "certified_accuracy";
                 let bounds = |part: Proportion| if certified { part.clopper_pearson() } else { part.wilson() };
-                let row = |seed: u64, part: Option<Proportion>| SeedRow {
-                    experiment: self.experiment.file.experiment.name.clone(),
-                    data: self.data.into(),
-                    arm: arm.arm.clone(),
-                    seed,
-                    metric: metric.into(),
-                    norm: figure.norm.clone(),
-                    epsilon: figure.epsilon.parse().ok(),
-                    count: part.map(|part| part.successes),
-                    n: part.map(|part| part.trials),
-                    value: part.map(|part| part.estimate()),
-                    low: part.map(|part| bounds(part).0),
-                    high: part.map(|part| bounds(part).1),
-                    interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+                let row = |seed: u64, part: Option<Proportion>| {
+                    let columns = SeedColumns {
+                        seed,
+                        metric: metric.into(),
+                        norm: figure.norm.clone(),
+                        epsilon: figure.epsilon.parse().ok(),
+                        count: part.map(|part| part.successes),
+                        n: part.map(|part| part.trials),
+                        value: part.map(|part| part.estimate()),
+                        low: part.map(|part| bounds(part).0),
+                        high: part.map(|part| bounds(part).1),
+                        interval: if certified { "clopper_pearson" } else { "wilson" }.into(),
+                    };
+                    (self.key(&arm.arm), columns)
                 };
                 let scores = arm.scored.of(&figure).iter();
                 table.extend(scores.filter_map(|score| Some(row(score.seed, Some(counted(score)?)))));

@@ -1,25 +1,22 @@
 //! The rows of the tables over all runs. Fractions are 0 to 1; `data` is mnist, fashion-mnist or sample.
 
-use crate::engine::rows::{Figure, Statistics};
+use crate::engine::rows::{Figure, Statistics, TableKey};
 use serde::Serialize;
 
 /// `tables/<experiment>.csv`: a figure over the seeds.
-pub type SummaryRow = (ArmColumns, Figure, Statistics);
+pub type SummaryRow = (TableKey, Size, Figure, Statistics);
 
 #[derive(Serialize)]
-pub struct ArmColumns {
-    pub experiment: String,
-    pub data: String,
-    pub arm: String,
+pub struct Size {
+    /// Trained scalars.
     pub parameters: usize,
 }
 
 /// `tables/<experiment>-seeds.csv`: a count of one seed with the interval that the number of images leaves.
-#[derive(PartialEq, Serialize)]
-pub struct SeedRow {
-    pub experiment: String,
-    pub data: String,
-    pub arm: String,
+pub type SeedRow = (TableKey, SeedColumns);
+
+#[derive(Serialize)]
+pub struct SeedColumns {
     pub seed: u64,
     /// clean_accuracy (all test images, or those attacked), robust_accuracy or certified_accuracy.
     pub metric: String,

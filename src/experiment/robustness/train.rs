@@ -3,7 +3,7 @@
 use super::spec::{Stopping, TrainingSpec};
 use super::{CLASSES, Data, validation_images};
 use crate::data::images::Subset;
-use crate::engine::rows::EvaluationRow;
+use crate::engine::rows::{EvaluationRow, keyed};
 use crate::engine::runs::{Job, Record, RunOutcome, Runner, Seen, Trained, train};
 use crate::evaluate::certificate::Certifier;
 use crate::evaluate::classification::score;
@@ -45,19 +45,19 @@ impl Runner for Trainer<'_> {
         {
             let test = self.test(job.device);
             for (split, part) in [("train", &images), ("validation", &validation), ("test", &test)] {
-                evaluations.extend(scores(spec, split, network, part)?);
+                evaluations.extend(scores(split, network, part)?);
             }
-            evaluations.push(EvaluationRow::of(spec, "train", "step", kept.step as f64, images.rows.len()));
+            evaluations.push(EvaluationRow::of("train", "step", kept.step as f64, images.rows.len()));
             let certifier = Certifier::new(network);
             job.halt.check()?;
             if let Ok(certifier) = certifier {
                 let n = images.rows.len();
-                evaluations.push(EvaluationRow::of(spec, "train", "lipschitz", certifier.lipschitz(), n));
-                evaluations.push(EvaluationRow::of(spec, "train", "head_norm", certifier.head_norm(), n));
+                evaluations.push(EvaluationRow::of("train", "lipschitz", certifier.lipschitz(), n));
+                evaluations.push(EvaluationRow::of("train", "head_norm", certifier.head_norm(), n));
             }
         }
-        let record =
-            Record::new(ending, EvaluationRow::accuracies(&evaluations)).rows("evaluations.csv", &evaluations)?;
+        let record = Record::new(ending, EvaluationRow::accuracies(&evaluations))
+            .rows("evaluations.csv", &keyed(spec, &evaluations))?;
         Ok(Some(record.tensors("weights.safetensors", model.parameters.to_stored()?)))
     }
 }
@@ -79,9 +79,9 @@ impl<'a> Trainer<'a> {
     }
 }
 
-fn scores(spec: &TrainingSpec, split: &str, network: &dyn Network, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
+fn scores(split: &str, network: &dyn Network, images: &Subset<'_>) -> Result<[EvaluationRow; 3]> {
     let score = score(network, images)?;
-    let row = |metric, value| EvaluationRow::of(spec, split, metric, value, score.images);
+    let row = |metric, value| EvaluationRow::of(split, metric, value, score.images);
     Ok([
         row("accuracy", score.accuracy),
         row("cross_entropy", score.cross_entropy),

@@ -96,23 +96,24 @@ pub(super) fn sweep() -> LinePanel {
 const SIZES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 
 /// A line that falls from 98.5 % and is at half of it at the size `half`.
-fn series((arm, label): (&str, &str), role: Role, half: f64) -> Series {
+fn series((arm, label): (&str, &str), drawing: Drawing, half: f64) -> LineSeries {
     let point = |at: f64| {
         let accuracy = 0.985 / (1.0 + (at / half).powi(4));
         (at, if accuracy < 0.004 { 0.0 } else { accuracy })
     };
-    Series { arm: arm.into(), label: label.into(), role, points: SIZES.map(point).to_vec() }
+    LineSeries::of(arm, label, drawing, SIZES.map(point).to_vec())
 }
 
-pub(super) fn by_role() -> Vec<RobustnessPanel> {
-    let roles = [(Role::WorstCase, 1.0), (Role::Certificate, 0.55), (Role::Noise, 4.0)];
+pub(super) fn under_attack() -> Vec<LinePanel> {
+    let drawn = [(Drawing::Heavy, 1.0), (Drawing::Proved, 0.55), (Drawing::Dotted, 4.0)];
     let arms = [(ARMS[0], 0.19), (ARMS[1], 0.055)];
-    let panel = |norm: &str| RobustnessPanel {
-        title: format!("Perturbations in {norm}"),
-        norm_label: format!("size of the perturbation, {norm}"),
-        series: arms.iter().flat_map(|(arm, half)| roles.map(|(role, part)| series(*arm, role, half * part))).collect(),
+    let panel = |norm: &str| {
+        let lines = arms.iter().flat_map(|(arm, half)| drawn.map(|(drawing, part)| series(*arm, drawing, half * part)));
+        let x = LineQuantity::new(format!("size of the perturbation, {norm}"), AxisScale::Linear);
+        let y = LineQuantity::new(ACCURACY, AxisScale::Whole);
+        LinePanel::of(format!("Perturbations in {norm}"), x, y, lines.collect())
     };
-    vec![panel("Linf"), panel("L2")]
+    ["Linf", "L2"].into_iter().filter_map(panel).collect()
 }
 
 pub(super) fn distance_panels(images: usize) -> Vec<DistancePanel> {
@@ -160,10 +161,9 @@ pub(super) fn attempts(rows: usize) -> Vec<GridRow> {
         let attempt = |(number, (arm, label)): (usize, &(&str, &str))| {
             let answer = |class: &str, confidence| Answer { class: class.into(), confidence };
             let push = |pixel: &f32| (pixel + (0.6 * noise(&mut seed) - 0.3) as f32).clamp(0.0, 1.0);
-            let found = Outcome::Found { pixels: pixels.iter().map(push).collect(), answer: answer("9", 0.512) };
-            let resisted = Outcome::Resisted("searched up to Linf 0.3 and L2 5".into());
-            let outcome = if (index, number) == (2, 0) { resisted } else { found };
-            Attempt { arm: (*arm).into(), label: (*label).into(), before: answer("4", 0.9987), outcome }
+            let changed = (pixels.iter().map(push).collect(), answer("9", 0.512));
+            let found = ((index, number) != (2, 0)).then_some(changed);
+            Attempt { arm: (*arm).into(), label: (*label).into(), before: answer("4", 0.9987), found }
         };
         let attempts = ARMS[..2].iter().enumerate().map(attempt).collect();
         let heading = format!("image {}", 1234 * (index + 1));
@@ -176,8 +176,7 @@ pub(super) fn attempts(rows: usize) -> Vec<GridRow> {
 pub(super) fn sheet_rows() -> Vec<SheetRow> {
     let row = |(heading, level): (&str, u8)| {
         let image = |level: u8| [level, 0, 255 - level].repeat(64);
-        let groups = vec![vec![image(level)], vec![image(level / 2), image(level / 4)]];
-        SheetRow { heading: heading.into(), groups }
+        SheetRow { heading: heading.into(), images: [level, level / 2, level / 4].map(image).to_vec() }
     };
     [("frog", 200), ("ship", 120)].map(row).to_vec()
 }

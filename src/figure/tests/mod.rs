@@ -40,10 +40,10 @@ fn charts() -> Vec<(&'static str, Result<Image>)> {
         ("sizes-2", line_panels("Accuracy against size", &sizes, &measured)),
         ("sizes-1", line_panels("Accuracy against size", &sizes[..1], &measured)),
         ("sweep", line_panels("Error against size, a dozen arms", &[sweep()], &measured[..1])),
-        ("robust-norm", robust_accuracy("Accuracy against size", &by_role())),
+        ("robust-norm", robust_accuracy("Accuracy against size", &under_attack())),
         ("robust-distance", distance_distribution("Distances", &distance_panels(2000))),
         ("robust-effort", line_panels("Effort", &effort_panels(), &[(Drawing::Dots, "numbers")])),
-        ("robust-grid", adversarial_grid("Images", 0.3, &attempts(3))),
+        ("robust-grid", adversarial_grid("Images", 0.3, "Linf up to 0.3", &attempts(3))),
         ("lines", line_panels("Gradients", &[lines()], &[(Drawing::Dotted, "a bound")])),
         ("scatter", scatter_panels("Strengths", &[scatter("a"), scatter("b")])),
     ]
@@ -112,7 +112,7 @@ fn accuracies_that_cannot_be_drawn_are_refused() {
 
 #[test]
 fn attacks_that_cannot_be_drawn_are_refused() {
-    let sizes = changed(by_role, |panels: &Vec<RobustnessPanel>| robust_accuracy("t", panels));
+    let sizes = changed(under_attack, |panels: &Vec<LinePanel>| robust_accuracy("t", panels));
     assert!(sizes(|panels| panels[1].series.clear()).contains("panel \"Perturbations in L2\": nothing to draw"));
     // The rules of two scales that no other test breaks.
     assert!(sizes(|panels| panels[1].series[0].points[2].1 = 98.0).contains("at 0.05: 98 cannot be shown"));
@@ -143,8 +143,8 @@ fn attacks_that_cannot_be_drawn_are_refused() {
 }
 
 #[test]
-fn what_covers_what_follows_from_roles_and_not_from_their_order() -> Result<()> {
-    let mut panel = by_role().remove(0);
+fn what_covers_what_follows_from_drawings_and_not_from_their_order() -> Result<()> {
+    let mut panel = under_attack().remove(0);
     panel.series.truncate(3);
     let chart = robust_accuracy("t", std::slice::from_ref(&panel))?;
     panel.series.reverse();
@@ -154,7 +154,7 @@ fn what_covers_what_follows_from_roles_and_not_from_their_order() -> Result<()> 
 
 #[test]
 fn every_image_is_on_the_sheet_with_its_colour() -> Result<()> {
-    let sheet = contact_sheet("Two images", 8, &["original", "basic"], &sheet_rows())?;
+    let sheet = contact_sheet("Two images", 8, ["original", "basic"], &sheet_rows())?;
     let count = |color: [u8; 3]| sheet.pixels.chunks_exact(3).filter(|pixel| **pixel == color).count();
     // 8 pixels of 16 each.
     for level in [200, 100, 50, 120, 60, 30] {
@@ -174,12 +174,11 @@ fn pictures_that_do_not_fit_are_refused() {
     assert!(map(|rows| rows[0][1].wrong = Some(vec![])).contains("0 misclassified marks"));
 
     let groups = ["original", "basic"];
-    let sheet = changed(sheet_rows, |rows: &Vec<SheetRow>| contact_sheet("t", 8, &groups, rows));
+    let sheet = changed(sheet_rows, |rows: &Vec<SheetRow>| contact_sheet("t", 8, groups, rows));
     assert!(sheet(Vec::clear).contains("no row"));
-    assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.groups.truncate(1))).contains("2 headings"));
-    assert!(sheet(|rows| rows[1].groups[1].truncate(1)).contains("ship has other columns than frog"));
-    assert!(sheet(|rows| rows[0].groups[0][0].truncate(9)).contains("has not 8 x 8 pixels"));
-    assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.groups[1].clear())).contains("a group without an image"));
+    assert!(sheet(|rows| rows[1].images.truncate(2)).contains("ship has other columns than frog"));
+    assert!(sheet(|rows| rows[0].images[0].truncate(9)).contains("has not 8 x 8 pixels"));
+    assert!(sheet(|rows| rows.iter_mut().for_each(|row| row.images.truncate(1))).contains("a group without an image"));
 
     let difference =
         |names: &[&str], counts: &[Vec<usize>]| confusion_difference("t", names, [counts, counts], ["a", "b"]);
@@ -190,14 +189,14 @@ fn pictures_that_do_not_fit_are_refused() {
     // A class without images is an empty row.
     assert_eq!(matrix(|counts| counts[2] = vec![0; 4]), "no error");
 
-    let images = changed(|| attempts(4), |rows: &Vec<GridRow>| adversarial_grid("t", 0.1, rows));
+    let images = changed(|| attempts(4), |rows: &Vec<GridRow>| adversarial_grid("t", 0.1, "Linf", rows));
     fn found(row: &mut GridRow, pixel: f32, confidence: f64) {
         let (mut pixels, answer) = (row.pixels.clone(), Answer { class: "1".into(), confidence });
         pixels[3] = pixel;
-        row.attempts[0].outcome = Outcome::Found { pixels, answer };
+        row.attempts[0].found = Some((pixels, answer));
     }
     assert!(images(Vec::clear).contains("no row"));
-    assert!(told(adversarial_grid("t", 0.0, &attempts(1))).contains("a colour scale up to 0"));
+    assert!(told(adversarial_grid("t", 0.0, "Linf", &attempts(1))).contains("a colour scale up to 0"));
     assert!(images(|rows| rows[1].side = 27).contains("row \"image 2468\": side is 27, that of the first row 28"));
     assert!(images(|rows| rows[1].pixels.truncate(9)).contains("test image: 9 pixels for 28 x 28"));
     assert!(images(|rows| rows[1].pixels[0] = 255.0).contains("a pixel is 255"));

@@ -90,9 +90,11 @@ impl MixerConfig {
     }
 
     pub(super) fn cost(&self) -> usize {
-        let tokens = 64;
-        let (stem, mixer) = (22 * self.channels, (self.channels + tokens) * self.mixer_blocks);
-        (stem + mixer + 16 * self.han_blocks) * self.channels
+        let (channels, tokens) = (self.channels, 64);
+        let stem = channels.saturating_mul(22);
+        let mixer = channels.saturating_add(tokens).saturating_mul(self.mixer_blocks);
+        let han = self.han_blocks.saturating_mul(16);
+        stem.saturating_add(mixer).saturating_add(han).saturating_mul(channels)
     }
 
     /// Steps of the stem's convolutions: a quarter of the width for small images, an eighth for large ones.
@@ -191,6 +193,12 @@ impl Network for Mixer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn costs_of_what_nobody_can_build_are_numbers_as_well() {
+        assert_eq!(MixerConfig::new(256, 4, 12).cost(), (22 * 256 + (256 + 64) * 4 + 16 * 12) * 256);
+        assert_eq!(MixerConfig::new(usize::MAX, 4, 12).cost(), usize::MAX);
+    }
 
     #[test]
     fn han_blocks_stand_where_they_are_asked_to() {

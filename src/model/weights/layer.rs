@@ -1,5 +1,6 @@
 //! Layers: the tensors whose names are the same up to the last dot. The last part of a name tells the role.
 
+use crate::nn::params::same_shape;
 use std::collections::HashMap;
 
 /// Parts of a name; deeper ones are nobody's.
@@ -130,13 +131,6 @@ pub fn layers<'a>(named: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<La
     layers
 }
 
-/// A vector may come as [d], [d, 1] or [1, d]; otherwise shapes are equal.
-pub fn same_shape(wanted: &[usize], found: &[usize]) -> bool {
-    let squeezed = |dims: &[usize]| dims.iter().copied().filter(|d| *d != 1).collect::<Vec<_>>();
-    let vector = wanted.len() <= 1 || wanted[1..] == [1];
-    wanted == found || (vector && found.len() <= 2 && squeezed(wanted) == squeezed(found))
-}
-
 /// The layer's part of a tensor's name.
 pub fn layer_of(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(layer, _)| layer)
@@ -149,12 +143,6 @@ fn last(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn vectors_may_be_columns_rows_or_flat_but_matrices_may_not_be_transposed() {
-        assert!(same_shape(&[30, 1], &[30]) && same_shape(&[30], &[30, 1]) && same_shape(&[30, 1], &[1, 30]));
-        assert!(!same_shape(&[30, 2], &[2, 30]) && !same_shape(&[30, 1], &[31]) && !same_shape(&[2, 30], &[60]));
-    }
 
     #[test]
     fn what_is_no_parameter_is_left_aside() {

@@ -20,11 +20,11 @@ pub use hints::Hints;
 
 use crate::console::shown;
 use crate::nn::Parameters;
-use crate::nn::params::Stored;
+use crate::nn::params::{Stored, same_shape};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Tensor};
 use content::{Content, Section};
-use layer::{Layer, Order, is_parameter, layers, same_shape};
+use layer::{Layer, Order, is_parameter, layers};
 use matching::Matching;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};

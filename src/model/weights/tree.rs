@@ -42,13 +42,14 @@ impl Node {
         &mut self.children[place]
     }
 
-    /// What is a layer and holds others too gets itself as a child, so that only leaves are layers.
+    /// What is a layer and holds others too gets itself as a child, so that only leaves are layers. It is called `.` there: names
+    /// are split at dots, so no other child can be.
     fn settle(&mut self) {
         if !self.children.is_empty()
             && let Some(layer) = self.layer.take()
         {
             let path = self.path.clone();
-            *self.child("") = Self { layer: Some(layer), ..Self::new("", path) };
+            *self.child(".") = Self { layer: Some(layer), ..Self::new(".", path) };
         }
         self.children.iter_mut().for_each(Self::settle);
     }
@@ -98,6 +99,14 @@ mod tests {
         let stored: Vec<_> = model.parameters.iter().flat_map(|parameter| &parameter.stored).collect();
         let layers = layers(stored.iter().map(|part| (part.name.as_str(), part.shape.as_slice())));
         Node::of(&layers).executed().into_iter().map(|place| layers[place].name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_layer_that_holds_one_without_a_name_keeps_both() {
+        let named = ["0.weight", "2.weight", "2..weight"].map(|name| (name, &[3_usize][..]));
+        let mut kept = Node::of(&layers(named.into_iter())).executed();
+        kept.sort_unstable();
+        assert_eq!(kept, [0, 1, 2]);
     }
 
     #[test]

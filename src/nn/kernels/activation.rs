@@ -75,53 +75,21 @@ macro_rules! for_known {
 
 pub(super) use for_known;
 
-/// act(z), element by element.
-pub fn forward<T: Element>(act: Activation, z: &[T]) -> Vec<T> {
-    // One loop per activation: a choice inside the loop would keep it from being vectorised.
-    match act {
-        Activation::Identity => z.to_vec(),
-        Activation::Abs => abs(z),
-        Activation::Relu => relu(z),
-        Activation::Tanh => z.iter().map(|z| act.value(*z)).collect(),
-    }
-}
-
-/// act(z), written over z.
-pub fn forward_in_place<T: Element>(act: Activation, z: &mut [T]) {
-    match act {
-        Activation::Identity => {}
-        Activation::Abs => abs_in_place(z),
-        Activation::Relu => relu_in_place(z),
-        Activation::Tanh => z.iter_mut().for_each(|z| *z = act.value(*z)),
-    }
-}
-
-/// act'(z) g, element by element. `witness` tells the slope: z itself for |z|, either of z and max(z, 0) for ReLU,
-/// tanh z for tanh.
-pub fn backward<T: Element>(act: Activation, witness: &[T], gradient: &[T]) -> Vec<T> {
-    match act {
-        Activation::Identity => gradient.to_vec(),
-        Activation::Abs => abs_backward(witness, gradient),
-        Activation::Relu => relu_backward(witness, gradient),
-        Activation::Tanh => tanh_backward(witness, gradient),
-    }
-}
-
 vectorized! {
-    fn abs<T: Element>(z: &[T]) -> Vec<T> {
-        z.iter().map(|z| Activation::Abs.value(*z)).collect()
+    /// act(z), element by element.
+    pub fn forward<T: Element>(act: Activation, z: &[T]) -> Vec<T> {
+        for_known!(act, ACT => z.iter().map(|z| ACT.value(*z)).collect())
     }
 
-    fn relu<T: Element>(z: &[T]) -> Vec<T> {
-        z.iter().map(|z| Activation::Relu.value(*z)).collect()
+    /// act(z), written over z.
+    pub fn forward_in_place<T: Element>(act: Activation, z: &mut [T]) {
+        for_known!(act, ACT => z.iter_mut().for_each(|z| *z = ACT.value(*z)));
     }
 
-    fn abs_in_place<T: Element>(z: &mut [T]) {
-        z.iter_mut().for_each(|z| *z = Activation::Abs.value(*z));
-    }
-
-    fn relu_in_place<T: Element>(z: &mut [T]) {
-        z.iter_mut().for_each(|z| *z = Activation::Relu.value(*z));
+    /// act'(z) g, element by element. `witness` tells the slope: z itself for |z|, either of z and max(z, 0) for ReLU,
+    /// tanh z for tanh.
+    pub fn backward<T: Element>(act: Activation, witness: &[T], gradient: &[T]) -> Vec<T> {
+        for_known!(act, ACT => gradient.iter().zip(witness).map(|(g, z)| *g * ACT.slope(*z)).collect())
     }
 
     /// max(a + b, 0)
@@ -132,17 +100,5 @@ vectorized! {
     /// [`backward`] of ReLU, written over the gradient.
     pub fn relu_backward_in_place<T: Element>(witness: &[T], gradient: &mut [T]) {
         gradient.iter_mut().zip(witness).for_each(|(g, z)| *g *= Activation::Relu.slope(*z));
-    }
-
-    fn abs_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {
-        gradient.iter().zip(z).map(|(g, z)| *g * Activation::Abs.slope(*z)).collect()
-    }
-
-    fn relu_backward<T: Element>(z: &[T], gradient: &[T]) -> Vec<T> {
-        gradient.iter().zip(z).map(|(g, z)| *g * Activation::Relu.slope(*z)).collect()
-    }
-
-    fn tanh_backward<T: Element>(y: &[T], gradient: &[T]) -> Vec<T> {
-        gradient.iter().zip(y).map(|(g, y)| *g * Activation::Tanh.slope(*y)).collect()
     }
 }

@@ -110,8 +110,8 @@ pub fn backward<T: Element>(
 }
 
 vectorized! {
-    /// Appends act(scale z + shift) to y, with scale and shift of some rows of channels.
-    fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut Vec<T>) {
+    /// Appends act(scale z + shift) to y, with scale and shift of one or several rows of channels.
+    pub(super) fn affine<T: Element>(act: Activation, z: &[T], scale: &[T], shift: &[T], y: &mut Vec<T>) {
         for_known!(act, ACT => for z in z.chunks(scale.len()) {
             y.extend(z.iter().zip(scale).zip(shift).map(|((z, a), b)| ACT.value(*z * *a + *b)));
         });

@@ -30,8 +30,6 @@ pub trait Element: WithDType + Default + Normal {
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
     /// The square root of one scalar
     fn square_root(self) -> Self;
-    /// A whole number
-    fn of_i8(value: i8) -> Self;
     /// a + b
     fn plus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
     /// a * b
@@ -40,8 +38,6 @@ pub trait Element: WithDType + Default + Normal {
     fn mul_add<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>) -> Self::Lanes<S>;
     /// |a|
     fn abs<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
-    /// a * sign(z) with sign(0) = 0: the sub-gradient of |z| that PyTorch takes as well
-    fn mul_sign<S: Simd>(simd: S, a: Self::Lanes<S>, z: Self::Lanes<S>) -> Self::Lanes<S>;
     /// The sum of all lanes
     fn reduce_sum<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
     /// With a distance of d = 2^stage: a_i + a_(i + d) in lanes i where i / d is even, b_i + b_(i + d) in the others, round
@@ -83,12 +79,11 @@ pub trait Element: WithDType + Default + Normal {
 }
 
 macro_rules! element {
-    ($t:ty, $lanes:ident, $count:ident, $as_simd:ident, $as_mut_simd:ident, $splat:ident, $add:ident,
-     $mul:ident, $mul_add:ident, $abs:ident, $xor:ident, $and:ident, $select:ident, $equal:ident, $sum:ident,
-     $min:ident, $reduce_min:ident, $bits:ty, $flag_lanes:ident, $as_flags:ident, $as_mut_flags:ident,
-     $splat_flags:ident, $add_flags:ident, $and_flags:ident, $or_flags:ident, $select_flags:ident, $to_float:ident,
-     $to_flags:ident, $to_signed:ident, $splat_signed:ident, $less:ident, $equal_flags:ident,
-     $rotate:ident) => {
+    ($t:ty, $lanes:ident, $count:ident, $as_simd:ident, $as_mut_simd:ident, $splat:ident, $add:ident, $mul:ident,
+     $mul_add:ident, $abs:ident, $select:ident, $equal:ident, $sum:ident, $min:ident, $reduce_min:ident, $bits:ty,
+     $flag_lanes:ident, $as_flags:ident, $as_mut_flags:ident, $splat_flags:ident, $add_flags:ident, $and_flags:ident,
+     $or_flags:ident, $select_flags:ident, $to_float:ident, $to_flags:ident, $to_signed:ident, $splat_signed:ident,
+     $less:ident, $equal_flags:ident, $rotate:ident) => {
         impl Element for $t {
             type Lanes<S: Simd> = S::$lanes;
             type Flags = $bits;
@@ -120,10 +115,6 @@ macro_rules! element {
                 self.sqrt()
             }
             #[inline(always)]
-            fn of_i8(value: i8) -> Self {
-                value.into()
-            }
-            #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
                 simd.$add(a, b)
             }
@@ -138,12 +129,6 @@ macro_rules! element {
             #[inline(always)]
             fn abs<S: Simd>(simd: S, a: S::$lanes) -> S::$lanes {
                 simd.$abs(a)
-            }
-            #[inline(always)]
-            fn mul_sign<S: Simd>(simd: S, a: S::$lanes, z: S::$lanes) -> S::$lanes {
-                let sign = simd.$and(z, simd.$splat(-0.0));
-                let zero = simd.$splat(0.0);
-                simd.$select(simd.$equal(z, zero), zero, simd.$xor(a, sign))
             }
             #[inline(always)]
             fn reduce_sum<S: Simd>(simd: S, a: S::$lanes) -> Self {
@@ -220,13 +205,13 @@ macro_rules! element {
 
 element!(
     f32, f32s, F32_LANES, as_simd_f32s, as_mut_simd_f32s, splat_f32s, add_f32s, mul_f32s, mul_add_e_f32s, abs_f32s,
-    xor_f32s, and_f32s, select_f32s, equal_f32s, reduce_sum_f32s, min_f32s, reduce_min_f32s, u32, u32s, as_simd_u32s,
-    as_mut_simd_u32s, splat_u32s, add_u32s, and_u32s, or_u32s, select_u32s, transmute_f32s_u32s, transmute_u32s_f32s,
+    select_f32s, equal_f32s, reduce_sum_f32s, min_f32s, reduce_min_f32s, u32, u32s, as_simd_u32s, as_mut_simd_u32s,
+    splat_u32s, add_u32s, and_u32s, or_u32s, select_u32s, transmute_f32s_u32s, transmute_u32s_f32s,
     transmute_i32s_u32s, splat_i32s, less_than_i32s, equal_u32s, rotate_left_u32s
 );
 element!(
     f64, f64s, F64_LANES, as_simd_f64s, as_mut_simd_f64s, splat_f64s, add_f64s, mul_f64s, mul_add_e_f64s, abs_f64s,
-    xor_f64s, and_f64s, select_f64s, equal_f64s, reduce_sum_f64s, min_f64s, reduce_min_f64s, u64, u64s, as_simd_u64s,
-    as_mut_simd_u64s, splat_u64s, add_u64s, and_u64s, or_u64s, select_u64s, transmute_f64s_u64s, transmute_u64s_f64s,
+    select_f64s, equal_f64s, reduce_sum_f64s, min_f64s, reduce_min_f64s, u64, u64s, as_simd_u64s, as_mut_simd_u64s,
+    splat_u64s, add_u64s, and_u64s, or_u64s, select_u64s, transmute_f64s_u64s, transmute_u64s_f64s,
     transmute_i64s_u64s, splat_i64s, less_than_i64s, equal_u64s, rotate_left_u64s
 );

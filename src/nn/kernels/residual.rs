@@ -6,6 +6,7 @@
 
 use super::activation::Activation;
 use super::batch_norm::{self, Slopes, Statistics, input_gradient, narrow};
+use super::conv_norm;
 use super::dispatch::vectorized;
 use super::lanes::Element;
 use super::matmul::{Matrix, matmul, matmul_add, matmul_onto};
@@ -69,7 +70,8 @@ pub fn forward<T: Element>(shape: Shape, epsilon: f64, x: &[T], weight: &[T], ve
     let z1 = matmul(Matrix::new(x, rows, width), halves.weight[0].transposed());
     let first = Statistics::of(shape.channels(), &z1);
     let (scale, shift) = affine(0, &first);
-    let inner = affine_relu(&z1, &scale, &shift);
+    let mut inner = Vec::with_capacity(z1.len());
+    conv_norm::affine(Activation::Relu, &z1, &scale, &shift, &mut inner);
     let z2 = matmul(Matrix::new(&inner, rows, width), halves.weight[1].transposed());
     let second = Statistics::of(shape.channels(), &z2);
     let (scale, shift) = affine(1, &second);
@@ -131,15 +133,6 @@ pub fn backward<T: Element>(
 }
 
 vectorized! {
-    /// max(scale z + shift, 0), with one scale and shift a column.
-    fn affine_relu<T: Element>(z: &[T], scale: &[T], shift: &[T]) -> Vec<T> {
-        let mut y = Vec::with_capacity(z.len());
-        for row in z.chunks_exact(scale.len()) {
-            y.extend(row.iter().zip(scale).zip(shift).map(|((z, a), b)| Activation::Relu.value(*z * *a + *b)));
-        }
-        y
-    }
-
     /// max(x + scale z + shift, 0), with one scale and shift a column.
     fn affine_add_relu<T: Element>(z: &[T], x: &[T], scale: &[T], shift: &[T]) -> Vec<T> {
         let mut y = Vec::with_capacity(z.len());

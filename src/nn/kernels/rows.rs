@@ -9,12 +9,6 @@ use pulp::Simd;
 pub(super) fn dot<T: Element, S: Simd>(simd: S, a: &[T], b: &[T]) -> T {
     let ((a, a_rest), (b, b_rest)) = (T::split::<S>(a), T::split::<S>(b));
     let rest = a_rest.iter().zip(b_rest).fold(T::default(), |sum, (a, b)| sum + *a * *b);
-    dot_of_lanes::<T, S>(simd, a, b) + rest
-}
-
-/// As [`dot`], of whole registers.
-#[inline(always)]
-pub(super) fn dot_of_lanes<T: Element, S: Simd>(simd: S, a: &[T::Lanes<S>], b: &[T::Lanes<S>]) -> T {
     let mut sums = [T::splat(simd, T::default()); 4];
     let ((a4, a_rest), (b4, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     for (a, b) in a4.iter().zip(b4) {
@@ -25,7 +19,7 @@ pub(super) fn dot_of_lanes<T: Element, S: Simd>(simd: S, a: &[T::Lanes<S>], b: &
     for (a, b) in a_rest.iter().zip(b_rest) {
         sums[0] = T::mul_add(simd, *a, *b, sums[0]);
     }
-    total::<T, S>(simd, sums)
+    total::<T, S>(simd, sums) + rest
 }
 
 /// The sum of a_i.

@@ -1,6 +1,6 @@
 //! Accuracy against depth.
 
-use super::{Results, layers, medians, panel};
+use super::{Results, layers, medians};
 use crate::engine::page::counted;
 use crate::engine::settings::File;
 use crate::experiment::gradients::depth::Accuracies;
@@ -24,8 +24,9 @@ pub(super) fn against_depth(results: &Results<'_>) -> Result<Image> {
     });
     let y = LineQuantity::new("accuracy on held-out points (%)", AxisScale::Percent);
     let title = format!("{} steps of {} points for every network", file.depth.iterations, file.depth.batch_size);
-    let level = Some((file.data.checkerboard.zeros(), "answering class 0 everywhere".into()));
-    let trained = panel(title, layers(), y, series.collect()).map(|panel| LinePanel { level, ..panel });
+    let zeros = file.data.checkerboard.zeros();
+    let trained = LinePanel::of(title, layers(), y, series.collect());
+    let trained = trained.map(|panel| panel.with_level(zeros, "answering class 0 everywhere"));
     let any = trained.is_some();
     let panels: Vec<LinePanel> = trained.into_iter().chain(likeness(results)?).collect();
     if !any {
@@ -69,5 +70,5 @@ fn likeness(results: &Results<'_>) -> Result<Option<LinePanel>> {
         LineSeries::of(&arm.name, &arm.label, Drawing::Marked, medians(cosines))
     });
     let y = LineQuantity::new("mean cosine of neighbouring gradients", AxisScale::Close);
-    Ok(panel("Untrained: is the slope the same one grid step away?", layers(), y, series.collect()))
+    Ok(LinePanel::of("Untrained: is the slope the same one grid step away?", layers(), y, series.collect()))
 }

@@ -1,10 +1,10 @@
 //! What a layer costs.
 
-use super::{Results, layers, panel};
+use super::{Results, layers};
 use crate::engine::page::counted;
 use crate::experiment::gradients::rows::CostRow;
 use crate::experiment::gradients::summary::exponent;
-use crate::figure::{AxisScale, Drawing, Image, LineQuantity, LineSeries, line_panels};
+use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels};
 use anyhow::{Result, ensure};
 
 /// Kinds of layers: in the rows, by the arm whose colour they have, and on charts; time grows with that power of the width.
@@ -32,7 +32,8 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
         LineSeries::of(arm, label, Drawing::Marked, points)
     });
     let y = LineQuantity::new("parameters (log scale)", AxisScale::Log);
-    let mut panels: Vec<_> = panel("Parameters of one layer", width(), y, parameters.into()).into_iter().collect();
+    let parameters = LinePanel::of("Parameters of one layer", width(), y, parameters.into());
+    let mut panels: Vec<LinePanel> = parameters.into_iter().collect();
     let mut grows = Vec::new();
     for (pass, title) in
         [("forward", "Time of one layer, forward"), ("training", "Time of one layer, forward and backward")]
@@ -52,7 +53,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
             measured.ending = power.into_iter().collect();
             series.insert(0, measured);
         }
-        panels.extend(panel(title, width(), time(), series));
+        panels.extend(LinePanel::of(title, width(), time(), series));
     }
     let deep = LAYERS.map(|(layer, arm, label, _)| {
         let points = of(layer, "training", false, &|row| (row.depth as f64, 1e3 * row.seconds));
@@ -60,7 +61,7 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     });
     let deep = deep.into_iter().filter(|series| series.points.len() > 1).collect();
     let title = format!("Time of a stack of width {}, forward and backward", file.depth_width);
-    panels.extend(panel(title, layers(), time(), deep));
+    panels.extend(LinePanel::of(title, layers(), time(), deep));
     let threads = results.findings.probes.first().map_or(1, |run| run.manifest.environment.threads);
     let pass = format!("{} samples a pass, {}", file.batch, counted(threads, "thread"));
     let note =

@@ -1,6 +1,6 @@
 //! Gradients from layer to layer.
 
-use super::{Results, layers, medians, panel};
+use super::{Results, layers, medians};
 use crate::experiment::gradients::rows::FlowRow;
 use crate::experiment::gradients::spec::layers_of;
 use crate::experiment::gradients::summary::number;
@@ -26,11 +26,6 @@ fn hidden_layer() -> LineQuantity {
 
 fn gradient() -> LineQuantity {
     LineQuantity::new("gradient at each layer (last = 1, log scale)", AxisScale::Log)
-}
-
-/// A panel with a line where the gradient keeps its length.
-fn levelled(panel: Option<LinePanel>, level: f64) -> Option<LinePanel> {
-    panel.map(|panel| LinePanel { level: Some((level, String::new())), ..panel })
 }
 
 /// Gradients of untrained networks.
@@ -91,7 +86,7 @@ pub(super) fn at_other_starts(results: &Results<'_>) -> Result<Option<Image>> {
 }
 
 /// For each group of networks a panel from layer to layer at one depth, and then one of first layer against last over the
-/// depths.
+/// depths, with lines across where the gradient keeps its length.
 fn panels(
     rows: &[FlowRow],
     shown: usize,
@@ -104,7 +99,8 @@ fn panels(
             let points = over_layers(&of(arm), shown);
             LineSeries::of(key, label, Drawing::Line, points)
         });
-        levelled(panel(&titles[0], hidden_layer(), gradient(), series.collect()), 1.0)
+        let panel = LinePanel::of(&titles[0], hidden_layer(), gradient(), series.collect())?;
+        Some(panel.with_level(1.0, ""))
     };
     let all_depths = |(titles, arms): &([String; 2], Vec<Drawn>)| {
         let series = arms.iter().map(|[arm, key, label]| {
@@ -113,7 +109,8 @@ fn panels(
             let (band, ending) = extremes(&of_arm, *place);
             LineSeries { band, ending, ..LineSeries::of(key, label, Drawing::Marked, points) }
         });
-        levelled(panel(&titles[1], layers(), y.clone(), series.collect()), place(1.0))
+        let panel = LinePanel::of(&titles[1], layers(), y.clone(), series.collect())?;
+        Some(panel.with_level(place(1.0), ""))
     };
     groups.iter().filter_map(one_depth).chain(groups.iter().filter_map(all_depths)).collect()
 }
@@ -223,8 +220,9 @@ pub(super) fn in_training(results: &Results<'_>) -> Result<Image> {
             };
             LineSeries::of(&format!("{MOMENT}{moment}"), &label, Drawing::Marked, points)
         });
-        let series = panel(format!("{}, {depth} layers", arm.label), hidden_layer(), gradient(), series.collect());
-        panels.extend(levelled(series, 1.0));
+        let title = format!("{}, {depth} layers", arm.label);
+        let panel = LinePanel::of(title, hidden_layer(), gradient(), series.collect());
+        panels.extend(panel.map(|panel| panel.with_level(1.0, "")));
     }
     ensure!(!panels.is_empty(), "no network has been followed through a training");
     let title = "Length of the loss's gradient, layer by layer, while networks learn the checkerboard";

@@ -1,11 +1,12 @@
 //! Jacobians of single layers and of whole networks.
 
-use super::{Results, interval, panel};
+use super::{Results, interval};
 use crate::engine::page::counted;
 use crate::experiment::gradients::rows::{ExtentRow, JacobianRow};
 use crate::experiment::gradients::summary::number;
 use crate::figure::{
-    AxisScale, Body, CategoryPanel, Drawing, Image, Key, LineQuantity, LineSeries, category_panels, line_panels,
+    AxisScale, Body, CategoryPanel, Drawing, Image, Key, LinePanel, LineQuantity, LineSeries, category_panels,
+    line_panels,
 };
 use anyhow::{Result, ensure};
 
@@ -42,8 +43,8 @@ pub(super) fn of_layers(results: &Results<'_>) -> Result<Image> {
     let width = LineQuantity::new("width of the layer (log scale)", AxisScale::Log);
     let distance = LineQuantity::new("|z| of that entry (log scale; 0 at the left edge)", AxisScale::Log);
     let panels = [
-        panel(format!("{layers} random layers and points"), width, y.clone(), series(&random)),
-        panel("One entry of z near 0; leftmost: z = 0", distance, y, series(&near)),
+        LinePanel::of(format!("{layers} random layers and points"), width, y.clone(), series(&random)),
+        LinePanel::of("One entry of z near 0; leftmost: z = 0", distance, y, series(&near)),
     ];
     let notes = [
         (

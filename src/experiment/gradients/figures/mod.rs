@@ -7,14 +7,13 @@ mod jacobian;
 mod lipschitz;
 
 use super::Findings;
-use super::claim::Part;
 use super::depth::Accuracies;
-use super::file::ArmFile;
+use super::file::{ArmFile, Part};
 use super::plan::Claims;
 use super::rows::CostRow;
 use crate::engine::page::Page;
 use crate::engine::rows::Sample;
-use crate::figure::{AxisScale, Body, Entry, LinePanel, LineQuantity, LineSeries};
+use crate::figure::{AxisScale, Body, Entry, LineQuantity};
 use std::collections::BTreeMap;
 
 /// What was measured.
@@ -46,12 +45,6 @@ pub(super) fn draw(page: &mut Page, results: &Results<'_>) {
             Part::Lipschitz => page.chart("Lipschitz constants", "lipschitz", lipschitz::from_below(results)),
         }
     }
-}
-
-/// A panel of the series that have a point; none without any.
-fn panel(title: impl Into<String>, x: LineQuantity, y: LineQuantity, mut series: Vec<LineSeries>) -> Option<LinePanel> {
-    series.retain(|series| !series.points.is_empty());
-    (!series.is_empty()).then(|| LinePanel { title: title.into(), x, y, series, level: None })
 }
 
 /// Number of layers, as an axis.
