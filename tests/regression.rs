@@ -220,6 +220,21 @@ fn a_directory_has_all_tables_as_published() {
 }
 
 #[test]
+fn a_directory_for_several_experiments_may_lack_the_tables() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("images")).expect("a directory");
+    let of = |only: &'static str| {
+        ["reproduce", "--only", only, "--profile", "smoke", "--device", "cpu", "--quiet", "--data-dir", "images"]
+    };
+    sandbox.stdout(&of("regression,gradients"));
+    // By itself, with that directory, the experiment asks for its tables.
+    let page = read(&sandbox.path("results/smoke/tables/regression.md"));
+    assert!(page.contains("`han-exp regression --profile smoke --device cpu`"), "{page}");
+    let told = sandbox.error(&of("regression"));
+    assert!(told.contains("images/skillcraft.csv"), "{told}");
+}
+
+#[test]
 fn tables_inside_the_program_take_the_place_of_missing_ones_and_say_so() {
     let sandbox = Sandbox::new();
     let command =

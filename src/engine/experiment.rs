@@ -46,6 +46,11 @@ pub trait Experiment: Sized + Sync + 'static {
     /// Reads data and weights.
     fn gather(&self, extra: &Self::Extra, source: &Source) -> Result<(Self::Data, Self::Facts)>;
 
+    /// Whether something else was read than what is in the user's directory.
+    fn reads_elsewhere(_facts: &Self::Facts) -> bool {
+        false
+    }
+
     /// The stages in order. Each asks `walk` for its runs, and gets those that exist; the walk makes them where `data` is
     /// there.
     fn stages(&self, facts: &Self::Facts, data: Option<&Self::Data>, walk: &mut Walk<'_>) -> Result<Self::Findings>;

@@ -167,8 +167,9 @@ impl<E: Experiment> Of<E> {
         };
         let experiment = E::check(given.resolve(verb.file_of(given), &text)?)?;
         let name = &experiment.file().heading().name;
-        let other =
-            verbs.iter().find(|other| other.kind.name() != self.name() && other.files().any(|(of, _)| of == name));
+        let other = verbs.iter().find(|other| {
+            other.kind.name() != self.name() && other.files().any(|(of, _)| of.eq_ignore_ascii_case(name))
+        });
         if let Some(other) = other {
             bail!("experiment.name: {name:?} is an experiment of {}; use another", other.name);
         }
@@ -187,6 +188,9 @@ impl<E: Experiment> Of<E> {
         let out = running.out(call.given.profile)?;
         let (device, begun) = (running.open_device()?, Instant::now());
         let (data, facts) = experiment.gather(&call.extra, &call.source)?;
+        let mut invocation = call.invocation.clone();
+        // By itself the experiment would ask the directory for its files.
+        invocation.changed.retain(|flag| !(E::reads_elsewhere(&facts) && flag.starts_with("--data-dir ")));
         let name = &experiment.file().heading().name;
         if stop.is_wanted() {
             return Ok(stop.exit());
@@ -200,7 +204,7 @@ impl<E: Experiment> Of<E> {
         let remembered = Remembered {
             kind: self.name().to_string(),
             device: workplace.device.kind.to_string(),
-            invocation: Some(call.invocation.clone()),
+            invocation: Some(invocation.clone()),
             facts: &facts,
             experiment: experiment.file(),
         };
@@ -220,7 +224,7 @@ impl<E: Experiment> Of<E> {
         let mut report = Report::default();
         if finished > 0 || !incomplete {
             let page = experiment.page(&facts, &findings, &walk)?;
-            report = page.publish(&walk, Some(&call.invocation), Some(&remembered))?;
+            report = page.publish(&walk, Some(&invocation), Some(&remembered))?;
             overview(verbs, walk.store)?;
             answer(&report.text);
         }

@@ -27,7 +27,7 @@ const LINEAR: f64 = 1.0 / 16.0;
 /// A panel ends at the first size at which all of its lines are at 0. Where the smallest size would be lost in the
 /// corner of a linear axis, the axes of all panels are square roots, and say so.
 ///
-/// Fails if there is no panel, series or point, if a number cannot be shown on its axis, or if sizes do not grow.
+/// Fails if there is no panel, series or point, if a number cannot be shown on its axis, or if sizes fall.
 pub fn robust_accuracy(title: &str, panels: &[LinePanel]) -> Result<Image> {
     let shown: Vec<Vec<f64>> = panels.iter().map(shown_sizes).collect();
     let (scale, addition) = match shown.iter().any(|sizes| crowded(sizes)) {

@@ -72,7 +72,7 @@ fn ahead_on<T>(
                 && let Some(draw) = draws.next()
             {
                 let (sender, batch) = channel();
-                // It arrives: workers end after this scope alone.
+                // It arrives: workers end only after this scope.
                 let _ = jobs.send((draw, sender));
                 waiting.push_back(batch);
             }

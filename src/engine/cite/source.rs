@@ -28,9 +28,9 @@ impl Results<'_> {
         render(template, &rows)
     }
 
-    /// Whether there is a CSV file of that name.
-    pub fn has(&self, name: &str) -> bool {
-        self.places(name).iter().any(|path| path.exists())
+    /// Whether there is a table of that name.
+    pub fn has_table(&self, name: &str) -> bool {
+        self.places(name)[0].exists()
     }
 
     /// The rows of a source: the last file that it names, and every `column=value`, or `column=value,value`.

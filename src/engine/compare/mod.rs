@@ -55,8 +55,8 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     let pairs = select::pairs(contenders, [&a.pattern, &b.pattern], &asked)?;
     let mut alone = String::new();
     for (side, directory) in sides.iter().enumerate().filter_map(|(side, of)| Some((side, of.directory.as_ref()?))) {
-        let paired = pairs.iter().map(|pair| pair[side].name()).collect();
-        if let Some(names) = select::alone(contenders[side], &sides[side].pattern, &paired) {
+        let paired: Vec<&Contender> = pairs.iter().map(|pair| pair[side]).collect();
+        if let Some(names) = select::alone(contenders[side], &sides[side].pattern, &asked[side], &paired)? {
             alone += &format!("\n{}", wrapped(&format!("left out: {directory} alone has {names}"), terminal_width()));
         }
     }

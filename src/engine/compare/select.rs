@@ -45,12 +45,16 @@ pub fn pairs<'c>(
     Ok(pairs)
 }
 
-/// What of a side is in no pair, of all that need not be asked for.
-pub fn alone(contenders: &[Contender], pattern: &str, paired: &BTreeSet<String>) -> Option<String> {
-    let left_out =
-        |one: &&Contender| !one.on_demand && one.name().starts_with(pattern) && !paired.contains(&one.name());
-    let names: BTreeSet<String> = contenders.iter().filter(left_out).map(Contender::name).collect();
-    (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", "))
+/// What of a side is in no pair, of all that was asked for, with its data.
+///
+/// # Errors
+/// As [`pairs`].
+pub fn alone(contenders: &[Contender], pattern: &str, shown: &str, paired: &[&Contender]) -> Result<Option<String>> {
+    let in_a_pair = |one: &Contender| paired.iter().any(|other| std::ptr::eq(*other, one));
+    let matching = matching(contenders, pattern, shown)?;
+    let left_out = matching.iter().filter(|(_, one)| !in_a_pair(one));
+    let names: BTreeSet<String> = left_out.map(|(_, one)| format!("{} ({})", one.name(), one.data)).collect();
+    Ok((!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(", ")))
 }
 
 fn pairs_where<'c>(
@@ -121,6 +125,17 @@ mod tests {
         assert_eq!(found("han", "ridge"), "han/tuned ridge; han/paper ridge");
         assert_eq!(found("ridge", "trees"), "ridge trees");
         assert_eq!(found("", "").matches(';').count(), 5);
+    }
+
+    #[test]
+    fn what_is_in_no_pair_is_of_what_was_asked_for() -> Result<()> {
+        let mut all = contenders();
+        all.push(Contender::new("trees", "", "another table"));
+        let left_out = |pattern: &str, paired: &[&Contender]| alone(&all, pattern, pattern, paired);
+        assert_eq!(left_out("han", &[&all[0], &all[1]])?, None, "han-8 was not asked for, han/tuned/lr0.1 has to be");
+        assert_eq!(left_out("han", &[&all[0]])?.as_deref(), Some("han/paper (board)"));
+        assert_eq!(left_out("trees", &[&all[7]])?.as_deref(), Some("trees (another table)"));
+        Ok(())
     }
 
     #[test]

@@ -109,9 +109,9 @@ const SELECTED: [&str; 6] = ["arm", "against", "data", "part", "recipe", "norm"]
 
 /// Whether rows of that sort were asked for: the table has all networks and the like of the row, if not together.
 fn is_asked(evidence: &Evidence, bench: &Bench<'_>) -> bool {
-    // A table that there never is, or a column that it has not, has been asked for by mistake.
+    // A table that there never is, or a column that it lacks, has been asked for by mistake.
     let Ok(table) = bench.table(evidence) else { return true };
-    if !bench.results().has(&table) {
+    if !bench.results().has_table(&table) {
         return false;
     }
     let is_there = |word: &str| {
@@ -135,7 +135,7 @@ fn verdict(sides: &[Side]) -> Decision {
 /// None where there is no such table or row, or a run of one of its networks is not there.
 fn found(evidence: &Evidence, bench: &Bench<'_>) -> Result<Option<Found>> {
     let (table, results, unfinished) = (bench.table(evidence)?, bench.results(), bench.unfinished);
-    if !results.has(&table) {
+    if !results.has_table(&table) {
         return Ok(None);
     }
     let source = format!("{table} {}", evidence.row);
@@ -188,7 +188,9 @@ fn seeds(evidence: &Evidence, experiment: &str, networks: &[&str], results: &Res
         rows.column("seed")?.into_iter().map(|seed| seed.parse().context("a seed is no number")).collect()
     };
     if !evidence.runs.is_empty() {
-        return of(&evidence.runs);
+        let seeds = of(&evidence.runs)?;
+        ensure!(!seeds.is_empty(), "its figure is there, but no run is of {:?}", evidence.runs);
+        return Ok(seeds);
     }
     let networks = networks.iter().map(|name| of(&format!("arm={name}")));
     let common = networks.reduce(|all, seeds| Ok(&all? & &seeds?));

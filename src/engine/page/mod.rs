@@ -87,7 +87,7 @@ impl Page {
 
     /// Adds `tables/<experiment><ending>.csv`.
     pub fn csv<Row: Serialize>(&mut self, ending: &str, rows: &[Row]) -> Result<()> {
-        ensure!(is_table_ending(ending), "{ending}: no name of an experiment must end so either; see settings::names");
+        ensure!(is_table_ending(ending), "{ending} is missing from the endings of tables in settings/names.rs");
         let bytes = if rows.is_empty() { Vec::new() } else { csv(rows)? };
         self.tables.push((format!("{}{ending}", self.section.name), bytes));
         Ok(())

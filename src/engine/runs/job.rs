@@ -28,7 +28,7 @@ pub struct Job<'j> {
     /// Its name, as `--run` takes it.
     run: &'j str,
     pub(super) desk: RefCell<Desk>,
-    /// That of the last checkpoint, with how far the run is and the training as it was kept last.
+    /// That of the checkpoint from which this process went on, with how far the run is and the training as it was kept last.
     header: RefCell<Header>,
     /// Of that training, and of its best moment so far.
     tensors: RefCell<Tensors>,

@@ -194,7 +194,8 @@ impl Workplace<'_> {
             return Ok(Tried::Failed(why));
         }
         let key = spec.key()?;
-        // The outer error is the run's own; the inner one, of the last checkpoint before a stop, is the command's.
+        // The outer error is the run's, if the disk is not to blame; the inner one, of the last checkpoint before a stop, is the
+        // command's.
         let attempt = || -> Result<Result<Tried<R::Spec>>> {
             let begun = self.store.desk(spec, runner.data_hash(spec)?, &self.environment.simd, self.running.force)?;
             let shown = RefCell::new(progress.start(spec, begun.2.as_ref().map_or(0, |found| found.header.step)));

@@ -65,7 +65,7 @@ pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let of_another = TABLES.into_iter().find(|ending| name.ends_with(ending));
     for (is_taken, whose) in [
         (name == CLAIMS, "the claims of all experiments"),
-        (of_another.is_some(), "a table of another experiment, if there is one of that name"),
+        (of_another.is_some(), "if there is an experiment of the name before that ending"),
         (name.starts_with(COMPARED), "a comparison of two networks"),
     ] {
         let file = format!("tables/{name}.csv");

@@ -48,7 +48,7 @@ pub struct Setting {
 
 /// What was trained, and what is measured of it: more columns of its row.
 #[derive(Debug, Clone, Serialize)]
-pub struct Trained {
+pub struct TrainedColumns {
     /// For `last_iterate`: the rate; the other protocols choose it.
     pub learning_rate: Option<f64>,
     /// Trained scalars.
@@ -65,7 +65,7 @@ pub struct Trained {
 #[derive(Debug, Clone)]
 pub struct Summary {
     pub of: Setting,
-    pub trained: Trained,
+    pub trained: TrainedColumns,
     /// The test accuracy of every seed.
     pub values: Vec<RatedSeed>,
     /// Wall-clock seconds of all runs behind it, mean a seed.
@@ -90,7 +90,7 @@ impl Summary {
 }
 
 /// `tables/<experiment>.csv`
-pub type TableRow<'s> = (&'s Setting, &'s Trained, Statistics, Paper);
+pub type TableRow<'s> = (&'s Setting, &'s TrainedColumns, Statistics, Paper);
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
 pub type SeedRow<'s> = (&'s Setting, &'s RatedSeed);
@@ -170,7 +170,7 @@ pub fn summarise(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>]) 
                     recipe: recipe.name.clone(),
                     protocol,
                 },
-                trained: Trained { learning_rate, parameters, metric: METRIC, attack: "none", epsilon: None },
+                trained: TrainedColumns { learning_rate, parameters, metric: METRIC, attack: "none", epsilon: None },
                 values: complete.iter().map(|of_seed| value(of_seed)).collect(),
                 seconds: seconds / complete.len() as f64,
             };

@@ -170,6 +170,7 @@ fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
     for (text, words) in [
         ("extends = \"mixer\"", "extends \"mixer\": there is no such experiment of this kind"),
         ("extends = \"checkerboard\"\nseeds = 2", "give it a name of its own"),
+        ("extends = \"checkerboard\"\n[experiment]\nname = \"Checkerboard\"", "give it a name of its own"),
         ("extends = \"checkerboard\"\n[experiment]\ntitle = \"Mine\"", "give it a name of its own"),
         ("extends = \"checkerboard\"\n[train]\nbatchsize = 3\nNAME", "line 3"),
         ("extends = \"checkerboard\"\nseeds = \"many\"\nNAME", "line 2"),

@@ -24,10 +24,10 @@ pub(super) struct Accuracies {
 }
 
 /// `tables/<experiment>-seeds.csv`: what one seed scored.
-pub(super) type SeedRow = (Network, RatedSeed);
+pub(super) type SeedRow = (NetworkColumns, RatedSeed);
 
 #[derive(Serialize)]
-pub(super) struct Network {
+pub(super) struct NetworkColumns {
     experiment: String,
     arm: String,
     /// Number of layers.
@@ -38,7 +38,7 @@ impl Accuracies {
     /// A row for each seed.
     pub fn seed_rows(&self, experiment: &str) -> impl Iterator<Item = SeedRow> {
         self.values.clone().into_iter().map(move |(seed, value)| {
-            let network = Network { experiment: experiment.into(), arm: self.arm.clone(), depth: self.depth };
+            let network = NetworkColumns { experiment: experiment.into(), arm: self.arm.clone(), depth: self.depth };
             let learning_rate = self.rates.get(&seed).copied();
             (network, RatedSeed { seed, learning_rate, metric: "test_accuracy", value })
         })

@@ -133,7 +133,7 @@ fn mean(curves: &[Vec<(f64, f64)>]) -> Option<Vec<(f64, f64)>> {
 }
 
 /// Every network that is compared with another, and the other, if they have seeds in common; their differences in percentage
-/// points, and how these are drawn in the first category.
+/// points, and these as an entry of category 0.
 fn pairs<'m>(
     results: &'m Results<'_>,
 ) -> impl Iterator<Item = (&'m ArmResults<'m>, &'m ArmResults<'m>, Sample, Entry)> {

@@ -40,10 +40,11 @@ impl Regression {
         let directory = directory.as_deref();
         let (data, told) = (&self.file.data, format!("{}: data.tables", self.file.experiment.name));
         let mut origins = data.tables.iter().map(|name| Origin::of(name, &data.target)).collect::<Result<Vec<_>>>()?;
-        // A directory may be there for the images of other experiments; one with some of the tables has to have all.
+        // A directory for all experiments may have images alone; one with some of the tables, or for this experiment, has to
+        // have all.
         let has_none = |place: &Path| place.is_dir() && !origins.iter().any(|origin| origin.is_in(place));
-        let without = |place: &Path| !source.must_have_all() && has_none(place);
-        let needed = directory.is_none_or(without) && origins.iter().any(Origin::needs_directory);
+        let may_lack_all = |place: &Path| !source.must_have_all() && has_none(place);
+        let needed = directory.is_none_or(may_lack_all) && origins.iter().any(Origin::needs_directory);
         let stand_ins = needed && !data.stand_ins.is_empty();
         if stand_ins {
             origins = data.stand_ins.iter().copied().map(Origin::Published).collect();

@@ -114,6 +114,10 @@ fn use_tables(file: &mut RegressionFile, tables: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn is_published(table: &str) -> bool {
+    Dataset::ALL.iter().any(|dataset| dataset.name() == table)
+}
+
 impl File for RegressionFile {
     usual_fields!(ArmFile);
 
@@ -121,6 +125,8 @@ impl File for RegressionFile {
         match column {
             "arm" => self.arm(name).is_some(),
             "recipe" => Recipe::value_variants().iter().any(|recipe| word(recipe) == name),
+            // A file of the user's is a table of its own name.
+            "data" => is_published(name) || !self.data.tables.iter().all(|table| is_published(table)),
             _ => true,
         }
     }

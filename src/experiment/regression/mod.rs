@@ -51,6 +51,10 @@ impl Experiment for Regression {
         self.read(source)
     }
 
+    fn reads_elsewhere(facts: &Facts) -> bool {
+        facts.stand_ins
+    }
+
     fn stages(&self, facts: &Facts, data: Option<&Vec<Table>>, walk: &mut Walk<'_>) -> Result<Self::Findings> {
         walk.stage(&self.runs(facts, walk.device)?, data.map(|tables| Trainer { tables }), Way::default())
     }

@@ -140,6 +140,8 @@ impl File for RobustnessFile {
     fn knows(&self, column: &str, name: &str) -> bool {
         match column {
             "arm" => self.arm(name).is_some(),
+            // Without an attack there is no norm.
+            "norm" => name.is_empty() || [Norm::Linf, Norm::L2].iter().any(|norm| norm.name() == name),
             "data" => name == "sample" || Dataset::ALL.iter().any(|dataset| dataset.name() == name),
             _ => true,
         }

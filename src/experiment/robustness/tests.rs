@@ -193,6 +193,7 @@ fn what_makes_no_sense_is_told_with_its_key() {
     let mistakes = [
         ("above = 0.5446", "above = nan", "evidence[2].above is NaN"),
         ("data=mnist arm=fcnet split", "data=minst arm=fcnet split", "names the unknown data \"minst\""),
+        ("against=fcnet norm=l2", "against=fcnet norm=l3", "names the unknown norm \"l3\""),
         ("arm=fcnet split", "arm=fcnet-smal split", "names the unknown arm \"fcnet-smal\""),
         ("against=fcnet norm=l2", "against=resnet norm=l2", "names the unknown arm \"resnet\""),
         ("fashion-mnist = 0.87", "fashion-mnist = 87", "matched_accuracy of fashion-mnist is 87"),
