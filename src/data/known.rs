@@ -1,6 +1,6 @@
 //! Every data set of the experiments, images and tables alike, as a list of what is on this machine shows it.
 
-pub use super::source::{Content, Found};
+pub use super::found::{Content, Found};
 
 use super::images::{self, Options};
 use super::source::Proof;

@@ -3,6 +3,8 @@
 #[cfg(feature = "program")]
 pub mod augment;
 pub mod checkerboard;
+#[cfg(feature = "program")]
+mod found;
 pub mod idx;
 #[cfg(feature = "program")]
 pub mod images;

@@ -1,16 +1,13 @@
-//! The image data sets: their names, sizes and classes, their four parts, and the SHA-256 that pins each part; and what is
-//! told of a part of any data set that was found.
+//! The image data sets: their names, sizes and classes, their four parts, and the SHA-256 that pins each part.
 
 mod pin;
 
 pub use crate::files::sha256;
 pub use pin::{Pin, Proof};
 
-use anyhow::Result;
 use pin::{CIFAR10, CIFAR10_SAMPLE, FASHION_MNIST, MNIST, MNIST_SAMPLE};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 /// Pixels along an edge of an image of MNIST or Fashion-MNIST.
 pub const SIDE: usize = 28;
@@ -80,39 +77,6 @@ pub enum Part {
     TestImages,
     /// Their classes.
     TestLabels,
-}
-
-/// A part of a data set of any kind, at one place.
-#[derive(Debug)]
-pub struct Found {
-    /// One of [`Known::parts`](super::known::Known::parts).
-    pub part: &'static str,
-    /// The file, or the directory if there are several; none for what is inside the program.
-    pub path: Option<PathBuf>,
-    /// The place in words, where there is no file.
-    pub words: String,
-    /// What was found, or why it cannot be used.
-    pub state: Result<Content>,
-}
-
-impl Found {
-    /// Whether a directory that should hold it lacks its file.
-    pub fn is_absent(&self) -> bool {
-        // A part in an archive has a path through it.
-        let is_nowhere = |path: &PathBuf| !path.exists() && !path.parent().is_some_and(Path::is_file);
-        self.state.is_err() && self.path.as_ref().is_some_and(is_nowhere)
-    }
-}
-
-/// A part that can be used.
-#[derive(Debug)]
-pub struct Content {
-    /// Images, labels or rows.
-    pub count: usize,
-    /// Whether it is the original.
-    pub proof: Proof,
-    /// What else there is to say; may be empty.
-    pub note: String,
 }
 
 /// Where the Hugging Face hub keeps a data set as parquet files.

@@ -16,7 +16,10 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
     // Runs that `rerun` has made again, or that were copied.
     let alone = store.experiments_with("")?.join(", ");
     let is_noted = !names.is_empty() || alone.is_empty();
-    ensure!(is_noted, "{root} has no settings beside its runs of {alone}; run their commands with --out {root}");
+    ensure!(
+        is_noted,
+        "{root} holds runs of {alone}, but not the settings of a command; run that of the experiment with --out {root}"
+    );
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
 }

@@ -91,8 +91,8 @@ fn work(data: &dyn TrainingSet, queue: &Mutex<Receiver<Job>>, over: &AtomicBool)
         if over.load(Ordering::Relaxed) {
             return;
         }
-        // Whoever waits for a batch that panics learns it from the sender, which is gone then. Left to itself the panic would end
-        // the scope, and with it the training, before anybody learns anything.
+        // A panic drops the sender, so that whoever waits for the batch gets an error. Uncaught, it would end the scope, and the
+        // program with it.
         if let Ok(batch) = catch_unwind(AssertUnwindSafe(|| data.batch(draw.epoch, &draw.rows))) {
             // Whoever went away has no use for it.
             let _ = sender.send(batch);

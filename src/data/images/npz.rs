@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_beyond_the_classes_are_told_as_they_are() {
+    fn labels_beyond_the_classes_are_named() {
         let read = |label: i64| {
             let archive = labelled(label);
             let length = archive.len() as u64;

@@ -3,7 +3,7 @@
 use super::layout::{Layout, Whole};
 use super::memory::prove;
 use super::{Dataset, Options, Origin, Part, Proof, directory, hub, sample};
-use crate::data::source::{Content, Found};
+use crate::data::found::{Content, Found};
 use anyhow::{Context, Result, anyhow};
 use std::path::{Path, PathBuf};
 

@@ -33,7 +33,7 @@ pub(super) fn extended<'t>(
         .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
     let heading = table.get("experiment").and_then(|heading| heading.get_ref().as_table());
     let name = heading.and_then(|heading| heading.get("name"));
-    // A name that is no text is told with its line, later.
+    // A name that is not a text is reported later, with its line.
     ensure!(
         name.is_some_and(|name| name.get_ref().as_str().is_none_or(|name| !name.eq_ignore_ascii_case(base))),
         "{origin}: give it a name of its own, as in experiment.name = \"mine\"; under that of {base} it would take the place of \

@@ -61,6 +61,13 @@ pub fn is_table_ending(ending: &str) -> bool {
 /// Names of arms or recipes become parts of paths and keys of tables, as does the experiment's own.
 pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let names: Vec<&str> = items.iter().map(Named::name).collect();
+    // The experiment's own comes first: the other messages begin with it.
+    let own = std::iter::once(("experiment.name", experiment));
+    for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
+        if let Some(cure) = name_cure(name) {
+            bail!("{origin}: the name {} {cure}", shortened(name));
+        }
+    }
     let name = experiment.to_ascii_lowercase();
     let of_another = TABLES.into_iter().find(|ending| name.ends_with(ending));
     for (is_taken, whose) in [
@@ -70,13 +77,6 @@ pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     ] {
         let file = format!("tables/{name}.csv");
         ensure!(!is_taken, "experiment.name: {experiment:?} would overwrite {file}, {whose}; use another");
-    }
-    // The experiment's own comes first: the other messages begin with it.
-    let own = std::iter::once(("experiment.name", experiment));
-    for (origin, name) in own.chain(names.iter().map(|name| (experiment, *name))) {
-        if let Some(cure) = name_cure(name) {
-            bail!("{origin}: the name {} {cure}", shortened(name));
-        }
     }
     let mut seen = HashSet::new();
     for name in &names {
