@@ -214,7 +214,10 @@ fn a_run_can_be_made_again_from_its_config() {
     let config = format!("results/smoke/{}", config.display());
     sandbox.run(&["rerun", &config, "--out", "again", "--device", "cpu"]).success();
     let told = sandbox.error(&["status", "--out", "again"]);
-    assert!(told.contains("again holds runs of checkerboard, but not the settings of a command"), "{told}");
+    assert!(
+        told.contains("again holds runs of checkerboard, but no record of the command that makes them all"),
+        "{told}"
+    );
     let again = timeless_files(&sandbox.path("again"));
     assert!(again.len() >= 4);
     for (path, bytes) in again {
@@ -314,12 +317,12 @@ fn mistakes_are_told_with_flag_value_and_cure() {
             vec!["checkerboard", "--batch-size", "60", "--set", "train.batch_size=50"],
             vec!["--set train.batch_size and --batch-size"],
         ),
-        (vec!["checkerboard", "--strict", "--shard", "1/2"], vec!["--strict is about the results of all runs"]),
+        (vec!["checkerboard", "--strict", "--shard", "1/2"], vec!["--strict judges the results of all runs"]),
         (
             vec!["reproduce", "--profile", "smoke", "--strict", "--shard", "1/2"],
-            vec!["--strict is about the results of all runs"],
+            vec!["--strict judges the results of all runs"],
         ),
-        (vec!["plan", "checkerboard", "--out", "file"], vec!["file: it is a file and no results directory; see --out"]),
+        (vec!["plan", "checkerboard", "--out", "file"], vec!["file: it is a file, not a results directory; see --out"]),
         (vec!["checkerboard", "--out", "file"], vec!["file: it is a file"]),
         (vec!["report", "--out", "file"], vec!["file: it is a file"]),
         (vec!["status", "--out", "file"], vec!["file: it is a file"]),
@@ -377,6 +380,38 @@ fn a_split_file_is_read_checked_and_used() {
     fs::write(sandbox.path("bad.csv"), text.replacen("test,0,1,0", "holdout,0,1,0", 1)).expect("a file");
     let told = sandbox.error(&[TINY, &["--split-file", "bad.csv"]].concat());
     assert!(told.contains("line 3") && told.contains("holdout"), "{told}");
+}
+
+#[test]
+fn a_run_is_scored_on_the_points_that_it_held_out_whatever_their_part() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&[TINY, &["--train-fraction", "0.5", "--quiet"]].concat()).success();
+    let runs = sandbox.runs("results/smoke", "checkerboard/hannet", "tuned");
+    let run = runs.iter().find(|run| run.to_string_lossy().contains("-full")).expect("a full run");
+    let config: toml::Table =
+        toml::from_str(&fs::read_to_string(run.join("config.toml")).expect("settings")).expect("TOML");
+    let scores = |more: &[&str]| {
+        let weights = run.to_string_lossy();
+        let told =
+            sandbox.stdout(&[&["evaluate", "checkerboard", "--device", "cpu", "--weights", &weights], more].concat());
+        told.lines().skip(1).map(String::from).collect::<Vec<_>>()
+    };
+    let of_run = scores(&[]);
+    assert!(of_run[1].ends_with("3281 points"), "{of_run:?}");
+    assert_eq!(of_run, scores(&["--seed", &config["seed"].to_string()]));
+}
+
+#[test]
+fn what_a_setting_or_a_format_cannot_do_is_told() {
+    let sandbox = Sandbox::new();
+    let noted = |arguments: &[&str]| sandbox::text(&sandbox.run(arguments).success().get_output().stderr);
+    let told = noted(&["plan", "checkerboard", "--set", "arm.hannet.seeds=20"]);
+    assert!(
+        told.contains("warning: arm.hannet.seeds: no network has more than seeds, 5; raise that as well"),
+        "{told}"
+    );
+    assert!(!noted(&["plan", "checkerboard", "--seeds", "1"]).contains("warning"));
+    assert!(sandbox.error(&["plan", "mixer", "--resolved", "--format", "json"]).contains("cannot be used with"));
 }
 
 #[test]
@@ -510,6 +545,13 @@ fn completions_and_manual_pages_know_every_verb() {
     let names = fs::read_dir(sandbox.path("share/man1")).expect("pages").flatten().map(|entry| entry.file_name());
     let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     assert!(names.len() > 20 && !names.iter().any(|name| name.contains("help")), "{names:?}");
+    for words in [&["mixer"][..], &["plan", "mixer"]] {
+        assert_eq!(page(&format!("han-exp-{}.1", words.join("-"))), told(&[&["man"], words].concat()));
+    }
+    assert!(!sandbox.path("mixer").exists(), "a command was taken for a directory");
+    told(&["man", "./mixer"]);
+    assert!(sandbox.path("mixer/han-exp.1").exists());
+    assert!(sandbox.error(&["man", "plan", "nothing"]).contains("man plan nothing: there is no such command"));
     fs::write(sandbox.path("file"), "").expect("a file");
     assert!(sandbox.error(&["man", "file/man1"]).contains("cannot write manual pages into file/man1"));
 }

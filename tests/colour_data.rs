@@ -129,6 +129,14 @@ fn cifar100_is_read_with_its_fine_labels_and_called_unpinned() {
     cifar100       test images        2  unpinned  binary/cifar-100-binary/test.bin (10000 were published)
     cifar100       test labels        2  unpinned  binary/cifar-100-binary/test.bin (10000 were published)
     ");
+    // The command of a page makes the same again, also where a variable named the directory.
+    let small =
+        ["--profile", "smoke", "--models", "mixer-4", "--channels", "8", "--batch-size", "5", "--device", "cpu"];
+    let train = [&["mixer", "--quiet"], &of_cifar100[..2], &small].concat();
+    sandbox.command(&train).env("HAN_EXP_DATA", "binary").assert().success();
+    let page = std::fs::read_to_string(sandbox.path("results/smoke/tables/mixer-cifar100.md")).expect("a page");
+    assert!(page.contains("--device cpu --data-dir binary`"), "{page}");
+
     let told = sandbox.stdout(&[&["data", "fetch"], &of_cifar100[..]].concat());
     assert!(told.contains("unpinned, kept in") && !told.contains(", verified"), "{told}");
     let cached = Options { directory: None, cache: Some(sandbox.path("cache/han-exp")), ..options(&binary) };

@@ -111,9 +111,19 @@ fn directories_are_compared_arm_by_arm_over_the_seeds_of_both() {
     run("e", &["--first-seed", "5", "--models", "hannet,fcnet"]);
     run("f", &["--first-seed", "5", "--models", "fcnet"]);
     let told = sandbox.stdout(&["compare", "a", "e"]);
-    assert!(told.contains("left out: e alone has fcnet/tuned") && !told.contains("a alone"), "{told}");
+    assert!(told.contains("left out: only e has fcnet/tuned") && !told.contains("only a has"), "{told}");
     let told = sandbox.error(&["compare", "a", "f"]);
-    assert!(told.contains("none is like another; two of other names are compared within one directory"), "{told}");
+    assert!(
+        told.contains("no name is on both sides; to compare two different names, name both within one directory"),
+        "{told}"
+    );
+
+    let jacobian =
+        ["gradients", "--profile", "smoke", "--part", "jacobian", "--device", "cpu", "--quiet", "--out", "a"];
+    sandbox.stdout(&jacobian);
+    let noted = sandbox.run(&["compare", "a", "b"]).success();
+    let noted = sandbox::text(&noted.get_output().stderr);
+    assert!(noted.contains("left out: only a has gradients") && !noted.contains("only b"), "{noted}");
 
     run("c", &["--first-seed", "5", "--cells", "6"]);
     let told = sandbox.error(&["compare", "a", "c"]);

@@ -68,6 +68,26 @@ fn a_network_that_diverges_has_its_rows_in_checkerboard_and_a_claim_that_nobody_
 }
 
 #[test]
+fn a_network_whose_full_runs_alone_diverge_is_named_on_the_charts_of_checkerboard() {
+    let sandbox = Sandbox::new();
+    let file = include_str!("../experiments/checkerboard.toml");
+    // After one step of that size the loss of the start is all that is known; the next one is no number.
+    let changes =
+        [("hannet = [0.012, 0.014]", "hannet = [1e25]"), ("selection_iterations = 300", "selection_iterations = 1")];
+    let told = run(&sandbox, file, &changes, &["checkerboard", "--models", "hannet,fcnet", "--recipe", "tuned"]);
+    let runs = rows(&sandbox, "checkerboard-runs.csv");
+    let of = |phase, outcome| with(&runs, &[("arm", "hannet"), ("phase", phase), ("outcome", outcome)]).len();
+    assert_eq!((of("selection", "finished"), of("full", "diverged")), (2, 2), "{runs:?}");
+    assert!(told.contains("every finished run of hannet (recipe tuned, phase full) diverged; charts"), "{told}");
+    sandbox.stdout(&["report", "--out", "results/smoke", "--svg"]);
+    for (chart, name) in [("test-accuracy", ""), ("parameters", "held-out, "), ("decision-maps", "not shown: ")] {
+        let svg = fs::read_to_string(sandbox.path(&format!("results/smoke/figures/checkerboard-{chart}.svg")));
+        let words = format!("{name}HanNet, tuned Adam: 2 of 2 diverged");
+        assert!(svg.expect("a chart").contains(&words), "{chart}");
+    }
+}
+
+#[test]
 fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
     let sandbox = Sandbox::new();
     let file = include_str!("../experiments/gradients.toml");
@@ -98,7 +118,9 @@ fn a_network_that_diverges_at_every_rate_has_its_rows_in_gradients() {
     let readme = fs::read_to_string(sandbox.path("results/smoke/tables/gradients.md")).expect("a report");
     assert!(readme.contains("| HanNet | 10 | "), "{readme}");
     assert!(readme.contains("| 0 | 1 | - | - | - | - | none |"), "{readme}");
-    assert!(told.replace('\n', " ").contains("every finished run of hannet (recipe depth) diverged; charts"), "{told}");
+    for name in ["hannet (phase course)", "hannet (recipe depth)"] {
+        assert!(told.replace('\n', " ").contains(&format!("every finished run of {name} diverged; charts")), "{told}");
+    }
 }
 
 #[test]

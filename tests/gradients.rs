@@ -113,7 +113,10 @@ fn the_plan_says_what_follows_from_what() {
     for format in ["commands", "json"] {
         let ended = sandbox.command(&[&plan[..], &["--format", format]].concat()).assert().success();
         let told = String::from_utf8_lossy(&ended.get_output().stderr);
-        assert!(told.contains("2 runs follow from the results of these; the same plan names them then"), "{told}");
+        assert!(
+            told.contains("2 runs follow from the results of these; run the same plan again then to list them"),
+            "{told}"
+        );
     }
     let told = sandbox.stdout(&["plan", "gradients", "--part", "cost"]);
     assert!(told.contains("1 run, 0 of them finished"), "{told}");

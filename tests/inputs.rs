@@ -139,7 +139,7 @@ fn batches_for_python() {
         ),
         of(
             "no list",
-            "fine_labels is no list",
+            "fine_labels is not a list",
             &entries(vec![(python::string("data"), image()), (python::string("fine_labels"), Py::Int(7))]),
         ),
         with("a list of pixels", "data is no NumPy array of bytes", python::list(&[0; 100]), &[labels]),
@@ -344,7 +344,7 @@ fn files_of_weights() {
         of("a shape", "is not a sound safetensors file", &one("F32", "4294967296,4294967296,4294967296", 4)),
         of("no numbers", "0.weight: expected shape [30, 2], found [4]", &one("F8_E5M2", "4", 4)),
         of("a name that steers a terminal", "has control characters", &safetensors(steering, &[0; 4])),
-        of("layers in any order", "can be ordered in too many ways; say --order or --map", &like)
+        of("layers in any order", "can be ordered in too many ways; pass --order or --map", &like)
             .with(&["--width", "4", "--depth", "21", "--dense-at", "1"].map(String::from)),
         of("an archive's first bytes", "its list of files is missing", b"PK\x03\x04"),
         of("a packed archive", "compressed or encrypted", &deflated(&[("archive/data.pkl", b"\x80\x02}.")])),
@@ -406,13 +406,13 @@ fn experiment_files_and_flags() {
         of("not a number", "use a finite number", &mine("[data.checkerboard]\ntrain_fraction=nan")),
         of(
             "the name of another experiment",
-            "is an experiment of gradients; use another",
+            "is a built-in experiment of the verb gradients; use another name",
             b"extends = \"checkerboard\"\nexperiment.name = \"gradients\"",
         ),
         of("a board", "use 2 to 1001 grid points", &mine("[data.checkerboard]\nside = 100000000")),
         of("networks", "arm has 2000 items; use at most 1000", &mine(&arms)),
-        of("digits of a figure", "is no number of digits; use at most 40", &mine(claim)),
-        Case { code: 0, ..of("what a profile wins", "sets seeds too; set it in [profile.quick]", &mine("seeds = 1")) },
+        of("digits of a figure", "is not a valid number of digits; use at most 40", &mine(claim)),
+        Case { code: 0, ..of("what a profile wins", "overrides seeds; set it in [profile.quick]", &mine("seeds = 1")) },
         flags("a recipe twice", "has a value twice", &["--recipe", "tuned,tuned"]),
         flags("a deep key of --set", "the key has more than 80 parts", &["--set", &deep]),
         flags("not a number of --set", "use a finite number", &["--set", "train.batch_size=nan"]),

@@ -108,7 +108,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--mixer-blocks", "x"], "use a number N of 0 or more"),
         (&["--han-blocks", "mixer-9=2"], "--han-blocks mixer-9=2: use MODEL=N with one of mixer-4"),
         (&["--arms", "resnet32"], "--channels: none of resnet32 has it"),
-        (&["--han-blocks", "resnet32=2", "--arms", "mixer-4,resnet32"], "resnet32 is no mixer"),
+        (&["--han-blocks", "resnet32=2", "--arms", "mixer-4,resnet32"], "resnet32 is not a mixer"),
         (&["--epochs", "0"], "train.epochs is 0; use at least 1"),
         (&["--batch-size", "1"], "train.batch_size is 1; use at least 2"),
         (&["--batch-size", "101"], "train.batch_size is 101; use at most 100"),

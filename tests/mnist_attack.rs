@@ -33,6 +33,10 @@ fn everything_is_there_and_says_that_it_is_the_sample() {
     }
     let readme = fs::read_to_string(out.join("tables/mnist-attack.md")).expect("a report");
     assert!(readme.contains("data = sample") && !readme.contains("is not drawn"), "{readme}");
+    assert_eq!(readme.matches("Not made in this norm: ddn.").count(), 1, "{readme}");
+    // As in the tables beside it, where sizes are numbers.
+    let sizes = fs::read_to_string(out.join("tables/mnist-attack.csv")).expect("a table");
+    assert!(sizes.contains(",worst_case,l2,1.0,"), "{sizes}");
     for table in ["mnist-attack", "mnist-attack-seeds", "mnist-attack-paired"] {
         let rows = fs::read_to_string(out.join(format!("tables/{table}.csv"))).expect("a table");
         assert!(rows.lines().skip(1).all(|line| line.starts_with("mnist-attack,sample,")), "{rows}");
@@ -97,7 +101,10 @@ fn runs_are_made_again_from_their_configuration_and_from_their_weights() {
     let told = String::from_utf8_lossy(&given.get_output().stderr).into_owned();
     let layers =
         "read as dense 784 -> 24 |.|, 5 x Han 24 |.|, dense 24 -> 10; 19330 parameters; inputs are pixels from 0 to 1";
-    assert!(told.contains(layers) && told.contains(" % on all 1000 test images (sample)"), "{told}");
+    assert!(
+        told.contains(layers) && told.contains(" % on all 1000 test images (sample); attacked once, seed 100"),
+        "{told}"
+    );
     // The run that each is of stands in the last column.
     let rows = |directory: &Path| -> Vec<String> {
         let text = fs::read_to_string(directory.join("per_example.csv")).expect("rows");
@@ -205,7 +212,7 @@ fn mistakes_are_told_before_any_work() {
     for (arguments, words) in [
         (&["--eps", "-0.1"][..], "eps is -0.1"),
         (&["--eps", "99"], "eps is 99"),
-        (&["--sweep", "0.1,x"], "\"x\" is no number"),
+        (&["--sweep", "0.1,x"], "\"x\" is not a number"),
         (&["--norm", "l1"], "l1"),
         (&["--attacks", "ddn", "--norm", "linf"], "ddn is an attack for l2"),
         (&["--models", "hannet"], "--width fcnet=24: use MODEL=N with one of hannet"),
@@ -219,7 +226,7 @@ fn mistakes_are_told_before_any_work() {
         (&["--width", "hannet=3,hannet=3"], "gets 3 twice"),
         (&["--export-adversarial", "images.png"], ".npz"),
         (&["--export-adversarial", "nowhere/images.npz"], "nowhere"),
-        (&["--export-adversarial", "directory.npz"], "it is no regular file"),
+        (&["--export-adversarial", "directory.npz"], "it is not a regular file"),
         #[cfg(target_os = "linux")]
         (&["--export-adversarial", "/proc/images.npz"], "cannot write to /proc"),
         (&["--dataset", "cifar"], "mnist or fashion-mnist"),

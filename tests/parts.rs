@@ -119,7 +119,7 @@ fn parts_that_are_not_there_and_flags_that_need_all_runs_are_refused() {
     // A directory remembers the last command that could have made something.
     assert!(!sandbox.path("results/smoke/runs").exists());
     let told = sandbox.error(&["reproduce", "--profile", "smoke", "--stage", "1"]);
-    assert!(told.contains("--run and --stage are of one experiment"), "{told}");
+    assert!(told.contains("--run and --stage select runs of one experiment"), "{told}");
     let export = [&attack()[..], &["--export-adversarial", "x.npz"]].concat();
     for command in [
         [&export[..], &["--shard", "1/2"]].concat(),

@@ -45,7 +45,7 @@ fn configurations_of_runs() {
         format!("{own}{table}origin = {{ published = 'diabetes' }}\n[method]\nbaseline = 'ridge'\n")
     };
     check(vec![
-        of("empty", "it is no run of an experiment that is known here", ""),
+        of("empty", "it is not a run of any experiment of this version", ""),
         of("no TOML", "x/config.toml: TOML parse error", "a = "),
         of("pairs", "pairs is 1000000000000000; use 1 to 1000000", &format!("{own}{}", stretch("1000000000000000", 2))),
         of("states", "use fewer with 10000 layers", &format!("{own}{}", stretch("1000", 10_000))),
@@ -169,12 +169,12 @@ fn markers_of_documents() {
             "Text <!-- = n0: {b} -->1<!-- / --> x",
             &format!("[from]\n{doubling}"),
         ),
-        of("digits", "is no number of digits", "Text <!-- = x: {b:.70000} -->1<!-- / --> x", ""),
+        of("digits", "is not a valid number of digits", "Text <!-- = x: {b:.70000} -->1<!-- / --> x", ""),
         of("a brace", "README.md:1: ", "Text <!-- = x: {b -->1<!-- / --> x", ""),
         of("no end", "does not end with", "Text <!-- = x: {b} -->1", ""),
         of("no table", "nothing.csv is not there", "Text <!-- = nothing: {b} -->1<!-- / --> x", ""),
         of("no column", "has no column \"c\"", "Text <!-- = x: {c} -->1<!-- / --> x", ""),
-        of("a recipe", "splice.toml is no recipe", "Text", "a = 1"),
+        of("a recipe", "splice.toml is not a recipe", "Text", "a = 1"),
     ]);
 }
 

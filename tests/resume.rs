@@ -1,4 +1,4 @@
-//! Runs that are killed, stopped, or lose their disk: what was done is kept, and the same command goes on from there.
+//! Runs that are killed, stopped, or lose their disk: what was done is kept, and the same command resumes.
 
 #![cfg(feature = "program")]
 #![cfg(target_os = "linux")]
@@ -160,7 +160,7 @@ fn who_stops_a_forced_command_is_told_that_it_begins_anew() {
     signal(&child, "-INT");
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(130));
-    assert!(told(&ended).contains("kept; --force begins anew each time"), "{}", told(&ended));
+    assert!(told(&ended).contains("kept; --force starts every run anew"), "{}", told(&ended));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used() {
         }
         let ended = sandbox.command(&few).output().expect("the program");
         let told = told(&ended);
-        assert_eq!(told.matches("and set aside").count(), damaged.min(paths.len()), "{told}");
+        assert_eq!(told.matches("it was set aside").count(), damaged.min(paths.len()), "{told}");
         assert!(ended.status.success(), "{told}");
         assert!(files(&whole.path("results/smoke")) == files(&sandbox.path("results/smoke")), "a file differs");
         assert!(beginning(&arm(&sandbox), ".").is_empty(), "something is left");
@@ -296,10 +296,10 @@ fn a_checkpoint_of_another_machine_is_refused_and_the_other_runs_are_made() {
     let ended = sandbox.command(&few).args(["--quiet"]).output().expect("the program");
     let told = told(&ended);
     assert_eq!(ended.status.code(), Some(1), "{told}");
-    assert!(told.contains("is of another run: instruction set X"), "{told}");
+    assert!(told.contains("belongs to another run: instruction set X"), "{told}");
     assert!(told.contains("could not be made"), "{told}");
-    let (before, _) = told.split_once(" --force begins it anew").expect("a cure");
-    let run = before.rsplit(' ').next().expect("a name").to_string();
+    let (_, after) = told.split_once("start it anew with --run ").expect("a cure");
+    let run = after.split(' ').next().expect("a name").to_string();
     let status = sandbox.stdout(&["status", "--out", "results/smoke"]);
     assert!(status.contains("1 failed") && status.contains("instruction set X"), "{status}");
     let runs = read(&sandbox.path("results/smoke/tables/checkerboard-runs.csv"));

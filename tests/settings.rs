@@ -131,5 +131,5 @@ fn a_size_of_the_ball_may_be_a_quotient_and_one_above_1_in_linf_is_warned_of() {
     let (_, told) = plan(&["--eps", "8"]);
     assert!(told.contains("warning: eps is 8 in linf") && told.contains("--eps 8/255"), "{told}");
     let told = sandbox.error(&["plan", "mnist-attack", "--offline", "--eps", "8/x"]);
-    assert!(told.contains("\"8/x\" is no number; use one such as 0.05 or 8/255"), "{told}");
+    assert!(told.contains("\"8/x\" is not a number; use one such as 0.05 or 8/255"), "{told}");
 }

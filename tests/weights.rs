@@ -141,7 +141,7 @@ fn layers_of_a_mixer_that_are_numbered_as_they_run_go_where_they_run() {
     let refused = |order: &[&str]| sandbox.error(&[&evaluate[..], ARM, order].concat());
     // A norm before blocks that end with one has the same shapes.
     let told = refused(&[]);
-    assert!(told.contains("may be blocks or norm; say --order blocks,norm"), "{told}");
+    assert!(told.contains("may be blocks or norm; pass --order blocks,norm"), "{told}");
     let told = refused(&["--order", "blocks,norm"]);
     assert!(told.contains("may be blocks.0.mlp_channels or blocks.0.mlp_tokens"), "{told}");
     let order = ["--order", "blocks,norm,mlp_tokens,mlp_channels"];
@@ -456,7 +456,7 @@ fn of_several_sets_of_weights_somebody_has_to_choose_one() {
     let other = state_dict(&by_layer(&stored(&build(&config, 8)), number));
     let both = zip(&dict([("epoch", Py::Int(9)), ("ema", other), ("model", state)]), Protocol::Two);
     let told = refused(&both, &Hints::default());
-    assert!(told.contains("holds weights under ema and model; say which with --key"), "{told}");
+    assert!(told.contains("holds weights under ema and model; choose one with --key"), "{told}");
     assert_read(&both, &key("model"), "the second");
     let told = refused(&both, &key("network"));
     assert!(told.contains("--key network") && told.contains("ema, model"), "{told}");
@@ -615,7 +615,7 @@ fn weights_of_a_run_are_scored_on_the_points_that_the_run_held_out() {
     // A config.toml of something else.
     fs::write(sandbox.path("config.toml"), "learning_rate = 0.1").expect("a file");
     let told = sandbox.error(&[&alone[..], &model].concat());
-    assert!(told.contains("config.toml is no run of the checkerboard") && told.contains("--seed"), "{told}");
+    assert!(told.contains("config.toml is not a run of the checkerboard") && told.contains("--seed"), "{told}");
     sandbox.stdout(&[&alone[..], &model, &["--seed", "3"]].concat());
 }
 

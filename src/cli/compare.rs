@@ -3,6 +3,7 @@
 use super::Exit;
 use crate::console::{answer, note, one_line};
 use crate::engine::compare::{Side, compare};
+use crate::engine::page::listed;
 use crate::engine::remembered;
 use crate::engine::runs::Store;
 use crate::engine::settings::nearest;
@@ -48,12 +49,19 @@ fn joined(common: &str, name: &str) -> String {
 /// Every experiment of both, or the one that is named; one that cannot be compared does not keep back the others.
 fn directories(out: &Store, common: &str, sides: [&str; 2]) -> Result<Exit> {
     let [first, second] = sides.map(Store::new);
-    let (mut names, others) = (remembered(&first)?, remembered(&second)?);
-    names.retain(|name| others.contains(name));
     let (wanted, pattern) = split(common);
-    names.retain(|name| wanted.is_empty() || name == wanted);
+    let mut known = [remembered(&first)?, remembered(&second)?];
+    known.iter_mut().for_each(|names| names.retain(|name| wanted.is_empty() || name == wanted));
+    let [names, others] = &known;
+    let (names, mut alone): (Vec<_>, Vec<_>) = names.iter().cloned().partition(|name| others.contains(name));
     let what = if wanted.is_empty() { "experiment" } else { wanted };
     ensure!(!names.is_empty(), "compare: {} and {} have no {what} in common", sides[0], sides[1]);
+    for directory in sides {
+        if !alone.is_empty() {
+            note(&format!("left out: only {directory} has {}", listed(&alone)));
+        }
+        alone = others.iter().filter(|name| !names.contains(name)).cloned().collect();
+    }
     let side = |store: &Store, directory: &str| Side {
         store: store.clone(),
         pattern: pattern.into(),

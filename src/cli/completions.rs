@@ -1,9 +1,9 @@
 //! `han-exp completions` and `han-exp man`: what an installed program has beside it, made from its own commands.
 
 use super::Exit;
-use crate::console::answer;
+use crate::console::{answer, note};
 use crate::files;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -18,9 +18,10 @@ pub(super) struct Completions {
 
 #[derive(Debug, Args)]
 pub(super) struct Pages {
-    /// Write the page of every command into this directory, instead of the program's page to standard output
-    #[arg(value_name = "DIR")]
-    directory: Option<PathBuf>,
+    /// The command whose page is printed, such as `plan mixer`, instead of the program's; or a directory that the pages of
+    /// all commands are written into (./NAME if NAME is a command)
+    #[arg(value_name = "COMMAND|DIR")]
+    of: Vec<PathBuf>,
 }
 
 /// Prints the completion script of a shell.
@@ -39,13 +40,19 @@ pub(super) fn man(program: Command, arguments: &Pages) -> Result<Exit> {
     // Gives commands of commands their full names, `han-exp-plan-mixer`.
     program.build();
     let source = format!("{} {}", program.get_name(), env!("CARGO_PKG_VERSION"));
-    if let Some(directory) = &arguments.directory {
-        fs::create_dir_all(directory)
-            .and_then(|()| write(&program, &source, directory))
-            .with_context(|| format!("cannot write manual pages into {}", directory.display()))?;
-    } else {
-        let (_, page) = page(&program, &source)?;
-        answer(&String::from_utf8_lossy(&page));
+    let command = arguments.of.iter().try_fold(&program, |command, word| command.find_subcommand(word));
+    match (command, arguments.of.as_slice()) {
+        (Some(command), _) => answer(&String::from_utf8_lossy(&page(command, &source)?.1)),
+        (None, [directory]) => {
+            fs::create_dir_all(directory)
+                .and_then(|()| write(&program, &source, directory))
+                .with_context(|| format!("cannot write manual pages into {}", directory.display()))?;
+            note(&format!("the pages of all commands are in {}", directory.display()));
+        }
+        (None, words) => {
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            bail!("man {}: there is no such command", words.join(" "));
+        }
     }
     Ok(Exit::Success)
 }

@@ -19,12 +19,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List each part of the data sets: where an experiment would take it from, and whether it is the original
+    /// List each part of the data sets: where an experiment would read it, and whether it is the original
     Status(Selection),
-    /// Get data sets of images into the cache, verified where there are hashes
+    /// Put image data sets into the cache, verifying those with known hashes
     Fetch(Fetch),
-    /// Compare everything on this machine with its hashes; a wrong file is exit code 1. CIFAR-100, STL-10 and ImageNet
-    /// 32 x 32 have no hashes here: their files are checked for size and labels, and called unpinned
+    /// Compare everything on this machine with its hashes; exits with 1 if a file is wrong or missing. CIFAR-100, STL-10 and
+    /// ImageNet 32 x 32 have no hashes here: only size and labels of their files are checked, and they are called unpinned
     Verify(Selection),
 }
 
@@ -39,7 +39,7 @@ struct Selection {
 
 #[derive(Debug, Args)]
 struct Fetch {
-    /// Which data set; all are those that can be fetched and verified: mnist, fashion-mnist and cifar10
+    /// Which data set; all means those with known hashes: mnist, fashion-mnist and cifar10
     #[arg(long, default_value = ALL, value_name = "NAME", value_parser = names_of_images())]
     dataset: String,
     #[command(flatten)]

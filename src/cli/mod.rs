@@ -34,7 +34,7 @@ fn command() -> Command {
     let mut command = subcommands(Command::new("han-exp"))
         .version(env!("CARGO_PKG_VERSION"))
         .about("Reproduces the experiments of \"A Lightweight and Gradient-Stable Neural Layer\" (Yu and Zhang, 2024)")
-        .after_help("Exit codes: 1 for errors, 2 for flags that cannot be read, 3 for a missed expectation under --strict; 128 plus its number after a signal")
+        .after_help("Exit codes: 1 for errors, 2 for invalid flags, 3 for a missed expectation with --strict; after a signal, 128 plus its number")
         .max_term_width(100);
     let mut plan = subcommands(Command::new("plan").about("List the runs that an experiment's command would make"));
     let mut submit = subcommands(Command::new("submit").about("Hand the runs of an experiment's command to Slurm"));
@@ -58,15 +58,15 @@ enum Other {
     /// Score saved or foreign (PyTorch) weights
     #[command(subcommand)]
     Evaluate(Evaluate),
-    /// How the runs in a results directory stand: finished, running, begun, failed, missing
+    /// Show the state of the runs in a results directory: finished, running, begun, failed, missing
     Status(status::Arguments),
     /// Redraw tables, figures and report from the CSV files of finished runs
     Report(report::Arguments),
     /// Compare two networks, settings or results directories, paired by seed
     Compare(compare::Arguments),
-    /// Make one run again from its config.toml
+    /// Repeat one run from its config.toml
     Rerun(rerun::Arguments),
-    /// The data sets: what is on this machine, fetching, verifying
+    /// List, fetch and verify the data sets
     Data(data::Arguments),
     /// Print the completion script for a shell
     Completions(completions::Completions),

@@ -18,8 +18,8 @@ pub(super) struct Arguments {
     /// Results directory
     #[arg(long, default_value = RESULTS, value_name = "DIR")]
     out: PathBuf,
-    /// Then write its figures into these Markdown files, at the markers that name a CSV file; without runs in DIR they
-    /// are from the CSV files that are there
+    /// Then write the figures into these Markdown files, at the markers that name a CSV file; if DIR has no runs, the figures
+    /// come from the CSV files in it
     #[arg(long, value_delimiter = ',', value_name = "FILE,..")]
     splice: Vec<PathBuf>,
     /// An SVG beside every PNG
@@ -41,7 +41,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             Ok(Recalled { made, planned, absent }) => {
                 answer(&made.text);
                 let (missing, more) = (absent.len(), absent.len().saturating_sub(NAMED));
-                note(&format!("error: {name}: {missing} of {planned} runs are not there; its command makes them"));
+                note(&format!(
+                    "error: {name}: {missing} of {planned} runs are missing; run the experiment's command to make them"
+                ));
                 absent.iter().take(NAMED).for_each(|run| note(&format!("  {run}")));
                 if more > 0 {
                     note(&format!("  and {more} more"));

@@ -39,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let part = &running.part;
     ensure!(
         part.run.is_empty() && part.stage.is_none(),
-        "--run and --stage are of one experiment; use its own command"
+        "--run and --stage select runs of one experiment; use that experiment's own command"
     );
     let stop = stop_on_signals()?;
     let on_gpu = running.device.open()?.device.is_cuda();

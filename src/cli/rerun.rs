@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             return Ok(exit);
         }
     }
-    bail!("{}: it is no run of an experiment that is known here", call.name)
+    bail!("{}: it is not a run of any experiment of this version; name a run's directory or its config.toml", call.name)
 }
 
 /// The results directory that a run lies in, `runs/<experiment>/<arm>/<run>/config.toml` below it.

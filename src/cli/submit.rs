@@ -25,13 +25,13 @@ pub(super) struct Site {
     /// Account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Time limit of a task, as Slurm writes it; what is not finished by then goes on in the next turn
+    /// Time limit of a task, in Slurm's format; a task that does not finish in time is requeued and resumes
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
     /// GPUs of a task
     #[arg(long, value_name = "NUMBER")]
     gpus: Option<u16>,
-    /// Cores of a task; as many runs at a time without a GPU
+    /// Cores of a task; without a GPU also the number of runs at a time
     #[arg(long, value_name = "NUMBER")]
     cores: Option<u16>,
     /// Memory of a task, as Slurm writes it
@@ -43,8 +43,8 @@ pub(super) struct Site {
     /// Tasks that share a stage [default: as many as it has runs, at most 32]
     #[arg(long, value_name = "NUMBER")]
     tasks: Option<u16>,
-    /// Seconds before its time limit at which a task is warned, saves its state and asks for another turn; the limit should be
-    /// some minutes longer [default: 120]
+    /// Seconds before its time limit at which a task is warned, saves its state and requeues itself; the limit should be some
+    /// minutes longer [default: 120]
     #[arg(long, value_name = "SECONDS")]
     warning: Option<u32>,
     /// Lines before the program starts, such as `module load cuda`
@@ -60,8 +60,8 @@ pub(super) struct Site {
 pub(super) struct Arguments {
     #[command(flatten)]
     site: Site,
-    /// Defaults of these flags in TOML, such as partition = "gpu" [default: han-exp/slurm.toml in the user's directory of
-    /// settings, if it is there]
+    /// Defaults for these flags in TOML, such as partition = "gpu" [default: han-exp/slurm.toml in the user's configuration
+    /// directory, if it exists]
     #[arg(long, value_name = "FILE")]
     site_file: Option<PathBuf>,
     /// Print the scripts, and submit nothing
@@ -76,11 +76,11 @@ const WARNING: u32 = 120;
 
 /// Flags of the experiment's command that the scripts set, or that mean nothing there.
 const REFUSED: [(&str, &str); 7] = [
-    ("force", "it hands over what is missing"),
+    ("force", "it submits only the runs that are missing"),
     ("svg", "report --svg draws them when all runs are there"),
     ("jobs", "see --cores"),
     ("shard", "see --tasks"),
-    ("stage", "it hands over all stages"),
+    ("stage", "it submits all stages"),
     ("run", "see --tasks"),
     ("strict", "its jobs judge nothing; the experiment's own command does, when all runs are there"),
 ];
@@ -98,10 +98,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let site = arguments.site(matches)?;
     for (flag, why) in REFUSED {
         let typed = matches.value_source(flag) == Some(ValueSource::CommandLine);
-        ensure!(!typed, "--{flag} is not for submit: {why}");
+        ensure!(!typed, "submit takes no --{flag}: {why}");
     }
     let unnamed = cfg!(feature = "cuda") && matches.get_one::<DeviceChoice>("device") == Some(&DeviceChoice::Auto);
-    ensure!(!unnamed, "--device: use cpu or cuda; what this machine has says nothing about those that make the runs");
+    ensure!(!unnamed, "--device auto looks at this machine, not at those that make the runs; use cpu or cuda");
     let outline = verb.kind.outline(VERBS, verb, matches)?;
     outline.ensure_parts()?;
     let out = outline.out.clone();
@@ -114,7 +114,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     }
     let logs = out.join("slurm");
     let plain = |c: char| !c.is_whitespace() && c != '%';
-    ensure!(logs.to_string_lossy().chars().all(plain), "--out: Slurm takes no path with spaces or %");
+    ensure!(
+        logs.to_string_lossy().chars().all(plain),
+        "--out: Slurm accepts no path with spaces or %; use another directory"
+    );
     if !arguments.dry_run {
         std::fs::create_dir_all(&logs).with_context(|| format!("--out: cannot make {}", logs.display()))?;
     }
@@ -243,7 +246,7 @@ done
 if [ -n "$warned" ] && [ "$code" -ne 0 ]; then
     saved=$(find {runs} -newer "$begun" \( -name '*.safetensors' -o -name manifest.json \) -print -quit)
     if [ -z "$saved" ]; then
-        echo "error: nothing could be saved before the warning, nor would be in another turn; use a longer --time" >&2
+        echo "error: nothing could be saved before the warning, and another turn would save nothing either; use a longer --time" >&2
         exit 1
     fi
     # Out of time: another turn goes on from the checkpoints.

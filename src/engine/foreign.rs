@@ -1,29 +1,32 @@
 //! Flags for weights files that do not say enough about themselves.
 
 use crate::console::note;
+use crate::figure::significant;
 use crate::model::weights::{self, Assignment, Hints};
 use crate::nn::Parameters;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Accuracies below it are those of weights that were misread.
-const SUSPICIOUS: f64 = 0.5;
+/// The accuracy up to which weights were probably misread: five times that of guessing one of so many classes.
+pub fn suspicious(classes: usize) -> f64 {
+    5.0 / classes.max(10) as f64
+}
 
 /// What the user says about a weights file.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Foreign {
-    /// Where a file of --weights holds several sets of weights: the key of one, KEY.KEY within another dictionary
+    /// Which set of weights to use, if a file of --weights holds several: its key, or KEY.KEY within another dictionary
     #[arg(long, requires = "weights", value_name = "KEY")]
     key: Option<String>,
-    /// Where a file of --weights has lost the order of its layers: its modules, by name or path, in the order in which they
-    /// run
+    /// The modules of a --weights file, by name or path, in the order in which they run; needed if the file has lost the
+    /// order of its layers
     #[arg(long, requires = "weights", value_delimiter = ',', value_name = "KEY,..")]
     order: Vec<String>,
-    /// Which tensor or layer of --weights is which of the model: a file with a line MODEL_NAME = FILE_NAME for each
+    /// A file that assigns tensors or layers of --weights to those of the model, one line MODEL_NAME = FILE_NAME each
     #[arg(long, requires = "weights", value_name = "FILE")]
     map: Option<PathBuf>,
-    /// Say on standard error which tensor of --weights became which of the model
+    /// Report on standard error which tensor of --weights was loaded as which of the model
     #[arg(long, requires = "weights")]
     verbose: bool,
 }
@@ -53,14 +56,14 @@ impl Foreign {
     }
 }
 
-/// Warns of weights that score as if they had been trained for another network.
-pub fn doubt(name: &str, accuracy: f64, inputs: &str) {
-    if accuracy < SUSPICIOUS {
+/// Warns of weights that score no better than those of another network, which is up to an accuracy of `least`.
+pub fn doubt(name: &str, accuracy: f64, least: f64, inputs: &str) {
+    if accuracy <= least {
         note(&format!(
-            "warning: {name}: an accuracy of {:.2} % is below {:.0} %; the network that was trained probably has another \
+            "warning: {name}: an accuracy of {:.2} % is not above {} %; the network that was trained probably has another \
              activation, another order of layers (--order, --map) or other inputs than {inputs}",
             100.0 * accuracy,
-            100.0 * SUSPICIOUS,
+            significant(100.0 * least),
         ));
     }
 }
@@ -70,4 +73,12 @@ fn tell(assignment: &Assignment) {
         note(&format!("{} {:?} <- {}", placed.name, placed.shape, placed.from));
     }
     assignment.left_aside.iter().for_each(|name| note(&format!("{name} is left aside")));
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn more_classes_are_harder_to_guess() {
+        assert_eq!([2, 10, 100, 1000].map(super::suspicious), [0.5, 0.5, 0.05, 0.005]);
+    }
 }

@@ -4,7 +4,7 @@
 use super::compare::Contender;
 use super::experiment::Experiment;
 use super::interrupted::going_on;
-use super::invocation::{Invocation, typed, typed_batch};
+use super::invocation::{Invocation, quoted, typed, typed_batch};
 use super::outline::{Format, Outline};
 use super::page::{Report, following, write_pages};
 use super::recall::{Recalled, Remembered, ensure_finished, recall};
@@ -171,9 +171,10 @@ impl<E: Experiment> Of<E> {
             other.kind.name() != self.name() && other.files().any(|(of, _)| of.eq_ignore_ascii_case(name))
         });
         if let Some(other) = other {
-            bail!("experiment.name: {name:?} is an experiment of {}; use another", other.name);
+            bail!("experiment.name: {name:?} is a built-in experiment of the verb {}; use another name", other.name);
         }
-        experiment.warnings().iter().for_each(|warning| note(&format!("warning: {warning}")));
+        let cut = experiment.file().cut_short().filter(|_| given.sets.iter().any(|set| set.starts_with("arm.")));
+        experiment.warnings().iter().chain(&cut).for_each(|warning| note(&format!("warning: {warning}")));
         Ok(experiment)
     }
 
@@ -181,7 +182,7 @@ impl<E: Experiment> Of<E> {
     fn execute(&self, verbs: &[Verb], call: &Call<E>, experiment: &E, how: (&Running, &Stop)) -> Result<Exit> {
         let (running, stop) = how;
         let judged = !call.strict || running.part.is_all();
-        ensure!(judged, "--strict is about the results of all runs; leave it out beside --shard, --stage and --run");
+        ensure!(judged, "--strict judges the results of all runs; leave it out with --shard, --stage or --run");
         if let (false, Some(flag)) = (running.part.is_all(), E::needs_all(&call.extra)) {
             bail!("{flag} needs all runs in one command; leave out --shard, --stage and --run");
         }
@@ -191,6 +192,14 @@ impl<E: Experiment> Of<E> {
         let mut invocation = call.invocation.clone();
         // By itself the experiment would ask the directory for its files.
         invocation.changed.retain(|flag| !(E::reads_elsewhere(&facts) && flag.starts_with("--data-dir ")));
+        // Nor is a variable of the environment typed again with the command.
+        let is_typed = invocation.changed.iter().any(|flag| flag.starts_with("--data-dir "));
+        if let Some(directory) = call.source.directory()
+            && E::READS_DATA
+            && !(is_typed || E::reads_elsewhere(&facts))
+        {
+            invocation.changed.push(format!("--data-dir {}", quoted(&directory.to_string_lossy())));
+        }
         let name = &experiment.file().heading().name;
         if stop.is_wanted() {
             return Ok(stop.exit());
@@ -237,14 +246,20 @@ impl<E: Experiment> Of<E> {
             // One that was there already and could not be made again counts as finished.
             let failed = failed.max(unmade.saturating_sub(planned - finished));
             let waiting = planned.saturating_sub(finished + failed);
-            let others = if waiting > 0 { format!(", nor {waiting} that build on them") } else { String::new() };
-            note(&format!("error: {failed} of {planned} runs could not be made{others}; the same command tries again"));
+            let others = if waiting > 0 {
+                format!(", and {waiting} that build on them were not started")
+            } else {
+                String::new()
+            };
+            note(&format!(
+                "error: {failed} of {planned} runs could not be made{others}; run the same command again to retry"
+            ));
             return Ok(Exit::Failure);
         }
         experiment.finish(&data)?;
         if call.strict && report.judged == 0 {
             note(&format!(
-                "note: {name}: --strict has nothing to judge: no expectation is about these data and settings"
+                "note: {name}: --strict has nothing to judge: no expectation applies to these data and settings"
             ));
         }
         Ok(if call.strict && report.missed > 0 { Exit::Missed } else { Exit::Success })
@@ -256,7 +271,7 @@ fn of_other_runs(walk: &Walk<'_>, part: &Part) -> Result<()> {
     if let Some(run) = part.run.iter().find(|run| walk.entries.iter().all(|entry| entry.key != **run)) {
         // What follows from runs that are missing has no name yet.
         let yet = if walk.pending > 0 { " yet" } else { "" };
-        bail!("--run {run}: there is no such run{yet}; `plan --format json` lists those that there are");
+        bail!("--run {run}: there is no such run{yet}; `plan --format json` lists the runs");
     }
     match part.stage {
         Some(stage) if usize::from(stage) > walk.stages => bail!("--stage {stage}: the last stage is {}", walk.stages),
@@ -273,7 +288,7 @@ fn of_part(walk: &Walk<'_>, running: &Running, stop: &Stop) -> Result<Exit> {
     of_other_runs(walk, &running.part)?;
     note(&format!("{finished} of {planned} runs are finished; `report` draws them when all are"));
     if walk.pending > 0 {
-        note(&format!("{} from the results of those that are missing", following(walk.pending)));
+        note(&format!("{} from the results of the missing runs", following(walk.pending)));
     }
     if walk.unmade > 0 {
         note(&format!("error: {} runs failed, or wait for runs of an earlier stage", walk.unmade));
@@ -298,7 +313,7 @@ impl<E: Experiment> Kind for Of<E> {
                     .long("experiment")
                     .value_name("FILE")
                     .value_parser(value_parser!(PathBuf))
-                    .help("Read another experiment file than the one compiled in; it may extend that one"),
+                    .help("Read this experiment file instead of the built-in one, which it may extend"),
             )
             .arg(
                 Arg::new("models")
@@ -332,8 +347,9 @@ impl<E: Experiment> Kind for Of<E> {
         }
         let format = Arg::new("format").long("format").value_parser(value_parser!(Format)).default_value("text");
         let command = command.arg(format.help("Format of the plan"));
-        let help = "Print the experiment file that results, profile and flags applied";
-        command.arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).help(help))
+        let help = "Print the resulting experiment file, with profile and flags applied";
+        command
+            .arg(Arg::new("resolved").long("resolved").action(ArgAction::SetTrue).conflicts_with("format").help(help))
     }
 
     fn run(&self, verbs: &[Verb], verb: &Verb, matches: &ArgMatches, stop: &Stop) -> Result<Exit> {
@@ -370,7 +386,10 @@ impl<E: Experiment> Kind for Of<E> {
         let outline = self.outline(verbs, verb, matches)?;
         answer(&outline.told(format)?);
         if format != Format::Text && outline.pending > 0 {
-            note(&format!("{} from the results of these; the same plan names them then", following(outline.pending)));
+            note(&format!(
+                "{} from the results of these; run the same plan again then to list them",
+                following(outline.pending)
+            ));
         }
         Ok(())
     }

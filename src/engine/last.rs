@@ -18,7 +18,7 @@ pub fn remembered(store: &Store) -> Result<Vec<String>> {
     let is_noted = !names.is_empty() || alone.is_empty();
     ensure!(
         is_noted,
-        "{root} holds runs of {alone}, but not the settings of a command; run that of the experiment with --out {root}"
+        "{root} holds runs of {alone}, but no record of the command that makes them all; run the experiment's command with --out {root}"
     );
     ensure!(!names.is_empty(), "{root} holds no runs; run `han-exp reproduce` first, or see --out{elsewhere}");
     Ok(names)
@@ -37,10 +37,12 @@ pub fn last<'v>(verbs: &'v [Verb], store: &Store, name: &str) -> Result<(&'v dyn
 /// The kind of a note, and the note as a table; messages name its file.
 pub(crate) fn noted<'v>(verbs: &'v [Verb], text: &str, path: &Path) -> Result<(&'v dyn Kind, toml::Table)> {
     let shown = path.display();
-    let of_another = || format!("{shown} is of another version; run the command");
+    let of_another = || format!("{shown} was written by another version; run the experiment's command again");
     let note: toml::Table = toml::from_str(text).with_context(of_another)?;
     let kind = note.get("kind").and_then(toml::Value::as_str).with_context(of_another)?;
     let verb = verbs.iter().find(|verb| verb.kind.name() == kind);
-    let verb = verb.with_context(|| format!("{shown}: there is no kind {kind:?}"))?;
+    let verb = verb.with_context(|| {
+        format!("{shown}: there is no kind {kind:?} in this version; run the experiment's command again")
+    })?;
     Ok((verb.kind, note))
 }

@@ -106,7 +106,9 @@ impl Outline {
     /// # Errors
     /// When a flag needs all of them in one command.
     pub fn ensure_parts(&self) -> Result<()> {
-        self.needs_all.map_or(Ok(()), |flag| bail!("{flag} needs all runs in one command"))
+        self.needs_all.map_or(Ok(()), |flag| {
+            bail!("{flag} needs all runs in one command; leave it out, or use the experiment's own command")
+        })
     }
 
     /// The plan in a format.

@@ -60,6 +60,6 @@ pub(super) fn ensure_finished(walk: &Walk<'_>, name: &str) -> Result<()> {
         Look::Whole(_) | Look::Missing => None,
     });
     let (root, damaged) = (walk.store.root.display(), damaged.unwrap_or_default());
-    ensure!(walk.finished() > 0, "{root} has no run of {name} as it was set up last{damaged}");
+    ensure!(walk.finished() > 0, "{root} has no finished run of {name} with the settings of its last command{damaged}");
     Ok(())
 }

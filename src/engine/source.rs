@@ -9,10 +9,10 @@ use std::path::PathBuf;
 /// A directory of the user's.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Place {
-    /// Directory with the published files of a data set, in it or in its directory mnist, fashion-mnist, cifar10 and so
+    /// Directory with the published files of a data set, directly or in a subdirectory mnist, fashion-mnist, cifar10 and so
     /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, CIFAR's
     /// batches for Python, the .tar.gz of either, the .npz archives of ImageNet 32 x 32, the hub's parquet files, or the
-    /// authors' CSV files of tables, bikesharing.csv and so on. No other place is asked then [default: the variable HAN_EXP_DATA]
+    /// authors' CSV files of tables, bikesharing.csv and so on. No other source is used then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -70,7 +70,10 @@ impl Source {
     pub fn images_of_run(&self, dataset: Dataset, name: &str, sha256: &str) -> Result<(ImageData, String)> {
         let data = images::load(dataset, &self.options())?;
         let found = data.name();
-        ensure!(found == name, "the run was made on {name}, here is {found}; see `han-exp data status`");
+        ensure!(
+            found == name,
+            "the run was made on {name}, but only {found} is available here; see `han-exp data status`"
+        );
         let hash = data.hash();
         // Runs of versions before 0.6.0 do not say what they were made on.
         let same = sha256.is_empty() || hash == sha256;

@@ -98,6 +98,7 @@ fn with_decimals(value: f64, step: f64) -> String {
 pub(super) fn short_count(value: f64) -> String {
     // Ticks are multiples of round steps: what they have beyond three digits is rounding.
     match value {
+        v if v >= 1e9 => significant(v),
         v if v >= 1e6 => format!("{}M", significant(v / 1e6)),
         v if v >= 1e3 => format!("{}k", significant(v / 1e3)),
         v => significant(v),
@@ -149,8 +150,12 @@ fn scientific_power(power: f64) -> String {
     if power == 0.0 { "1".to_owned() } else { format!("1e{power}").replace('-', "\u{2212}") }
 }
 
-/// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1.
+/// A number with three significant digits and no zeros behind them: 0.25, 0.0314, 1; from a million on 1.5e6.
 pub fn significant(value: f64) -> String {
+    if value.is_finite() && value.abs() >= 1e6 {
+        let text = format!("{value:.2e}");
+        return text.replacen(".00e", "e", 1).replacen("0e", "e", usize::from(!text.contains(".00e")));
+    }
     let power = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
     let decimals = (2.0 - power).clamp(0.0, 12.0) as usize;
     let text = format!("{value:.decimals$}");
@@ -207,6 +212,9 @@ mod tests {
     fn numbers_keep_three_digits() {
         let shown = [0.0, 0.25, 8.0 / 255.0, 1.0, 1.5, 12.345, 250.0].map(significant);
         assert_eq!(shown, ["0", "0.25", "0.0314", "1", "1.5", "12.3", "250"]);
+        let large = [999_999.0, 1e6, 1.5e6, 1.25e16, -2e300, f64::INFINITY].map(significant);
+        assert_eq!(large, ["999999", "1e6", "1.5e6", "1.25e16", "-2e300", "inf"]);
+        assert_eq!([1.2e6, 3e9].map(short_count), ["1.2M", "3e9"]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn paired_differences(title: &str, label: &str, rows: &[DifferenceRow]) -> R
     ensure!(rows.len() <= MOST, "{title:?}: {} differences are too many for a chart; see the table", rows.len());
     let ends = |row: &DifferenceRow| row.interval.map_or([row.mean; 2], |(low, high)| [low, high]);
     let values = || rows.iter().flat_map(|row| row.seeds.iter().copied().chain(ends(row))).chain([0.0]);
-    ensure!(values().all(f64::is_finite), "{title:?}: a difference is no number");
+    ensure!(values().all(f64::is_finite), "{title:?}: a difference is not a number");
     ensure!(rows.iter().all(|row| !row.seeds.is_empty()), "{title:?}: a difference has no seed");
     let counts: Vec<String> = rows.iter().map(|row| format!("n = {}", row.seeds.len())).collect();
     let names = rows.iter().try_fold(0.0, |most, row| widest(most, &row.label))?.min(NAMES);

@@ -326,7 +326,7 @@ impl State {
     /// When one of them is not finite: such a training has diverged.
     pub fn numbers(&self) -> Result<String> {
         if !self.position.tally.loss.is_finite() {
-            bail!("a training whose loss is no number cannot be kept");
+            bail!("a training whose loss is not a number cannot be kept");
         }
         serde_json::to_string(&self.position).map_err(candle_core::Error::wrap)
     }

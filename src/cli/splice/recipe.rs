@@ -43,7 +43,7 @@ impl Recipe {
             files::if_there(files::read_text(&path)).with_context(|| format!("cannot read {}", path.display()))?;
         read.map_or_else(
             || Ok(Self::default()),
-            |text| toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display())),
+            |text| toml::from_str(&text).with_context(|| format!("{} is not a recipe for tables", path.display())),
         )
     }
 

@@ -68,8 +68,8 @@ fn what_is_not_there_is_named_with_its_line() {
         ("small arm=fc: {median}", "has no column \"median\"; it has arm, epsilon, n, mean, std"),
         ("small arm=han: {mean}", "small.csv arm=han are 2 rows; they differ in epsilon, n, mean, std"),
         ("small arm=fc: {std}", "is empty at \"{std}\"; where that may be, put it into [ ]"),
-        ("small arm=fc: {arm:%}", "\"fc\" is no number"),
-        ("small arm=fc: {mean:zz}", "\"zz\" is no way to write a number"),
+        ("small arm=fc: {arm:%}", "\"fc\" is not a number"),
+        ("small arm=fc: {mean:zz}", "\"zz\" is not a number format"),
         ("small arm=fc", "has no {column}"),
         ("arm=fc: {mean}", "names no CSV file"),
     ] {

@@ -47,7 +47,7 @@ fn unpickled(dataset: Dataset, bytes: &[u8]) -> Result<Images> {
         entry.with_context(|| format!("it is no dictionary with {key}; use the published file"))
     };
     let data = Array::of(&pickle, entry("data")?).context("data is no NumPy array of bytes")?;
-    let Value::List(classes) = pickle.value(entry(key)?) else { bail!("{key} is no list") };
+    let Value::List(classes) = pickle.value(entry(key)?) else { bail!("{key} is not a list") };
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
     let [count, columns] = data.extents[..] else { bail!("data has {} axes, not two", data.extents.len()) };

@@ -72,7 +72,7 @@ fn places(text: &str) -> Result<(Vec<[&str; 2]>, &str)> {
 fn described(place: &str) -> Result<(&str, f64, &str)> {
     let (value, style) = place.split_once(':').unwrap_or((place, ""));
     let (column, factor) = value.split_once('*').unwrap_or((value, "1"));
-    let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is no number"))?;
+    let factor: f64 = factor.parse().with_context(|| format!("{factor:?} is not a number"))?;
     written(0.0, style)?;
     Ok((column, factor, style))
 }
@@ -96,7 +96,7 @@ fn shown(place: &str, rows: &Rows) -> Result<Option<String>> {
         None => match rows.cell(column)? {
             "" => return Ok(None),
             cell if style.is_empty() && factor == 1.0 => return Ok(Some(cell.to_string())),
-            cell => Some(cell.parse().with_context(|| format!("{}: {cell:?} is no number", rows.source))?),
+            cell => Some(cell.parse().with_context(|| format!("{}: {cell:?} is not a number", rows.source))?),
         },
     };
     number.map(|number| written(number * factor, style)).transpose()
@@ -108,7 +108,7 @@ fn of_many(function: &str, column: &str, rows: &Rows) -> Result<Option<f64>> {
         return Ok(Some(rows.rows.len() as f64));
     }
     let cells = rows.column(column)?.into_iter().filter(|cell| !cell.is_empty());
-    let numbers = cells.map(|cell| cell.parse::<f64>().with_context(|| format!("{cell:?} is no number")));
+    let numbers = cells.map(|cell| cell.parse::<f64>().with_context(|| format!("{cell:?} is not a number")));
     let numbers = numbers.collect::<Result<Vec<_>>>()?;
     let count = numbers.len() as f64;
     let numbers = numbers.into_iter();
@@ -127,7 +127,7 @@ fn written(value: f64, style: &str) -> Result<String> {
         "" => Ok(usual),
         text => {
             let digits = text.parse::<usize>().ok().filter(|digits| *digits <= MOST_DIGITS);
-            digits.with_context(|| format!("{text:?} is no number of digits; use at most {MOST_DIGITS}"))
+            digits.with_context(|| format!("{text:?} is not a valid number of digits; use at most {MOST_DIGITS}"))
         }
     };
     let text = match (style, style.split_at_checked(1)) {
@@ -138,7 +138,7 @@ fn written(value: f64, style: &str) -> Result<String> {
         (_, Some((".", text))) => format!("{:.*}", digits(text, 2)?, value),
         (_, Some(("e", text))) => format!("{:.*e}", digits(text, 1)?.saturating_sub(1), value),
         (_, Some(("g", text))) => significant(value, digits(text, 2)?),
-        _ => bail!("{style:?} is no way to write a number; use %, .2, a comma, e1, g2 or time"),
+        _ => bail!("{style:?} is not a number format; use %, .2, a comma, e1, g2 or time"),
     };
     // What is rounded to nothing has a sign only where one is asked for: there it tells on which side of 0 a bound lies.
     let nothing = text.chars().all(|c| "-0.".contains(c));
@@ -195,7 +195,7 @@ mod tests {
             assert!(check_template(template).is_ok(), "{template}");
         }
         let told = format!("{:#}", check_template("{a:.41}").expect_err("41 digits"));
-        assert_eq!(told, "{a:.41}: \"41\" is no number of digits; use at most 40");
+        assert_eq!(told, "{a:.41}: \"41\" is not a valid number of digits; use at most 40");
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn compare(verbs: &[Verb], out: &Store, experiment: &str, sides: &[Side; 2])
     for (side, directory) in sides.iter().enumerate().filter_map(|(side, of)| Some((side, of.directory.as_ref()?))) {
         let paired: Vec<&Contender> = pairs.iter().map(|pair| pair[side]).collect();
         if let Some(names) = select::alone(contenders[side], &sides[side].pattern, &asked[side], &paired)? {
-            alone += &format!("\n{}", wrapped(&format!("left out: {directory} alone has {names}"), terminal_width()));
+            alone += &format!("\n{}", wrapped(&format!("left out: only {directory} has {names}"), terminal_width()));
         }
     }
     let mut compared = Vec::new();
@@ -123,7 +123,7 @@ fn recall(verbs: &[Verb], store: &Store, experiment: &str) -> Result<Vec<Contend
     let Recalled { made, planned, absent } = kind.contenders(store, noted)?;
     if !absent.is_empty() {
         let (missing, root) = (absent.len(), store.root.display());
-        note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are not there"));
+        note(&format!("warning: {root}: {missing} of {planned} runs of {experiment} are missing"));
     }
     Ok(made)
 }

@@ -30,13 +30,13 @@ pub fn pairs<'c>(
     let pairs = if pairs.is_empty() { pairs_where(&first, &second, |a, b| a.0 == b.0 || single) } else { pairs };
     // Directories are asked for the same.
     let cure = if patterns[0] == patterns[1] {
-        "two of other names are compared within one directory"
+        "to compare two different names, name both within one directory"
     } else {
-        "name one of each"
+        "name one setting on each side"
     };
     ensure!(
         !pairs.is_empty(),
-        "{} has {}, {} has {}: none is like another; {cure}",
+        "{} has {}, {} has {}: no name is on both sides; {cure}",
         shown[0],
         names(&first),
         shown[1],

@@ -97,7 +97,8 @@ pub fn chart(title: &str, pairs: &[(String, Pair<'_>)]) -> Result<Image> {
     };
     let rows: Vec<DifferenceRow> = all().filter(|(_, figure)| figure.unit == unit).map(row).collect();
     let most = rows.len().min(ROWS);
-    let part = if most < rows.len() { format!(", the first {most} of {}", rows.len()) } else { String::new() };
+    let count = all().count();
+    let part = if most < count { format!(", {most} of {count} figures") } else { String::new() };
     let label = match unit {
         Unit::Percent => "A minus B, percentage points".to_string(),
         Unit::Number(unit) => format!("A minus B, {unit}"),

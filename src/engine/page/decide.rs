@@ -185,7 +185,7 @@ fn networks(row: &Rows) -> Vec<&str> {
 fn seeds(evidence: &Evidence, experiment: &str, networks: &[&str], results: &Results<'_>) -> Result<BTreeSet<u64>> {
     let of = |runs: &str| -> Result<BTreeSet<u64>> {
         let rows = results.rows(&format!("{experiment}-runs {runs}"))?;
-        rows.column("seed")?.into_iter().map(|seed| seed.parse().context("a seed is no number")).collect()
+        rows.column("seed")?.into_iter().map(|seed| seed.parse().context("a seed is not a number")).collect()
     };
     if !evidence.runs.is_empty() {
         let seeds = of(&evidence.runs)?;
@@ -209,7 +209,7 @@ fn interval(evidence: &Evidence, rows: &Rows) -> Result<Option<[f64; 2]>> {
     if low.is_empty() || high.is_empty() {
         return Ok(None);
     }
-    let number = |cell: &str| cell.parse::<f64>().with_context(|| format!("{cell:?} is no number"));
+    let number = |cell: &str| cell.parse::<f64>().with_context(|| format!("{cell:?} is not a number"));
     Ok(Some([number(low)?, number(high)?]))
 }
 

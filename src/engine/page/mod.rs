@@ -19,8 +19,8 @@ pub use section::SMOKE;
 pub use table::Table;
 pub use terminal::terminal_width;
 pub use words::{
-    counted, diverged, following, interval, interval_as, interval_of_fractions, listed, percent, spread, spread_as,
-    wrapped,
+    counted, decimals, diverged, following, interval, interval_as, interval_of_fractions, listed, percent, signed,
+    spread, spread_as, wrapped,
 };
 
 use super::invocation::Invocation;
@@ -62,7 +62,10 @@ pub struct Page {
 impl Page {
     /// Without anything yet.
     pub fn new(heading: &Heading, subtitle: impl Into<String>) -> Self {
-        let (name, title, claim) = (heading.name.clone(), heading.title(), heading.claim.clone());
+        let (name, title, mut claim) = (heading.name.clone(), heading.title(), heading.claim.clone());
+        if !(claim.is_empty() || heading.source.is_empty()) {
+            claim += &format!(" Source: {}.", heading.source);
+        }
         let section = Section { name, title, claim, ..Section::default() };
         let Heading { claims, expect, .. } = heading.clone();
         Self { section, subtitle: subtitle.into(), claims, expect, ..Self::default() }

@@ -1,7 +1,7 @@
 //! Where figures come from: seeds, program, machine, time; of all runs, which need not have been made by one program.
 
 use super::words::listed;
-use crate::engine::runs::{Manifest, RunOutcome, Walk};
+use crate::engine::runs::{Details, Manifest, RunOutcome, Walk};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,17 +73,37 @@ impl Provenance {
     }
 }
 
-/// Networks, each with its recipe, of which every finished run diverged.
+/// Networks, each with its recipe, of which every finished run diverged, or every one of a phase: charts are of the runs of one
+/// phase, whatever became of those that chose the learning rate.
 fn lost(walk: &Walk<'_>) -> Vec<String> {
-    let mut survives: BTreeMap<(&str, Option<&str>), bool> = BTreeMap::new();
-    for entry in &walk.entries {
-        if let Some(manifest) = entry.manifest() {
-            let network = (entry.arm.as_str(), entry.details.recipe.as_deref());
-            *survives.entry(network).or_default() |= manifest.outcome == RunOutcome::Finished;
+    lost_of(walk.entries.iter().filter_map(|entry| {
+        let Details { recipe, phase, .. } = &entry.details;
+        let sort = (entry.arm.as_str(), recipe.as_deref(), phase.as_deref());
+        Some((sort, entry.manifest()?.outcome == RunOutcome::Finished))
+    }))
+}
+
+/// Of runs by network, recipe and phase. The phase is named where runs of another one finished.
+fn lost_of<'r>(runs: impl Iterator<Item = ((&'r str, Option<&'r str>, Option<&'r str>), bool)>) -> Vec<String> {
+    let mut survives: BTreeMap<_, BTreeMap<_, bool>> = BTreeMap::new();
+    for ((arm, recipe, phase), finished) in runs {
+        let phases = survives.entry((arm, recipe)).or_default();
+        *phases.entry(phase).or_default() |= finished;
+    }
+    let mut lost = Vec::new();
+    for ((arm, recipe), phases) in survives {
+        let mut name = |phase: Option<&str>| {
+            let words = [recipe.map(|name| format!("recipe {name}")), phase.map(|name| format!("phase {name}"))];
+            let words: Vec<String> = words.into_iter().flatten().collect();
+            lost.push(if words.is_empty() { arm.to_string() } else { format!("{arm} ({})", words.join(", ")) });
+        };
+        if phases.values().any(|survives| *survives) {
+            phases.into_iter().filter(|(_, survives)| !survives).for_each(|(phase, _)| name(phase));
+        } else {
+            name(None);
         }
     }
-    let lost = survives.into_iter().filter(|(_, survives)| !survives);
-    lost.map(|((arm, recipe), _)| recipe.map_or(arm.into(), |recipe| format!("{arm} (recipe {recipe})"))).collect()
+    lost
 }
 
 /// The seeds of finished runs, and whose they are where networks differ in them.
@@ -134,6 +154,16 @@ mod tests {
     fn seeds_in_a_row_are_a_range_and_others_a_list() {
         let words = |seeds: &[u64]| range(&seeds.iter().copied().collect());
         assert_eq!((&*words(&[100, 101, 102]), &*words(&[7]), &*words(&[0, 2])), ("100 to 102", "7", "0, 2"));
+    }
+
+    #[test]
+    fn a_phase_of_which_every_run_diverged_is_named_where_others_did_not() {
+        let (selection, full) = (("fcnet", Some("tuned"), Some("selection")), ("fcnet", Some("tuned"), Some("full")));
+        let lost = |runs: &[_]| lost_of(runs.iter().copied());
+        assert_eq!(lost(&[(selection, true), (full, false), (full, false)]), ["fcnet (recipe tuned, phase full)"]);
+        assert_eq!(lost(&[(selection, false), (full, false)]), ["fcnet (recipe tuned)"]);
+        assert_eq!(lost(&[(("fcnet", None, None), false)]), ["fcnet"]);
+        assert!(lost(&[(selection, true), (full, false), (full, true)]).is_empty());
     }
 
     #[test]

@@ -13,11 +13,14 @@ pub(super) fn render(section: &Section, subtitle: &str, closing: &[Block], root:
     for block in closing {
         match block {
             Block::Text(paragraph) => text += &wrapped(paragraph, width),
-            Block::Table(table) if table.is_empty() => text += "no run is finished yet\n",
+            // Some wait for all runs of a seed.
+            Block::Table(table) if table.is_empty() => text += "there are no figures yet\n",
             Block::Table(table) => text += &table.terminal(width),
         }
     }
-    let missing = section.missing.iter().map(|missing| format!("{missing}; figures are over those"));
+    let is_empty = |block: &Block| matches!(block, Block::Table(table) if table.is_empty());
+    let figures = if closing.iter().any(is_empty) { "" } else { "; figures are over those" };
+    let missing = section.missing.iter().map(|missing| format!("{missing}{figures}"));
     let verdicts = section.verdicts.iter().map(|verdict| verdict.text.clone());
     let claims = section.claims.iter().map(super::Claim::line);
     missing.chain(verdicts).chain(claims).for_each(|line| text += &wrapped(&line, width));

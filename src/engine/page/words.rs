@@ -32,6 +32,19 @@ pub fn percent(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{:.2}", 100.0 * value))
 }
 
+/// From here on a number's last digits say nothing.
+const LARGE: f64 = 1e6;
+
+/// A number with so many decimals, a large one with its power of ten: 0.1234, 1.00e16.
+pub fn decimals(value: f64, places: usize) -> String {
+    if value.abs() < LARGE { format!("{value:.places$}") } else { format!("{value:.2e}") }
+}
+
+/// The same with its sign.
+pub fn signed(value: f64, places: usize) -> String {
+    if value.abs() < LARGE { format!("{value:+.places$}") } else { format!("{value:+.2e}") }
+}
+
 /// Mean and standard deviation in percent; the mean alone of a single value.
 pub fn spread(sample: Option<Sample>) -> String {
     spread_as(sample, hundredth)
@@ -90,5 +103,12 @@ mod tests {
         assert_eq!([0, 1, 2].map(following), ["0 runs follow", "1 run follows", "2 runs follow"]);
         let told = [&[][..], &[10], &[10, 30], &[10, 30, 100]].map(listed);
         assert_eq!(told, ["", "10", "10 and 30", "10, 30 and 100"]);
+    }
+
+    #[test]
+    fn large_numbers_have_their_power_of_ten() {
+        let told = [0.12344, -3.0, 999_999.0, 1e6, -1.25e16].map(|value| decimals(value, 4));
+        assert_eq!(told, ["0.1234", "-3.0000", "999999.0000", "1.00e6", "-1.25e16"]);
+        assert_eq!([1e16, -0.5].map(|value| signed(value, 4)), ["+1.00e16", "-0.5000"]);
     }
 }

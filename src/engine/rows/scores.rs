@@ -6,7 +6,7 @@ use super::statistics::Sample;
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::evaluate::attack::Norm;
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one seed scored.
@@ -30,7 +30,13 @@ pub struct Figure {
     /// linf, l2, or empty.
     pub norm: String,
     /// Size of the ball or radius, as its decimal text: a key has to have an order.
+    #[serde(serialize_with = "as_number")]
     pub epsilon: String,
+}
+
+/// As other tables have it: 1.0 where a text is 1, and nothing for none.
+fn as_number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    text.parse::<f64>().ok().serialize(serializer)
 }
 
 impl Figure {

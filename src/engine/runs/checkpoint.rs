@@ -149,13 +149,13 @@ impl Checkpoints {
                     let differences = checkpoint.header.identity.differences(here);
                     ensure!(
                         differences.is_empty(),
-                        "{} is of another run: {}; --run {run} --force begins it anew",
+                        "{} belongs to another run: {}; start it anew with --run {run} --force",
                         path.display(),
                         differences.join("; ")
                     );
                     return Ok(Some(checkpoint));
                 }
-                None => self.set_aside(&path, "is damaged or of another version")?,
+                None => self.set_aside(&path, "is damaged or was written by another version")?,
             }
         }
         Ok(None)
@@ -164,14 +164,14 @@ impl Checkpoints {
     /// For one whose rows are not what they were.
     pub fn set_aside_newest(&self) -> Result<()> {
         match self.numbered()?.last() {
-            Some((_, path)) => self.set_aside(path, "goes with other rows than those that are there"),
+            Some((_, path)) => self.set_aside(path, "does not match the rows on disk"),
             None => Ok(()),
         }
     }
 
     fn set_aside(&self, path: &Path, why: &str) -> Result<()> {
         let aside = path.with_extension("damaged");
-        note(&format!("warning: {} {why}, and set aside", path.display()));
+        note(&format!("warning: {} {why}; it was set aside", path.display()));
         fs::rename(path, &aside).with_context(|| Unwritable(aside.clone()))
     }
 

@@ -40,7 +40,7 @@ pub(super) fn damage(directory: &Path, inventory: &Inventory, by_sizes: bool) ->
     for (name, recorded) in inventory {
         let path = directory.join(name);
         if path.parent() != Some(directory) {
-            return Ok(Some(format!("manifest.json names {name}")));
+            return Ok(Some(format!("manifest.json names {name}, which is outside the run's directory")));
         }
         let found = files::if_there(fs::metadata(&path)).with_context(|| format!("cannot read {}", path.display()))?;
         let Some(bytes) = found.map(|found| found.len()) else { return Ok(Some(format!("{name} is missing"))) };

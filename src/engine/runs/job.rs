@@ -154,7 +154,9 @@ impl<'j> Job<'j> {
         let place = self.given.replace(self.given.get() + 1);
         if let Some((kept, bytes)) = self.parts.borrow().get(place) {
             let rest = postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| kept == name && rest.is_empty());
-            let told = || format!("its checkpoint is of another version; --run {} --force begins it anew", self.run);
+            let told = || {
+                format!("its checkpoint was written by another version; start it anew with --run {} --force", self.run)
+            };
             return Ok(rest.with_context(told)?.0);
         }
         let marks = self.desk.borrow().marks();
@@ -326,6 +328,6 @@ mod tests {
         let place = directory.path().join("killed");
         assert!(list(&place, Duration::ZERO, 500).0.is_err());
         let told = at(&place, Duration::ZERO, |job| job.part("another", || Ok(0_usize))).expect_err("another part");
-        assert!(told.to_string().ends_with("; --run key --force begins it anew"), "{told:#}");
+        assert!(told.to_string().ends_with("; start it anew with --run key --force"), "{told:#}");
     }
 }

@@ -67,7 +67,9 @@ fn without(path: &Path, error: &io::Error) {
     static TOLD: Once = Once::new();
     let place = files::parent(path).display();
     TOLD.call_once(|| {
-        note(&format!("warning: {place} has no locks ({error}); no two commands may make the same runs there"));
+        note(&format!(
+            "warning: file locks do not work in {place} ({error}); do not let two commands make the same runs there"
+        ));
     });
 }
 

@@ -9,10 +9,10 @@ pub struct Part {
     /// Make the I-th of N parts of the runs, and write no pages: `report` does when all are finished
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// Make the runs of one stage alone, counted from 1; later ones build on what earlier ones found
+    /// Make only the runs of one stage, counted from 1; later stages build on the results of earlier ones
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub stage: Option<u16>,
-    /// Make these runs alone, by the names that `plan --format json` and `--format commands` have
+    /// Make only these runs, by their names in `plan --format json` and `--format commands`
     #[arg(long, value_name = "RUN,..", value_delimiter = ',')]
     pub run: Vec<String>,
 }

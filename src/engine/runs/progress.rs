@@ -64,7 +64,7 @@ impl Progress {
     /// Says once that the runs that are left are made by another process.
     pub(super) fn waiting(&self) {
         if !self.waits.swap(true, Ordering::Relaxed) {
-            self.say("another han-exp makes the runs that are left; waiting for it");
+            self.say("another han-exp is making the remaining runs; waiting for it");
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) fn check_directory(root: &Path) -> Result<()> {
 }
 
 fn check_no_file(root: &Path) -> Result<()> {
-    ensure!(!root.is_file(), "{}: it is a file and no results directory; see --out", root.display());
+    ensure!(!root.is_file(), "{}: it is a file, not a results directory; see --out", root.display());
     Ok(())
 }
 

@@ -239,7 +239,7 @@ impl Rerun<'_> {
         let Some(run) = made.into_iter().flatten().next() else {
             ensure!(
                 self.stop.is_wanted(),
-                "the run was not made; is what it builds on there? Its experiment's command makes it"
+                "the run was not made; if the run that it builds on is missing, its experiment's command makes that one"
             );
             return Ok(self.stop.exit());
         };

@@ -28,7 +28,7 @@ pub struct Running {
     /// Repeat finished runs, and restart unfinished ones
     #[arg(long)]
     pub force: bool,
-    /// Seconds between two checkpoints of a run, from which the same command goes on after a kill
+    /// Seconds between checkpoints of a run; after a kill the same command resumes from the last one
     #[arg(long, default_value = CHECKPOINT_EVERY, value_name = "SECONDS", value_parser = seconds)]
     pub checkpoint_every: Duration,
     /// An SVG beside every PNG

@@ -100,7 +100,7 @@ pub fn check_claims(origin: &str, claims: &[ClaimFile]) -> Result<()> {
             ensure!(above.is_some() || below.is_some(), "{origin}: the evidence {row:?} lacks above and below");
             ensure!(bounds.clone().all(|bound| bound.is_finite()), "{origin}: a bound of {row:?} is not finite");
             let empty = above.zip(*below).is_some_and(|(above, below)| above >= below);
-            ensure!(!empty, "{origin}: no number is above and below the bounds of {row:?}");
+            ensure!(!empty, "{origin}: no number meets both bounds of {row:?}; above must be less than below");
         }
     }
     Ok(())

@@ -28,7 +28,8 @@ pub(super) fn extended<'t>(
     compiled_in: &dyn Fn(&str) -> Option<&'static str>,
 ) -> Result<DeTable<'t>> {
     let Some(base) = table.remove("extends") else { return Ok(table) };
-    let base = base.as_ref().as_str().with_context(|| format!("{origin}: extends is no text; name an experiment"))?;
+    let base =
+        base.as_ref().as_str().with_context(|| format!("{origin}: extends is not a text; name an experiment"))?;
     let below = compiled_in(base)
         .with_context(|| format!("{origin}: extends {base:?}: there is no such experiment of this kind"))?;
     let heading = table.get("experiment").and_then(|heading| heading.get_ref().as_table());

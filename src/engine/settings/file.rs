@@ -71,6 +71,14 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
         arm.seeds().unwrap_or(all).min(all)
     }
 
+    /// A network that asks for more repetitions than there are, in words.
+    fn cut_short(&self) -> Option<String> {
+        let (all, _) = self.repetitions();
+        let more = |arm: &&Self::Arm| arm.seeds().is_some_and(|seeds| seeds > all);
+        let name = self.arms().iter().find(more)?.name();
+        Some(format!("arm.{name}.seeds: no network has more than seeds, {all}; raise that as well"))
+    }
+
     /// The seeds of a network's repetitions.
     fn seeds(&self, arm: &Self::Arm) -> Range<u64> {
         let (_, first) = self.repetitions();

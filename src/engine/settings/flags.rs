@@ -70,7 +70,7 @@ impl<F: File> Flag<F> {
         "width",
         Takes::Sizes,
         |arm, width| resize::<F>(arm, |size| Size { width, ..size }),
-        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several make an arm of each",
+        "Width of the hidden layers: N for the first of the models (HanNet), MODEL=N for another; several values make one arm each",
     );
     /// Depth of the same networks.
     pub const DEPTH: Self = Self::size(
@@ -134,7 +134,7 @@ impl<F: File> Flag<F> {
 }
 
 fn resize<F: File>(arm: &mut F::Arm, change: impl FnOnce(Size) -> Size) -> Result<()> {
-    let cure = format!("{} is no network of a width and a depth; name one, MODEL=N", arm.name());
+    let cure = format!("{} has no width and depth; name a network that has, MODEL=N", arm.name());
     let model = arm.model().context(cure)?;
     model.resize(change(model.size()));
     Ok(())

@@ -165,7 +165,9 @@ impl<F: File> Given<F> {
             let key = format!("profile.{}", name.get_ref());
             let known = <ProfileName as clap::ValueEnum>::from_str(name.get_ref(), false);
             let known = known.map_err(|_| anyhow!("{origin}: {key}: use smoke, quick or paper"))?;
-            let DeValue::Table(mut profile) = profile.into_inner() else { bail!("{origin}: {key} is no table") };
+            let DeValue::Table(mut profile) = profile.into_inner() else {
+                bail!("{origin}: {key} is not a table; write [{key}]")
+            };
             let chosen = take_models(&mut profile, origin)?.or_else(|| models.clone());
             let mut laid = table.clone();
             overlay::lay(&mut laid, profile).map_err(|error| anyhow!("{origin}: {key} {error}"))?;
@@ -194,7 +196,7 @@ impl<F: File> Given<F> {
         if !changed.is_empty() {
             let keys = changed.join(", ");
             note(&format!(
-                "warning: {origin}: the profile {profile} of what it extends sets {keys} too; set it in [profile.{profile}]"
+                "warning: {origin}: profile {profile} of the file it extends overrides {keys}; set it in [profile.{profile}] instead"
             ));
         }
         Ok(())
@@ -342,7 +344,7 @@ fn take_models(table: &mut DeTable<'_>, origin: &str) -> Result<Option<Vec<Strin
     let names = models.as_ref().as_array().and_then(|items| {
         items.iter().map(|item| item.as_ref().as_str().map(str::to_string)).collect::<Option<Vec<_>>>()
     });
-    names.map(Some).with_context(|| format!("{origin}: models is no list of names"))
+    names.map(Some).with_context(|| format!("{origin}: models is not a list of names"))
 }
 
 /// The values of a flag as one of TOML.

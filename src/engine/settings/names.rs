@@ -72,7 +72,7 @@ pub fn check_names<T: Named>(experiment: &str, items: &[T]) -> Result<()> {
     let of_another = TABLES.into_iter().find(|ending| name.ends_with(ending));
     for (is_taken, whose) in [
         (name == CLAIMS, "the claims of all experiments"),
-        (of_another.is_some(), "if there is an experiment of the name before that ending"),
+        (of_another.is_some(), "which an experiment named without that ending writes"),
         (name.starts_with(COMPARED), "a comparison of two networks"),
     ] {
         let file = format!("tables/{name}.csv");

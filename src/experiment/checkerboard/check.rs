@@ -112,7 +112,7 @@ impl Checkerboard {
         let split = match &data.split_file {
             None => data.seeded(),
             Some(path) => {
-                let told = "use a path in UTF-8: every run notes it down";
+                let told = "use a UTF-8 path: every run records it";
                 ensure!(path.to_str().is_some(), "{name}: split_file is {}; {told}", path.display());
                 Split::read(path, &board)?;
                 SplitSource::File { path: path.clone(), sha256: split::hash(path)? }

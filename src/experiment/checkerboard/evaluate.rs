@@ -65,14 +65,14 @@ impl Arguments {
                 let arm = file.arm.iter().find(|arm| arm.name == *name);
                 arm.with_context(|| format!("--model {name}: use one of {known}"))?.model.clone()
             }
-            (None, None) => bail!("--model is missing: say which network the weights are of, one of {known}"),
+            (None, None) => bail!("--model is missing: name the network of these weights, one of {known}"),
         };
         let size = model.size();
         model.resize(Size { width: self.width.unwrap_or(size.width), depth: self.depth.unwrap_or(size.depth) });
         match (&mut model, &self.dense_at) {
             (_, None) => {}
             (ModelConfig::Hannet(hannet), Some(dense_at)) => hannet.dense_at.clone_from(dense_at),
-            _ => bail!("--dense-at is for --model hannet alone"),
+            _ => bail!("--dense-at works only with --model hannet; leave it out"),
         }
         refuse("--model: ", model.problem())?;
         Ok(model)
@@ -90,7 +90,12 @@ impl Arguments {
     /// The split, and where it is from. Weights may not be scored on the points that they were trained on.
     fn split(&self, file: &CheckerboardFile, run: Option<&TrainingSpec>, board: &Board) -> Result<(Split, String)> {
         let data = &file.data.checkerboard;
-        let seeded = |seed: u64| Split::seeded(board, data.train_fraction, Seed(seed));
+        // With another fraction the run's own seed would test on points that it was trained on.
+        let train_fraction = match run.map(|run| &run.split) {
+            Some(SplitSource::Seeded { train_fraction }) => *train_fraction,
+            _ => data.train_fraction,
+        };
+        let seeded = |seed: u64| Split::seeded(board, train_fraction, Seed(seed));
         if let Some(path) = &self.split_file {
             return Ok((Split::read(path, board)?, format!("split of {}", path.display())));
         }
@@ -102,9 +107,9 @@ impl Arguments {
             let told = format!("random split of seed {seed}, the experiment's first (see --seed and --split-file)");
             return Ok((seeded(seed), told));
         };
-        ensure!(*board == run.board, "--cells: the run was made on another board; say --seed or --split-file as well");
+        ensure!(*board == run.board, "--cells: the run was made on another board; pass --seed or --split-file as well");
         let split =
-            Split::of(&run.split, board, run.seed).context("the split of the run; say --seed or --split-file")?;
+            Split::of(&run.split, board, run.seed).context("the split of the run; pass --seed or --split-file")?;
         let told = match &run.split {
             SplitSource::Seeded { .. } => format!("the run's random split of seed {}", run.seed.0),
             SplitSource::File { path, .. } => format!("the run's split of {}", path.display()),
@@ -123,7 +128,7 @@ impl Arguments {
             Ok(run) => run,
             Err(_) if self.seed.is_some() || self.split_file.is_some() => return Ok(None),
             Err(_) => {
-                bail!("{name} is no run of the checkerboard, so the split is not known; say --seed or --split-file")
+                bail!("{name} is not a run of the checkerboard, so the split is not known; pass --seed or --split-file")
             }
         };
         refuse(&format!("{name}: "), run.problem())?;
@@ -155,7 +160,8 @@ impl Arguments {
             ensure!(loss.is_finite(), "--weights {name}: the outputs of the network are not finite numbers");
             text += &format!("{part:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points\n");
             if part == "test" {
-                doubt(&name.to_string(), score.accuracy, "x0 and x1 from -1 to 1");
+                let zeros = points.iter().filter(|point| board.label(**point) == 0).count();
+                doubt(&name.to_string(), score.accuracy, zeros as f64 / n as f64, "x0 and x1 from -1 to 1");
             }
         }
         answer(&text);

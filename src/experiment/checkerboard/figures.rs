@@ -4,7 +4,7 @@ use super::check::Checkerboard;
 use super::file::ArmFile;
 use super::rows::{PredictionRow, TestCurveRow};
 use super::spec::{Phase, TrainingSpec};
-use super::summary::{Protocol, Summary};
+use super::summary::{Protocol, Setting, Summary};
 use crate::engine::page::{Page, counted, diverged, percent};
 use crate::engine::rows::{RatedSeed, Sample};
 use crate::engine::runs::FinishedRun;
@@ -50,6 +50,17 @@ fn chosen_runs<'a>(
     summaries.iter().find(of_arm).into_iter().flat_map(|summary| &summary.values).filter_map(chosen).collect()
 }
 
+/// Networks that diverged with every seed under a protocol, in words: a chart has nothing else to show of them.
+fn lost(experiment: &Checkerboard, summaries: &[Summary], protocol: Protocol) -> Vec<String> {
+    let lost = summaries.iter().filter(|summary| summary.of.protocol == protocol && summary.sample().is_none());
+    let words = |summary: &Summary| {
+        let (Setting { arm, recipe, .. }, seeds) = (&summary.of, summary.values.len());
+        let label = experiment.file.recipe.iter().find(|own| own.name == *recipe).map_or(recipe, |own| &own.label);
+        format!("{}, {label}: {}", experiment.file.label(arm), diverged(seeds, seeds))
+    };
+    lost.map(words).collect()
+}
+
 /// Truth and every network side by side, a row for each recipe: the run of the median seed under held_out.
 fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries: &[Summary]) -> Result<Image> {
     let (mut rows, mut seen) = (Vec::new(), String::new());
@@ -83,7 +94,9 @@ fn maps(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summaries
     }
     ensure!(!rows.is_empty(), "no seed has all of its runs finished without divergence");
     // The last recipe is the one that is compared in the end.
-    let title = format!("{}, {seen} of test points right (median seed)", experiment.file.experiment.title());
+    let lost = lost(experiment, summaries, Protocol::HeldOut);
+    let without = if lost.is_empty() { String::new() } else { format!("; not shown: {}", lost.join("; ")) };
+    let title = format!("{}, {seen} of test points right (median seed){without}", experiment.file.experiment.title());
     decision_maps(&title, &rows)
 }
 
@@ -137,7 +150,10 @@ fn curves(experiment: &Checkerboard, runs: &[FinishedRun<TrainingSpec>], summari
         "line and number: median of {}, each at the rate that it chose on validation points",
         seeds(experiment)
     );
-    line_panels(&title, &panels, &[(Drawing::Few, note.as_str())])
+    let lost = lost(experiment, summaries, Protocol::HeldOut);
+    let mut notes = vec![(Drawing::Few, note.as_str())];
+    notes.extend(lost.iter().map(|words| (Drawing::Dots, words.as_str())));
+    line_panels(&title, &panels, &notes)
 }
 
 /// How many seeds there are, and which networks have fewer: "5 seeds, ResNet 3".
@@ -161,8 +177,9 @@ fn over_steps(runs: &[(&RatedSeed, &FinishedRun<TrainingSpec>)]) -> Result<Vec<(
 
 fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image> {
     let mut panels: Vec<LinePanel> = Vec::new();
+    let protocols = [(Protocol::HeldOut, "held-out"), (Protocol::BestOnTest, "best on test")];
     for recipe in &experiment.file.recipe {
-        for (protocol, title) in [(Protocol::HeldOut, "held-out"), (Protocol::BestOnTest, "best on test")] {
+        for (protocol, title) in protocols {
             let shown = summaries.iter().filter(|s| s.of.recipe == recipe.name && s.of.protocol == protocol);
             let series = shown.flat_map(|summary| spots(experiment, summary)).collect();
             let title = format!("{}, {title}", capitalised(&recipe.label));
@@ -176,6 +193,11 @@ fn parameters(experiment: &Checkerboard, summaries: &[Summary]) -> Result<Image>
     if panels.iter().flat_map(|panel| &panel.series).any(|series| series.drawing == Drawing::Rings) {
         notes.push((Drawing::Rings, "the paper's figure"));
     }
+    let lost = protocols.map(|(protocol, title)| {
+        lost(experiment, summaries, protocol).into_iter().map(move |words| format!("{title}, {words}"))
+    });
+    let lost: Vec<String> = lost.into_iter().flatten().collect();
+    notes.extend(lost.iter().map(|words| (Drawing::Dots, words.as_str())));
     let title = format!("{}: test accuracy against parameters", experiment.file.experiment.title());
     line_panels(&title, &panels, &notes)
 }

@@ -180,7 +180,7 @@ pub(super) const FLAGS: &[Flag<CheckerboardFile>] = &[
         "FRACTION",
         Takes::Number,
         &["data.checkerboard.train_fraction"],
-        "Part of the points that is for training",
+        "Fraction of the points used for training",
     ),
     Flag::function(
         "split-file",

@@ -76,7 +76,10 @@ impl Spec for TrainingSpec {
             return names;
         }
         if !(self.validation_fraction > 0.0 && self.validation_fraction < 1.0) {
-            return Some(format!("validation_fraction is {}; use a fraction", self.validation_fraction));
+            return Some(format!(
+                "validation_fraction is {}; use a fraction between 0 and 1",
+                self.validation_fraction
+            ));
         }
         self.board.problem().or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))
     }

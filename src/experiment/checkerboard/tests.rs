@@ -178,7 +178,7 @@ fn a_file_may_extend_the_one_that_is_compiled_in() -> Result<()> {
             "extends = \"checkerboard\"\n[arm.hanet]\nseeds = 3\nNAME",
             "names the unknown \"hanet\"; use hannet, fcnet, resnet",
         ),
-        ("models = 3\nextends = \"checkerboard\"\nNAME", "models is no list of names"),
+        ("models = 3\nextends = \"checkerboard\"\nNAME", "models is not a list of names"),
         ("extends = \"checkerboard\"\n[profile.fast]\nNAME", "profile.fast: use smoke, quick or paper"),
     ] {
         let told = told(resolved(&text.replace("NAME", "[experiment]\nname = \"mine\"")));

@@ -21,7 +21,10 @@ impl Claims {
         check_once(name, "parts", &file.parts)?;
         let board = &file.data.checkerboard;
         board.check(name)?;
-        ensure!(board.split_file.is_none(), "{name}: data.checkerboard.split_file is for the checkerboard alone");
+        ensure!(
+            board.split_file.is_none(),
+            "{name}: data.checkerboard.split_file works only with the verb checkerboard; leave it out"
+        );
         check_sizes(&file)?;
         check_counts(&file)?;
         check_runs(name, runs(&file))?;
@@ -58,7 +61,7 @@ fn check_sizes(file: &ClaimsFile) -> Result<()> {
         ("lipschitz.depths", &file.lipschitz.depths),
     ] {
         let grows = sizes.is_sorted_by(|a, b| a < b);
-        ensure!(grows && !sizes.is_empty(), "{name}: {key} is {sizes:?}; use growing numbers");
+        ensure!(grows && !sizes.is_empty(), "{name}: {key} is {sizes:?}; use increasing numbers");
     }
     let (shown, depths) = (file.norms.shown_depth, &file.norms.depths);
     let told = "use one of norms.depths";
@@ -111,8 +114,13 @@ fn check_counts(file: &ClaimsFile) -> Result<()> {
 fn check_arms(file: &ClaimsFile) -> Result<()> {
     for arm in &file.arm {
         let (key, rates) = (format!("{}: arm {}", file.experiment.name, arm.name), &arm.learning_rates);
+        let own = arm.parts.iter().all(|part| ![Part::Jacobian, Part::Cost].contains(part));
+        ensure!(own, "{key}: parts has jacobian or cost, which measure no network of the file; leave them out");
         let trained = arm.course || arm.parts.contains(&Part::Depth);
-        ensure!(!(trained && rates.is_empty()), "{key}: learning_rates is empty; it is trained");
+        ensure!(
+            !(trained && rates.is_empty()),
+            "{key}: learning_rates is empty, but this network is trained; name at least one"
+        );
         for rate in rates {
             refuse(&format!("{key}: learning_rates has "), rate_problem(*rate))?;
         }

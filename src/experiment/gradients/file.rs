@@ -149,14 +149,14 @@ usual_arm!(ArmFile);
 
 /// Flags of the command.
 pub(super) const FLAGS: &[Flag<ClaimsFile>] = &[
-    Flag::key("part", "PART,..", Takes::Word(choices::<Part>), &["parts"], "Only these claims").many(),
+    Flag::key("part", "PART,..", Takes::Word(choices::<Part>), &["parts"], "Measure only these claims").many(),
     Flag::function("width", "N", Takes::Positive, set_width, "Width of all networks and stacks"),
     Flag::function(
         "max-depth",
         "N",
         Takes::Positive,
         set_most,
-        "Largest depth of all networks and stacks; it takes the place of those from there on",
+        "Largest depth of all networks and stacks; it replaces every depth from N on",
     ),
     Flag::key(
         "iterations",

@@ -189,7 +189,10 @@ impl Course {
         let fits = |moment: &f64| (0.0..=1.0).contains(moment);
         let ordered = self.moments.is_sorted_by(|a, b| a < b) && self.moments.iter().all(fits);
         if self.moments.is_empty() || !ordered {
-            return Some(format!("moments is {:?}; use growing parts of a training, from 0 to 1", self.moments));
+            return Some(format!(
+                "moments is {:?}; use increasing fractions of the training, from 0 to 1",
+                self.moments
+            ));
         }
         if self.samples < 2 || self.points == 0 || self.pairs == 0 {
             return Some("course needs at least 2 samples (batch norm needs a spread), a point and a pair".into());
@@ -230,7 +233,9 @@ impl Spec for ProbeSpec {
             Probe::Cost(file) => (None, format!("{} rounds", file.rounds)),
         };
         let (width, depth) = (size.map(|size| size.width), size.map(|size| size.depth));
-        Details { learning_rate, width, depth, work, ..Details::default() }
+        // Of what has no recipe it alone is trained, and can diverge.
+        let phase = matches!(self.probe, Probe::Course(_)).then(|| "course".to_string());
+        Details { phase, learning_rate, width, depth, work, ..Details::default() }
     }
 
     fn problem(&self) -> Option<String> {

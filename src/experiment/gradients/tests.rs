@@ -108,9 +108,14 @@ fn expectations_are_for_the_files_own_networks_and_trainings() -> Result<()> {
 fn what_cannot_be_is_told_with_its_key() {
     let mistakes = [
         ("below = 1.15,", "below = nan,", "experiment.expect[1].evidence[0].below is NaN; use a finite number"),
-        ("above = 0.9, below = 1.15", "above = 2, below = 1.15", "no number is above and below the bounds"),
+        ("above = 0.9, below = 1.15", "above = 2, below = 1.15", "no number meets both bounds"),
         ("arm=layer-dense", "arm=layer-danse", "names the unknown arm \"layer-danse\""),
         ("part=norms arm", "part=norm arm", "names the unknown part \"norm\""),
+        (
+            "parts = [\"depth\"]",
+            "parts = [\"cost\"]",
+            "parts has jacobian or cost, which measure no network of the file",
+        ),
         (
             "[0.012, 0.004, 0.002, 0.001, 0.0005, 0.00025]",
             "[0.012, 1e-320]",
@@ -122,7 +127,7 @@ fn what_cannot_be_is_told_with_its_key() {
         ("widest = 1024", "widest = 1000000", "jacobian.widest is 1000000; use at most 16384"),
         ("label = \"HanNet\"", "label = \"Han\\nNet\"", "label of arm hannet"),
         ("first_seed = 200 ", "first_seed = 9223372036854775807 ", "use at most"),
-        ("cells = 12", "cells = 12\nsplit_file = \"a.csv\"", "split_file is for the checkerboard alone"),
+        ("cells = 12", "cells = 12\nsplit_file = \"a.csv\"", "split_file works only with the verb checkerboard"),
         ("train_fraction = 0.25", "train_fraction = 1.5", "train_fraction is 1.5; use a fraction between 0 and 1"),
         ("arm.resnet-30.deepest = 50", "arm.resnet-3.deepest = 50", "names the unknown \"resnet-3\""),
         ("shown_depth = 100", "shown_depth = 99", "norms.shown_depth is 99"),

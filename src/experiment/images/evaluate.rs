@@ -7,7 +7,7 @@ use super::spec::ImageSpec;
 use crate::console::answer;
 use crate::data::{images, source::Dataset};
 use crate::device::DeviceChoice;
-use crate::engine::foreign::{Foreign, doubt, weights_at};
+use crate::engine::foreign::{Foreign, doubt, suspicious, weights_at};
 use crate::engine::runs::{Exit, Spec};
 use crate::engine::settings::{Given, keep, known};
 use crate::engine::source::Source;
@@ -66,7 +66,7 @@ impl Arguments {
             (Some(_), _) => {}
             (None, Some(arm)) => keep(&mut file.arm, std::slice::from_ref(arm), "--arm")?,
             (None, None) => {
-                bail!("--arm is missing: say which network the weights are of, one of {}", known(&file.arm))
+                bail!("--arm is missing: name the network of these weights, one of {}", known(&file.arm))
             }
         }
         let arm = file.arm.first_mut().context("the only arm is there")?;
@@ -99,7 +99,7 @@ impl Arguments {
             score.cross_entropy,
             score.images,
         ));
-        doubt(&name.to_string(), score.accuracy, PIXELS);
+        doubt(&name.to_string(), score.accuracy, suspicious(dataset.classes()), PIXELS);
         Ok(Exit::Success)
     }
 }

@@ -107,7 +107,7 @@ impl ArmFile {
     }
 
     fn blocks(&mut self) -> Result<&mut MixerConfig> {
-        let cure = format!("{} is no mixer; name one, MODEL=N", self.name);
+        let cure = format!("{} is not a mixer; name one, MODEL=N", self.name);
         self.mixer().context(cure)
     }
 
@@ -150,18 +150,18 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "NAME",
         Takes::Checked(|name| dataset(name).map(drop)),
         &["data.dataset"],
-        "cifar10, cifar100, stl10 or imagenet32; of mixer each has a file of its own, with the paper's settings for it",
+        "cifar10, cifar100, stl10 or imagenet32; the verb mixer has an experiment file for each, with the paper's settings",
     ),
     Flag::size_of_all(
         "channels",
         ArmFile::set_channels,
-        "Channels of every mixer, a multiple of 8; several make an arm of each",
+        "Channels of every mixer, a multiple of 8; several values make one arm each",
     ),
     Flag::size(
         "mixer-blocks",
         Takes::Counts,
         ArmFile::set_mixer_blocks,
-        "Number of mixer blocks: N for the first of the models, MODEL=N for another; several make an arm of each",
+        "Number of mixer blocks: N for the first of the models, MODEL=N for another; several values make one arm each",
     ),
     Flag::size("han-blocks", Takes::Counts, ArmFile::set_han_blocks, "Number of Han blocks, likewise"),
     Flag::key(
@@ -169,7 +169,7 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "N,..",
         Takes::Count,
         &["train.epochs"],
-        "Passes over the training images; several make an arm of each",
+        "Passes over the training images; several values make one arm each",
     )
     .many(),
     Flag::key("batch-size", "N", Takes::Count, &["train.batch_size"], "Images a step"),
@@ -185,11 +185,11 @@ pub(super) const FLAGS: &[Flag<ImagesFile>] = &[
         "AUGMENT,..",
         Takes::Word(choices::<Augment>),
         &["train.augment"],
-        "What is done to every image before it is shown: nothing; a shifted crop and a flip; these, AutoAugment's policy and \
-         Cutout; several make an arm of each",
+        "How training images are changed: not at all; a shifted crop and a flip; those, AutoAugment's policy and Cutout; \
+         several values make one arm each",
     )
     .many(),
-    Flag::key("train-limit", "N", Takes::Count, &["data.train_limit"], "Most training images, drawn at random"),
+    Flag::key("train-limit", "N", Takes::Count, &["data.train_limit"], "Largest number of training images, drawn at random"),
     Flag::key(
         "seeds",
         "N",

@@ -4,7 +4,9 @@ use super::check::Comparison;
 use super::figures;
 use super::spec::{ImageFacts, ImageSpec};
 use super::summary::{ArmResults, Results};
-use crate::engine::page::{Block, Page, Table, counted, interval, interval_of_fractions, listed, percent, spread};
+use crate::engine::page::{
+    Block, Page, Table, counted, decimals, interval, interval_of_fractions, listed, percent, spread,
+};
 use crate::engine::rows::{Figure, Sample};
 use crate::engine::runs::{FinishedRun, Store};
 use anyhow::Result;
@@ -94,7 +96,7 @@ fn networks(results: &Results<'_>, columns: &'static str) -> Table {
             "top-5" => spread(result.sample("test", "top5")),
             "cross-entropy" => {
                 let sample = result.sample("test", "cross_entropy");
-                sample.map_or("-".into(), |sample| format!("{:.4}", sample.mean))
+                sample.map_or("-".into(), |sample| decimals(sample.mean, 4))
             }
             "likeness" => {
                 let [before, after] = ["likeness_before", "likeness"].map(|metric| result.sample("test", metric));

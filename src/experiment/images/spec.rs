@@ -2,6 +2,7 @@
 
 use super::file::{is_kept, kept};
 use crate::data::{augment::Augment, source::Dataset};
+use crate::engine::page::counted;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::names_problem;
 use crate::model::image::ImageModelConfig;
@@ -91,7 +92,7 @@ impl Spec for ImageSpec {
         };
         let (learning_rate, epochs) =
             (Some(self.fit.learning_rate), self.fit.iterations / self.fit.report_every.max(1));
-        Details { learning_rate, width, depth, work: format!("{epochs} epochs"), ..Details::default() }
+        Details { learning_rate, width, depth, work: counted(epochs, "epoch"), ..Details::default() }
     }
 
     fn problem(&self) -> Option<String> {

@@ -134,7 +134,7 @@ fn blocks_are_for_the_first_arm_unless_another_is_named() -> Result<()> {
     assert_eq!(mixer(&experiment, "mixer-8"), MixerConfig::new(64, 2, 0));
     assert_eq!(experiment.file.arm[0].label, "4 mixer + 3 Han");
     let none = told(with(ProfileName::Paper, &[("models", "mixer-4,resnet32"), ("han-blocks", "resnet32=2")]));
-    assert!(none.contains("--han-blocks resnet32=2: resnet32 is no mixer"), "{none}");
+    assert!(none.contains("--han-blocks resnet32=2: resnet32 is not a mixer"), "{none}");
     Ok(())
 }
 

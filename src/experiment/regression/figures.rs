@@ -5,7 +5,7 @@ use super::file::Recipe;
 use super::spec::{Method, PredictionRow};
 use super::summary::Arm;
 use crate::baseline::Baseline;
-use crate::engine::page::{Page, diverged};
+use crate::engine::page::{Page, diverged, listed};
 use crate::figure::{AxisScale, Drawing, Image, LinePanel, LineQuantity, LineSeries, line_panels, scatter_panels};
 use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
@@ -32,11 +32,15 @@ pub(super) fn draw(page: &mut Page, experiment: &Regression, facts: &Facts, arms
 /// A row of panels for each table: networks, and trees beside them, on test rows of the first seed.
 fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result<Image> {
     let seed = experiment.file.first_seed;
-    let mut panels = Vec::new();
+    let (mut panels, mut without) = (Vec::new(), BTreeSet::new());
     for of_table in arms.chunk_by(|a, b| a.spec.table == b.spec.table) {
         let is_ridge = |arm: &&&Arm<'_>| matches!(arm.spec.method, Method::Baseline(Baseline::Ridge));
-        for arm in of_table.iter().filter(|arm| !is_ridge(arm)).take(ARMS) {
-            let Some(run) = arm.chosen.iter().find(|run| run.spec.seed.0 == seed) else { continue };
+        for (place, arm) in of_table.iter().filter(|arm| !is_ridge(arm)).enumerate() {
+            let run = arm.chosen.iter().find(|run| run.spec.seed.0 == seed);
+            let Some(run) = run.filter(|_| place < ARMS) else {
+                without.insert(format!("{} of {}", label(arm), arm.spec.table.name));
+                continue;
+            };
             let rows: Vec<PredictionRow> = run.rows("predictions.csv")?;
             let count = rows.len().min(POINTS);
             let points = (0..count).map(|place| &rows[place * rows.len() / count]);
@@ -50,7 +54,8 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
         }
     }
     ensure!(!panels.is_empty(), "no run of seed {seed} is finished without divergence");
-    let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{note}");
+    let without = if without.is_empty() { String::new() } else { format!("; not shown: {}", listed(&without)) };
+    let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{without}{note}");
     scatter_panels(&title, &panels)
 }
 
@@ -79,11 +84,14 @@ fn errors(experiment: &Regression, facts: &Facts, arms: &[&Arm<'_>], note: &str)
     }
     ensure!(!panels.is_empty(), "no run is finished without divergence");
     let title = format!("{}: test error against parameters{note}", experiment.file.experiment.title());
-    line_panels(
-        &title,
-        &panels,
-        &[(Drawing::Spots, "measured: mean, lowest and highest seed; differences by seed are in the table")],
-    )
+    let lost = arms.iter().filter(|arm| arm.has_diverged());
+    let seeds = |arm: &Arm<'_>| diverged(arm.scored.diverged.len(), arm.scored.diverged.len());
+    let lost: Vec<String> =
+        lost.map(|arm| format!("{}, {}: {}", arm.spec.table.name, label(arm), seeds(arm))).collect();
+    let mut notes =
+        vec![(Drawing::Spots, "measured: mean, lowest and highest seed; differences by seed are in the table")];
+    notes.extend(lost.iter().map(|words| (Drawing::Dots, words.as_str())));
+    line_panels(&title, &panels, &notes)
 }
 
 /// What an arm is called on a chart: networks of the paper as the paper calls them.

@@ -6,7 +6,7 @@ use super::figures;
 use super::file::Recipe;
 use super::spec::RegressionSpec;
 use super::summary::Arm;
-use crate::engine::page::{Block, Page, Table, interval_as, spread_as};
+use crate::engine::page::{Block, Page, Table, decimals, interval_as, signed, spread_as};
 use crate::engine::runs::{FinishedRun, Spec};
 use crate::engine::settings::word;
 use crate::figure::significant;
@@ -65,21 +65,21 @@ fn errors(arms: &[Arm<'_>], columns: &'static str) -> Table {
             "parameters" => arm.parameters().map_or("-".into(), |count| count.to_string()),
             "n" => arm.chosen.len().to_string(),
             "diverged" => arm.scored.diverged.len().to_string(),
-            "interval" => interval_as(arm.sample("test", "rmse"), decimals),
+            "interval" => interval_as(arm.sample("test", "rmse"), error),
             "in units" => of("test", "rmse_in_units", significant),
-            "R^2" => of("test", "r_squared", decimals),
-            "validation" => of("validation", "rmse", decimals),
+            "R^2" => of("test", "r_squared", error),
+            "validation" => of("validation", "rmse", error),
             "rates" => arm.rates(),
             "beats" => beaten(arm, arms),
-            _ => of("test", "rmse", decimals),
+            _ => of("test", "rmse", error),
         };
         table.row(columns.split(", ").map(cell));
     }
     table.without_empty(&["diverged", "recipe", "rates"])
 }
 
-fn decimals(value: f64) -> String {
-    format!("{value:.4}")
+fn error(value: f64) -> String {
+    decimals(value, 4)
 }
 
 fn beaten(arm: &Arm<'_>, arms: &[Arm<'_>]) -> String {
@@ -97,31 +97,44 @@ fn beaten(arm: &Arm<'_>, arms: &[Arm<'_>]) -> String {
 fn sentences(arms: &[Arm<'_>]) -> Vec<String> {
     let (mut claims, mut losses) = (Vec::new(), Vec::new());
     let mut counts = [("smaller", 0), ("larger", 0), ("undecided", 0)];
+    let mut lost = 0;
     for (one, other) in arms.iter().flat_map(|one| arms.iter().map(move |other| (one, other))) {
-        let Some(less) = less(one, other).filter(|_| one.spec.recipe() == Some(Recipe::HeldOut)) else { continue };
+        if one.spec.recipe() != Some(Recipe::HeldOut) {
+            continue;
+        }
+        let is_claim = is_hannet(one) && other.spec.recipe().is_some() && !is_hannet(other);
+        let Some(less) = less(one, other) else {
+            let alike = one.spec.table == other.spec.table && one.spec.recipe() == other.spec.recipe();
+            lost += usize::from(is_claim && alike && (one.has_diverged() || other.has_diverged()));
+            continue;
+        };
         let (word, count) = match less.confidence_interval() {
             Some((_, high)) if high < 0.0 => &mut counts[0],
             Some((low, _)) if low > 0.0 => &mut counts[1],
             _ => &mut counts[2],
         };
-        let interval = interval_as(Some(less), decimals);
+        let interval = interval_as(Some(less), error);
         let (data, name, rival) = (&one.spec.table.name, one.spec.arm(), other.spec.arm());
         let told = format!(
-            "{data}: RMSE of {name} minus that of {rival}: {:+.4} (95 % interval {interval}, n = {}), {word}",
-            less.mean, less.n
+            "{data}: RMSE of {name} minus that of {rival}: {} (95 % interval {interval}, n = {}), {word}",
+            signed(less.mean, 4),
+            less.n
         );
         if other.spec.recipe().is_none() && less.mean > 0.0 {
             losses.push(told);
-        } else if is_hannet(one) && other.spec.recipe().is_some() && !is_hannet(other) {
+        } else if is_claim {
             *count += 1;
             claims.push(told);
         }
     }
     let tables: BTreeSet<&str> = arms.iter().map(|arm| arm.spec.table.name.as_str()).collect();
-    let of = if claims.len() > tables.len() { "comparisons" } else { "tables" };
-    let counts = counts.map(|(word, count)| format!("{word} on {count}")).join(", ");
+    let compared = claims.len() + lost;
+    let of = if compared > tables.len() { "comparisons" } else { "tables" };
+    let lost = (lost > 0).then_some(("diverged", lost));
+    let counts = counts.into_iter().chain(lost).map(|(word, count)| format!("{word} on {count}"));
+    let counts = counts.collect::<Vec<_>>().join(", ");
     let claim =
         format!("The error of a HanNet beside that of a dense network, by these intervals: {counts} of the {of}");
-    let claim = (!claims.is_empty()).then_some(claim);
+    let claim = (compared > 0).then_some(claim);
     claims.into_iter().chain(claim).chain(losses).collect()
 }

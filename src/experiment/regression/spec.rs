@@ -3,6 +3,7 @@
 use super::file::Recipe;
 use crate::baseline::Baseline;
 use crate::data::table::{Noted, Origin};
+use crate::engine::page::counted;
 use crate::engine::runs::{Details, Spec, common_fields, fit_problem};
 use crate::engine::settings::{decimal, names_problem, word};
 use crate::model::ModelConfig;
@@ -64,7 +65,7 @@ impl Spec for RegressionSpec {
             learning_rate: Some(fit.learning_rate),
             width: Some(model.size().width),
             depth: Some(model.size().depth),
-            work: format!("{} epochs", fit.iterations / fit.report_every.max(1)),
+            work: counted(fit.iterations / fit.report_every.max(1), "epoch"),
         }
     }
 

@@ -89,6 +89,11 @@ impl<'r> Arm<'r> {
         Some(self.scored.parameters).filter(|count| *count > 0)
     }
 
+    /// Whether every training of every seed diverged.
+    pub fn has_diverged(&self) -> bool {
+        self.chosen.is_empty() && !self.scored.diverged.is_empty()
+    }
+
     /// A figure over the seeds.
     pub fn sample(&self, split: &'static str, metric: &str) -> Option<Sample> {
         self.scored.sample(&Figure::of(split, metric))

@@ -127,7 +127,10 @@ fn sizes_are_those_of_networks_and_named_tables_have_no_stand_ins() -> Result<()
 #[test]
 fn mistakes_name_the_key_and_the_cure() {
     for (flags, words) in [
-        (&[("width", "ridge=8")][..], "--width ridge=8: ridge is no network of a width and a depth; name one, MODEL=N"),
+        (
+            &[("width", "ridge=8")][..],
+            "--width ridge=8: ridge has no width and depth; name a network that has, MODEL=N",
+        ),
         (&[("width", "0")], "use a positive number"),
         (&[("depth", "trees=2")], "use MODEL=N with one of hannet, fcnet, ridge, extra-trees"),
         (&[("epochs", "0")], "train.epochs is 0; use at least 1"),

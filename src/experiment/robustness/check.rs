@@ -30,10 +30,12 @@ impl Robustness {
     /// A ball in Linf beyond all images: levels of grey were meant.
     pub(super) fn too_large(&self) -> Option<String> {
         let of_linf = self.file.threat.iter().filter(|threat| threat.norm == Norm::Linf);
-        let eps = of_linf.flat_map(|threat| threat.eps.iter().chain(&threat.sweep)).find(|eps| **eps > 1.0)?;
+        let sizes = of_linf.flat_map(|threat| [("eps", &threat.eps), ("sweep", &threat.sweep)]);
+        let mut sizes = sizes.flat_map(|(key, sizes)| sizes.iter().map(move |eps| (key, eps)));
+        let (key, eps) = sizes.find(|(_, eps)| **eps > 1.0)?;
         Some(format!(
-            "eps is {eps} in linf: pixels are from 0 to 1, so every image lies in a ball of that size; for {eps} of 256 \
-             levels of grey use --eps {eps}/255"
+            "{key} is {eps} in linf: pixels are from 0 to 1, so every image lies in a ball of that size; for {eps} of 256 \
+             levels of grey use --{key} {eps}/255"
         ))
     }
 
@@ -58,13 +60,19 @@ impl Robustness {
         let grey = dataset.shape().channels == 1;
         ensure!(grey, "{name}: data.dataset is {dataset}, in colour; use mnist or fashion-mnist");
         let fraction = file.data.validation_fraction;
-        ensure!(fraction > 0.0 && fraction < 1.0, "{name}: data.validation_fraction is {fraction}; use a fraction");
+        ensure!(
+            fraction > 0.0 && fraction < 1.0,
+            "{name}: data.validation_fraction is {fraction}; use a fraction between 0 and 1"
+        );
         for (dataset, accuracy) in &file.train.matched_accuracy {
             let fits = *accuracy > 0.0 && *accuracy <= 1.0;
             ensure!(fits, "{name}: train.matched_accuracy of {dataset} is {accuracy}; use a fraction above 0");
         }
         let known = file.train.matched_accuracy.contains_key(&dataset) || file.arm.iter().all(|arm| !arm.matched);
-        ensure!(known, "{name}: train.matched_accuracy has no fraction for {dataset}");
+        ensure!(
+            known,
+            "{name}: train.matched_accuracy has no value for {dataset}; add one, or leave out matched networks"
+        );
         check_threats(&file)?;
         ensure!(!file.arm.is_empty(), "{name}: there is no [[arm]]; name at least one model");
         file.arm.iter().try_for_each(|arm| check_arm(&file, arm))?;
@@ -83,7 +91,7 @@ fn check_threats(file: &RobustnessFile) -> Result<()> {
     check_once(name, "attack.attacks", &attack.attacks)?;
     check_once(name, "attack.sweep_attacks", &attack.sweep_attacks)?;
     if let Some(nearest) = attack.sweep_attacks.iter().find(|attack| attack.is_minimum_norm()) {
-        bail!("{name}: sweep_attacks has {}, which is made once for all sizes; name it in attacks", nearest.name());
+        bail!("{name}: sweep_attacks has {}, which runs once for all sizes; move it to attack.attacks", nearest.name());
     }
     for (place, threat) in file.threat.iter().enumerate() {
         let norm = threat.norm;

@@ -30,7 +30,11 @@ impl Export {
         ensure!(fits, "--export-adversarial {}: use a name that ends in .npz or .safetensors", path.display());
         let parent = files::parent(path);
         ensure!(parent.is_dir(), "--export-adversarial {}: there is no directory {}", path.display(), parent.display());
-        ensure!(!path.exists() || path.is_file(), "--export-adversarial {}: it is no regular file", path.display());
+        ensure!(
+            !path.exists() || path.is_file(),
+            "--export-adversarial {}: it is not a regular file; use another name",
+            path.display()
+        );
         let trial = tempfile::Builder::new().prefix(files::PARTIAL).tempfile_in(parent);
         trial.with_context(|| {
             format!("--export-adversarial {}: cannot write to {}", path.display(), parent.display())

@@ -16,13 +16,7 @@ pub(super) const FLAGS: &[Flag<RobustnessFile>] = &[
     Flag::SEEDS,
     Flag::FIRST_SEED,
     // Before the sizes of its ball.
-    Flag::function(
-        "norm",
-        "NORM",
-        Takes::Word(choices::<Norm>),
-        keep_norm,
-        "The only norm of perturbations [default: both]",
-    ),
+    Flag::function("norm", "NORM", Takes::Word(choices::<Norm>), keep_norm, "Attack only in this norm [default: both]"),
     Flag::function(
         "eps",
         "EPS,..",
@@ -58,7 +52,7 @@ pub(super) const FLAGS: &[Flag<RobustnessFile>] = &[
         "N",
         Takes::Count,
         &["attack.checklist_images"],
-        "Images of the checklist for hidden gradients, which is made for the first seed; 0 for none",
+        "Images for the checklist for hidden gradients, which is run only for the first seed; 0 for none",
     ),
     Flag::key("certify", "BOOL", Takes::Switch, &["attack.certify"], "Whether to certify radii [default: true]"),
     Flag::key(
@@ -81,8 +75,8 @@ pub(super) const FLAGS: &[Flag<RobustnessFile>] = &[
         "NUMBERS",
         Takes::Word(choices::<Precision>),
         &["attack.precision"],
-        "Numbers in which networks compute under attack [default: f32]; f64 to compare with other programs, whose rounding \
-         differs",
+        "Floating-point type in which networks compute under attack [default: f32]; f64 to compare with other programs, \
+         whose rounding differs",
     ),
 ];
 
@@ -99,7 +93,8 @@ pub(super) fn sizes(text: &str) -> Result<Vec<f64>, String> {
             Some((above, below)) => number(below).filter(|b| *b != 0.0).and_then(|below| Some(number(above)? / below)),
             None => number(text),
         };
-        size.ok_or_else(|| format!("{text:?} is no number; use one such as 0.05 or 8/255"))
+        // A zero has no sign.
+        size.map(|size| size + 0.0).ok_or_else(|| format!("{text:?} is not a number; use one such as 0.05 or 8/255"))
     };
     text.split(',').map(size).collect()
 }
@@ -107,7 +102,11 @@ pub(super) fn sizes(text: &str) -> Result<Vec<f64>, String> {
 fn keep_norm(file: &mut RobustnessFile, name: &[String]) -> Result<()> {
     let norm = name.first().and_then(|name| Norm::from_str(name, false).ok()).context("a norm")?;
     file.threat.retain(|threat| threat.norm == norm);
-    ensure!(!file.threat.is_empty(), "--norm {}: the experiment file has no threat in this norm", norm.name());
+    ensure!(
+        !file.threat.is_empty(),
+        "--norm {}: the experiment file has no [[threat]] in this norm; add one, or use another norm",
+        norm.name()
+    );
     Ok(())
 }
 

@@ -62,14 +62,14 @@ fn validation_images(train_images: usize, fraction: f64) -> usize {
 fn validation_problem(train_images: usize, fraction: f64) -> Option<String> {
     let validation = validation_images(train_images, fraction);
     let enough = fraction < 1.0 && validation >= 1 && train_images >= validation.saturating_add(2);
-    (!enough).then(|| format!("validation_fraction is {fraction}: {validation} of {train_images} images"))
+    (!enough).then(|| format!("validation_fraction is {fraction}: {validation} of {train_images} images; leave at least 1 for validation and 2 for training"))
 }
 
 /// Flags that are no settings.
 #[derive(Debug, Clone, Args)]
 pub struct Extra {
     /// Attack these weights (.safetensors, or a PyTorch state dict) instead of training: FILE for the only model,
-    /// MODEL=FILE for one of several. A FILE that exists as typed, with commas and equals signs, is taken as one
+    /// MODEL=FILE for one of several. The name of an existing FILE may contain commas and equals signs
     #[arg(long, value_name = "[MODEL=]FILE,..")]
     weights: Vec<OsString>,
     #[command(flatten)]
@@ -77,8 +77,8 @@ pub struct Extra {
     /// Images attacked at a time on each thread; no result depends on it
     #[arg(long, default_value_t = ROWS, value_name = "N")]
     batch: usize,
-    /// Write the attacked images, what the attacks made of them, weights and radii to this .npz or .safetensors file, 3 KB
-    /// for each image, attack and size; attacks are made again for it
+    /// Write images, adversarial examples, weights and radii to this .npz or .safetensors file (3 KB for each image, attack
+    /// and size); finished attacks are repeated for it
     #[arg(long, value_name = "FILE")]
     export_adversarial: Option<PathBuf>,
 }
@@ -132,7 +132,10 @@ impl Experiment for Robustness {
         let mut counts = self.file.arm.iter().map(|arm| self.file.images(arm).min(test_images));
         let first = counts.next();
         let same = export.is_none() || counts.all(|count| Some(count) == first);
-        ensure!(same, "--export-adversarial: networks are attacked on different numbers of images; say --n");
+        ensure!(
+            same,
+            "--export-adversarial: networks are attacked on different numbers of images; set one number with --n"
+        );
         let stop = if export.is_some() { Stop::Never } else { Stop::AtSuccess };
         let (hash, validation_fraction) = (images.hash(), self.file.data.validation_fraction);
         let (dataset, sample, sha256) = (images.dataset, images.is_sample(), hash.clone());

@@ -4,8 +4,8 @@ use super::comparison::{compare, over_seeds};
 use super::rows::{ATTACKS, RADII};
 use super::summary::{ArmMeasurements, Measurements, measure};
 use super::tables::ComparisonRow;
-use super::{Facts, Findings, Robustness, figures};
-use crate::engine::page::{Block, Page, Table, percent, spread};
+use super::{CLASSES, Facts, Findings, Robustness, figures};
+use crate::engine::page::{Block, Page, Table, decimals, listed, percent, spread};
 use crate::engine::rows::Figure;
 use crate::engine::settings::File;
 use crate::evaluate::attack::Norm;
@@ -23,7 +23,7 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     let checks =
         measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (measured.key(&arm.arm), check)));
     page.csv("-checklist", &checks.collect::<Vec<_>>())?;
-    let trained = is_trained(measured);
+    let trained = facts.given.is_empty();
     page.closing.push(Block::Table(closing(measured, trained)));
     for line in lines(measured, pairs, trained) {
         page.closing.push(Block::Text(line));
@@ -46,18 +46,19 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     for threat in &experiment.file.threat {
         page.table(
             format!(
-                "**Attacks in {}.** Part of the attacked test images in percent that is classified right at every point that \
-                 the attack visited, wrong images counted as broken. worst case: no attack of any kind or size inside the \
-                 ball broke the image; its nearest misclassified image is found by all attacks together and a bisection. \
-                 certified: proved, in real arithmetic, of all test images. Networks may have been attacked on different \
-                 numbers of images and seeds; the table above says so.",
-                threat.norm.name()
+                "**Attacks in {}.** Percentage of the attacked test images that are classified right at every point that the \
+                 attack visited; images that were wrong from the start count as broken. worst case: no attack of any kind or \
+                 size inside the ball broke the image; all attacks and a bisection together find its nearest misclassified \
+                 image. certified: proved in real arithmetic, as a percentage of all test images. Networks may have been attacked on different \
+                 numbers of images and seeds; the table above says so.{}",
+                threat.norm.name(),
+                left_out(experiment, threat.norm)
             ),
             attacks(measured, threat.norm, &threat.eps),
         );
     }
     page.table(
-        "**Certificates.** Part of all test images in percent that is classified right and certified (L2) beyond a radius: \
+        "**Certificates.** Percentage of all test images that are classified right and certified (L2) beyond a radius: \
          `pair` from the distances between rows of the head, `global` from its norm, both in real arithmetic; `rounded` from \
          the pair form with a bound of the rounding in 32-bit arithmetic taken off, a proof about the program. No \
          misclassified image that an attack found lies within its image's radius; in a run on the CPU that is checked, for `rounded`.",
@@ -82,16 +83,19 @@ pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) ->
     Ok(page)
 }
 
-/// Whether networks were trained here. Weights from a file were not, and only the attacked images then say how right they are.
-fn is_trained(measured: &Measurements<'_>) -> bool {
-    measured.arms.iter().any(|arm| arm.scored.sample(&Figure::of("test", "accuracy")).is_some())
+/// Attacks of the experiment that do not exist in a norm, in a sentence.
+fn left_out(experiment: &Robustness, norm: Norm) -> String {
+    let attacks = experiment.file.attack.attacks.iter().filter(|attack| attack.problem(norm, CLASSES).is_some());
+    let names = listed(attacks.map(|attack| attack.name()));
+    if names.is_empty() { names } else { format!(" Not made in this norm: {names}.") }
 }
 
-/// What the columns of the closing table are of.
+/// What the columns of the closing table are of. Of weights from a file only the attacked images say how right they are.
 fn columns(trained: bool) -> String {
     let [all, attacked] = if trained { ["clean and ", ""] } else { ["", "clean and "] };
     format!(
-        "{all}proved (certified, L2): all test images. {attacked}worst: no attack of all broke it; of the attacked images."
+        "{all}proved (certified, L2): share of all test images. {attacked}worst: share of the attacked images; worst counts those that \
+         no attack broke."
     )
 }
 
@@ -167,7 +171,7 @@ fn networks(measured: &Measurements<'_>) -> Table {
         let of = |split, metric: &str| arm.scored.sample(&Figure::of(split, metric));
         // Weights from a file have no training; what their attack runs say is of the test images.
         let number = |split, metric: &str| {
-            of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| format!("{:.3}", s.mean))
+            of(split, metric).or_else(|| of("test", metric)).map_or("-".into(), |s| decimals(s.mean, 3))
         };
         let matched = measured.experiment.file.arm(&arm.arm).is_some_and(|arm| arm.matched);
         table.row([

@@ -225,7 +225,7 @@ impl Spec for TrainingSpec {
     fn problem(&self) -> Option<String> {
         let fraction = self.data.validation_fraction;
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Some(format!("validation_fraction is {fraction}; use a fraction"));
+            return Some(format!("validation_fraction is {fraction}; use a fraction between 0 and 1"));
         }
         let names = names_problem(NAMES, &[&self.experiment, &self.arm]);
         names.or_else(|| self.model.problem()).or_else(|| fit_problem(&self.fit))

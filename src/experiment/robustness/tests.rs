@@ -65,8 +65,10 @@ fn a_size_without_a_norm_is_for_linf() -> Result<()> {
 #[test]
 fn a_size_may_be_a_quotient() {
     assert_eq!(flags::sizes("0.05,8/255, 8 / 255 "), Ok(vec![0.05, 8.0 / 255.0, 8.0 / 255.0]));
+    // Of two zeros with other signs the runs would be others.
+    assert_eq!(flags::sizes("-0").map(|sizes| sizes[0].is_sign_positive()), Ok(true));
     for wrong in ["", "x", "8/", "/255", "8/0", "1/2/3", "off"] {
-        assert_eq!(flags::sizes(wrong), Err(format!("{wrong:?} is no number; use one such as 0.05 or 8/255")));
+        assert_eq!(flags::sizes(wrong), Err(format!("{wrong:?} is not a number; use one such as 0.05 or 8/255")));
     }
 }
 
@@ -160,7 +162,7 @@ fn a_network_from_a_file_needs_no_training() -> Result<()> {
         use std::os::unix::ffi::OsStrExt;
         let alone = quick(&[("models", "hannet")])?;
         let told = given(&alone, OsStr::from_bytes(b"\xff")).expect_err("no UTF-8");
-        assert!(told.to_string().contains("use a path in UTF-8: every run notes it down"), "{told}");
+        assert!(told.to_string().contains("use a UTF-8 path: every run records it"), "{told}");
     }
     Ok(())
 }
@@ -179,9 +181,10 @@ fn a_ball_beyond_all_images_is_warned_of_in_linf_alone() -> Result<()> {
     for flags in [&[][..], &[("norm", "l2"), ("eps", "8")], &[("eps", "1")]] {
         assert_eq!(quick(flags)?.warnings(), Vec::<String>::new(), "{flags:?}");
     }
-    for flags in [("eps", "0.1,8"), ("sweep", "8")] {
-        let told = quick(&[flags])?.warnings();
-        assert!(told.len() == 1 && told[0].contains("eps is 8 in linf") && told[0].contains("--eps 8/255"), "{told:?}");
+    for (flag, sizes) in [("eps", "0.1,8"), ("sweep", "8")] {
+        let told = quick(&[(flag, sizes)])?.warnings();
+        let (fault, cure) = (format!("{flag} is 8 in linf"), format!("--{flag} 8/255"));
+        assert!(told.len() == 1 && told[0].contains(&fault) && told[0].contains(&cure), "{told:?}");
     }
     Ok(())
 }

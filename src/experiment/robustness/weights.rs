@@ -5,7 +5,7 @@ use super::spec::WeightsSource;
 use super::{CLASSES, Extra};
 use crate::console::note;
 use crate::data::images::{ImageData, Subset};
-use crate::engine::foreign::{doubt, weights_at};
+use crate::engine::foreign::{doubt, suspicious, weights_at};
 use crate::engine::settings::File;
 use crate::evaluate::classification::score;
 use crate::files;
@@ -39,28 +39,28 @@ impl Given {
             let named = arm.as_deref().and_then(|name| experiment.file.arm(name));
             let arm = match (arm.is_some(), named, arms.as_slice()) {
                 (true, Some(arm), _) | (false, _, [arm]) => arm,
-                _ => bail!("--weights {}: say which model it is of, MODEL=FILE with one of {known}", path.display()),
+                _ => bail!("--weights {}: name its network as MODEL=FILE, MODEL being one of {known}", path.display()),
             };
             let name = &arm.name;
             ensure!(given.iter().all(|other| other.arm != *name), "--weights: {name} is given twice");
-            let told = "use a path in UTF-8: every run notes it down";
+            let told = "use a UTF-8 path: every run records it";
             ensure!(path.to_str().is_some(), "--weights {}: {told}", path.display());
             let path = weights_at(&path)?;
             let bytes = files::read(&path).with_context(|| format!("--weights: cannot read {}", path.display()))?;
             let model = arm.model.build(images.test.features(), CLASSES, Seed(0), &Device::Cpu)?;
             extra.foreign.load(&model.parameters, &path, &hints).with_context(|| format!("model {name}"))?;
-            introduce(&path.display().to_string(), &model, images)?;
+            introduce(&path.display().to_string(), &model, images, experiment.file.first_seed)?;
             let weights = WeightsSource::File { path, sha256: files::sha256(&bytes), hints: hints.clone() };
             given.push(Self { arm: name.clone(), weights });
         }
         let one = hints.is_empty() || given.len() < 2;
-        ensure!(one, "--key, --order and --map are about one file of --weights, not two");
+        ensure!(one, "--key, --order and --map apply to a single file of --weights; give only one");
         Ok(given)
     }
 }
 
-/// Says as what network weights are read, and how it does on all test images.
-fn introduce(name: &str, model: &Model, images: &ImageData) -> Result<()> {
+/// Says as what network weights are read, how it does on all test images, and how often it is attacked.
+fn introduce(name: &str, model: &Model, images: &ImageData, seed: u64) -> Result<()> {
     const PIXELS: &str = "pixels from 0 to 1, row by row";
     let network = model.frozen.as_ref();
     let rows = (0..images.test.len()).collect();
@@ -68,8 +68,8 @@ fn introduce(name: &str, model: &Model, images: &ImageData) -> Result<()> {
     let (layers, parameters) = (network.in_words()?, model.parameters.count());
     let (accuracy, count, data) = (100.0 * score.accuracy, score.images, images.name());
     note(&format!("{name}: read as {layers}; {parameters} parameters; inputs are {PIXELS}"));
-    note(&format!("{name}: accuracy {accuracy:.2} % on all {count} test images ({data})"));
-    doubt(name, score.accuracy, PIXELS);
+    note(&format!("{name}: accuracy {accuracy:.2} % on all {count} test images ({data}); attacked once, seed {seed}"));
+    doubt(name, score.accuracy, suspicious(CLASSES), PIXELS);
     Ok(())
 }
 

@@ -122,7 +122,7 @@ impl<'s> Arrangement<'s> {
 
     fn count(&self, tries: usize) -> Result<()> {
         self.tries.set(self.tries.get().saturating_add(tries));
-        ensure!(self.tries.get() <= MOST_TRIES, "its layers can be ordered in too many ways; say --order or --map");
+        ensure!(self.tries.get() <= MOST_TRIES, "its layers can be ordered in too many ways; pass --order or --map");
         Ok(())
     }
 
@@ -212,7 +212,7 @@ impl<'s> Arrangement<'s> {
         let names: Vec<&str> = choices.iter().map(|(node, _)| node.name.as_str()).collect();
         let turned: Vec<&str> = names.iter().rev().copied().collect();
         format!(
-            "the order of its layers is lost, and shapes do not tell it: the model's layer {wanted:?} may be {}; say --order \
+            "the order of its layers is lost, and shapes do not tell it: the model's layer {wanted:?} may be {}; pass --order \
              {} (or {}, ..) or --map FILE",
             paths.join(" or "),
             names.join(","),

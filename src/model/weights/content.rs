@@ -71,7 +71,7 @@ impl Weights {
         let keys: Vec<String> = sections.iter().map(|section| section.key.clone()).collect();
         let Some(key) = key else {
             let [_] = sections[..] else {
-                bail!("it holds weights under {}; say which with --key", keys.join(" and "));
+                bail!("it holds weights under {}; choose one with --key", keys.join(" and "));
             };
             return sections.pop().context("there is a section");
         };

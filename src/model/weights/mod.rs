@@ -201,7 +201,7 @@ fn matched<'p>(
         let names: Vec<String> = section.named().map(|(name, _)| shown(name)).take(SHOWN).collect();
         ensure!(!names.is_empty(), "it holds no tensor");
         bail!(
-            "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; say --map FILE",
+            "no tensor of it is named like a layer's (NAME.weight, NAME.bias); it holds {}; pass --map FILE",
             names.join(", ")
         );
     }

@@ -139,6 +139,8 @@ fn arms(results: &Results<'_>, is_shown: impl Fn(&FcNetConfig) -> bool) -> Vec<D
 
 /// Median over seeds of the norm at every layer over that at the last.
 fn over_layers(rows: &[&FlowRow], depth: usize) -> Vec<(f64, f64)> {
+    // Blocks of two layers have an even number.
+    let depth = depth - usize::from(rows.iter().all(|row| row.depth != depth) && depth > 0);
     let mut seeds: BTreeMap<u64, Vec<(usize, f64)>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.depth == depth) {
         seeds.entry(row.seed).or_default().push((row.layer, row.norm));
@@ -252,5 +254,7 @@ mod tests {
         let numbers = ["0.5000", "to 2.0000"].map(str::to_string).to_vec();
         assert_eq!(extremes(&all[..2], |ratio| ratio), (band.clone(), numbers));
         assert_eq!(extremes(&all, |ratio| ratio), (band, Vec::new()));
+        assert_eq!(over_layers(&all, 11), over_layers(&all, 10));
+        assert!(!over_layers(&all, 11).is_empty());
     }
 }

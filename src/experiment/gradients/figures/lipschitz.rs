@@ -52,7 +52,10 @@ pub(super) fn from_below(results: &Results<'_>) -> Result<Image> {
     let notes = [
         (Key::Filled, "largest ratio that gradient ascent found: lowest, median and highest seed"),
         (Key::Open, "product of the layers' spectral norms, which no ratio can pass"),
-        (Key::Text, "no filled mark: images as near as rounding; no open one: no such bound"),
+        (
+            Key::Text,
+            "no filled mark: images as near as rounding, or no training that ended; no open one: no such bound",
+        ),
     ];
     category_panels(&seen(results, &alone), &panels, &notes)
 }
