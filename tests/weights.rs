@@ -206,14 +206,16 @@ fn verbose_says_which_tensor_went_where() {
     fs::write(sandbox.path("foreign.pt"), zip(&state_dict(&entries), Protocol::Two)).expect("a file");
     let arguments = checkerboard(&["--model", "fcnet", "--weights", "foreign.pt"]);
     let output = sandbox.command(&arguments).assert().success().get_output().clone();
-    assert!(output.stderr.is_empty(), "{}", sandbox::text(&output.stderr));
+    // A network that was not trained is no better than class 0 everywhere.
+    let warning = sandbox::text(&output.stderr);
+    assert!(warning.lines().count() == 1 && warning.contains("is not above 60.5 %"), "{warning}");
     let verbose = sandbox.command(&[&arguments[..], &["--verbose"]].concat()).assert().success().get_output().clone();
     assert_eq!(output.stdout, verbose.stdout);
     let told = sandbox::text(&verbose.stderr);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines[..2], ["0.weight [100, 2] <- embed.0.weight", "0.bias [100] <- embed.0.bias"]);
     assert!(lines.contains(&"8.weight [100, 100] <- neck.0.weight") && lines.contains(&"loss is left aside"), "{told}");
-    assert_eq!(lines.len(), 15);
+    assert_eq!(lines.len(), 16);
 }
 
 /// Files in three formats of which two say the order of layers by numbers alone.
