@@ -410,7 +410,9 @@ fn what_a_setting_or_a_format_cannot_do_is_told() {
         told.contains("warning: arm.hannet.seeds: no network has more than seeds, 5; raise that as well"),
         "{told}"
     );
-    assert!(!noted(&["plan", "checkerboard", "--seeds", "1"]).contains("warning"));
+    for other in [&["--seeds", "1"][..], &["--seeds", "2", "--set", "arm.hannet.label=\"x\""]] {
+        assert!(!noted(&[&["plan", "checkerboard"], other].concat()).contains("warning"), "{other:?}");
+    }
     assert!(sandbox.error(&["plan", "mixer", "--resolved", "--format", "json"]).contains("cannot be used with"));
 }
 

@@ -1,7 +1,6 @@
 //! Flags for weights files that do not say enough about themselves.
 
 use crate::console::note;
-use crate::figure::significant;
 use crate::model::weights::{self, Assignment, Hints};
 use crate::nn::Parameters;
 use anyhow::{Context, Result, ensure};
@@ -60,10 +59,10 @@ impl Foreign {
 pub fn doubt(name: &str, accuracy: f64, least: f64, inputs: &str) {
     if accuracy <= least {
         note(&format!(
-            "warning: {name}: an accuracy of {:.2} % is not above {} %; the network that was trained probably has another \
+            "warning: {name}: an accuracy of {:.2} % is not above {:.2} %; the network that was trained probably has another \
              activation, another order of layers (--order, --map) or other inputs than {inputs}",
             100.0 * accuracy,
-            significant(100.0 * least),
+            100.0 * least,
         ));
     }
 }

@@ -173,7 +173,8 @@ impl<E: Experiment> Of<E> {
         if let Some(other) = other {
             bail!("experiment.name: {name:?} is a built-in experiment of the verb {}; use another name", other.name);
         }
-        let cut = experiment.file().cut_short().filter(|_| given.sets.iter().any(|set| set.starts_with("arm.")));
+        let keys: Vec<&str> = given.sets.iter().filter_map(|set| Some(set.split_once('=')?.0.trim())).collect();
+        let cut = experiment.file().cut_short(|arm| keys.contains(&&*format!("arm.{arm}.seeds")));
         experiment.warnings().iter().chain(&cut).for_each(|warning| note(&format!("warning: {warning}")));
         Ok(experiment)
     }

@@ -2,7 +2,7 @@
 
 use super::contender::Unit;
 use super::pair::{Comparison, Pair, listed};
-use crate::engine::page::{Table, counted, terminal_width, wrapped};
+use crate::engine::page::{self, Table, counted, terminal_width, wrapped};
 use crate::figure::{DifferenceRow, Image, paired_differences, significant};
 use anyhow::Result;
 
@@ -113,11 +113,11 @@ fn label(figure: &Comparison) -> String {
 }
 
 fn value(unit: Unit, value: f64) -> String {
-    if unit == Unit::Percent { format!("{:.2}", 100.0 * value) } else { format!("{value:.*}", decimals(value)) }
+    if unit == Unit::Percent { format!("{:.2}", 100.0 * value) } else { page::decimals(value, decimals(value)) }
 }
 
 fn signed(unit: Unit, value: f64) -> String {
-    if unit == Unit::Percent { format!("{:+.2}", 100.0 * value) } else { format!("{value:+.*}", decimals(value)) }
+    if unit == Unit::Percent { format!("{:+.2}", 100.0 * value) } else { page::signed(value, decimals(value)) }
 }
 
 /// Large numbers have units of their own, and need fewer.

@@ -12,7 +12,7 @@ pub(super) struct Provenance {
     diverged: usize,
     minutes: f64,
     seeds: String,
-    /// Networks of which every finished run diverged.
+    /// Networks of which every finished run diverged, or every one of a phase.
     #[serde(default)]
     lost: Vec<String>,
     /// Everything that a manifest says of program and machine, and each of its values that occurs.

@@ -71,10 +71,10 @@ pub trait File: Clone + PartialEq + Serialize + DeserializeOwned + 'static {
         arm.seeds().unwrap_or(all).min(all)
     }
 
-    /// A network that asks for more repetitions than there are, in words.
-    fn cut_short(&self) -> Option<String> {
+    /// Of the networks that `asks` names one for which there are more repetitions than for all, in words.
+    fn cut_short(&self, asks: impl Fn(&str) -> bool) -> Option<String> {
         let (all, _) = self.repetitions();
-        let more = |arm: &&Self::Arm| arm.seeds().is_some_and(|seeds| seeds > all);
+        let more = |arm: &&Self::Arm| asks(arm.name()) && arm.seeds().is_some_and(|seeds| seeds > all);
         let name = self.arms().iter().find(more)?.name();
         Some(format!("arm.{name}.seeds: no network has more than seeds, {all}; raise that as well"))
     }

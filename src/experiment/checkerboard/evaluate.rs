@@ -161,7 +161,9 @@ impl Arguments {
             text += &format!("{part:5} accuracy {accuracy:6.2} %   mean squared error {loss:.6}   {n} points\n");
             if part == "test" {
                 let zeros = points.iter().filter(|point| board.label(**point) == 0).count();
-                doubt(&name.to_string(), score.accuracy, zeros as f64 / n as f64, "x0 and x1 from -1 to 1");
+                if zeros < n {
+                    doubt(&name.to_string(), score.accuracy, zeros as f64 / n as f64, "x0 and x1 from -1 to 1");
+                }
             }
         }
         answer(&text);

@@ -55,7 +55,7 @@ fn predictions(experiment: &Regression, arms: &[&Arm<'_>], note: &str) -> Result
     }
     ensure!(!panels.is_empty(), "no run of seed {seed} is finished without divergence");
     let without = if without.is_empty() { String::new() } else { format!("; not shown: {}", listed(&without)) };
-    let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{without}{note}");
+    let title = format!("Predicted against true values of test rows, seed {seed}, up to {POINTS} rows{note}{without}");
     scatter_panels(&title, &panels)
 }
 
