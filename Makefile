@@ -90,6 +90,7 @@ demo: build ## Train one HanNet against one FCNet on the checkerboard, in second
 
 publish: build ## Run what the repository shows, from a clean commit, into results/published (TABLES=DIR: the five regression tables)
 	@test -z "$$(git status --porcelain -- . ':!results')" || { echo "publish: commit or stash your changes first"; exit 1; }
+	@test -z "$(filter /% ~%,$(TABLES))" || { echo "publish: pages show the name of TABLES; use a relative one, such as a link DIR"; exit 1; }
 	@test -z "$(TABLES)" || test -f "$(TABLES)/bikesharing.csv" || { echo "publish: $(TABLES) has no bikesharing.csv"; exit 1; }
 	$(BINARY) checkerboard --out "$(PUBLISHED)"
 	$(BINARY) gradients --out "$(PUBLISHED)"

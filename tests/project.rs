@@ -20,6 +20,16 @@ fn run_git(directory: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A command of a page is typed on other machines.
+#[test]
+fn published_pages_name_no_directory_of_a_machine() {
+    for page in ["README.md", "report.html", "provenance.json", "tables/claims.csv", "tables/regression.md"] {
+        let text = text(&format!("results/published/{page}"));
+        let given = text.split("--data-dir ").skip(1).map(|rest| &rest[..1]);
+        assert!(given.clone().all(|first| first != "/" && first != "~"), "{page}: {given:?}");
+    }
+}
+
 #[test]
 fn a_build_takes_the_commit_of_its_own_repository_alone() {
     let home = tempfile::tempdir().expect("a temporary directory");

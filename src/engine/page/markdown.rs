@@ -81,7 +81,7 @@ fn opening(section: &Section, most: usize) -> String {
         text += &format!("{shown}\n\n");
     }
     if let Some(missing) = &section.missing {
-        text += &format!("**{missing}**; figures are over those.\n\n");
+        text += &format!("**{missing}.**\n\n");
     }
     section.provenance.warnings().for_each(|warning| text += &format!("**Warning**: {warning}.\n\n"));
     let wrong: Vec<&str> = section.wrong().collect();

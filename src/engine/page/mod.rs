@@ -133,7 +133,10 @@ impl Page {
         let Self { mut section, claims, expect, charts, tables, .. } = self;
         let (planned, finished) = (walk.planned(), walk.finished());
         if finished < planned {
-            section.missing = Some(format!("{finished} of {planned} runs are finished"));
+            // Tables may wait for all runs of a seed; that of the runs never does.
+            let has_figures = tables.iter().any(|(name, rows)| !(rows.is_empty() || name.ends_with("-runs")));
+            let figures = if has_figures { "figures are over those" } else { "there are no figures yet" };
+            section.missing = Some(format!("{finished} of {planned} runs are finished; {figures}"));
         }
         let (profile, unfinished) = (invocation.map(|called| called.profile), walk.unfinished());
         let bench = unfinished.as_ref().map(|unfinished| decide::Bench {

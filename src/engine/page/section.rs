@@ -30,7 +30,7 @@ pub struct Section {
     pub claim: String,
     /// The command; None where a version before this one noted none.
     pub invocation: Option<Invocation>,
-    /// How many runs are finished, if not all are.
+    /// How many runs are finished, if not all are, and what that means for the figures.
     pub missing: Option<String>,
     pub claims: Vec<Claim>,
     pub verdicts: Vec<Verdict>,

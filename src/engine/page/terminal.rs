@@ -13,14 +13,11 @@ pub(super) fn render(section: &Section, subtitle: &str, closing: &[Block], root:
     for block in closing {
         match block {
             Block::Text(paragraph) => text += &wrapped(paragraph, width),
-            // Some wait for all runs of a seed.
-            Block::Table(table) if table.is_empty() => text += "there are no figures yet\n",
+            Block::Table(table) if table.is_empty() => {}
             Block::Table(table) => text += &table.terminal(width),
         }
     }
-    let is_empty = |block: &Block| matches!(block, Block::Table(table) if table.is_empty());
-    let figures = if closing.iter().any(is_empty) { "" } else { "; figures are over those" };
-    let missing = section.missing.iter().map(|missing| format!("{missing}{figures}"));
+    let missing = section.missing.iter().cloned();
     let verdicts = section.verdicts.iter().map(|verdict| verdict.text.clone());
     let claims = section.claims.iter().map(super::Claim::line);
     missing.chain(verdicts).chain(claims).for_each(|line| text += &wrapped(&line, width));

@@ -77,7 +77,7 @@ fn experiment(section: &Section, root: &Path) -> String {
         html += &format!("<pre><code>{}</code></pre>\n", command(&called.command()));
     }
     html += &in_short(section);
-    let missing = section.missing.iter().map(|missing| format!("{missing}; figures are over those."));
+    let missing = section.missing.iter().map(|missing| format!("{missing}."));
     let notices = missing.chain(section.provenance.warnings().map(|warning| format!("Warning: {warning}.")));
     html += &notices.map(|notice| format!("<p class=\"notice\">{}</p>\n", escaped(&notice))).collect::<String>();
     html += &expectations(section);
