@@ -23,8 +23,9 @@ enum Action {
     Status(Selection),
     /// Put image data sets into the cache, verifying those with known hashes
     Fetch(Fetch),
-    /// Compare everything on this machine with its hashes; exits with 1 if a file is wrong or missing. CIFAR-100, STL-10 and
-    /// ImageNet 32 x 32 have no hashes here: only size and labels of their files are checked, and they are called unpinned
+    /// Compare every data set found on this machine with its hashes; exits with 1 if a part of one is wrong or missing, or if
+    /// none is found. CIFAR-100, STL-10 and ImageNet 32 x 32 have no hashes here: only size and labels of their files are
+    /// checked, and they are called unpinned
     Verify(Selection),
 }
 
