@@ -4,7 +4,7 @@
 //! order is that of construction, and the initial value of a parameter is a function of the seed and of its name.
 
 use super::init::{self, Init};
-use super::kernels::han::SHORTEST;
+use super::kernels::han::{SHORTEST, norm};
 use super::{spectral, stiefel};
 use crate::rng::Seed;
 use candle_core::{DType, Result, Tensor, Var, bail};
@@ -216,7 +216,7 @@ fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
     if u.iter().any(|u| !u.is_finite()) {
         return Some("is not finite");
     }
-    if u.iter().fold(0.0, |length: f64, u| length.hypot(*u)).is_infinite() {
+    if norm(u).is_infinite() {
         return Some("is too long: its length overflows");
     }
     u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")

@@ -75,17 +75,17 @@ impl<'a, T: FloatDType> Record<'a, T> {
         });
         self.broken_now = false;
         if let Some(cause) = cause {
-            let (threat, distance) = (self.goal.threat, Distance::between(self.example.image, point));
-            let (inside, allowed) = (in_box(point), threat.allows(distance));
+            let (threat, image) = (self.goal.threat, self.example.image);
+            let (inside, allowed) = (in_box(point), threat.reaches(image, point));
             let better = match self.goal.keep {
                 Keep::First => self.outcome.adversarial.is_none(),
-                Keep::Nearest => distance.in_norm(threat.norm) < self.outcome.distance(threat.norm),
+                Keep::Nearest => Distance::is_below(image, point, threat.norm, self.outcome.distance(threat.norm)),
             };
             let counts = inside && (allowed || self.goal.keep == Keep::Nearest);
             self.outcome.outside += usize::from(!counts);
             self.broken_now = inside && allowed;
             if counts && better {
-                self.keep((point, distance), logits, margin, cause);
+                self.keep((point, Distance::between(image, point)), logits, margin, cause);
             }
         }
         Visit { point, logits, margin, broken: cause.is_some() }

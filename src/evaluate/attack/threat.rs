@@ -55,6 +55,11 @@ impl Threat {
         distance.in_norm(self.norm) <= self.eps + TOLERANCE
     }
 
+    /// Whether the perturbation that makes one image of another is allowed, as [`Threat::allows`] says of its distance.
+    pub(super) fn reaches<T: FloatDType>(self, original: &[T], image: &[T]) -> bool {
+        Distance::is_below(original, image, self.norm, (self.eps + TOLERANCE).next_up())
+    }
+
     /// Why nothing can be attacked under this threat, if so.
     pub fn problem(self) -> Option<String> {
         let fits = self.eps.is_finite() && self.eps >= 0.0;
@@ -76,12 +81,26 @@ pub struct Distance {
 impl Distance {
     /// Measures the way from one image to another of the same size. A NaN pixel makes both norms NaN.
     pub fn between<T: FloatDType>(original: &[T], image: &[T]) -> Self {
-        let Change { linf, l0, .. } = change(original, image);
+        let (mut linf, mut square, mut l0) = (0.0, 0.0, 0);
         // One sum from the first pixel to the last: published distances have these bits.
-        let changes = original.iter().zip(image).map(|(a, b)| b.to_f64() - a.to_f64());
-        let square = changes.fold(0.0, |sum, change| sum + change * change);
+        for (a, b) in original.iter().zip(image) {
+            let change = (b.to_f64() - a.to_f64()).abs();
+            linf = if change > linf { change } else { linf };
+            square += change * change;
+            l0 += usize::from(change != 0.0);
+        }
         // The largest change passes over a NaN, which must not look like no change.
         Self { linf: if square.is_nan() { f64::NAN } else { linf }, l2: square.sqrt(), l0 }
+    }
+
+    /// Whether `between(original, image).in_norm(norm) < bound`, at less cost. NaN is not.
+    pub(super) fn is_below<T: FloatDType>(original: &[T], image: &[T], norm: Norm, bound: f64) -> bool {
+        if norm == Norm::Linf {
+            return bound > 0.0 && is_closer(original, image, bound);
+        }
+        // Two orders of summing n squares differ by less than n roundings: 1e-10 for a million pixels.
+        let near = way(original, image);
+        if (near - bound).abs() > 1e-9 * bound { near < bound } else { Self::between(original, image).l2 < bound }
     }
 
     /// The distance in one norm.
@@ -93,67 +112,34 @@ impl Distance {
     }
 }
 
-/// Euclidean length of the way from one image to another, not summed in the order of [`Distance::between`].
-pub(super) fn way<T: FloatDType>(original: &[T], image: &[T]) -> f64 {
-    change(original, image).square.sqrt()
-}
-
 vectorized! {
     /// Whether every pixel is in [0, 1].
     pub fn in_box<T: FloatDType>(image: &[T]) -> bool {
         image.iter().fold(true, |inside, pixel| inside & (*pixel >= T::zero()) & (*pixel <= T::one()))
     }
 
-    fn change<T: FloatDType>(original: &[T], image: &[T]) -> Change {
-        let (originals, images) = (original.chunks_exact(LANES), image.chunks_exact(LANES));
-        let (original_rest, image_rest) = (originals.remainder(), images.remainder());
-        let mut lanes = Lanes::default();
-        for (a, b) in originals.zip(images) {
-            lanes.add(a, b);
-        }
-        lanes.add(original_rest, image_rest);
-        Change {
-            linf: lanes.linf.into_iter().fold(0.0, f64::max),
-            square: lanes.square.into_iter().sum(),
-            l0: lanes.l0.into_iter().sum::<u64>() as usize,
-        }
+    /// Whether every pixel changes by less than that.
+    fn is_closer<T: FloatDType>(original: &[T], image: &[T], bound: f64) -> bool {
+        original.iter().zip(image).fold(true, |closer, (a, b)| closer & ((b.to_f64() - a.to_f64()).abs() < bound))
     }
-}
 
-/// What of a change can be measured side by side.
-struct Change {
-    /// The largest one, NaN left out.
-    linf: f64,
-    /// |change|^2, not summed in order.
-    square: f64,
-    l0: usize,
-}
-
-const LANES: usize = 8;
-
-/// [`Change`] of every eighth pixel.
-#[derive(Default)]
-struct Lanes {
-    linf: [f64; LANES],
-    square: [f64; LANES],
-    l0: [u64; LANES],
-}
-
-impl Lanes {
-    #[inline(always)]
-    fn add<T: FloatDType>(&mut self, original: &[T], image: &[T]) {
-        for (lane, (a, b)) in original.iter().zip(image).enumerate() {
-            let change = (b.to_f64() - a.to_f64()).abs();
-            self.linf[lane] = if change > self.linf[lane] { change } else { self.linf[lane] };
-            self.square[lane] += change * change;
-            self.l0[lane] += u64::from(change != 0.0);
+    /// Euclidean length of the way from one image to another, not summed in the order of [`Distance::between`].
+    pub(super) fn way<T: FloatDType>(original: &[T], image: &[T]) -> f64 {
+        let ((originals, original_rest), (images, image_rest)) = (original.as_chunks::<8>(), image.as_chunks::<8>());
+        let mut sums = [0f64; 8];
+        let mut add = |sum: usize, a: &T, b: &T| sums[sum] += (b.to_f64() - a.to_f64()) * (b.to_f64() - a.to_f64());
+        for (a, b) in originals.iter().zip(images) {
+            (0..8).for_each(|place| add(place, &a[place], &b[place]));
         }
+        original_rest.iter().zip(image_rest).enumerate().for_each(|(place, (a, b))| add(place, a, b));
+        sums.iter().sum::<f64>().sqrt()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Seed;
 
     #[test]
     fn an_image_at_the_rim_of_the_ball_is_allowed() {
@@ -167,8 +153,34 @@ mod tests {
 
     #[test]
     fn a_broken_image_is_never_allowed() {
-        let distance = Distance::between(&[0.5, 0.5], &[f32::NAN, 0.5]);
+        let (original, image) = ([0.5, 0.5], [f32::NAN, 0.5]);
+        let distance = Distance::between(&original, &image);
         assert!(distance.linf.is_nan() && distance.l2.is_nan());
-        assert!(!Threat::linf(1.0).allows(distance) && !Threat::l2(1.0).allows(distance) && !in_box(&[f32::NAN]));
+        for threat in [Threat::linf(1.0), Threat::l2(1.0)] {
+            assert!(!threat.allows(distance) && !threat.reaches(&original, &image) && !in_box(&image), "{threat:?}");
+        }
+    }
+
+    /// The short way and the long one agree, at the last bit before and behind a distance too.
+    #[test]
+    fn what_is_below_a_bound_does_not_depend_on_the_order_of_summation() {
+        let mut stream = Seed(8).stream("threat");
+        for pixels in [0, 1, 7, 784, 3 * 32 * 32] {
+            let mut draw = || (0..pixels).map(|_| stream.uniform() as f32).collect::<Vec<f32>>();
+            let (original, image) = (draw(), draw());
+            let distance = Distance::between(&original, &image);
+            for norm in [Norm::Linf, Norm::L2] {
+                let exact = distance.in_norm(norm);
+                let far = [0.0, 0.5 * exact, 2.0 * exact, f64::INFINITY, f64::NAN];
+                for bound in [exact.next_down(), exact, exact.next_up()].into_iter().chain(far) {
+                    let below = Distance::is_below(&original, &image, norm, bound);
+                    assert_eq!(below, exact < bound, "{pixels} {norm:?} {exact} {bound}");
+                }
+                if exact > TOLERANCE {
+                    let threat = Threat { norm, eps: exact - TOLERANCE };
+                    assert_eq!(threat.reaches(&original, &image), threat.allows(distance), "{pixels} {threat:?}");
+                }
+            }
+        }
     }
 }

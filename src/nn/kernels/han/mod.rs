@@ -78,7 +78,7 @@ pub struct Stack<T> {
 }
 
 /// Euclidean norm in double precision, of numbers whose squares may be out of its range.
-fn norm<T: Element>(row: &[T]) -> f64 {
+pub fn norm<T: Element>(row: &[T]) -> f64 {
     let largest = row.iter().map(|u| u.to_f64().abs()).fold(0.0, f64::max);
     if largest == 0.0 || !largest.is_finite() {
         // All zero, or broken: the sum of the entries keeps a NaN that the maximum passes over.
