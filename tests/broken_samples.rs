@@ -6,6 +6,7 @@ mod common;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{bits, normal};
+use han_exp::nn::kernels::dense::Wanted;
 use han_exp::nn::kernels::han::{Geometry, Record, Stack, panel, row};
 use han_exp::nn::kernels::lanes::Element;
 use han_exp::nn::{
@@ -29,7 +30,8 @@ fn by_row<T: Element>(stack: &Stack<T>, geometry: Geometry, x: &[T], g: &[T]) ->
 
 fn by_panel<T: Element>(stack: &Stack<T>, geometry: Geometry, x: &[T], g: &[T]) -> (Vec<T>, Vec<T>) {
     let (y, tape) = panel::forward(stack, geometry, x, Record::Tape);
-    let (dx, ..) = panel::backward(stack, geometry, &y, &tape.expect("a tape"), g);
+    let wanted = Wanted { input: true, parameters: true };
+    let (dx, ..) = panel::backward(stack, geometry, &y, &tape.expect("a tape"), g, wanted);
     (y, dx)
 }
 

@@ -29,6 +29,7 @@
 #[cfg(feature = "cuda")]
 use super::cuda;
 use super::fused::{Fused, Pass, Saved, apply};
+use super::kernels::dense::Wanted;
 use super::kernels::han::{self as kernel, Geometry, Record, Stack, Tape};
 use super::kernels::lanes::Element;
 use super::params::check_directions;
@@ -225,8 +226,8 @@ impl HanStack {
             return self.forward_composed(xs);
         }
         let (direction, bias) = (self.direction()?, self.bias()?);
-        let record = Record::for_gradients(Trace::wanted(trace.as_deref(), xs, &[&direction, &bias]));
-        apply(HanOp { geometry, record, kept: Saved::default() }, [xs, &direction, &bias], trace)
+        let wanted = Trace::wanted(trace.as_deref(), xs, &[&direction, &bias]);
+        apply(HanOp { geometry, wanted, kept: Saved::default() }, [xs, &direction, &bias], trace)
     }
 }
 
@@ -302,7 +303,7 @@ impl Module for HanLayer {
 /// The operation on (x, u, b).
 struct HanOp {
     geometry: Geometry,
-    record: Record,
+    wanted: Wanted,
     /// The normalised stack and the tape of its forward pass.
     kept: Saved,
 }
@@ -312,7 +313,7 @@ impl Fused<3> for HanOp {
 
     fn forward<T: Element>(&self, [x, u, b]: [&[T]; 3]) -> Result<Vec<T>> {
         let stack = Stack::new(u, b, self.geometry.width);
-        let (y, tape) = kernel::forward(&stack, self.geometry, x, self.record);
+        let (y, tape) = kernel::forward(&stack, self.geometry, x, Record::for_gradients(self.wanted));
         if let Some(tape) = tape {
             self.kept.put((stack, tape));
         }
@@ -321,7 +322,7 @@ impl Fused<3> for HanOp {
 
     fn backward<T: Element>(&self, pass: &Pass<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
         let (stack, tape) = self.kept.get::<(Stack<T>, Tape<T>)>()?;
-        let gradients = kernel::backward(stack, self.geometry, pass.output, tape, pass.gradient);
-        Ok([Some(gradients.input), Some(gradients.direction), Some(gradients.bias)])
+        let gradients = kernel::backward(stack, self.geometry, pass.output, tape, pass.gradient, self.wanted);
+        Ok([Some(gradients.input), gradients.direction, gradients.bias])
     }
 }

@@ -4,7 +4,7 @@
 //! order is that of construction, and the initial value of a parameter is a function of the seed and of its name.
 
 use super::init::{self, Init};
-use super::kernels::han::{SHORTEST, norm};
+use super::kernels::han::{SHORTEST, norms};
 use super::{spectral, stiefel};
 use crate::rng::Seed;
 use candle_core::{DType, Result, Tensor, Var, bail};
@@ -180,7 +180,8 @@ impl Parameters {
                 let piece = tensor.to_device(var.device())?.to_dtype(var.dtype())?.flatten_all()?;
                 if checked
                     && *role == Role::Direction
-                    && let Some(problem) = problem_of_direction(&piece.to_dtype(DType::F64)?.to_vec1()?)
+                    && let Some((_, problem)) =
+                        wrong_direction(&piece.to_dtype(DType::F64)?.to_vec1()?, piece.elem_count())
                 {
                     bail!("the direction {} {problem}", part.name);
                 }
@@ -204,22 +205,28 @@ impl Parameters {
 /// When a row is zero (or shorter than any that training makes), not finite, or so long that its length overflows: its reflection
 /// is undefined.
 pub fn check_directions(direction: &Tensor) -> Result<()> {
-    for (layer, row) in direction.detach().to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().enumerate() {
-        if let Some(problem) = problem_of_direction(row) {
-            bail!("direction u of Han-layer {layer} {problem}");
-        }
+    let (_, width) = direction.dims2()?;
+    let entries: Vec<f64> = direction.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+    if let Some((layer, problem)) = wrong_direction(&entries, width) {
+        bail!("direction u of Han-layer {layer} {problem}");
     }
     Ok(())
 }
 
-fn problem_of_direction(u: &[f64]) -> Option<&'static str> {
-    if u.iter().any(|u| !u.is_finite()) {
-        return Some("is not finite");
-    }
-    if norm(u).is_infinite() {
-        return Some("is too long: its length overflows");
-    }
-    u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
+/// The first row that cannot be a direction, and why.
+fn wrong_direction(directions: &[f64], width: usize) -> Option<(usize, &'static str)> {
+    let width = width.max(1);
+    let problem = |(u, norm): (&[f64], f64)| {
+        if u.iter().any(|u| !u.is_finite()) {
+            return Some("is not finite");
+        }
+        if norm.is_infinite() {
+            return Some("is too long: its length overflows");
+        }
+        u.iter().all(|u| u.abs() < SHORTEST).then_some("is zero: its reflection is undefined")
+    };
+    let rows = directions.chunks_exact(width).zip(norms(directions, width)).enumerate();
+    rows.filter_map(|(row, u)| Some((row, problem(u)?))).next()
 }
 
 #[cfg(test)]

@@ -147,9 +147,9 @@ impl<T: FloatDType> Search<T> for Approach<'_, T> {
     }
 
     fn observe(&mut self, visit: &Visit<'_, T>, wanted: &mut Vec<f64>) -> Next {
-        if visit.broken {
-            let distance = Distance::between(self.example.image, visit.point).in_norm(self.threat.norm);
-            self.nearest = self.nearest.min(distance);
+        let (image, norm) = (self.example.image, self.threat.norm);
+        if visit.broken && Distance::is_below(image, visit.point, norm, self.nearest) {
+            self.nearest = Distance::between(image, visit.point).in_norm(norm);
         }
         if self.made == self.steps {
             self.current += 1;

@@ -134,14 +134,16 @@ impl<T: FloatDType> Pursuit<'_, T> {
 
     /// The radius of the next ball.
     fn resize(&mut self, point: &[T], w: &[T]) {
-        let rate = self.cosine(RATES);
-        let distance = Distance::between(self.example.image, point).in_norm(self.settings.norm);
+        let (rate, norm, image) = (self.cosine(RATES), self.settings.norm, self.example.image);
+        let distance = || Distance::between(image, point).in_norm(norm);
         if self.rise >= 0.0 {
-            self.nearest_of_run = self.nearest_of_run.min(distance);
-            self.nearest = self.nearest.min(distance);
+            if Distance::is_below(image, point, norm, self.nearest_of_run) {
+                self.nearest_of_run = distance();
+                self.nearest = self.nearest.min(self.nearest_of_run);
+            }
             self.radius = ((1.0 - rate) * self.radius).min(self.nearest_of_run);
         } else if self.nearest_of_run == f64::INFINITY {
-            self.radius = distance + self.rise.abs() / dual_size(self.settings.norm, w).max(1e-12);
+            self.radius = distance() + self.rise.abs() / dual_size(norm, w).max(1e-12);
         } else {
             self.radius *= 1.0 + rate;
         }

@@ -100,7 +100,11 @@ impl Distance {
         }
         // Two orders of summing n squares differ by less than n roundings: 1e-10 for a million pixels.
         let near = way(original, image);
-        if (near - bound).abs() > 1e-9 * bound { near < bound } else { Self::between(original, image).l2 < bound }
+        if (near - bound).abs() > 1e-9 * bound.min(f64::MAX) {
+            near < bound
+        } else {
+            Self::between(original, image).l2 < bound
+        }
     }
 
     /// The distance in one norm.

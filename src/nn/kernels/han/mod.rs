@@ -31,6 +31,7 @@ mod strip;
 mod undo;
 
 use super::dense::Wanted;
+use super::dispatch::vectorized;
 use super::lanes::Element;
 use std::borrow::Cow;
 
@@ -77,14 +78,49 @@ pub struct Stack<T> {
     width: usize,
 }
 
-/// Euclidean norm in double precision, of numbers whose squares may be out of its range.
-pub fn norm<T: Element>(row: &[T]) -> f64 {
-    let largest = row.iter().map(|u| u.to_f64().abs()).fold(0.0, f64::max);
-    if largest == 0.0 || !largest.is_finite() {
-        // All zero, or broken: the sum of the entries keeps a NaN that the maximum passes over.
-        return row.iter().map(|u| u.to_f64().abs()).sum();
+/// Rows whose norms are formed side by side: their sums do not wait for each other.
+const NORMS: usize = 4;
+
+vectorized! {
+    /// Euclidean norms of rows in double precision, of numbers whose squares may be out of its range.
+    pub fn norms<T: Element>(rows: &[T], width: usize) -> Vec<f64> {
+        let mut norms = Vec::with_capacity(rows.len() / width);
+        let mut squares = vec![0.0; NORMS * width];
+        for rows in rows.chunks(NORMS * width) {
+            let mut scales = [0.0; NORMS];
+            for ((row, scale), squares) in rows.chunks_exact(width).zip(&mut scales).zip(squares.chunks_exact_mut(width)) {
+                let largest = largest(row);
+                // All zero, or broken: the sum of the entries keeps a NaN that the maximum passes over.
+                let is_usual = largest != 0.0 && largest.is_finite();
+                *scale = if is_usual { largest } else { f64::NAN };
+                for (square, u) in squares.iter_mut().zip(row) {
+                    let u = u.to_f64();
+                    *square = if is_usual { (u / largest) * (u / largest) } else { u.abs() };
+                }
+            }
+            // Each from the first entry to the last: results have these bits.
+            let mut sums = [0.0; NORMS];
+            for entry in 0..width {
+                (0..NORMS).for_each(|row| sums[row] += squares[row * width + entry]);
+            }
+            let found = sums.into_iter().zip(scales).take(rows.len() / width);
+            norms.extend(found.map(|(sum, scale)| if scale.is_nan() { sum } else { scale * sum.sqrt() }));
+        }
+        norms
     }
-    largest * row.iter().map(|u| (u.to_f64() / largest).powi(2)).sum::<f64>().sqrt()
+}
+
+/// The largest absolute value, NaN left out.
+#[inline(always)]
+fn largest<T: Element>(row: &[T]) -> f64 {
+    let mut lanes = [0.0; 8];
+    for entries in row.chunks(lanes.len()) {
+        for (lane, u) in lanes.iter_mut().zip(entries) {
+            let size = u.to_f64().abs();
+            *lane = if size > *lane { size } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(0.0, f64::max)
 }
 
 /// Directions shorter than this are treated as zero: far below any that training makes, far above where squares vanish.
@@ -97,8 +133,7 @@ impl<T: Element> Stack<T> {
         assert_eq!(direction.len() % width, 0, "directions are whole rows");
         let mut unit = Vec::with_capacity(direction.len());
         let mut length = Vec::with_capacity(direction.len() / width);
-        for row in direction.chunks_exact(width) {
-            let norm = norm(row);
+        for (row, norm) in direction.chunks_exact(width).zip(norms(direction, width)) {
             // NaN stays NaN: a broken parameter must show in the loss, not turn into an identity.
             let zero = norm < SHORTEST;
             let scale = if zero { 0.0 } else { 1.0 / norm };
@@ -183,15 +218,16 @@ impl Record {
     }
 }
 
-/// Gradients of a scalar loss with respect to input, directions and biases.
+/// Gradients of a scalar loss with respect to input and parameters; None where not wanted. That of the input costs little beside those
+/// of the parameters, and is always there.
 #[derive(Debug)]
 pub struct Gradients<T> {
     /// Same layout as the input.
     pub input: Vec<T>,
     /// `[depth, width]`
-    pub direction: Vec<T>,
+    pub direction: Option<Vec<T>>,
     /// `[depth, width]`
-    pub bias: Vec<T>,
+    pub bias: Option<Vec<T>>,
 }
 
 /// Fewest samples for which lanes over samples are better filled than lanes over the width.
@@ -218,14 +254,18 @@ pub fn backward<T: Element>(
     output: &[T],
     tape: &Tape<T>,
     output_gradient: &[T],
+    wanted: Wanted,
 ) -> Gradients<T> {
     let (input, mut direction, bias) = if geometry.samples() < PANEL_SAMPLES {
         row::backward(stack, geometry, output, tape, output_gradient)
     } else {
-        panel::backward(stack, geometry, output, tape, output_gradient)
+        panel::backward(stack, geometry, output, tape, output_gradient, wanted)
     };
+    if !wanted.parameters {
+        return Gradients { input, direction: None, bias: None };
+    }
     stack.project(&mut direction);
-    let narrow = |sums: Vec<f64>| sums.into_iter().map(T::from_f64).collect();
+    let narrow = |sums: Vec<f64>| Some(sums.into_iter().map(T::from_f64).collect());
     Gradients { input, direction: narrow(direction), bias: narrow(bias) }
 }
 
@@ -242,6 +282,58 @@ mod tests {
             let geometry = Geometry { outer: samples, width, inner: 1 };
             let (_, tape) = forward(&stack, geometry, &numbers(samples * width, "x"), Record::Tape);
             assert_eq!(tape.map(|tape| tape.bytes()), Some(samples * width * depth / 8));
+        }
+    }
+
+    fn check_the_input_alone<T: Element>() {
+        let depth = 3;
+        for (width, samples) in [(1, 64), (7, 3), (30, 64), (30, 100), (33, 130), (40, 256)] {
+            let typed = |len, name| numbers(len, name).into_iter().map(|x| T::from_f64(x.into())).collect::<Vec<T>>();
+            let stack = Stack::new(&typed(depth * width, "u"), &typed(depth * width, "b"), width);
+            let geometry = Geometry { outer: samples, width, inner: 1 };
+            let [mut x, g] = ["x", "g"].map(|name| typed(samples * width, name));
+            // Exact zeros have flags of their own.
+            x[..width].fill(T::default());
+            let (y, tape) = forward(&stack, geometry, &x, Record::Tape);
+            let tape = tape.expect("a tape");
+            let [both, alone] = [true, false].map(|parameters| {
+                let wanted = Wanted { input: true, parameters };
+                backward(&stack, geometry, &y, &tape, &g, wanted)
+            });
+            assert!(
+                both.direction.is_some() && both.bias.is_some() && alone.direction.is_none() && alone.bias.is_none()
+            );
+            let bits = |values: &[T]| values.iter().map(|value| value.to_f64().to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&both.input), bits(&alone.input), "{samples} samples of {width}");
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_the_input_does_not_depend_on_what_else_is_wanted() {
+        check_the_input_alone::<f32>();
+        check_the_input_alone::<f64>();
+    }
+
+    /// Published results have the bits of one sum from the first entry to the last.
+    #[test]
+    fn norms_are_those_of_rows_by_themselves() {
+        let by_itself = |row: &[f64]| {
+            let largest = row.iter().fold(0.0, |largest: f64, u| largest.max(u.abs()));
+            if largest == 0.0 || !largest.is_finite() {
+                return row.iter().fold(0.0, |sum, u| sum + u.abs());
+            }
+            largest * row.iter().fold(0.0, |sum, u| sum + (u / largest).powi(2)).sqrt()
+        };
+        for width in [1, 7, 8, 30, 100] {
+            let mut rows: Vec<f64> = numbers(11 * width, "u").into_iter().map(f64::from).collect();
+            for (row, factor) in [(1, 0.0), (2, 1e300), (4, 1e-300), (5, f64::INFINITY)] {
+                rows[row * width..][..width].iter_mut().for_each(|u| *u *= factor);
+            }
+            rows[3 * width] = f64::NAN;
+            let expected = rows.chunks_exact(width).map(by_itself);
+            let bits = |norm: f64| if norm.is_nan() { u64::MAX } else { norm.to_bits() };
+            let found: Vec<_> = norms(&rows, width).into_iter().map(bits).collect();
+            assert_eq!(found, expected.map(bits).collect::<Vec<_>>(), "rows of {width}");
         }
     }
 

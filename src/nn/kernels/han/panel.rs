@@ -11,6 +11,7 @@ use super::group::{Group, groups};
 use super::signs::Signs;
 use super::strip::{BATCH, Layers, Orientation, Sums, chunks};
 use super::{Geometry, Record, Stack, Tape, apply, undo};
+use crate::nn::kernels::dense::Wanted;
 use crate::nn::kernels::lanes::Element;
 use crate::nn::kernels::threads;
 use pulp::{Arch, Simd, WithSimd};
@@ -44,13 +45,15 @@ pub fn forward<T: Element>(
     (output, tape)
 }
 
-/// Gradient of the input, and the sums over samples of (t x + p g) and of g, `[depth, width]` each.
+/// Gradient of the input, and the sums over samples of (t x + p g) and of g, `[depth, width]` each; those are of no use where the
+/// gradients of parameters are not wanted.
 pub fn backward<T: Element>(
     stack: &Stack<T>,
     geometry: Geometry,
     output: &[T],
     tape: &Tape<T>,
     output_gradient: &[T],
+    wanted: Wanted,
 ) -> (Vec<T>, Vec<f64>, Vec<f64>) {
     let mut input_gradient = vec![T::default(); output.len()];
     let step = rows_per_block(geometry) * geometry.width * geometry.inner;
@@ -68,6 +71,7 @@ pub fn backward<T: Element>(
                 output_gradient: &output_gradient[range],
                 input_gradient,
                 sums: &mut sums,
+                wanted,
             });
         }
         sums
@@ -198,6 +202,7 @@ struct Backward<'a, T: Element> {
     output_gradient: &'a [T],
     input_gradient: &'a mut [T],
     sums: &'a mut Sums,
+    wanted: Wanted,
 }
 
 impl<T: Element> WithSimd for Backward<'_, T> {
@@ -212,11 +217,14 @@ impl<T: Element> WithSimd for Backward<'_, T> {
         for (panel, group) in groups::<T, S>(self.geometry, most) {
             let len = group.panels * self.stack.width * group.lanes;
             let (y, g) = (&mut y[..len], &mut g[..len]);
-            match group.panels {
-                4 => self.group::<S, 4>(simd, group, panel, y, g),
-                3 => self.group::<S, 3>(simd, group, panel, y, g),
-                2 => self.group::<S, 2>(simd, group, panel, y, g),
-                _ => self.group::<S, 1>(simd, group, panel, y, g),
+            // Most groups have as many panels as can be. Only for those there is a loop without sums: more loops are more to compile.
+            match (group.panels, group.panels < most || self.wanted.parameters) {
+                (4, true) => self.group::<S, 4, true>(simd, group, panel, y, g),
+                (4, false) => self.group::<S, 4, false>(simd, group, panel, y, g),
+                (3, _) => self.group::<S, 3, true>(simd, group, panel, y, g),
+                (2, true) => self.group::<S, 2, true>(simd, group, panel, y, g),
+                (2, false) => self.group::<S, 2, false>(simd, group, panel, y, g),
+                _ => self.group::<S, 1, true>(simd, group, panel, y, g),
             }
         }
     }
@@ -224,15 +232,24 @@ impl<T: Element> WithSimd for Backward<'_, T> {
 
 impl<T: Element> Backward<'_, T> {
     #[inline(always)]
-    fn group<S: Simd, const G: usize>(&mut self, simd: S, group: Group, panel: usize, y: &mut [T], g: &mut [T]) {
-        y.fill(T::default());
-        group.pack(self.output, y);
+    fn group<S: Simd, const G: usize, const SUMS: bool>(
+        &mut self,
+        simd: S,
+        group: Group,
+        panel: usize,
+        y: &mut [T],
+        g: &mut [T],
+    ) {
+        if SUMS {
+            y.fill(T::default());
+            group.pack(self.output, y);
+        }
         g.fill(T::default());
         group.pack(self.output_gradient, g);
         let reader = self.signs.reader::<S, G>(panel);
         let y = T::split_mut::<S>(y).0.as_chunks_mut::<G>().0;
         let strips = T::split_mut::<S>(g).0.as_chunks_mut::<G>().0;
-        undo::backward::<SamplesInLanes, T, S, G>(simd, layers(self.stack), reader, y, strips, self.sums);
+        undo::backward::<SamplesInLanes, T, S, G, SUMS>(simd, layers(self.stack), reader, y, strips, self.sums);
         group.unpack(g, self.input_gradient);
     }
 }

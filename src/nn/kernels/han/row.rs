@@ -209,7 +209,7 @@ impl<T: Element> Backward<'_, T> {
         let reader = self.tape.blocks[0].reader::<S, G>(first);
         let y = T::split_mut::<S>(&mut y).0.as_chunks_mut::<G>().0;
         let strips = T::split_mut::<S>(&mut g).0.as_chunks_mut::<G>().0;
-        undo::backward::<WidthInLanes, T, S, G>(simd, padded.layers(), reader, y, strips, sums);
+        undo::backward::<WidthInLanes, T, S, G, true>(simd, padded.layers(), reader, y, strips, sums);
         store::<T, S, G>(self.geometry, first, &g, gradient);
     }
 }

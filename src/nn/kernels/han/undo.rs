@@ -6,9 +6,10 @@ use crate::nn::kernels::lanes::Element;
 use pulp::Simd;
 
 /// Goes back through all layers: `y` is what the forward pass made, `g` its gradient, which becomes that of the input.
-/// Adds to `sums`. What is left in `y` is of no use.
+/// Adds to `sums`; without `SUMS`, that and `y` are left alone: the gradient of the input needs the signs and not x. What is left
+/// in `y` is of no use.
 #[inline(always)]
-pub(super) fn backward<O: Orientation, T: Element, S: Simd, const G: usize>(
+pub(super) fn backward<O: Orientation, T: Element, S: Simd, const G: usize, const SUMS: bool>(
     simd: S,
     layers: Layers<'_, T>,
     mut reader: Reader<'_, T, S, G>,
@@ -16,18 +17,20 @@ pub(super) fn backward<O: Orientation, T: Element, S: Simd, const G: usize>(
     g: &mut [[T::Lanes<S>; G]],
     sums: &mut Sums,
 ) {
-    let minus_one = T::splat(simd, T::from_f64(-1.0));
-    for y in y.iter_mut() {
-        *y = y.map(|y| T::times(simd, minus_one, y));
+    if SUMS {
+        let minus_one = T::splat(simd, T::from_f64(-1.0));
+        for y in y.iter_mut() {
+            *y = y.map(|y| T::times(simd, minus_one, y));
+        }
     }
     let zero = [T::splat(simd, T::default()); G];
     let dots = Dots { p: zero, t: zero };
     let last = layers.depth;
-    let mut dots = pass::<O, T, S, G, false, true>(simd, layers, last, dots, &mut reader, y, g, sums);
+    let mut dots = pass::<O, T, S, G, SUMS, false, true>(simd, layers, last, dots, &mut reader, y, g, sums);
     for layer in (1..last).rev() {
-        dots = pass::<O, T, S, G, true, true>(simd, layers, layer, dots, &mut reader, y, g, sums);
+        dots = pass::<O, T, S, G, SUMS, true, true>(simd, layers, layer, dots, &mut reader, y, g, sums);
     }
-    pass::<O, T, S, G, true, false>(simd, layers, 0, dots, &mut reader, y, g, sums);
+    pass::<O, T, S, G, SUMS, true, false>(simd, layers, 0, dots, &mut reader, y, g, sums);
 }
 
 /// p = v.x and t = v.g of a layer, of every sample.
@@ -43,7 +46,7 @@ struct Dots<L, const G: usize> {
 /// below is one multiply-add then.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "the state of one loop; a struct would only rename it")]
-fn pass<O: Orientation, T: Element, S: Simd, const G: usize, const UPPER: bool, const LOWER: bool>(
+fn pass<O: Orientation, T: Element, S: Simd, const G: usize, const SUMS: bool, const UPPER: bool, const LOWER: bool>(
     simd: S,
     layers: Layers<'_, T>,
     layer: usize,
@@ -53,7 +56,7 @@ fn pass<O: Orientation, T: Element, S: Simd, const G: usize, const UPPER: bool, 
     g: &mut [[T::Lanes<S>; G]],
     sums: &mut Sums,
 ) -> Dots<T::Lanes<S>, G> {
-    let (steps, len) = (r.len(), layers.row_len());
+    let (steps, len) = (r.len(), if SUMS { layers.row_len() } else { 0 });
     let chunks = chunks::<T>(steps);
     let row = |of, layer| O::parameters::<T, S>(layers.row(of, layer));
     // Where there is no such layer, any row: nobody reads it.
@@ -80,10 +83,10 @@ fn pass<O: Orientation, T: Element, S: Simd, const G: usize, const UPPER: bool, 
             bias: &mut bias[of_sums],
         };
         match if LOWER { reader.zeros(simd, place) } else { None } {
-            None => work.pass::<UPPER, LOWER, false>(simd, &dots, &mut found),
+            None => work.pass::<SUMS, UPPER, LOWER, false>(simd, &dots, &mut found),
             Some(zeros) => {
                 work.zeros = zeros;
-                work.pass::<UPPER, LOWER, true>(simd, &dots, &mut found);
+                work.pass::<SUMS, UPPER, LOWER, true>(simd, &dots, &mut found);
             }
         }
     }
@@ -109,7 +112,7 @@ struct Chunk<'a, O: Orientation, T: Element, S: Simd, const G: usize> {
 
 impl<O: Orientation, T: Element, S: Simd, const G: usize> Chunk<'_, O, T, S, G> {
     #[inline(always)]
-    fn pass<const UPPER: bool, const LOWER: bool, const ZEROS: bool>(
+    fn pass<const SUMS: bool, const UPPER: bool, const LOWER: bool, const ZEROS: bool>(
         &mut self,
         simd: S,
         dots: &Dots<T::Lanes<S>, G>,
@@ -135,10 +138,12 @@ impl<O: Orientation, T: Element, S: Simd, const G: usize> Chunk<'_, O, T, S, G> 
                     let (mut of_x, mut of_g, mut of_bias) = (zero, zero, zero);
                     for strip in 0..G {
                         // -x of the upper layer, and its gradient.
-                        x[strip] = T::mul_add(simd, p[strip], scale, x[strip]);
-                        of_x = T::mul_add(simd, t[strip], x[strip], of_x);
-                        of_g = T::mul_add(simd, p[strip], dz[strip], of_g);
-                        of_bias = T::plus(simd, of_bias, dz[strip]);
+                        if SUMS {
+                            x[strip] = T::mul_add(simd, p[strip], scale, x[strip]);
+                            of_x = T::mul_add(simd, t[strip], x[strip], of_x);
+                            of_g = T::mul_add(simd, p[strip], dz[strip], of_g);
+                            of_bias = T::plus(simd, of_bias, dz[strip]);
+                        }
                         dz[strip] = T::mul_add(simd, t[strip], scale, dz[strip]);
                     }
                     direction[place] = T::mul_add(simd, minus_one, of_x, of_g);
@@ -153,19 +158,24 @@ impl<O: Orientation, T: Element, S: Simd, const G: usize> Chunk<'_, O, T, S, G> 
                             sign = T::clear_at_highest(simd, zeros[strip], sign);
                             zeros[strip] = T::shift_flags(simd, zeros[strip]);
                         }
-                        x[strip] = T::mul_add(simd, x[strip], sign, b);
+                        if SUMS {
+                            x[strip] = T::mul_add(simd, x[strip], sign, b);
+                            part.p[strip] = T::mul_add(simd, next, x[strip], part.p[strip]);
+                        }
                         dz[strip] = T::times(simd, dz[strip], sign);
-                        part.p[strip] = T::mul_add(simd, next, x[strip], part.p[strip]);
                         part.t[strip] = T::mul_add(simd, next, dz[strip], part.t[strip]);
                     }
                 }
-                (r[place], g[place]) = (x, dz);
+                if SUMS {
+                    r[place] = x;
+                }
+                g[place] = dz;
             }
             for strip in 0..G {
                 found.p[strip] = T::plus(simd, found.p[strip], part.p[strip]);
                 found.t[strip] = T::plus(simd, found.t[strip], part.t[strip]);
             }
-            if UPPER {
+            if UPPER && SUMS {
                 let of_sums = range.start * entries..range.end * entries;
                 O::add_over_samples::<T, S>(simd, &direction, &mut self.direction[of_sums.clone()]);
                 O::add_over_samples::<T, S>(simd, &bias, &mut self.bias[of_sums]);
