@@ -236,6 +236,29 @@ mod tests {
     use candle_core::Device;
 
     #[test]
+    fn the_first_direction_that_is_none_is_named_with_its_fault() -> Result<()> {
+        let largest = f64::MAX;
+        for (row, problem) in [
+            ([1.0, f64::NAN], Some("is not finite")),
+            ([f64::INFINITY, 0.0], Some("is not finite")),
+            ([largest, largest], Some("is too long: its length overflows")),
+            ([0.0, -0.0], Some("is zero: its reflection is undefined")),
+            ([1e-19, 0.0], Some("is zero: its reflection is undefined")),
+            ([largest / 2.0, largest / 2.0], None),
+            ([1e-17, 0.0], None),
+        ] {
+            let rows = [[1.0, 2.0], [3.0, 4.0], row, [0.0, 0.0]];
+            let told = check_directions(&Tensor::new(&rows, &Device::Cpu)?).expect_err("the last is zero").to_string();
+            let expected = match problem {
+                Some(problem) => format!("direction u of Han-layer 2 {problem}"),
+                None => "direction u of Han-layer 3 is zero: its reflection is undefined".into(),
+            };
+            assert!(told.contains(&expected), "{told}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn vectors_may_be_columns_rows_or_flat_but_matrices_may_not_be_transposed() {
         assert!(same_shape(&[30, 1], &[30]) && same_shape(&[30], &[30, 1]) && same_shape(&[30, 1], &[1, 30]));
         assert!(!same_shape(&[30, 2], &[2, 30]) && !same_shape(&[30, 1], &[31]) && !same_shape(&[2, 30], &[60]));

@@ -131,7 +131,10 @@ vectorized! {
     pub(super) fn way<T: FloatDType>(original: &[T], image: &[T]) -> f64 {
         let ((originals, original_rest), (images, image_rest)) = (original.as_chunks::<8>(), image.as_chunks::<8>());
         let mut sums = [0f64; 8];
-        let mut add = |sum: usize, a: &T, b: &T| sums[sum] += (b.to_f64() - a.to_f64()) * (b.to_f64() - a.to_f64());
+        let mut add = |sum: usize, a: &T, b: &T| {
+            let change = b.to_f64() - a.to_f64();
+            sums[sum] += change * change;
+        };
         for (a, b) in originals.iter().zip(images) {
             (0..8).for_each(|place| add(place, &a[place], &b[place]));
         }

@@ -45,8 +45,8 @@ pub fn forward<T: Element>(
     (output, tape)
 }
 
-/// Gradient of the input, and the sums over samples of (t x + p g) and of g, `[depth, width]` each; those are of no use where the
-/// gradients of parameters are not wanted.
+/// Gradient of the input, and the sums over samples of (t x + p g) and of g, `[depth, width]` each. The sums are incomplete
+/// unless the gradients of the parameters are wanted.
 pub fn backward<T: Element>(
     stack: &Stack<T>,
     geometry: Geometry,
@@ -217,7 +217,7 @@ impl<T: Element> WithSimd for Backward<'_, T> {
         for (panel, group) in groups::<T, S>(self.geometry, most) {
             let len = group.panels * self.stack.width * group.lanes;
             let (y, g) = (&mut y[..len], &mut g[..len]);
-            // Most groups have as many panels as can be. Only for those there is a loop without sums: more loops are more to compile.
+            // Most groups are full. Only they have a loop without sums, since every loop takes time to compile.
             match (group.panels, group.panels < most || self.wanted.parameters) {
                 (4, true) => self.group::<S, 4, true>(simd, group, panel, y, g),
                 (4, false) => self.group::<S, 4, false>(simd, group, panel, y, g),

@@ -6,8 +6,8 @@ use crate::nn::kernels::lanes::Element;
 use pulp::Simd;
 
 /// Goes back through all layers: `y` is what the forward pass made, `g` its gradient, which becomes that of the input.
-/// Adds to `sums`; without `SUMS`, that and `y` are left alone: the gradient of the input needs the signs and not x. What is left
-/// in `y` is of no use.
+/// Adds to `sums`. What is left in `y` is of no use. Without `SUMS` neither is touched: the gradient of the input needs the signs, not
+/// x.
 #[inline(always)]
 pub(super) fn backward<O: Orientation, T: Element, S: Simd, const G: usize, const SUMS: bool>(
     simd: S,
