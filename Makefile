@@ -17,9 +17,9 @@ PYTHON ?= python3
 RUN_PROFILE ?=
 # More flags for reproduce, such as --data-dir DIR.
 FLAGS ?=
-# Seconds for each fuzz target.
+# Seconds for each reader.
 FUZZ_SECONDS ?= 60
-FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+READERS := $(notdir $(wildcard fuzz/seeds/*))
 # Where test-browser keeps its runs and screenshots.
 BROWSER := target/browser
 # Where test-slurm keeps the cluster and its runs.
@@ -119,9 +119,9 @@ bench-cuda: ## Time training steps on a GPU, beside PyTorch's where it is: peers
 
 fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ compiler, installs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
-	@for target in $(FUZZ); do \
-	  mkdir -p fuzz/corpus/$$target && \
-	  $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	@for reader in $(READERS); do \
+	  mkdir -p fuzz/corpus/$$reader && \
+	  READER=$$reader $(CARGO) fuzz run --sanitizer none reader fuzz/corpus/$$reader fuzz/seeds/$$reader -- \
 	    -max_total_time=$(FUZZ_SECONDS) -timeout=25 -rss_limit_mb=2048 -max_len=65536 || exit 1; \
 	done
 

@@ -1,4 +1,4 @@
-//! Files on disk: regular ones only are read, and what is written appears whole or not at all.
+//! Files on disk: regular ones only are read, and what is written appears whole or not at all; settings leave out what is usual.
 
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
@@ -17,6 +17,11 @@ pub const LARGEST: u64 = 8 << 30;
 pub const PARTIAL: &str = ".partial-";
 /// Characters of a file's name in that of its temporary file: file systems take 255 bytes.
 const LONGEST_PART: usize = 40;
+
+/// Whether a value is left out of a file of settings: it is what the file says without it.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 /// Opens a regular file for reading.
 ///

@@ -13,8 +13,7 @@ use crate::engine::cite::{Rows, check_template, parted, render};
 use crate::engine::page;
 use crate::engine::rows::{EpochRow, EvaluationRow, RunRow};
 use crate::engine::runs::{self, Manifest, Spec, Store};
-use crate::engine::settings::{Given, ProfileName};
-use crate::engine::{Experiment, noted};
+use crate::engine::{noted, verb};
 use crate::experiment::{VERBS, checkerboard, gradients, images, regression, robustness};
 use crate::model::weights::{self, Hints, Weights};
 use crate::model::{HanNetConfig, Model, ModelConfig};
@@ -30,7 +29,7 @@ use std::path::Path;
 /// A reader of bytes; whether it accepted them.
 pub type Target = fn(&[u8]) -> bool;
 
-/// All of them by name: that of a file in `fuzz/fuzz_targets` and of a directory in `fuzz/seeds`.
+/// All of them by name, which is that of a directory in `fuzz/seeds`.
 pub const ALL: &[(&str, Target)] = &[
     ("checkpoint", checkpoint),
     ("cifar_python", cifar_python),
@@ -71,22 +70,22 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// An IDX file, plain or gzip.
-pub fn idx(bytes: &[u8]) -> bool {
+fn idx(bytes: &[u8]) -> bool {
     idx::Array::decode(bytes, LIMIT).is_ok()
 }
 
 /// A NumPy array.
-pub fn npy(bytes: &[u8]) -> bool {
+fn npy(bytes: &[u8]) -> bool {
     npy::Array::decode(bytes).and_then(|array| array.numbers()).is_ok()
 }
 
 /// A batch of ImageNet 32 x 32.
-pub fn npz(bytes: &[u8]) -> bool {
+fn npz(bytes: &[u8]) -> bool {
     npz::read_from(Dataset::Imagenet32, Cursor::new(bytes), bytes.len() as u64, MOST).is_ok()
 }
 
 /// Batches of CIFAR for Python. The first byte says of which.
-pub fn cifar_python(bytes: &[u8]) -> bool {
+fn cifar_python(bytes: &[u8]) -> bool {
     let [which, rest @ ..] = bytes else { return false };
     let dataset = if which.is_multiple_of(2) { Dataset::Cifar10 } else { Dataset::Cifar100 };
     python::batch(dataset, rest, FILE).is_ok()
@@ -94,7 +93,7 @@ pub fn cifar_python(bytes: &[u8]) -> bool {
 
 /// Batches of CIFAR; or labels and pixels of STL-10, whose images are so large that zeros follow these bytes. The first byte says
 /// which, the second how many labels.
-pub fn cifar_stl(bytes: &[u8]) -> bool {
+fn cifar_stl(bytes: &[u8]) -> bool {
     let [which, labels, rest @ ..] = bytes else { return false };
     match which % 4 {
         0 => binary::cifar(Dataset::Cifar10, rest, FILE).is_ok(),
@@ -112,7 +111,7 @@ pub fn cifar_stl(bytes: &[u8]) -> bool {
 }
 
 /// A published archive, and the batches in it.
-pub fn tgz(bytes: &[u8]) -> bool {
+fn tgz(bytes: &[u8]) -> bool {
     let names = ["train.bin", "train_X.bin", "train_y.bin"].map(OsStr::new);
     let Ok(files) = archive::members_of(bytes, &names, LIMIT) else { return false };
     match names.map(|name| files.get(name)) {
@@ -123,7 +122,7 @@ pub fn tgz(bytes: &[u8]) -> bool {
 }
 
 /// The hub's parquet file of CIFAR-100. Its reader goes back and forth in a file on disk.
-pub fn parquet(bytes: &[u8]) -> bool {
+fn parquet(bytes: &[u8]) -> bool {
     let file = || -> Result<tempfile::NamedTempFile> {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(bytes)?;
@@ -133,7 +132,7 @@ pub fn parquet(bytes: &[u8]) -> bool {
 }
 
 /// A picture.
-pub fn png(bytes: &[u8]) -> bool {
+fn png(bytes: &[u8]) -> bool {
     png::decode(bytes, 64, 64).is_ok()
 }
 
@@ -150,18 +149,18 @@ fn load(read: Result<Weights>, hints: &Hints) -> bool {
 }
 
 /// Weights in any format: safetensors, a checkpoint of PyTorch in either format.
-pub fn weights(bytes: &[u8]) -> bool {
+fn weights(bytes: &[u8]) -> bool {
     load(weights::parse(bytes, Path::new(FILE)), &Hints::default())
 }
 
 /// The pickle of a checkpoint.
-pub fn pickle(bytes: &[u8]) -> bool {
+fn pickle(bytes: &[u8]) -> bool {
     load(weights::parse_pickle(bytes, |_| Ok(&[0x3f; 256])), &Hints::default())
 }
 
 /// Tensors of ones by their names and shapes, to be matched with a model's: lines `NAME EXTENT EXTENT ..`, and
 /// `map MODEL = FILE`, `order NAME`, `key NAME`.
-pub fn load_weights(bytes: &[u8]) -> bool {
+fn load_weights(bytes: &[u8]) -> bool {
     const MOST_ENTRIES: usize = 64;
     let (mut tensors, mut map, mut hints) = (BTreeMap::new(), String::new(), Hints::default());
     for line in text(bytes).lines() {
@@ -186,43 +185,25 @@ pub fn load_weights(bytes: &[u8]) -> bool {
 }
 
 /// `--map`.
-pub fn map(bytes: &[u8]) -> bool {
+fn map(bytes: &[u8]) -> bool {
     Hints::map_of(&text(bytes)).is_ok()
 }
 
-/// Reads and checks an experiment file of a kind, which may extend the kind's own, with `--set` applied.
-type Settings = fn(own: &'static str, verb: &str, text: &str, sets: Vec<String>) -> bool;
-
-fn settings<E: Experiment>(own: &'static str, verb: &str, text: &str, sets: Vec<String>) -> bool {
-    let given = Given { sets, ..Given::of(ProfileName::Smoke) };
-    let resolved = given.resolve_text(text, FILE, &|name: &str| (name == verb).then_some(own));
-    resolved.and_then(E::check).is_ok()
-}
-
-const KINDS: [(&str, &str, Settings); 5] = [
-    ("checkerboard", checkerboard::TEXT, settings::<checkerboard::Checkerboard>),
-    ("gradients", gradients::TEXT, settings::<gradients::Claims>),
-    ("regression", regression::TEXT, settings::<regression::Regression>),
-    ("mnist-attack", robustness::TEXT, settings::<robustness::Robustness>),
-    ("mixer", images::TEXT, settings::<images::Comparison>),
-];
-
 /// An experiment file, tried as one of every kind.
-pub fn experiment_toml(bytes: &[u8]) -> bool {
-    let accepted = |(verb, own, read): &(&str, &'static str, Settings)| read(own, verb, &text(bytes), Vec::new());
-    KINDS.iter().filter(|kind| accepted(kind)).count() > 0
+fn experiment_toml(bytes: &[u8]) -> bool {
+    VERBS.iter().filter(|verb| verb.kind.accepts(VERBS, &text(bytes), Vec::new())).count() > 0
 }
 
 /// `--set`: a verb, then a `KEY=VALUE` in every line.
-pub fn set(bytes: &[u8]) -> bool {
+fn set(bytes: &[u8]) -> bool {
     let text = text(bytes);
-    let (verb, sets) = text.split_once('\n').unwrap_or_default();
-    let kind = KINDS.iter().find(|(name, ..)| *name == verb);
-    kind.is_some_and(|(verb, own, read)| read(own, verb, own, sets.lines().map(str::to_string).collect()))
+    let (name, sets) = text.split_once('\n').unwrap_or_default();
+    let sets = sets.lines().map(str::to_string).collect();
+    verb(VERBS, name).is_some_and(|verb| verb.kind.accepts(VERBS, verb.text, sets))
 }
 
 /// The split of a board of 9 x 9 points: our CSV file, or the authors' two with an empty line between them.
-pub fn split_csv(bytes: &[u8]) -> bool {
+fn split_csv(bytes: &[u8]) -> bool {
     let (board, text) = (Board { side: 9, cells: 3 }, text(bytes));
     let (train, test) = text.split_once("\n\n").unwrap_or_default();
     let whole = Split::read_from(Path::new(FILE), false, |_| Ok(text.clone().into_owned()), &board);
@@ -231,12 +212,12 @@ pub fn split_csv(bytes: &[u8]) -> bool {
 }
 
 /// A table of numbers.
-pub fn table_csv(bytes: &[u8]) -> bool {
+fn table_csv(bytes: &[u8]) -> bool {
     table::parse(FILE, bytes, &table::Target::default()).map(|table| table.to_csv()).is_ok()
 }
 
 /// `manifest.json`. What a seal refuses is sealed and read again, and has to be the same.
-pub fn manifest(bytes: &[u8]) -> bool {
+fn manifest(bytes: &[u8]) -> bool {
     let Ok(found) = serde_json::from_slice::<Manifest>(bytes) else { return false };
     if let Ok(Some(read)) = found.sealed().map(|sealed| Manifest::parse(sealed.into_bytes())) {
         let unsealed = |manifest| Manifest { seal: String::new(), ..manifest };
@@ -246,7 +227,7 @@ pub fn manifest(bytes: &[u8]) -> bool {
 }
 
 /// `experiment.toml` of a results directory: facts to runs, none of which is there.
-pub fn remembered(bytes: &[u8]) -> bool {
+fn remembered(bytes: &[u8]) -> bool {
     let (text, path) = (text(bytes), Path::new(FILE));
     let Ok((kind, mut table)) = noted(VERBS, &text, path) else { return false };
     // Every repetition is looked for; a hundred thousand are sound, but slow.
@@ -258,7 +239,7 @@ pub fn remembered(bytes: &[u8]) -> bool {
 }
 
 /// `config.toml` of a run of any kind.
-pub fn rerun(bytes: &[u8]) -> bool {
+fn rerun(bytes: &[u8]) -> bool {
     fn described<S: Spec>(text: &str) -> bool {
         let spec = toml::from_str::<S>(text).ok().filter(|spec| spec.problem().is_none());
         let Some(spec) = spec else { return false };
@@ -278,14 +259,14 @@ pub fn rerun(bytes: &[u8]) -> bool {
 }
 
 /// `page.json` of an experiment that is called x. No page of it has a script.
-pub fn page(bytes: &[u8]) -> bool {
+fn page(bytes: &[u8]) -> bool {
     let Ok([_, _, html, _]) = page::rendered(bytes, "x", Path::new(NOWHERE)) else { return false };
     assert!(!html.contains("<script"), "a script in report.html");
     true
 }
 
 /// `SOURCE: TEMPLATE`, on two rows or, where the source asks for them, fewer.
-pub fn template(bytes: &[u8]) -> bool {
+fn template(bytes: &[u8]) -> bool {
     const ROWS: &[u8] =
         b"arm,mean,std,seconds,n\nhannet,0.9989,0.0017,1160.5,10\nfcnet,1e-300,,-0.0,18446744073709551615\n";
     let text = text(bytes);
@@ -302,12 +283,12 @@ pub fn template(bytes: &[u8]) -> bool {
 }
 
 /// A checkpoint of a run.
-pub fn checkpoint(bytes: &[u8]) -> bool {
+fn checkpoint(bytes: &[u8]) -> bool {
     runs::opens(bytes).unwrap_or(false)
 }
 
 /// A CSV file of a run, or one that is cited.
-pub fn rows(bytes: &[u8]) -> bool {
+fn rows(bytes: &[u8]) -> bool {
     let cited = Rows::parse(FILE, bytes).is_ok();
     let typed = [
         runs::rows_of::<EpochRow>(bytes).is_ok(),

@@ -554,6 +554,12 @@ fn completions_and_manual_pages_know_every_verb() {
     told(&["man", "./mixer"]);
     assert!(sandbox.path("mixer/han-exp.1").exists());
     assert!(sandbox.error(&["man", "plan", "nothing"]).contains("man plan nothing: there is no such command"));
+    assert!(
+        sandbox
+            .error(&["man", "chekerboard"])
+            .contains("man chekerboard: there is no such command, nor such a directory")
+    );
+    assert!(!sandbox.path("chekerboard").exists());
     fs::write(sandbox.path("file"), "").expect("a file");
     assert!(sandbox.error(&["man", "file/man1"]).contains("cannot write manual pages into file/man1"));
 }

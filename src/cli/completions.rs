@@ -19,7 +19,7 @@ pub(super) struct Completions {
 #[derive(Debug, Args)]
 pub(super) struct Pages {
     /// The command whose page is printed, such as `plan mixer`, instead of the program's; or a directory that the pages of
-    /// all commands are written into (./NAME if NAME is a command)
+    /// all commands are written into (./NAME for a new one)
     #[arg(value_name = "COMMAND|DIR")]
     of: Vec<PathBuf>,
 }
@@ -43,7 +43,8 @@ pub(super) fn man(program: Command, arguments: &Pages) -> Result<Exit> {
     let command = arguments.of.iter().try_fold(&program, |command, word| command.find_subcommand(word));
     match (command, arguments.of.as_slice()) {
         (Some(command), _) => answer(&String::from_utf8_lossy(&page(command, &source)?.1)),
-        (None, [directory]) => {
+        // A single word that is no directory yet is rather a command misspelt.
+        (None, [directory]) if directory.is_dir() || directory.components().count() > 1 => {
             fs::create_dir_all(directory)
                 .and_then(|()| write(&program, &source, directory))
                 .with_context(|| format!("cannot write manual pages into {}", directory.display()))?;
@@ -51,7 +52,7 @@ pub(super) fn man(program: Command, arguments: &Pages) -> Result<Exit> {
         }
         (None, words) => {
             let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-            bail!("man {}: there is no such command", words.join(" "));
+            bail!("man {}: there is no such command, nor such a directory", words.join(" "));
         }
     }
     Ok(Exit::Success)

@@ -100,6 +100,11 @@ pub trait Kind: Sync {
     fn standing(&self, store: &Store, remembered: toml::Table) -> Result<String>;
     /// Makes a run again, if it is one of this kind.
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
+    /// Whether a text, which may extend a compiled-in file, is an experiment file of this kind with these `--set`.
+    fn accepts(&self, verbs: &[Verb], text: &str, sets: Vec<String>) -> bool;
+    /// Checks that every key of a compiled-in file can be set, in every profile, and that every flag sets one.
+    #[cfg(test)]
+    fn check_keys(&self, verbs: &[Verb], file: &'static str);
 }
 
 /// What `reproduce` says about all experiments.
@@ -160,12 +165,14 @@ impl<E: Experiment> Of<E> {
         })
     }
 
+    /// The compiled-in file of this kind and that name.
+    fn text(&self, verbs: &[Verb], name: &str) -> Option<&'static str> {
+        let same_kind = verbs.iter().filter(|verb| verb.kind.name() == self.name());
+        same_kind.flat_map(Verb::files).find(|(of, _)| *of == name).map(|(_, text)| text)
+    }
+
     fn resolve(&self, verbs: &[Verb], verb: &Verb, given: &Given<E::File>) -> Result<E> {
-        let text = |name: &str| {
-            let same_kind = verbs.iter().filter(|other| other.kind.name() == self.name());
-            same_kind.flat_map(Verb::files).find(|(of, _)| *of == name).map(|(_, text)| text)
-        };
-        let experiment = E::check(given.resolve(verb.file_of(given), &text)?)?;
+        let experiment = E::check(given.resolve(verb.file_of(given), &|name| self.text(verbs, name))?)?;
         let name = &experiment.file().heading().name;
         let other = verbs.iter().find(|other| {
             other.kind.name() != self.name() && other.files().any(|(of, _)| of.eq_ignore_ascii_case(name))
@@ -437,6 +444,21 @@ impl<E: Experiment> Kind for Of<E> {
 
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>> {
         E::rerun(call)
+    }
+
+    fn accepts(&self, verbs: &[Verb], text: &str, sets: Vec<String>) -> bool {
+        let given = Given { sets, ..Given::of(ProfileName::Smoke) };
+        given.resolve_text(text, "file", &|name| self.text(verbs, name)).and_then(E::check).is_ok()
+    }
+
+    #[cfg(test)]
+    fn check_keys(&self, verbs: &[Verb], file: &'static str) {
+        for profile in super::testing::PROFILES {
+            let resolved = Given::of(profile).resolve(file, &|name| self.text(verbs, name));
+            let experiment = resolved.and_then(E::check).unwrap_or_else(|error| panic!("{file}: {error:#}"));
+            super::settings::every_key_can_be_set(experiment.file());
+            super::settings::every_flag_sets_a_key(E::FLAGS, experiment.file());
+        }
     }
 }
 

@@ -60,6 +60,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_key_of_every_file_can_be_set_and_every_flag_sets_one() {
+        for verb in VERBS {
+            verb.files().for_each(|(name, _)| verb.kind.check_keys(VERBS, name));
+        }
+    }
+
+    #[test]
     fn intervals_in_claims_may_be_missing() {
         // One seed has none.
         for (name, text) in VERBS.iter().flat_map(Verb::files) {

@@ -179,10 +179,10 @@ fn draw_attempt(
         text.draw_around(canvas, ((left + right) / 2.0, (top + bottom) / 2.0), Align::Center)?;
         return caption(canvas, change, (right - left, size), &[said("answer", &attempt.before)]);
     };
-    let changes = Changes::between(&row.pixels, pixels);
-    changes.picture(row.side, eps).draw(canvas, change, size);
-    let norms = [("L2", changes.l2), ("Linf", changes.linf)];
-    let norms = norms.map(|(name, value)| (format!("{name} {}", significant(value)), INK));
+    let (values, l2, linf) = changes(&row.pixels, pixels);
+    let colors = values.iter().map(|value| diverging(value / eps)).collect();
+    Picture { side: row.side, colors }.draw(canvas, change, size);
+    let norms = [("L2", l2), ("Linf", linf)].map(|(name, value)| (format!("{name} {}", significant(value)), INK));
     caption(canvas, change, (size, size), &norms)?;
     Picture::grey(row.side, pixels).draw(canvas, result, size);
     if answer.class != row.class {
@@ -207,39 +207,22 @@ fn caption(
     Ok(())
 }
 
-/// What was added to every pixel, and its norms.
-#[derive(Debug, Clone, PartialEq)]
-struct Changes {
-    values: Vec<f64>,
-    l2: f64,
-    linf: f64,
-}
-
-impl Changes {
-    fn between(before: &[f32], after: &[f32]) -> Changes {
-        let values: Vec<f64> = before.iter().zip(after).map(|(a, b)| f64::from(*b) - f64::from(*a)).collect();
-        let l2 = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        let linf = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-        Changes { values, l2, linf }
-    }
-
-    /// The changes in colours that are full at `range`.
-    fn picture(&self, side: usize, range: f64) -> Picture {
-        Picture { side, colors: self.values.iter().map(|value| diverging(value / range)).collect() }
-    }
+/// What was added to every pixel, and its L2 and its Linf norm.
+fn changes(before: &[f32], after: &[f32]) -> (Vec<f64>, f64, f64) {
+    let values: Vec<f64> = before.iter().zip(after).map(|(a, b)| f64::from(*b) - f64::from(*a)).collect();
+    let l2 = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    let linf = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    (values, l2, linf)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::theme::PAPER;
 
     #[test]
-    fn a_change_is_measured_and_has_the_colours_of_one_scale() {
-        let changes = Changes::between(&[0.0, 0.5, 0.5, 1.0], &[0.25, 0.25, 0.5, 1.0]);
-        assert_eq!((changes.l2, changes.linf), (0.125f64.sqrt(), 0.25));
-        assert_eq!(changes.picture(2, 0.5).colors, [diverging(0.5), diverging(-0.5), PAPER, PAPER]);
-        let none = Changes::between(&[0.3], &[0.3]);
-        assert_eq!((none.linf, none.picture(1, 0.5).colors), (0.0, vec![PAPER]));
+    fn a_change_is_measured_in_both_norms() {
+        let (values, l2, linf) = changes(&[0.0, 0.5, 0.5, 1.0], &[0.25, 0.25, 0.5, 1.0]);
+        assert_eq!((values, l2, linf), (vec![0.25, -0.25, 0.0, 0.0], 0.125f64.sqrt(), 0.25));
+        assert_eq!(changes(&[0.3], &[0.3]), (vec![0.0], 0.0, 0.0));
     }
 }

@@ -17,7 +17,7 @@ pub struct FcNetConfig {
     #[serde(default = "relu", skip_serializing_if = "is_relu")]
     pub activation: Activation,
     /// How the weights start.
-    #[serde(default, skip_serializing_if = "is_kaiming")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub init: DenseInit,
 }
 
@@ -27,10 +27,6 @@ fn relu() -> Activation {
 
 fn is_relu(activation: &Activation) -> bool {
     *activation == relu()
-}
-
-fn is_kaiming(init: &DenseInit) -> bool {
-    *init == DenseInit::default()
 }
 
 impl FcNetConfig {

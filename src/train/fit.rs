@@ -31,10 +31,10 @@ pub struct FitConfig {
     #[serde(default)]
     pub input_noise: f64,
     /// How points come into batches.
-    #[serde(default, skip_serializing_if = "Sampling::is_default")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub sampling: Sampling,
     /// What is minimised.
-    #[serde(default, skip_serializing_if = "LossConfig::is_default")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub loss: LossConfig,
 }
 

@@ -20,10 +20,6 @@ pub enum LossConfig {
 }
 
 impl LossConfig {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Why the loss makes no sense, if so.
     pub fn problem(&self) -> Option<String> {
         match self {

@@ -16,12 +16,6 @@ pub enum Sampling {
     Epochs,
 }
 
-impl Sampling {
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The batches of a run, one after the other.
 pub(super) struct Batches {
     sampling: Sampling,

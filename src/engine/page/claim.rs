@@ -42,26 +42,16 @@ pub enum Decision {
 }
 
 impl Decision {
-    pub fn words(self) -> &'static str {
+    /// Words, a sign beside them, since a colour alone does not reach everybody, and the class of the colour in HTML.
+    pub(super) fn shown(self) -> [&'static str; 3] {
         match self {
-            Self::Reproduced => "reproduced",
-            Self::Partly => "partly",
-            Self::NotAtThisBudget => "not at this budget",
-            Self::Contradicted => "contradicted",
-            Self::NotRun => "not run",
-            Self::Unreadable => "cannot be read",
-            Self::Changed => "changed by flags",
-        }
-    }
-
-    /// A sign beside the words: a colour alone does not reach everybody.
-    pub(super) fn sign(self) -> &'static str {
-        match self {
-            Self::Reproduced => "✓",
-            Self::Partly => "~",
-            Self::NotAtThisBudget => "?",
-            Self::Contradicted => "✗",
-            Self::NotRun | Self::Unreadable | Self::Changed => "–",
+            Self::Reproduced => ["reproduced", "✓", "good"],
+            Self::Partly => ["partly", "~", "half"],
+            Self::NotAtThisBudget => ["not at this budget", "?", "open"],
+            Self::Contradicted => ["contradicted", "✗", "bad"],
+            Self::NotRun => ["not run", "–", "open"],
+            Self::Unreadable => ["cannot be read", "–", "open"],
+            Self::Changed => ["changed by flags", "–", "open"],
         }
     }
 }
@@ -90,9 +80,10 @@ impl Claim {
     pub(super) fn cells(&self, invocation: Option<&Invocation>) -> [String; 8] {
         let or_dash = |text: &str| if text.is_empty() { "-".to_string() } else { text.to_string() };
         let invocation = invocation.map(|called| self.command(called));
+        let [words, sign, _] = self.decision.shown();
         [
             self.claim.clone(),
-            format!("{} {}", self.decision.sign(), self.decision.words()),
+            format!("{sign} {words}"),
             or_dash(&self.figure),
             or_dash(&self.paper),
             invocation.as_ref().map_or("-".into(), |called| called.profile.to_string()),
@@ -111,7 +102,7 @@ impl Claim {
     pub(super) fn line(&self) -> String {
         let paper = if self.paper.is_empty() { String::new() } else { format!("; paper: {}", self.paper) };
         let figure = if self.figure.is_empty() { "no figure" } else { &self.figure };
-        format!("{}: {} ({figure}{paper})", self.decision.words(), self.claim)
+        format!("{}: {} ({figure}{paper})", self.decision.shown()[0], self.claim)
     }
 }
 
@@ -143,7 +134,7 @@ pub(super) fn rows<'c>(
             experiment,
             number: place + 1,
             claim: &claim.claim,
-            verdict: claim.decision.words(),
+            verdict: claim.decision.shown()[0],
             measured: &claim.figure,
             paper: &claim.paper,
             profile: invocation.as_ref().map(|called| called.profile),

@@ -83,10 +83,7 @@ fn several_sizes_are_as_many_arms() -> Result<()> {
 }
 
 #[test]
-fn every_key_can_be_set_and_mistakes_name_the_nearest() {
-    let file: CheckerboardFile = Given::base(TEXT).expect("the file");
-    crate::engine::settings::every_key_can_be_set(&file);
-    crate::engine::settings::every_flag_sets_a_key(file::FLAGS, &file);
+fn mistakes_in_a_setting_name_the_nearest_keys() {
     for (assignment, words) in [
         ("recipe.tuned.optimizer.adam.weight_decay", "use KEY=VALUE"),
         (

@@ -5,7 +5,7 @@ use super::plan::Runs;
 use super::spec::{Probe, layers_of};
 use super::*;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{Given, ProfileName};
+use crate::engine::settings::ProfileName;
 use crate::engine::testing::{PROFILES, assert_told, checked, decided};
 use crate::model::ModelConfig;
 
@@ -26,9 +26,6 @@ fn every_profile_of_the_file_can_run() -> Result<()> {
         assert_eq!(decided(&claims.file.experiment.expect, profile) == 0, profile == ProfileName::Smoke);
         assert!((claims.file.data.checkerboard.zeros() - 3969.0 / 6561.0).abs() < 1e-12);
     }
-    let file = Given::<ClaimsFile>::base(TEXT)?;
-    crate::engine::settings::every_key_can_be_set(&file);
-    crate::engine::settings::every_flag_sets_a_key(Claims::FLAGS, &file);
     Ok(())
 }
 

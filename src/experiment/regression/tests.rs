@@ -1,12 +1,11 @@
 //! The experiment file of the regression that is compiled in, and what flags and mistakes make of it.
 
 use super::check::Facts;
-use super::file::{FLAGS, RegressionFile};
 use super::spec::{Method, RegressionSpec};
 use super::*;
 use crate::data::table::{Dataset, Noted, Origin};
 use crate::engine::runs::Spec;
-use crate::engine::settings::{Given, ProfileName, every_flag_sets_a_key, every_key_can_be_set};
+use crate::engine::settings::ProfileName;
 use crate::engine::testing::{checked, told};
 use crate::train::ScheduleConfig;
 use candle_core::Device;
@@ -26,17 +25,6 @@ fn published() -> Facts {
         origin: Origin::Published(dataset),
     };
     Facts { stand_ins: false, tables: Dataset::ALL[..5].iter().copied().map(noted).collect() }
-}
-
-#[test]
-fn every_key_can_be_set_in_every_profile() -> Result<()> {
-    let file = Given::<RegressionFile>::base(TEXT)?;
-    every_key_can_be_set(&file);
-    every_flag_sets_a_key(FLAGS, &file);
-    for profile in [ProfileName::Smoke, ProfileName::Quick, ProfileName::Paper] {
-        every_key_can_be_set(&with(profile, &[])?.file);
-    }
-    Ok(())
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::engine::rows::{EvaluationRow, keyed};
 use crate::engine::runs::{Ending, Job, Record, Runner, Store};
 use crate::evaluate::attack::{Classifier, Examples, Setting, Stop};
 use crate::evaluate::masking::Subject;
+use crate::figure::significant;
 use crate::files;
 use crate::model::Model;
 use crate::model::weights::{self, Hints};
@@ -181,7 +182,7 @@ impl Attacker<'_> {
 fn headline(rows: &[EvaluationRow]) -> String {
     let clean = rows.iter().find(|row| row.split == "attacked" && row.metric == "accuracy" && row.attack == "none");
     let worst = rows.iter().filter(|row| row.attack == "worst_case" && row.epsilon > Some(0.0));
-    let at = worst.map(|row| format!("{:.1} % at {}", 100.0 * row.value, row.epsilon.unwrap_or_default()));
+    let at = worst.map(|row| format!("{:.1} % at {}", 100.0 * row.value, significant(row.epsilon.unwrap_or_default())));
     let clean = 100.0 * clean.map_or(f64::NAN, |row| row.value);
     format!("clean {clean:.2} %, worst case {}", at.take(3).collect::<Vec<_>>().join(", "))
 }

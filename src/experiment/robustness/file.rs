@@ -1,6 +1,6 @@
 //! What the experiment file of a robustness experiment says.
 
-use super::spec::{Effort, Precision, is_single};
+use super::spec::{Effort, Precision};
 use crate::data::source::Dataset;
 use crate::engine::settings::{File, Heading, named, usual_arm, usual_fields};
 use crate::evaluate::attack::{Attack, Norm};
@@ -90,7 +90,7 @@ pub struct AttackFile {
     pub attacks: Vec<Attack>,
     /// The attacks that are made at every size of `sweep`.
     pub sweep_attacks: Vec<Attack>,
-    #[serde(default, skip_serializing_if = "is_single")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub precision: Precision,
     pub effort: Effort,
 }

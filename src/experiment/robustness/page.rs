@@ -9,6 +9,7 @@ use crate::engine::page::{Block, Page, Table, decimals, listed, percent, spread}
 use crate::engine::rows::Figure;
 use crate::engine::settings::File;
 use crate::evaluate::attack::Norm;
+use crate::figure::significant;
 use anyhow::Result;
 
 pub(super) fn of(experiment: &Robustness, facts: &Facts, findings: &Findings) -> Result<Page> {
@@ -106,7 +107,7 @@ fn closing(measured: &Measurements<'_>, trained: bool) -> Table {
     let mut figures = vec![("clean".to_string(), Figure::of(if trained { "test" } else { "attacked" }, "accuracy"))];
     let threats = &measured.experiment.file.threat;
     for (norm, eps) in threats.iter().flat_map(|threat| threat.eps.iter().map(|eps| (threat.norm, *eps))) {
-        figures.push((format!("worst {} {eps}", norm.name()), Figure::under("worst_case", norm, eps)));
+        figures.push((format!("worst {} {}", norm.name(), significant(eps)), Figure::under("worst_case", norm, eps)));
     }
     if threats.iter().any(|threat| threat.norm == Norm::L2) {
         let proved = |radius| Figure::certified("certified_accuracy", Norm::L2, radius);
@@ -158,7 +159,7 @@ fn failed(measured: &Measurements<'_>) -> Vec<String> {
     let failed = checks.filter(|(_, check)| !check.passed).map(|(arm, check)| {
         let (norm, epsilon, name) = (&check.norm, check.epsilon, &check.check);
         let (measured, threshold) = (check.measured, check.threshold);
-        format!("FAIL {}, {norm} {epsilon}: {name}: {measured:.3e}, at most {threshold:.1e}", arm.label)
+        format!("FAIL {}, {norm} {}: {name}: {measured:.3e}, at most {threshold:.1e}", arm.label, significant(epsilon))
     });
     failed.collect()
 }
@@ -195,7 +196,7 @@ fn networks(measured: &Measurements<'_>) -> Table {
 /// A row for each attack, a column for each network and size of the ball.
 fn attacks(measured: &Measurements<'_>, norm: Norm, sizes: &[f64]) -> Table {
     let columns = || sizes.iter().flat_map(|eps| measured.arms.iter().map(move |arm| (arm, *eps)));
-    let names = columns().map(|(arm, eps)| format!("{} {eps}", arm.label));
+    let names = columns().map(|(arm, eps)| format!("{} {}", arm.label, significant(eps)));
     let mut table = Table::new(std::iter::once("attack".to_string()).chain(names));
     let mut add = |name: String, figure: &dyn Fn(f64) -> Figure| {
         let samples: Vec<_> = columns().map(|(arm, eps)| arm.scored.sample(&figure(eps))).collect();
@@ -260,7 +261,7 @@ fn checklist(measured: &Measurements<'_>) -> Table {
     for (arm, check) in measured.arms.iter().flat_map(|arm| arm.checks.iter().map(move |check| (arm, check))) {
         table.row([
             arm.label.clone(),
-            format!("{} {}", check.norm, check.epsilon),
+            format!("{} {}", check.norm, significant(check.epsilon)),
             check.check.clone(),
             format!("{:.2e}", check.measured),
             format!("{:.1e}", check.threshold),

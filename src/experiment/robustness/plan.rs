@@ -2,7 +2,7 @@
 
 use super::check::Robustness;
 use super::file::{ArmFile, RecipeFile, ThreatFile};
-use super::spec::{AttackSpec, ImageSet, Stopping, TrainingSpec, WeightsSource, at_success};
+use super::spec::{AttackSpec, ImageSet, Stopping, TrainingSpec, WeightsSource};
 use super::weights::Given;
 use super::{CLASSES, validation_images, validation_problem};
 use crate::console::shown;
@@ -21,7 +21,7 @@ pub struct Facts {
     pub train_images: usize,
     pub test_images: usize,
     /// Never for an export: other programs return the last iterates of all steps.
-    #[serde(default, skip_serializing_if = "at_success")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub stop: Stop,
     pub images: ImageSet,
     /// Networks that are not trained here.

@@ -90,10 +90,6 @@ pub enum Precision {
     F64,
 }
 
-pub(super) fn is_single(precision: &Precision) -> bool {
-    *precision == Precision::F32
-}
-
 /// How hard the attacks try.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,10 +102,6 @@ pub struct Effort {
     pub targets: usize,
     /// Proposals of Square.
     pub queries: usize,
-}
-
-pub(super) fn at_success(stop: &Stop) -> bool {
-    *stop == Stop::AtSuccess
 }
 
 /// The resolved configuration of an attack run; `config.toml` in its directory.
@@ -136,9 +128,9 @@ pub struct AttackSpec {
     pub effort: Effort,
     /// Whether attacks of a fixed size go on after their success, as other programs do. It changes last iterates and the
     /// number of passes, and nothing else.
-    #[serde(default, skip_serializing_if = "at_success")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub stop: Stop,
-    #[serde(default, skip_serializing_if = "is_single")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub precision: Precision,
     pub data: ImageSet,
     pub model: ModelConfig,

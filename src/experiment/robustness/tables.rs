@@ -1,6 +1,7 @@
 //! The rows of the tables over all runs. Fractions are 0 to 1; `data` is mnist, fashion-mnist or sample.
 
 use crate::engine::rows::{Figure, Statistics, TableKey};
+use crate::figure::significant;
 use serde::Serialize;
 
 /// `tables/<experiment>.csv`: a figure over the seeds.
@@ -72,6 +73,6 @@ pub struct ComparisonRow {
 impl ComparisonRow {
     /// The ball in words; `none` is for the images as they are.
     pub fn ball(&self, none: &str) -> String {
-        if self.norm.is_empty() { none.into() } else { format!("{} {}", self.norm, self.epsilon) }
+        if self.norm.is_empty() { none.into() } else { format!("{} {}", self.norm, significant(self.epsilon)) }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::data::source::Dataset;
 use crate::engine::runs::Spec;
-use crate::engine::settings::{Given as Settings, ProfileName};
+use crate::engine::settings::ProfileName;
 use crate::engine::testing::{PROFILES, assert_told, checked, decided};
 use crate::evaluate::attack::Norm;
 use clap::FromArgMatches;
@@ -111,14 +111,6 @@ fn the_usual_precision_is_not_in_the_file() -> Result<()> {
     let text = |flags: &[(&str, &str)]| -> Result<String> { Ok(toml::to_string(&quick(flags)?.file)?) };
     assert_eq!(text(&[("precision", "f32")])?, text(&[])?);
     assert!(!text(&[])?.contains("precision") && text(&[("precision", "f64")])?.contains("precision = \"f64\""));
-    Ok(())
-}
-
-#[test]
-fn every_key_can_be_set() -> Result<()> {
-    let file = Settings::<RobustnessFile>::base(TEXT)?;
-    crate::engine::settings::every_key_can_be_set(&file);
-    crate::engine::settings::every_flag_sets_a_key(Robustness::FLAGS, &file);
     Ok(())
 }
 

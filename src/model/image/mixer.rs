@@ -25,7 +25,7 @@ pub struct MixerConfig {
     /// Han blocks.
     pub han_blocks: usize,
     /// Where they stand.
-    #[serde(default, skip_serializing_if = "is_usual")]
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
     pub han_place: HanPlace,
     /// Their start; the paper's where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,11 +43,6 @@ pub enum HanPlace {
     Between,
     /// In front of all mixer blocks.
     InFront,
-}
-
-/// What files leave out.
-fn is_usual(place: &HanPlace) -> bool {
-    *place == HanPlace::default()
 }
 
 impl MixerConfig {

@@ -5,7 +5,7 @@ mod text;
 
 use super::drawn::Drawn;
 use super::section::{self, Section};
-use super::{Block, Claim, Decision, claim};
+use super::{Block, claim};
 use crate::files;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,21 +50,12 @@ fn contents(section: &Section) -> String {
 
 fn claims(sections: &[Section]) -> String {
     let all = || sections.iter().flat_map(|of| of.claims.iter().map(move |claim| (claim, of.invocation.as_ref())));
-    let classes: Vec<&str> = all().map(|(claim, _)| class(claim)).collect();
+    let classes: Vec<&str> = all().map(|(claim, _)| claim.decision.shown()[2]).collect();
     if classes.is_empty() {
         return String::new();
     }
     let table = table::cards(&claim::table(all()), &classes);
     format!("<section id=\"claims\">\n<h2>The paper's claims</h2>\n{table}</section>\n")
-}
-
-fn class(claim: &Claim) -> &'static str {
-    match claim.decision {
-        Decision::Reproduced => "good",
-        Decision::Partly => "half",
-        Decision::NotAtThisBudget | Decision::NotRun | Decision::Unreadable | Decision::Changed => "open",
-        Decision::Contradicted => "bad",
-    }
 }
 
 fn experiment(section: &Section, root: &Path) -> String {

@@ -1,6 +1,0 @@
-#![no_main]
-
-#[path = "../limit.rs"]
-mod limit;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| limit::within(|| han_exp::inputs::manifest(bytes)));
