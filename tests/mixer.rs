@@ -79,7 +79,10 @@ fn a_run_is_made_again_from_its_configuration_and_its_weights_score_the_same() {
     sandbox.stdout(&tiny(&["--arms", "mixer-4-han-12", "--seeds", "1"]));
     let run = sandbox.runs("results/smoke", "mixer/mixer-4-han-12", "training")[0].clone();
     let before = files(&sandbox.path("results/smoke"));
-    sandbox.stdout(&["rerun", run.to_str().expect("a plain path"), "--offline", "--device", "cpu"]);
+    let rerun = ["rerun", run.to_str().expect("a plain path"), "--device", "cpu"];
+    // It was made on the sample, and other images are no hindrance where nobody asks for them.
+    sandbox.command(&rerun).env("HAN_EXP_DATA", "elsewhere").assert().success();
+    assert!(sandbox.error(&[&rerun[..], &["--data-dir", "elsewhere"]].concat()).contains("elsewhere"));
     assert!(before == files(&sandbox.path("results/smoke")), "the run differs");
 
     let weights = run.join("weights.safetensors");

@@ -18,7 +18,7 @@ const CIFAR10: [&[u8]; 2] =
     [include_bytes!("../sample/cifar10-train.png"), include_bytes!("../sample/cifar10-test.png")];
 
 /// The sample, if there is one of this data set.
-pub(in crate::data) fn read(dataset: Dataset) -> Option<Result<ImageData>> {
+pub(crate) fn read(dataset: Dataset) -> Option<Result<ImageData>> {
     dataset.sample_pin(Part::TrainImages)?;
     Some(ImageData::assemble(dataset, Origin::Sample, |part| read_part(dataset, part)))
 }
