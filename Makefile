@@ -120,9 +120,10 @@ bench-cuda: ## Time training steps on a GPU, beside PyTorch's where it is: peers
 fuzz: ## Fuzz every reader of files, FUZZ_SECONDS for each (60); needs a C++ compiler, installs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz@0.13.2
 	@for reader in $(READERS); do \
-	  mkdir -p fuzz/corpus/$$reader && \
+	  mkdir -p fuzz/corpus/$$reader fuzz/artifacts/$$reader && \
 	  READER=$$reader $(CARGO) fuzz run --sanitizer none reader fuzz/corpus/$$reader fuzz/seeds/$$reader -- \
-	    -max_total_time=$(FUZZ_SECONDS) -timeout=25 -rss_limit_mb=2048 -max_len=65536 || exit 1; \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=25 -rss_limit_mb=2048 -max_len=65536 \
+	    -artifact_prefix=fuzz/artifacts/$$reader/ || exit 1; \
 	done
 
 clean: ## Remove what was built and the runs; tables and figures stay
