@@ -1,4 +1,4 @@
-//! Files on disk: regular ones only are read, and what is written appears whole or not at all; settings leave out what is usual.
+//! Files on disk: regular ones only are read, and what is written appears whole or not at all.
 
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ pub const PARTIAL: &str = ".partial-";
 /// Characters of a file's name in that of its temporary file: file systems take 255 bytes.
 const LONGEST_PART: usize = 40;
 
-/// Whether a value is left out of a file of settings: it is what the file says without it.
+/// Whether a value is the default, which files of settings leave out.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

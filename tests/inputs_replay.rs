@@ -1,5 +1,5 @@
-//! The seeds of fuzzing (`fuzz/seeds`, with what it has found) and damaged copies of them: no reader panics, and none
-//! takes more memory than a small machine has.
+//! The seeds for fuzzing (`fuzz/seeds`, with what it has found) and damaged copies of them: no reader panics, and none takes more
+//! memory than a small machine has.
 
 #![cfg(feature = "program")]
 

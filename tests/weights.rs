@@ -656,7 +656,7 @@ fn files_with_commas_and_equals_signs_in_their_names_are_attacked() {
 /// An attack of a step on a few images.
 const ATTACK: &[&str] = &[
     "mnist-attack", "--offline", "--profile", "smoke", "--models", "fcnet", "--width", "8", "--depth", "3", "--n", "5",
-    "--norm", "linf", "--eps", "0.1", "--sweep", "off", "--attacks", "fgsm", "--device", "cpu",
+    "--norm", "linf", "--eps", "8/255", "--sweep", "off", "--attacks", "fgsm", "--device", "cpu",
 ];
 
 #[test]
@@ -678,7 +678,10 @@ fn an_attack_on_a_file_remembers_what_was_said_about_it() {
         let text = fs::read_to_string(run.join("per_example.csv")).expect("rows");
         text.lines().filter_map(|line| Some(line.rsplit_once(',')?.0.to_string())).collect::<Vec<_>>()
     };
-    sandbox.stdout(&over(ATTACK, &["--weights", "own.safetensors", "--out", "own"]));
+    let told = sandbox.stdout(&over(ATTACK, &["--weights", "own.safetensors", "--out", "own"]));
+    let page = fs::read_to_string(sandbox.path("own/README.md")).expect("a page");
+    assert!(told.contains("worst linf 0.0314") && !told.contains("0.03137"), "{told}");
+    assert!(page.contains("0.0314") && !page.contains("0.03137"), "{page}");
     sandbox.stdout(&over(ATTACK, &["--weights", "foreign.safetensors", "--order", "b,a", "--out", "foreign"]));
     assert_eq!(rows("foreign"), rows("own"));
     let run = sandbox.runs("foreign", "mnist-attack/fcnet", "attack")[0].clone();

@@ -43,7 +43,7 @@ pub(super) fn man(program: Command, arguments: &Pages) -> Result<Exit> {
     let command = arguments.of.iter().try_fold(&program, |command, word| command.find_subcommand(word));
     match (command, arguments.of.as_slice()) {
         (Some(command), _) => answer(&String::from_utf8_lossy(&page(command, &source)?.1)),
-        // A single word that is no directory yet is rather a command misspelt.
+        // A single word that is not a directory is more likely a misspelt command.
         (None, [directory]) if directory.is_dir() || directory.components().count() > 1 => {
             fs::create_dir_all(directory)
                 .and_then(|()| write(&program, &source, directory))
@@ -52,7 +52,7 @@ pub(super) fn man(program: Command, arguments: &Pages) -> Result<Exit> {
         }
         (None, words) => {
             let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-            bail!("man {}: there is no such command, nor such a directory", words.join(" "));
+            bail!("man {}: there is no such command or directory", words.join(" "));
         }
     }
     Ok(Exit::Success)

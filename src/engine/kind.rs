@@ -102,7 +102,7 @@ pub trait Kind: Sync {
     fn rerun(&self, call: &Rerun<'_>) -> Result<Option<Exit>>;
     /// Whether a text, which may extend a compiled-in file, is an experiment file of this kind with these `--set`.
     fn accepts(&self, verbs: &[Verb], text: &str, sets: Vec<String>) -> bool;
-    /// Checks that every key of a compiled-in file can be set, in every profile, and that every flag sets one.
+    /// Checks that every key of a compiled-in file can be set, in every profile and without one, and that every flag sets one.
     #[cfg(test)]
     fn check_keys(&self, verbs: &[Verb], file: &'static str);
 }
@@ -453,11 +453,18 @@ impl<E: Experiment> Kind for Of<E> {
 
     #[cfg(test)]
     fn check_keys(&self, verbs: &[Verb], file: &'static str) {
+        let check = |settings: &E::File| {
+            super::settings::every_key_can_be_set(settings);
+            super::settings::every_flag_sets_a_key(E::FLAGS, settings);
+        };
         for profile in super::testing::PROFILES {
             let resolved = Given::of(profile).resolve(file, &|name| self.text(verbs, name));
             let experiment = resolved.and_then(E::check).unwrap_or_else(|error| panic!("{file}: {error:#}"));
-            super::settings::every_key_can_be_set(experiment.file());
-            super::settings::every_flag_sets_a_key(E::FLAGS, experiment.file());
+            check(experiment.file());
+        }
+        // Profiles drop networks.
+        if let Some(verb) = verb(verbs, file) {
+            check(&Given::base(verb.text).unwrap_or_else(|error| panic!("{file}: {error:#}")));
         }
     }
 }

@@ -66,7 +66,8 @@ impl Source {
         Options { network, ..self.place.options() }
     }
 
-    /// The images that a run was made on, and their hash; `name` is the data set's name, or sample, which every program has.
+    /// The images that a run was made on, and their hash; `name` is the data set's name, or sample, for
+    /// which nothing is looked for unless the user names a directory.
     pub fn images_of_run(&self, dataset: Dataset, name: &str, sha256: &str) -> Result<(ImageData, String)> {
         let sample =
             if name == "sample" && self.place.data_dir.is_none() { images::sample::read(dataset) } else { None };
