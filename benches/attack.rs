@@ -5,6 +5,7 @@
 use candle_core::{Device, Result};
 use criterion::{Criterion, criterion_group, criterion_main};
 use han_exp::evaluate::attack::{Apgd, Classifier, Examples, ImageShape, Pgd, Square, Stop, Threat};
+use han_exp::memory::keep_freed_memory;
 use han_exp::model::{FcNetConfig, HanNetConfig, ModelConfig};
 use han_exp::rng::Seed;
 
@@ -25,6 +26,7 @@ fn examples(classifier: &Classifier<'_>) -> Result<Examples> {
 }
 
 fn attacks(criterion: &mut Criterion) {
+    keep_freed_memory();
     let (threat, seed, stop) = (Threat::linf(0.1), Seed(0), Stop::Never);
     let mut group = criterion.benchmark_group(format!("{IMAGES} images x {STEPS} steps"));
     group.sample_size(10);

@@ -7,6 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use han_exp::data::TrainingSet;
 use han_exp::data::augment::{Augment, Augmented};
 use han_exp::data::images::{Dataset, Network, Options, load};
+use han_exp::memory::keep_freed_memory;
 use han_exp::rng::Seed;
 
 #[global_allocator]
@@ -15,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BATCH: u32 = 128;
 
 fn batches(criterion: &mut Criterion) {
+    keep_freed_memory();
     let options = Options { cache: None, network: Network::Forbidden, ..Options::default() };
     let data = load(Dataset::Cifar10, &options).expect("the sample");
     let mut group = criterion.benchmark_group("images of 32 x 32");

@@ -4,6 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use han_exp::memory::keep_freed_memory;
 use han_exp::model::image::{ImageModelConfig, MixerConfig};
 use han_exp::nn::{Scope, han_blocks, loss};
 use han_exp::rng::Seed;
@@ -22,6 +23,7 @@ fn normal(dims: &[usize]) -> Tensor {
 }
 
 fn networks(criterion: &mut Criterion) {
+    keep_freed_memory();
     let mut group = criterion.benchmark_group("mixer step, batch 64");
     group.sample_size(10);
     let xs = normal(&[BATCH, 32, 32, 3]);

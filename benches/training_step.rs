@@ -5,6 +5,7 @@
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use han_exp::data::{Points, TrainingSet};
+use han_exp::memory::keep_freed_memory;
 use han_exp::model::{FcNetConfig, HanNetConfig, Model, ModelConfig, ResNetConfig};
 use han_exp::nn::loss;
 use han_exp::rng::Seed;
@@ -32,6 +33,7 @@ fn step(model: &Model, optimizer: &mut Optimizer, data: &Points, rows: &[u32]) -
 }
 
 fn training_step(criterion: &mut Criterion) {
+    keep_freed_memory();
     let sgd = OptimizerConfig::Sgd { momentum: 0.9, weight_decay: 0.0 };
     let adam = OptimizerConfig::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.0 };
     let hannet = ModelConfig::Hannet(HanNetConfig::new(30, 20, vec![1, 2, 20]));

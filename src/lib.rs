@@ -17,6 +17,7 @@
 //! | [`rng`] | one seed, named streams |
 //! | [`device`] | where tensors live |
 //! | [`files`], [`console`] | reading and writing that fails cleanly |
+//! | `memory` | what the program asks of its allocator (`program`) |
 //! | [`nn`] | the layer, its kernels, and the other parts that candle lacks |
 //! | [`data`] | data sets and their splits; with `program`, where they come from |
 //! | [`model`] | HanNet, FCNet, ResNet; reading foreign weights |
@@ -74,6 +75,8 @@ pub mod files;
 #[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod inputs;
+#[cfg(feature = "program")]
+pub mod memory;
 pub mod model;
 pub mod nn;
 mod pickle;

@@ -2,6 +2,7 @@
 
 use han_exp::cli::{Cli, Exit};
 use han_exp::console::{note, one_line, something_was_lost};
+use han_exp::memory::keep_freed_memory;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const MOST_THREADS: usize = 1 << 12;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let cli = match Cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => return print(&usage),

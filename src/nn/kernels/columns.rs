@@ -47,9 +47,14 @@ fn add_block<T: Element, const K: usize, const N: usize>(
     let (start, columns) = (first.len(), of_columns.len());
     let of_columns: [f64; N] = std::array::from_fn(|lane| of_columns[start + lane]);
     let [mut one, mut two] = [[0.0; N]; 2];
+    let nothing = [T::default(); N];
     for row in 0..matrices[0].len() / columns {
         let place = row * columns + start;
-        let entries = matrices.map(|matrix| matrix[place..].first_chunk::<N>().expect("a row has all columns"));
+        // `matrices.map(..)` is a call in every row where there are three of them, with all sums in memory meanwhile.
+        let mut entries = [&nothing; K];
+        for (entries, matrix) in entries.iter_mut().zip(matrices) {
+            *entries = matrix[place..].first_chunk::<N>().expect("a row has all columns");
+        }
         for lane in 0..N {
             let [a, b] = terms(entries.map(|entries| entries[lane]), of_columns[lane]);
             one[lane] += a;
