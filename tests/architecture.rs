@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("device", &[]),
     ("files", &[]),
     ("console", &[]),
+    ("memory", &[]),
     ("zipped", &[]),
     ("pickle", &[]),
     ("figure", &[]),
