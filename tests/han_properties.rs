@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::Module;
 use common::{assert_close, assert_close_at_scale, backward, bits, entries, gradient, largest, normal, variable};
 use han_exp::nn::kernels::matmul::PARALLEL_WORK;
-use han_exp::nn::{Activation, Axis, Dense, HanStack};
+use han_exp::nn::{Activation, Axis, Dense, HanStack, IdentityStart, Scope, han_blocks};
 use han_exp::rng::{Seed, Stream};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -107,6 +107,24 @@ proptest! {
         let x = normal(&mut stream, &[batch, width])?;
         for (before, after) in norms(&x)?.into_iter().zip(norms(&stack.forward(&x)?)?) {
             prop_assert!((after - before).abs() <= 1e-12 * before, "a norm went from {before} to {after}");
+        }
+    }
+
+    #[test]
+    fn blocks_along_tokens_and_channels_keep_the_norms_of_gradients(
+        tokens in 2..20usize, channels in 2..20usize, blocks in 1..14usize, batch in 1..6usize, from_identity: bool, seed: u64,
+    ) {
+        let mut stream = Seed(seed).stream("blocks");
+        let scope = Scope::new(Seed(seed), DType::F64, &Device::Cpu);
+        let names: Vec<String> = (0..blocks).map(|block| block.to_string()).collect();
+        let start = from_identity.then_some(IdentityStart { lift: 4.0, pace: 1.0 });
+        let blocks = han_blocks(tokens, channels, &names, start, &scope)?;
+        let shape = [batch, tokens, channels];
+        let (x, gy) = (Var::from_tensor(&normal(&mut stream, &shape)?)?, normal(&mut stream, &shape)?);
+        let gradients = backward(&blocks.forward(x.as_tensor())?, &gy)?;
+        let gx = gradient(&gradients, &x, "x")?;
+        for (behind, before) in norms(&gy.flatten_from(1)?)?.into_iter().zip(norms(&gx.flatten_from(1)?)?) {
+            prop_assert!((before - behind).abs() <= 1e-12 * behind, "a gradient's norm went from {behind} to {before}");
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Exit> {
     let is_wanted =
         |verb: &&Verb| only.as_ref().map_or(!verb.only_by_name, |only| only.iter().any(|name| name == verb.name));
     let wanted = || VERBS.iter().filter(is_wanted);
-    // A directory for several experiments may lack the files of one.
+    // A directory for several experiments may lack the tables of numbers.
     let source = if wanted().count() > 1 { &source.shared() } else { source };
     let (mut missed, mut failed) = (false, false);
     for only_check in [true, false] {

@@ -25,7 +25,7 @@ pub struct Source {
     /// Work offline, using only local data; so does the variable HF_HUB_OFFLINE=1
     #[arg(long)]
     offline: bool,
-    /// Whether several experiments read from the directory: it may lack the files of one of them.
+    /// Whether several experiments read from the directory: it may lack the tables of numbers.
     #[arg(skip)]
     is_shared: bool,
 }

@@ -23,7 +23,7 @@ pub struct Comparison {
 /// A network under one of the trainings of the experiment.
 #[derive(Debug, Clone)]
 pub struct Entrant {
-    /// As in the file; where there are several trainings, name and label tell which this is.
+    /// As in the file; where there are several trainings, or could be, name and label tell which this is.
     pub arm: ArmFile,
     /// Name and label in the file.
     pub network: [String; 2],
@@ -154,7 +154,7 @@ impl Comparison {
             refuse(&format!("{name}: arm {}: ", arm.name), arm.model.problem())?;
             ensure!(arm.seeds != Some(0), "{name}: arm {}: seeds is 0; use at least 1", arm.name);
         }
-        let several = trainings(&file).nth(1).is_some();
+        let several = file.train.curve || trainings(&file).nth(1).is_some();
         let entrants = trainings(&file).flat_map(|training| file.arm.iter().map(move |arm| (training, arm)));
         let entrants = entrants.map(|(training, arm)| Entrant::new(&file, arm, training, several)).collect();
         Ok(Self { entrants, file })
@@ -183,7 +183,8 @@ fn trainings(file: &ImagesFile) -> impl Iterator<Item = Training> {
     file.train.augment.iter().copied().flat_map(of_augment)
 }
 
-/// Gives every network a label. Where mixers differ in their channels, these are part of it.
+/// Gives every network a label. Where mixers differ in their channels, these are part of it; where networks differ in what no label
+/// tells, their names are.
 fn label(arms: &mut [ArmFile]) {
     let channels = arms.iter_mut().filter_map(|arm| arm.mixer().map(|mixer| mixer.channels));
     let several = channels.collect::<BTreeSet<usize>>().len() > 1;
@@ -194,23 +195,25 @@ fn label(arms: &mut [ArmFile]) {
             arm.label += &format!(", {channels} channels");
         }
     }
+    let labels: Vec<String> = arms.iter().map(|arm| arm.label.clone()).collect();
+    for arm in arms.iter_mut().filter(|arm| labels.iter().filter(|label| **label == arm.label).count() > 1) {
+        arm.label += &format!(" ({})", arm.name);
+    }
 }
 
 /// What a network is made of.
 pub(super) fn made_of(model: &ImageModelConfig) -> String {
     match model {
-        ImageModelConfig::Mixer(config) => match (config.mixer_blocks, config.han_blocks) {
-            (mixer, 0) => format!("{mixer} mixer"),
-            (0, han) => format!("{han} Han"),
-            (mixer, han) => {
-                let start = if config.identity_start.is_some() { " from the identity" } else { "" };
-                match config.han_place {
-                    HanPlace::Behind => format!("{mixer} mixer + {han} Han{start}"),
-                    HanPlace::Between => format!("{mixer} mixer, {han} Han{start} between"),
-                    HanPlace::InFront => format!("{han} Han{start} + {mixer} mixer"),
-                }
+        ImageModelConfig::Mixer(config) => {
+            let start = if config.identity_start.is_some() { " from the identity" } else { "" };
+            match (config.mixer_blocks, config.han_blocks, config.han_place) {
+                (mixer, 0, _) => format!("{mixer} mixer"),
+                (0, han, _) => format!("{han} Han{start}"),
+                (mixer, han, HanPlace::Behind) => format!("{mixer} mixer + {han} Han{start}"),
+                (mixer, han, HanPlace::Between) => format!("{mixer} mixer, {han} Han{start} between"),
+                (mixer, han, HanPlace::InFront) => format!("{han} Han{start} + {mixer} mixer"),
             }
-        },
+        }
         ImageModelConfig::Resnet32 => "ResNet-32".into(),
     }
 }

@@ -65,6 +65,9 @@ pub struct TrainFile {
     /// Base learning rate.
     pub learning_rate: f64,
     pub augment: Several<Augment>,
+    /// Whether names tell the training even where there is one, so that a part of a curve has the names of the whole.
+    #[serde(default, skip_serializing_if = "crate::files::is_default")]
+    pub curve: bool,
     pub optimizer: OptimizerConfig,
     pub schedule: ScheduleConfig,
 }

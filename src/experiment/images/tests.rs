@@ -142,6 +142,13 @@ fn a_label_says_where_han_blocks_stand() -> Result<()> {
         let place = format!("arm.mixer-4-han-12.model.mixer.han_place={place}");
         assert_eq!(with(ProfileName::Quick, &[("set", &place)])?.file.arm[1].label, label);
     }
+    let alone = (
+        "set",
+        "arm.*.model.mixer={ channels = 8, mixer_blocks = 0, han_blocks = 2, identity_start = { lift = 4.0, pace = 1.0 } }",
+    );
+    let same = with(ProfileName::Quick, &[("models", "mixer-4,mixer-4-han-12"), alone])?;
+    let labels = ["mixer-4", "mixer-4-han-12"].map(|name| format!("2 Han from the identity ({name})"));
+    assert_eq!(same.file.arm.iter().map(|arm| &arm.label).collect::<Vec<_>>(), labels.iter().collect::<Vec<_>>());
     let told = told(with(ProfileName::Quick, &[("set", "arm.mixer-4-han-12.model.mixer.han_place=above")]));
     assert!(told.contains("unknown variant `above`, expected one of `behind`, `between`, `in_front`"), "{told}");
     Ok(())
@@ -247,6 +254,10 @@ fn the_budget_has_one_network_with_three_starts_and_seeds_that_chose_nothing() -
         let decided = part.file.experiment.claims.iter().all(|claim| !claim.decided_in.is_empty());
         assert_eq!(decided, decides, "{flag:?}");
     }
+    // One point of the curve has the runs of the whole.
+    let point: Comparison = checked(BUDGET, ProfileName::Paper, &[("epochs", "100"), ("augment", "basic")])?;
+    let point = point.runs(&facts(50_000), "cpu")?;
+    assert!(point.len() == 3 * 3 && point.iter().all(|run| runs.contains(run)), "{point:?}");
     Ok(())
 }
 
