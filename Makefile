@@ -98,7 +98,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) mnist-attack --models $(ATTACKED) --out "$(PUBLISHED)"
 	$(BINARY) report --out "$(PUBLISHED)"
 
-budget: build ## Go on with the curve of mixer-budget, about two days on two cores, into results/published
+budget: build ## Go on with the curve of mixer-budget, about a day on two cores, into results/published
 	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out "$(PUBLISHED)"
 	$(BINARY) mixer-budget --profile paper --out "$(PUBLISHED)"
 
