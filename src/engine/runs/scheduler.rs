@@ -82,8 +82,8 @@ impl Workplace<'_> {
         let progress = &Progress::new(self.running.quiet);
         let results = plan.iter().map(|spec| self.kept(spec, force)).collect::<Result<Vec<_>>>()?;
         let mut queue: Vec<usize> = (0..plan.len()).filter(|index| results[*index].is_none()).collect();
-        // Seed by seed, so that a command that is stopped has compared all networks on its first seeds; of a seed the longest first, so
-        // that no thread is left alone with a long run at the end.
+        // Seed by seed, so that a command that is stopped has compared all networks on its first seeds; within a seed the longest first,
+        // so that no thread is left alone with a long run at the end.
         queue.sort_by_key(|index| (plan[*index].seed().0, std::cmp::Reverse(plan[*index].cost())));
         let missing = queue.len();
         progress.begin(plan.len(), missing);

@@ -183,8 +183,8 @@ fn trainings(file: &ImagesFile) -> impl Iterator<Item = Training> {
     file.train.augment.iter().copied().flat_map(of_augment)
 }
 
-/// Gives every network a label. Where mixers differ in their channels, these are part of it; where networks differ in what no label
-/// tells, their names are.
+/// Gives every network a label. Where mixers differ in their channels, these are part of it; where labels would still be the same, the
+/// names are.
 fn label(arms: &mut [ArmFile]) {
     let channels = arms.iter_mut().filter_map(|arm| arm.mixer().map(|mixer| mixer.channels));
     let several = channels.collect::<BTreeSet<usize>>().len() > 1;
