@@ -18,6 +18,7 @@ use crate::experiment::{VERBS, checkerboard, gradients, images, regression, robu
 use crate::model::weights::{self, Hints, Weights};
 use crate::model::{HanNetConfig, Model, ModelConfig};
 use crate::rng::Seed;
+use crate::zipped::Zipped;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use std::borrow::Cow;
@@ -54,6 +55,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("template", template),
     ("tgz", tgz),
     ("weights", weights),
+    ("zip", zip),
 ];
 
 /// A file that messages may name.
@@ -81,13 +83,13 @@ fn npy(bytes: &[u8]) -> bool {
 
 /// A batch of ImageNet 32 x 32.
 fn npz(bytes: &[u8]) -> bool {
-    npz::read_from(Dataset::Imagenet32, Cursor::new(bytes), bytes.len() as u64, MOST).is_ok()
+    npz::batch(Dataset::Imagenet32, bytes, MOST).is_ok()
 }
 
-/// Batches of CIFAR for Python. The first byte says of which.
+/// Batches of CIFAR and ImageNet 32 x 32 for Python. The first byte says of which.
 fn cifar_python(bytes: &[u8]) -> bool {
     let [which, rest @ ..] = bytes else { return false };
-    let dataset = if which.is_multiple_of(2) { Dataset::Cifar10 } else { Dataset::Cifar100 };
+    let dataset = [Dataset::Cifar10, Dataset::Cifar100, Dataset::Imagenet32][usize::from(which % 3)];
     python::batch(dataset, rest, FILE).is_ok()
 }
 
@@ -119,6 +121,12 @@ fn tgz(bytes: &[u8]) -> bool {
         [_, Some(planes), Some(labels)] => binary::stl(Dataset::Stl10, (planes, labels), (FILE, FILE)).is_ok(),
         _ => false,
     }
+}
+
+/// A published zip archive, and a batch for Python in it.
+fn zip(bytes: &[u8]) -> bool {
+    let batch = Zipped::open(Cursor::new(bytes)).and_then(|mut files| files.read_anywhere("val_data", LIMIT));
+    batch.ok().flatten().is_some_and(|batch| python::batch(Dataset::Imagenet32, &batch, FILE).is_ok())
 }
 
 /// The hub's parquet file of CIFAR-100. Its reader goes back and forth in a file on disk.

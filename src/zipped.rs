@@ -1,5 +1,5 @@
-//! Zip archives as NumPy's `.npz` files are: files stored or deflated, checked, and never larger than allowed. PyTorch's
-//! checkpoints, where nothing is unpacked or copied, have a reader of their own in `model::weights`.
+//! Zip archives as NumPy's `.npz` files and published data sets are: files stored or deflated, checked, and never larger than
+//! allowed. PyTorch's checkpoints, where nothing is unpacked or copied, have a reader of their own in `model::weights`.
 
 use crate::files;
 use anyhow::{Context, Result, bail, ensure};
@@ -21,6 +21,18 @@ impl<R: Read + Seek> Zipped<R> {
         // It begins where the file does. The crate would look for another beginning through all of a file of any size.
         let whole = Config { archive_offset: ArchiveOffset::Known(0) };
         Ok(Self(ZipArchive::with_config(whole, reader).context("it is not a zip archive, or a damaged one")?))
+    }
+
+    /// The contents of the file of that name in whatever directory; None if there is none.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and when several directories have one.
+    pub fn read_anywhere(&mut self, name: &str, limit: usize) -> Result<Option<Vec<u8>>> {
+        let names = self.0.file_names().collect::<Result<Vec<_>, _>>().context("the name of a file is damaged")?;
+        let mut places = names.iter().filter(|path| path.rsplit('/').next() == Some(name));
+        let Some(path) = places.next().map(|path| path.to_string()) else { return Ok(None) };
+        ensure!(places.next().is_none(), "it holds two files called {name}");
+        self.read(&path, limit)
     }
 
     /// The contents of a file; None if there is none of that name.

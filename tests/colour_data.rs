@@ -201,9 +201,9 @@ fn stl10_is_read_column_by_column() {
     assert!(verified.contains("train_y.bin (5000 were published)"), "{verified}");
 
     write(&root.join("train_y.bin"), [1, 0, 5]);
-    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 0; the first class is 1"));
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 0, not a class from 1 to 10"));
     write(&root.join("train_y.bin"), [1, 11, 5]);
-    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 10, not a class from 0 to 9"));
+    assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("label 1 is 11, not a class from 1 to 10"));
     write(&root.join("train_y.bin"), [1, 5]);
     assert!(told_by_load(Dataset::Stl10, sandbox.0.path()).contains("are not 2 images of 96 x 96 colour"));
     fs::remove_file(root.join("train_y.bin")).expect("a file");
@@ -239,9 +239,9 @@ fn imagenet_is_read_from_as_many_batches_as_there_are() {
 
     write("val_data.npz", 3..5, &[300, 1001]);
     let told = told_by_load(Dataset::Imagenet32, &root);
-    assert!(told.contains("val_data.npz: label 1 is 1000, not a class from 0 to 999"), "{told}");
+    assert!(told.contains("val_data.npz: label 1 is 1001, not a class from 1 to 1000"), "{told}");
     write("val_data.npz", 3..5, &[0, 1]);
-    assert!(told_by_load(Dataset::Imagenet32, &root).contains("label 0 is 0; the first class is 1"));
+    assert!(told_by_load(Dataset::Imagenet32, &root).contains("label 0 is 0, not a class from 1 to 1000"));
     fs::write(root.join("val_data.npz"), "no archive").expect("a file");
     assert!(told_by_load(Dataset::Imagenet32, &root).contains("val_data.npz: no NumPy archive"));
     fs::remove_file(root.join("val_data.npz")).expect("a file");
@@ -263,5 +263,5 @@ fn data_of_a_machine_without_any_are_the_sample_and_are_called_so() {
     let told = sandbox.error(&["data", "fetch", "--offline"]);
     assert!(told.contains("cifar10 is not on this machine") && !told.contains("cifar100"), "{told}");
     let told = sandbox.error(&["data", "fetch", "--dataset", "imagenet32"]);
-    assert!(told.contains("put train_data_batch_1.npz") && told.contains("--data-dir"), "{told}");
+    assert!(told.contains("put Imagenet32_train.zip and Imagenet32_val.zip") && told.contains("--data-dir"), "{told}");
 }

@@ -96,7 +96,7 @@ fn more_images_than_were_published_are_refused_in_every_format() {
     let labels = array("|u1", "(60000,)", &[1; 60_000]);
     write(&sandbox.path("npz/val_data.npz"), deflated(&[("data.npy", &one), ("labels.npy", &labels)]));
     let told = told_by_load(Dataset::Imagenet32, &sandbox.path("npz"));
-    assert!(told.contains("60000 labels, more than the 50000 images that were published"), "{told}");
+    assert!(told.contains("60000 labels; at most 50000 images are read"), "{told}");
 
     // A hole of 64 GB takes no space on a disk.
     for file in ["train.bin", "test.bin"] {
@@ -111,6 +111,14 @@ fn more_images_than_were_published_are_refused_in_every_format() {
     hole.set_len(64 << 30).expect("a file with a hole");
     let told = told_by_load(Dataset::Cifar100, &sandbox.path("python"));
     assert!(told.contains("python/train: it holds more than"), "{told}");
+    for (train, test) in [("train_data_batch_1.npz", "val_data.npz"), ("train_data_batch_1", "val_data")] {
+        write(&sandbox.path("imagenet").join(test), "no batch");
+        let hole = fs::File::create(sandbox.path("imagenet").join(train)).expect("a file");
+        hole.set_len(64 << 30).expect("a file with a hole");
+        let told = told_by_load(Dataset::Imagenet32, &sandbox.path("imagenet"));
+        assert!(told.contains(&format!("{train}: it holds more than")), "{told}");
+        fs::remove_dir_all(sandbox.path("imagenet")).expect("a directory");
+    }
     for part in Part::ALL {
         let hole = fs::File::create(sandbox.path(part.file_name())).expect("a file");
         hole.set_len(64 << 30).expect("a file with a hole");

@@ -17,7 +17,7 @@ mod python;
 #[path = "common/sandbox.rs"]
 mod sandbox;
 
-use checkpoint::Protocol;
+use checkpoint::{Protocol, Py, pickle};
 use colour::*;
 use han_exp::data::images::{Dataset, load};
 use han_exp::data::source::sha256;
@@ -278,4 +278,76 @@ fn npz_archives_may_be_compressed_and_labels_of_any_width() {
     let lying = array("|u1", "(1281167, 3072)", &[0; 3072]);
     write(&root.join("train_data_batch_1.npz"), deflated(&[("data.npy", &lying), ("labels.npy", &data)]));
     assert!(told_by_load(Dataset::Imagenet32, &root).contains("but 3072 bytes follow"));
+}
+
+#[test]
+fn imagenet_is_read_as_it_is_downloaded_and_unpacked() {
+    let sandbox = Sandbox::new();
+    let planes_of = |images: &Range<usize>| images.clone().flat_map(planes).collect::<Vec<u8>>();
+    let label = |image: usize| 1000 - 90 * image as i64;
+    let of_numpy = |images: Range<usize>| {
+        let labels: Vec<u8> = images.clone().flat_map(|image| label(image).to_le_bytes()).collect();
+        let data = array("|u1", &format!("({}, 3072)", images.len()), &planes_of(&images));
+        deflated(&[("data.npy", &data), ("labels.npy", &array("<i8", &format!("({},)", images.len()), &labels))])
+    };
+    let of_python = |images: Range<usize>| {
+        let data = python::array("u1", &[images.len(), 3072], false, &planes_of(&images));
+        let labels = Py::List(images.map(|image| Py::Int(label(image))).collect());
+        let mean = python::array("f8", &[3072], false, &[0; 8 * 3072]);
+        let entries = [("data", data), ("labels", labels), ("mean", mean)];
+        pickle(&Py::Dict(entries.map(|(key, entry)| (python::string(key), entry)).into()), Protocol::Four).0
+    };
+    type Batch<'a> = &'a dyn Fn(Range<usize>) -> Vec<u8>;
+    for (end, suffix, batch) in [("_npz", ".npz", &of_numpy as Batch), ("", "", &of_python)] {
+        let train = |batches: Range<usize>| -> Vec<(String, Vec<u8>)> {
+            let named = |image: usize| (format!("train_data_batch_{}{suffix}", image + 1), batch(image..image + 1));
+            batches.map(named).collect()
+        };
+        let test = [(format!("val_data{suffix}"), batch(10..12))];
+        let folder = |split: &str| format!("Imagenet32_{split}{end}");
+        let zip = |path: String, within: &str, files: &[(String, Vec<u8>)]| {
+            let named: Vec<_> = files.iter().map(|(name, bytes)| (format!("{within}{name}"), bytes)).collect();
+            let files: Vec<_> = named.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+            write(&sandbox.path(&path), deflated(&files));
+        };
+        let loose = |place: String, files: &[(String, Vec<u8>)]| {
+            files.iter().for_each(|(name, bytes)| write(&sandbox.path(&format!("{place}/{name}")), bytes));
+        };
+        zip(format!("packed{end}/{}.zip", folder("train")), &format!("{}/", folder("train")), &train(0..10));
+        zip(format!("packed{end}/{}.zip", folder("val")), "", &test);
+        loose(format!("unpacked{end}/imagenet32/{}", folder("train")), &train(0..10));
+        loose(format!("unpacked{end}/imagenet32/{}", folder("val")), &test);
+        loose(format!("half{end}/{}", folder("train")), &train(0..10));
+        zip(format!("half{end}/{}.zip", folder("val")), "", &test);
+        loose(format!("flat{end}"), &[&train(0..10)[..], &test].concat());
+        for place in ["packed", "unpacked", "half", "flat"] {
+            let found = loaded(Dataset::Imagenet32, &sandbox.path(&format!("{place}{end}")));
+            let classes = |images: Range<usize>| images.map(|image| label(image) as u16 - 1).collect::<Vec<_>>();
+            assert_eq!((found.train.pixels, found.train.labels), (pixels(0..10, 32), classes(0..10)), "{place}{end}");
+            assert_eq!((found.test.pixels, found.test.labels), (test_pixels(), classes(10..12)), "{place}{end}");
+        }
+        let told = |place: &str| told_by_load(Dataset::Imagenet32, &sandbox.path(&format!("{place}{end}")));
+        zip(format!("cut{end}/{}.zip", folder("train")), "", &train(0..9));
+        let missing = format!("{}.zip: the archive holds no train_data_batch_10{suffix}", folder("train"));
+        assert!(told("cut").contains(&missing), "{}", told("cut"));
+        zip(format!("alone{end}/{}.zip", folder("train")), "", &train(0..10));
+        let missing = format!("{}.zip/val_data{suffix}", folder("val"));
+        assert!(told("alone").contains(&missing), "{}", told("alone"));
+        zip(
+            format!("twice{end}/{}.zip", folder("train")),
+            "",
+            &[train(0..10), vec![("a/train_data_batch_1".to_string() + suffix, vec![])]].concat(),
+        );
+        assert!(told("twice").contains("it holds two files called train_data_batch_1"), "{}", told("twice"));
+        write(&sandbox.path(&format!("none{end}/{}.zip", folder("train"))), "no archive");
+        assert!(
+            told("none").contains(&format!("{}.zip: it is not a zip archive", folder("train"))),
+            "{}",
+            told("none")
+        );
+    }
+    // Nothing to choose, so nothing is told of it.
+    let fetched =
+        sandbox.command(&["data", "verify", "--dataset", "imagenet32", "--data-dir", "packed"]).assert().success();
+    assert!(!sandbox::text(&fetched.get_output().stderr).contains("classes are"));
 }

@@ -98,7 +98,7 @@ fn binary_files_and_their_archives() {
             "label 0 is 100, not a class from 0 to 99",
             &[("d/train.bin", &row), ("d/test.bin", &row)],
         ),
-        of_stl("label 0", "train_y.bin: label 0 is 0; the first class is 1", &stl(0)),
+        of_stl("label 0", "train_y.bin: label 0 is 0, not a class from 1 to 10", &stl(0)),
         of_stl("one file", "pixels and labels are two files, and one is missing", &stl(1)[..1]),
         case("no gzip", STL, "it is no .tar.gz, or a damaged one", &[("d/stl10_binary.tar.gz", b"no gzip")]),
         case("an empty archive", STL, "it is no .tar.gz", &[("d/stl10_binary.tar.gz", b"")]),
@@ -134,7 +134,7 @@ fn batches_for_python() {
         with("no fine labels", "it is no dictionary with fine_labels", image(), &[("labels", &[7])]),
         of(
             "a word",
-            "fine_labels: label 0 is no class",
+            "fine_labels: label 0 is no whole number",
             &entries(vec![(python::string("data"), image()), (python::string("fine_labels"), words)]),
         ),
         of(
@@ -170,6 +170,10 @@ fn numpy_archives() {
         let bytes = deflated(files);
         case(name, VERIFY, says, &[("d/train_data_batch_1.npz", &bytes), ("d/val_data.npz", &bytes)])
     };
+    let zip = |name, says, files: &[(&str, &[u8])]| {
+        let bytes = deflated(files);
+        case(name, VERIFY, says, &[("d/Imagenet32_train.zip", &bytes), ("d/Imagenet32_val.zip", &bytes)])
+    };
     let (labels, image) = (array("|u1", "(1,)", &[1]), array("|u1", "(1, 3072)", &[0; 3072]));
     let of = |name, says, data: &[u8]| npz(name, says, &[("data.npy", data), ("labels.npy", &labels)]);
     let fortran = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 3072), }\n";
@@ -191,6 +195,18 @@ fn numpy_archives() {
             "it is not a zip archive",
             &[("d/train_data_batch_1.npz", &hollow), ("d/val_data.npz", &hollow)],
         ),
+        zip("an archive without them", "the archive holds no train_data_batch_1", &[("notes.txt", b"none")]),
+        zip(
+            "garbage in an archive",
+            "train_data_batch_1: its pickle is broken at byte 0",
+            &[("train_data_batch_1", b"GIF89a")],
+        ),
+        case(
+            "no archive",
+            VERIFY,
+            "Imagenet32_train.zip: it is not a zip archive",
+            &[("d/Imagenet32_train.zip", b"x"), ("d/Imagenet32_val.zip", b"PK\x05\x06")],
+        ),
         npz("no data", "holds no array data", &[("labels.npy", &labels)]),
         npz("no labels", "holds no array labels", &[("data.npy", &image)]),
         of("a version", "format version 9", b"\x93NUMPY\x09\0"),
@@ -201,7 +217,7 @@ fn numpy_archives() {
         of("more images than labels", "it holds more than", &array("|u1", "(100, 3072)", &vec![0; 307_200])),
         npz(
             "label 0",
-            "label 0 is 0; the first class is 1",
+            "label 0 is 0, not a class from 1 to 1000",
             &[("data.npy", &image), ("labels.npy", &array("|u1", "(1,)", &[0]))],
         ),
         case(

@@ -127,6 +127,14 @@ impl Dataset {
         }
     }
 
+    /// How its published files number the first class.
+    pub fn first_label(self) -> i64 {
+        match self {
+            Self::Mnist | Self::FashionMnist | Self::Cifar10 | Self::Cifar100 => 0,
+            Self::Stl10 | Self::Imagenet32 => 1,
+        }
+    }
+
     /// What its classes are, in the order of the labels; none where a list would be too long for a chart.
     pub fn class_names(self) -> Option<[&'static str; 10]> {
         match self {

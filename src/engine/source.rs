@@ -10,8 +10,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, Args)]
 pub struct Place {
     /// Directory with the published files of a data set, directly or in a subdirectory mnist, fashion-mnist, cifar10 and so
-    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, CIFAR's
-    /// batches for Python, the .tar.gz of either, the .npz archives of ImageNet 32 x 32, the hub's parquet files, or the
+    /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, the batches for
+    /// Python of CIFAR and ImageNet 32 x 32, the latter also as .npz, the .tar.gz and .zip of these, the hub's parquet files, or the
     /// authors' CSV files of tables, bikesharing.csv and so on. No other source is used then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,

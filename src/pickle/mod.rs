@@ -1,5 +1,5 @@
 //! Python's pickles, by a machine that only builds data: it imports nothing and calls nothing. PyTorch's checkpoints are
-//! pickles, and so are the batches of CIFAR.
+//! pickles, and so are the batches of CIFAR and of downsampled ImageNet.
 //!
 //! Values lie in one list and refer to each other by their places there. So nothing recurses and next to nothing is copied, and
 //! a structure that is deep, or doubled again and again by its memo, costs what its bytes cost.

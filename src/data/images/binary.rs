@@ -1,6 +1,6 @@
 //! The binary files of CIFAR and STL-10: each image is a plane of red, one of green and one of blue.
 
-use super::memory::check;
+use super::memory::{check, class};
 use super::{Dataset, Images, Shape, archive};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt::Display;
@@ -19,16 +19,17 @@ pub(super) enum Order {
 }
 
 /// Reads batches of CIFAR: for each image its label (in CIFAR-100 the coarse one before the fine one, which counts), then
-/// 3,072 pixels; in each at most as many images as were published.
+/// 3,072 pixels; in each at most so many images.
 ///
 /// # Errors
 /// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
 pub(super) fn read_cifar(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let row = labels(dataset) + images.features();
-    for (path, bytes) in files.iter().zip(archive::read(files, most * row)?) {
+    archive::read(files, most * row, |path, bytes| {
         images.append(cifar(dataset, &bytes, path.display())?);
-    }
+        Ok(())
+    })?;
     Ok(images)
 }
 
@@ -57,8 +58,7 @@ pub(crate) fn cifar(dataset: Dataset, bytes: &[u8], name: impl Display) -> Resul
     Ok(batch)
 }
 
-/// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1; at most as many images as were
-/// published.
+/// Reads a pair of STL-10's files: pixels, with planes column by column, and labels from 1; at most so many images.
 ///
 /// # Errors
 /// With the file, when one cannot be read, is cut short, too large, or has a label that is no class.
@@ -68,9 +68,12 @@ pub(super) fn read_stl(dataset: Dataset, files: &[PathBuf], most: usize) -> Resu
         let there = files.first().map(|file| file.display().to_string()).unwrap_or_default();
         bail!("{there}: pixels and labels are two files, and one is missing");
     };
-    let contents = <[Vec<u8>; 2]>::try_from(archive::read(files, most * size)?);
-    let [planes, classes] = contents.ok().context("pixels and labels are two files")?;
-    stl(dataset, (&planes, &classes), (pixels.display(), labels.display()))
+    let mut contents = Vec::new();
+    archive::read(files, most * size, |_, bytes| {
+        contents.push(bytes);
+        Ok(())
+    })?;
+    stl(dataset, (&contents[0], &contents[1]), (pixels.display(), labels.display()))
 }
 
 /// The images of a pair of STL-10's files; messages name both.
@@ -87,8 +90,7 @@ pub(crate) fn stl(
         interleave(planes, images.shape, Order::Columns, &mut images.pixels);
     }
     for (row, &label) in classes.iter().enumerate() {
-        ensure!(label > 0, "{labels}: label {row} is 0; the first class is 1");
-        images.labels.push(u16::from(label) - 1);
+        images.labels.push(class(dataset, row, label.into()).with_context(|| labels.to_string())?);
     }
     check(dataset, &images).with_context(|| format!("{pixels} with {labels}"))?;
     Ok(images)

@@ -4,6 +4,10 @@ use super::{Dataset, ImageData, Images, Origin, Part, archive, binary, npz, parq
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
+/// Images that a file may hold. The largest batch of ImageNet has 128,123; the limit keeps small files that claim or unpack to much
+/// more from taking all memory.
+const LARGEST_BATCH: usize = 150_000;
+
 /// How a directory holds a data set.
 pub(super) enum Layout {
     /// Four IDX files in this directory.
@@ -26,7 +30,7 @@ pub(super) enum Format {
     Parquet,
     /// Binary batches of CIFAR.
     Cifar,
-    /// Its batches for Python.
+    /// Batches for Python, of CIFAR and of downsampled ImageNet.
     Python,
     /// Binary files of STL-10.
     Stl,
@@ -40,7 +44,8 @@ impl Whole {
         Self { dataset, format: Format::Parquet, files: files.map(|file| vec![file]) }
     }
 
-    /// The files of a directory that hold the data set, if one of them is there.
+    /// The files of a directory that hold the data set, if one of them is there: in the first format and place that has all of
+    /// them, or else in the first that has one.
     pub fn find(dataset: Dataset, root: &Path) -> Option<Self> {
         let of_hub = dataset.hub().into_iter().flat_map(|hub| {
             // As converted and as uploaded, with or without the directory of the configuration.
@@ -48,22 +53,27 @@ impl Whole {
             let elsewhere = elsewhere.map(|pattern| ["train", "test"].map(|split| pattern.replace("{}", split)));
             [hub.files.map(String::from), hub.uploaded()].into_iter().chain(elsewhere)
         });
-        let of_hub = of_hub.map(|files| (Format::Parquet, files.map(|file| vec![file])));
-        // What an archive holds is known when it is read. Before, its name says it.
-        let packed = archive::is_archive(root).then(|| root.to_string_lossy().ends_with("-python.tar.gz"));
-        let candidates = published(dataset).into_iter().chain(of_hub);
-        let fits = |format: Format| packed.is_none_or(|python| python == (format == Format::Python));
-        candidates.filter(|(format, _)| fits(*format)).find_map(|(format, names)| {
-            let mut files = names.map(|names| names.iter().map(|name| root.join(name)).collect::<Vec<_>>());
-            // Many a directory is called train, that of the hub's parquet files for one.
-            let is_other = |file: &Path| format == Format::Python && file.is_dir();
-            let present = files.iter().flatten().any(|file| archive::exists(file) && !is_other(file));
-            if dataset.pin(Part::TrainImages).sha256.is_none() {
-                // What has no hash need not be whole; of a split that has no file the first one is told as missing.
-                files.iter_mut().for_each(keep_present);
-            }
-            present.then_some(Self { dataset, format, files })
-        })
+        let of_hub = of_hub.map(|files| Self::parquet(dataset, files.map(|file| root.join(file))));
+        let published = published(dataset);
+        let packed = published.iter().flat_map(|set| set.places.iter().map(|place| set.at(root, *place)));
+        let loose = published.iter().map(|set| set.at(root, ["", ""]));
+        let placed = packed.chain(loose).map(|(format, files)| Self { dataset, format, files });
+        let mut candidates: Vec<Self> = placed.chain(of_hub).collect();
+        let place = candidates.iter().position(|set| set.files.iter().flatten().all(|file| set.has(file)));
+        let begun = || candidates.iter().position(|set| set.files.iter().flatten().any(|file| set.has(file)));
+        let mut found = candidates.swap_remove(place.or_else(begun)?);
+        if dataset.pin(Part::TrainImages).sha256.is_none() {
+            // What has no hash need not be whole; of a split that has no file the first one is told as missing.
+            found.files.iter_mut().for_each(keep_present);
+        }
+        Some(found)
+    }
+
+    /// Whether one of its files is there.
+    fn has(&self, file: &Path) -> bool {
+        // Many a directory is called train, that of the hub's parquet files for one.
+        let is_other = self.format == Format::Python && file.is_dir();
+        archive::exists(file) && !is_other
     }
 
     /// Reads the split that a part belongs to.
@@ -73,12 +83,13 @@ impl Whole {
     pub fn read(&self, part: Part) -> Result<Images> {
         let (dataset, files) = (self.dataset, &self.files[usize::from(part.is_test())]);
         let most = dataset.pin(part).count;
+        let batch = most.min(LARGEST_BATCH);
         let images = match self.format {
             Format::Parquet => parquet::read(dataset, &files[0], most),
-            Format::Cifar => binary::read_cifar(dataset, files, most),
-            Format::Python => python::read(dataset, files, most),
-            Format::Stl => binary::read_stl(dataset, files, most),
-            Format::Npz => npz::read(dataset, files, most),
+            Format::Cifar => binary::read_cifar(dataset, files, batch),
+            Format::Python => python::read(dataset, files, batch),
+            Format::Stl => binary::read_stl(dataset, files, batch),
+            Format::Npz => npz::read(dataset, files, batch),
         }?;
         let (count, path) = (images.len(), self.path(part));
         ensure!(count <= most, "{}: {count} images are more than the {most} that were published", path.display());
@@ -98,7 +109,7 @@ impl Whole {
     /// What is read where there was a choice and no hash would show a wrong one, in words.
     fn choice(&self) -> Option<String> {
         let (dataset, path) = (self.dataset, self.files[0].first()?);
-        if dataset.pin(Part::TrainLabels).sha256.is_some() {
+        if dataset != Dataset::Cifar100 {
             return None;
         }
         let classes = match self.format {
@@ -122,27 +133,83 @@ impl Whole {
     }
 }
 
-/// Names of the published files of a data set, training and test, in each format.
-fn published(dataset: Dataset) -> Vec<(Format, [Vec<String>; 2])> {
+/// A data set as it was published in one format.
+struct Published {
+    format: Format,
+    /// Names of the training and of the test files.
+    files: [Vec<String>; 2],
+    /// Where both lie within a directory, if not in it itself: in what their archives unpack to, or in the archives.
+    places: &'static [[&'static str; 2]],
+}
+
+impl Published {
+    /// The files in one of the places.
+    fn at(&self, root: &Path, place: [&str; 2]) -> (Format, [Vec<PathBuf>; 2]) {
+        let files = [0, 1].map(|split| {
+            let folder = root.join(place[split]);
+            self.files[split].iter().map(|name| folder.join(name)).collect()
+        });
+        (self.format, files)
+    }
+}
+
+/// The formats in which a data set was published.
+fn published(dataset: Dataset) -> Vec<Published> {
     let batches = |count: usize, name: fn(usize) -> String| (1..=count).map(name).collect::<Vec<_>>();
     let single = |names: [&str; 2]| names.map(|name| vec![name.to_string()]);
     match dataset {
         Dataset::Mnist | Dataset::FashionMnist => Vec::new(),
         Dataset::Cifar10 => vec![
-            (Format::Cifar, [batches(5, |batch| format!("data_batch_{batch}.bin")), vec!["test_batch.bin".into()]]),
-            (Format::Python, [batches(5, |batch| format!("data_batch_{batch}")), vec!["test_batch".into()]]),
+            Published {
+                format: Format::Cifar,
+                files: [batches(5, |batch| format!("data_batch_{batch}.bin")), vec!["test_batch.bin".into()]],
+                places: &[["cifar-10-batches-bin"; 2], ["cifar-10-binary.tar.gz"; 2]],
+            },
+            Published {
+                format: Format::Python,
+                files: [batches(5, |batch| format!("data_batch_{batch}")), vec!["test_batch".into()]],
+                places: &[["cifar-10-batches-py"; 2], ["cifar-10-python.tar.gz"; 2]],
+            },
         ],
-        Dataset::Cifar100 => {
-            vec![(Format::Cifar, single(["train.bin", "test.bin"])), (Format::Python, single(["train", "test"]))]
-        }
-        Dataset::Stl10 => {
-            let pair = |split| vec![format!("{split}_X.bin"), format!("{split}_y.bin")];
-            vec![(Format::Stl, ["train", "test"].map(pair))]
-        }
-        Dataset::Imagenet32 => {
-            let train = batches(10, |batch| format!("train_data_batch_{batch}.npz"));
-            vec![(Format::Npz, [train, vec!["val_data.npz".into()]])]
-        }
+        Dataset::Cifar100 => vec![
+            Published {
+                format: Format::Cifar,
+                files: single(["train.bin", "test.bin"]),
+                places: &[["cifar-100-binary"; 2], ["cifar-100-binary.tar.gz"; 2]],
+            },
+            Published {
+                format: Format::Python,
+                files: single(["train", "test"]),
+                places: &[["cifar-100-python"; 2], ["cifar-100-python.tar.gz"; 2]],
+            },
+        ],
+        Dataset::Stl10 => vec![Published {
+            format: Format::Stl,
+            files: ["train", "test"].map(|split| vec![format!("{split}_X.bin"), format!("{split}_y.bin")]),
+            places: &[["stl10_binary"; 2], ["stl10_binary.tar.gz"; 2]],
+        }],
+        Dataset::Imagenet32 => vec![
+            Published {
+                format: Format::Npz,
+                files: [batches(10, |batch| format!("train_data_batch_{batch}.npz")), vec!["val_data.npz".into()]],
+                places: &[
+                    ["Imagenet32_train_npz", "Imagenet32_val_npz"],
+                    ["Imagenet32_train_npz.zip", "Imagenet32_val_npz.zip"],
+                    ["Imagenet32_train_npz", "Imagenet32_val_npz.zip"],
+                    ["Imagenet32_train_npz.zip", "Imagenet32_val_npz"],
+                ],
+            },
+            Published {
+                format: Format::Python,
+                files: [batches(10, |batch| format!("train_data_batch_{batch}")), vec!["val_data".into()]],
+                places: &[
+                    ["Imagenet32_train", "Imagenet32_val"],
+                    ["Imagenet32_train.zip", "Imagenet32_val.zip"],
+                    ["Imagenet32_train", "Imagenet32_val.zip"],
+                    ["Imagenet32_train.zip", "Imagenet32_val"],
+                ],
+            },
+        ],
     }
 }
 
@@ -154,26 +221,18 @@ fn keep_present(files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Directories within the user's in which a data set may lie: those of its name, and those of its published archive, or
-/// that archive itself.
+/// Directories within the user's in which a data set may lie.
 pub(super) fn roots(dataset: Dataset, directory: &Path) -> Vec<PathBuf> {
-    let published: &[&str] = match dataset {
+    let within: &[&str] = match dataset {
         // As torchvision puts them.
         Dataset::Mnist => &["MNIST/raw", "raw"],
         Dataset::FashionMnist => &["FashionMNIST/raw", "raw"],
-        Dataset::Imagenet32 => &[],
-        Dataset::Cifar10 => {
-            &["cifar-10-batches-bin", "cifar-10-binary.tar.gz", "cifar-10-batches-py", "cifar-10-python.tar.gz"]
-        }
-        Dataset::Cifar100 => {
-            &["cifar-100-binary", "cifar-100-binary.tar.gz", "cifar-100-python", "cifar-100-python.tar.gz"]
-        }
-        Dataset::Stl10 => &["stl10_binary", "stl10_binary.tar.gz"],
+        Dataset::Cifar10 | Dataset::Cifar100 | Dataset::Stl10 | Dataset::Imagenet32 => &[],
     };
     // The hub calls the directory of Fashion-MNIST fashion_mnist.
     let named = [directory.join(dataset.name()), directory.join(dataset.name().replace('-', "_")), directory.into()];
-    let with_published = |root: PathBuf| published.iter().map(|name| root.join(name)).chain([root.clone()]).collect();
-    named.into_iter().flat_map::<Vec<PathBuf>, _>(with_published).collect()
+    let with_inner = |root: PathBuf| within.iter().map(|name| root.join(name)).chain([root.clone()]).collect();
+    named.into_iter().flat_map::<Vec<PathBuf>, _>(with_inner).collect()
 }
 
 /// The files to put into a directory, in words.
@@ -193,7 +252,8 @@ pub(super) fn wanted(dataset: Dataset) -> String {
         }
         Dataset::Stl10 => "train_X.bin, train_y.bin, test_X.bin and test_y.bin, or stl10_binary.tar.gz,".into(),
         Dataset::Imagenet32 => {
-            "train_data_batch_1.npz to train_data_batch_10.npz and val_data.npz (the archives, not the pickles)".into()
+            "Imagenet32_train.zip and Imagenet32_val.zip, or Imagenet32_train_npz.zip and Imagenet32_val_npz.zip,"
+                .into()
         }
     }
 }

@@ -236,6 +236,17 @@ pub(super) fn check(dataset: Dataset, images: &Images) -> Result<()> {
     Ok(())
 }
 
+/// The class, from 0, of a label as it is stored.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn class(dataset: Dataset, row: usize, label: i64) -> Result<u16> {
+    let (first, last) = (dataset.first_label(), dataset.first_label() + dataset.classes() as i64 - 1);
+    let is_class = (first..=last).contains(&label);
+    ensure!(is_class, "label {row} is {label}, not a class from {first} to {last}");
+    Ok(u16::try_from(label - first)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

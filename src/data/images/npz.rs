@@ -2,46 +2,37 @@
 //! with the planes of an image one after the other, and `labels`, whole numbers of any width, 1 to 1000.
 
 use super::binary::{Order, interleave};
-use super::memory::check;
+use super::memory::{check, class};
 use super::npy::Array;
-use super::{Dataset, Images};
-use crate::files;
+use super::{Dataset, Images, archive};
 use crate::zipped::Zipped;
 use anyhow::{Context, Result, ensure};
-use std::io::{BufReader, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::io::Cursor;
+use std::path::PathBuf;
 
 /// Of a NumPy array.
 const LONGEST_HEADER: usize = 1 << 16;
 
-/// Reads batches, together of at most as many images as were published. What a few compressed bytes claim beyond that is
-/// not unpacked.
+/// Reads batches, each of at most so many images. What a few compressed bytes claim beyond that is not unpacked.
 ///
 /// # Errors
 /// With the file, when one is no such archive, lacks an array, is too large, or has a label that is no class.
 pub(super) fn read(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
-    for path in files {
-        let left = most.saturating_sub(images.len());
-        images.append(read_batch(dataset, path, left).with_context(|| path.display().to_string())?);
-    }
+    // Deflate takes a little more than the bytes where it cannot make them fewer.
+    let limit = 2 * (LONGEST_HEADER + most * (images.features() + size_of::<i64>()));
+    archive::read(files, limit, |path, bytes| {
+        images.append(batch(dataset, &bytes, most).with_context(|| path.display().to_string())?);
+        Ok(())
+    })?;
     Ok(images)
 }
 
-fn read_batch(dataset: Dataset, path: &Path, most: usize) -> Result<Images> {
-    let file = files::open(path)?;
-    let length = file.metadata()?.len();
-    read_from(dataset, BufReader::new(file), length, most)
-}
-
-/// A batch of at most so many images, out of an archive of that length.
-pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64, most: usize) -> Result<Images> {
+/// A batch of at most so many images.
+pub(crate) fn batch(dataset: Dataset, archive: &[u8], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let size = images.features();
-    // Deflate takes a little more than the bytes where it cannot make them fewer.
-    let limit = 2 * (LONGEST_HEADER + most * (size + size_of::<i64>())) as u64;
-    ensure!(length <= limit, "it has {length} bytes, which are more than the {most} images that were published");
-    let mut archive = Zipped::open(archive).context("no NumPy archive (.npz)")?;
+    let mut archive = Zipped::open(Cursor::new(archive)).context("no NumPy archive (.npz)")?;
     let mut member = |name: &str, entries: usize| -> Result<Vec<u8>> {
         let bytes = archive.read(&format!("{name}.npy"), LONGEST_HEADER + entries)?;
         bytes.with_context(|| format!("holds no array {name}"))
@@ -50,7 +41,7 @@ pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64
     let file = member("labels", most * size_of::<i64>())?;
     let labels = Array::decode(&file).and_then(|labels| labels.numbers()).context("labels")?;
     // Where labels have one byte and not eight, the same bytes hold eight times as many.
-    ensure!(labels.len() <= most, "it has {} labels, more than the {most} images that were published", labels.len());
+    ensure!(labels.len() <= most, "it has {} labels; at most {most} images are read", labels.len());
     let file = member("data", labels.len() * size)?;
     let data = Array::decode(&file).context("data")?;
     let planes = data.bytes().filter(|_| data.shape.get(1..) == Some(&[size]));
@@ -59,10 +50,7 @@ pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64
         interleave(planes, images.shape, Order::Rows, &mut images.pixels);
     }
     for (row, label) in labels.into_iter().enumerate() {
-        ensure!(label >= 1, "label {row} is {label}; the first class is 1");
-        let class = u16::try_from(label - 1).ok();
-        let too_large = || format!("label {row} is {label}; the last class is {}", dataset.classes());
-        images.labels.push(class.with_context(too_large)?);
+        images.labels.push(class(dataset, row, label)?);
     }
     check(dataset, &images)?;
     Ok(images)
@@ -71,7 +59,7 @@ pub(crate) fn read_from(dataset: Dataset, archive: impl Read + Seek, length: u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Cursor, Write};
+    use std::io::Write;
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
@@ -97,15 +85,11 @@ mod tests {
 
     #[test]
     fn labels_beyond_the_classes_are_named() {
-        let read = |label: i64| {
-            let archive = labelled(label);
-            let length = archive.len() as u64;
-            read_from(Dataset::Imagenet32, Cursor::new(archive), length, 1)
-        };
+        let read = |label: i64| batch(Dataset::Imagenet32, &labelled(label), 1);
         assert_eq!(read(1000).expect("the last class").labels, [999]);
         let told = |label: i64| read(label).expect_err("no class").to_string();
-        assert_eq!(told(0), "label 0 is 0; the first class is 1");
-        assert_eq!(told(i64::MIN), format!("label 0 is {}; the first class is 1", i64::MIN));
-        assert_eq!(told(70_000), "label 0 is 70000; the last class is 1000");
+        for label in [0, 1001, 70_000, i64::MIN, i64::MAX] {
+            assert_eq!(told(label), format!("label 0 is {label}, not a class from 1 to 1000"));
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The batches of CIFAR for Python: pickles of a dictionary. `data` is NumPy's array, (images, 3072) bytes with the planes of an
-//! image one after the other; `labels` is a list. CIFAR-100 has the lists `coarse_labels` and `fine_labels`, and the latter
-//! counts.
+//! The batches of CIFAR and of downsampled ImageNet for Python: pickles of a dictionary. `data` is NumPy's array, (images, 3072)
+//! bytes with the planes of an image one after the other; `labels` is a list. CIFAR-100 has the lists `coarse_labels` and
+//! `fine_labels`, and the latter counts.
 
 use super::binary::{Order, interleave};
-use super::memory::check;
+use super::memory::{check, class};
 use super::{Dataset, Images, archive};
 use crate::pickle::{Id, Pickle, Value};
 use anyhow::{Context, Result, bail, ensure};
@@ -13,19 +13,20 @@ use std::path::PathBuf;
 
 /// Bytes that a batch may have for an image beside its pixels: labels, and the name of its file.
 const BESIDE: usize = 256;
-/// Bytes beside the images.
+/// Bytes beside the images. ImageNet's batches have the mean of every pixel.
 const LONGEST_HEAD: usize = 1 << 16;
 
-/// Reads batches, in each at most as many images as were published.
+/// Reads batches, each of at most so many images.
 ///
 /// # Errors
 /// With the file, when one cannot be read, is damaged or too large, holds no such dictionary, or has a label that is no class.
 pub(super) fn read(dataset: Dataset, files: &[PathBuf], most: usize) -> Result<Images> {
     let mut images = Images::empty(dataset.shape());
     let limit = LONGEST_HEAD + most * (images.features() + BESIDE);
-    for (path, bytes) in files.iter().zip(archive::read(files, limit)?) {
+    archive::read(files, limit, |path, bytes| {
         images.append(batch(dataset, &bytes, path.display())?);
-    }
+        Ok(())
+    })?;
     Ok(images)
 }
 
@@ -56,9 +57,9 @@ fn unpickled(dataset: Dataset, bytes: &[u8]) -> Result<Images> {
     for image in 0..count {
         interleave(&data.row(image), images.shape, Order::Rows, &mut images.pixels);
     }
-    for (image, class) in classes.iter().enumerate() {
-        let class = pickle.count(*class).and_then(|class| u16::try_from(class).ok());
-        images.labels.push(class.with_context(|| format!("{key}: label {image} is no class"))?);
+    for (image, label) in classes.iter().enumerate() {
+        let Value::Int(label) = pickle.value(*label) else { bail!("{key}: label {image} is no whole number") };
+        images.labels.push(class(dataset, image, *label)?);
     }
     check(dataset, &images)?;
     Ok(images)

@@ -5,6 +5,7 @@ use crate::files;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ pub enum RunOutcome {
 /// What is the same for all runs of one command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// As typed.
+    /// As typed, the program without its directory, which would say where on which machine it lies.
     pub command_line: Vec<String>,
     pub version: String,
     /// Commit that it was built from, with "-dirty" if files had changed; empty outside a git checkout.
@@ -146,7 +147,7 @@ impl Environment {
     /// Describes this program and this machine.
     pub fn here(device: String, jobs: usize) -> Self {
         Self {
-            command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command_line: command_line(std::env::args_os()),
             version: env!("CARGO_PKG_VERSION").into(),
             git_commit: env!("HAN_EXP_GIT_COMMIT").into(),
             rustc: env!("HAN_EXP_RUSTC").into(),
@@ -160,6 +161,12 @@ impl Environment {
             threads: crate::nn::kernels::threads::count(),
         }
     }
+}
+
+fn command_line(mut words: impl Iterator<Item = OsString>) -> Vec<String> {
+    let program = words.next().unwrap_or_default();
+    let name = Path::new(&program).file_name().map(OsString::from).unwrap_or(program);
+    [name].into_iter().chain(words).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 pub(super) fn processor() -> String {

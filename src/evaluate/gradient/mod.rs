@@ -18,5 +18,5 @@ pub type RowFunction<'f> = dyn Fn(&Tensor) -> Result<Tensor> + 'f;
 pub use flow::{Flow, gradient_norms};
 pub use jacobian::{Extent, deviation, extents, of_one_point};
 pub use layers::{KinkedLayer, RandomLayer};
-pub use neighbours::{Likeness, likeness};
+pub use neighbours::{Likeness, cosines, likeness};
 pub use stretch::{Ascent, Found};

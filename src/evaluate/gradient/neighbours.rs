@@ -15,12 +15,28 @@ pub struct Likeness {
     pub pairs: usize,
 }
 
+impl Likeness {
+    /// Of the cosines of all pairs.
+    pub fn of(cosines: &[f64]) -> Self {
+        let pairs = cosines.len();
+        Self { cosine: (pairs > 0).then(|| cosines.iter().sum::<f64>() / pairs as f64), pairs }
+    }
+}
+
 /// The likeness of a function's gradients at neighbouring points (the shattered gradients of Balduzzi et al. 2017, "The
 /// Shattered Gradients Problem", Section 2).
 ///
 /// # Shapes
 /// - points, neighbours: (pairs, inputs)
 pub fn likeness(function: &RowFunction<'_>, points: &Tensor, neighbours: &Tensor) -> Result<Likeness> {
+    Ok(Likeness::of(&cosines(function, points, neighbours)?))
+}
+
+/// The cosines of which [`likeness`] is the mean; for some of the pairs, where all at once take too much memory.
+///
+/// # Shapes
+/// As [`likeness`].
+pub fn cosines(function: &RowFunction<'_>, points: &Tensor, neighbours: &Tensor) -> Result<Vec<f64>> {
     let slopes = |at: &Tensor| -> Result<Tensor> {
         let input = Var::from_tensor(at)?;
         let output = function(&input)?;
@@ -30,10 +46,8 @@ pub fn likeness(function: &RowFunction<'_>, points: &Tensor, neighbours: &Tensor
     let lengths = (here.sqr()?.sum(D::Minus1)?.sqrt()? * there.sqr()?.sum(D::Minus1)?.sqrt()?)?.to_vec1::<f64>()?;
     let products = (here * there)?.sum(D::Minus1)?.to_vec1::<f64>()?;
     // What is no number stays, so that it shows in the mean.
-    let cosines: Vec<f64> =
-        products.iter().zip(&lengths).filter(|(_, length)| **length != 0.0).map(|(p, length)| p / length).collect();
-    let pairs = cosines.len();
-    Ok(Likeness { cosine: (pairs > 0).then(|| cosines.iter().sum::<f64>() / pairs as f64), pairs })
+    let pairs = products.iter().zip(&lengths).filter(|(_, length)| **length != 0.0);
+    Ok(pairs.map(|(product, length)| product / length).collect())
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use super::check::Training;
 use super::contact::contact_file;
 use super::rows::{ConfusionRow, CurveRow};
+use super::spec::ImageSpec;
 use super::summary::{ArmResults, Results};
 use crate::engine::page::{Page, counted};
 use crate::engine::rows::{Figure, Sample};
-use crate::engine::runs::Store;
+use crate::engine::runs::{FinishedRun, Store};
 use crate::figure::{
     AxisScale, Body, CategoryPanel, Drawing, Entry, Image, Key, LinePanel, LineQuantity, LineSeries, SheetRow,
     category_panels, confusion_difference, contact_sheet, line_panels,
@@ -75,13 +76,17 @@ fn images(results: &Results<'_>, store: &Store) -> Result<Image> {
 fn curves(results: &Results<'_>, title: &str) -> Result<Image> {
     let mut curves: Vec<(&ArmResults<'_>, Vec<Vec<CurveRow>>)> = Vec::new();
     for result in &results.arms {
-        curves.push((result, result.runs.iter().map(|run| run.rows("curves.csv")).collect::<Result<_>>()?));
+        let rows = |run: &&FinishedRun<ImageSpec>| -> Result<Vec<CurveRow>> {
+            let rows: Vec<CurveRow> = run.rows("curves.csv")?;
+            // An epoch by its number: images that fill no batch are left out, so it ends a little before it.
+            let point = |row: CurveRow| CurveRow { epoch: run.spec.epoch_after(row.step) as f64, ..row };
+            Ok(rows.into_iter().filter(|row| run.spec.has_point(row.step)).map(point).collect())
+        };
+        curves.push((result, result.runs.iter().map(rows).collect::<Result<_>>()?));
     }
     let panel = |title: String, training: Training, split: &str, (axis, scale, value, worded): Shown| {
-        // Images that fill no batch are left out, so an epoch ends a little before its number.
         let of_seed = |rows: &Vec<CurveRow>| -> Vec<(f64, f64)> {
-            let of_split = rows.iter().filter(|row| row.split == split);
-            of_split.zip(1..).map(|(row, epoch)| (f64::from(epoch), value(row))).collect()
+            rows.iter().filter(|row| row.split == split).map(|row| (row.epoch, value(row))).collect()
         };
         let (mut means, mut thin) = (Vec::new(), Vec::new());
         for (result, seeds) in curves.iter().filter(|(result, _)| result.entrant.training == training) {

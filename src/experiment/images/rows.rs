@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `curves.csv`: loss and accuracy after every epoch, a row for each part of the data.
+/// `curves.csv`: loss and accuracy after every epoch, a row for each part of the data; of test images after at most a hundred of the
+/// epochs, the last among them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurveRow {
     /// Images seen over images in the training set.

@@ -73,6 +73,28 @@ pub struct ImageSpec {
     pub fit: FitConfig,
 }
 
+/// Most points of a curve. A chart shows no more, and scoring is not free: STL-10 has 8,000 test images and 5,000 training images.
+const CURVE_POINTS: usize = 100;
+
+impl ImageSpec {
+    /// How often the training images are seen.
+    pub fn epochs(&self) -> usize {
+        self.epoch_after(self.fit.iterations)
+    }
+
+    /// Epochs that are over after so many steps.
+    pub fn epoch_after(&self, step: usize) -> usize {
+        step / self.fit.report_every.max(1)
+    }
+
+    /// Whether the test images are scored after a step that ends an epoch: after every one, or, in a long training, after every
+    /// second one, every third one and so on, and after the last.
+    pub fn has_point(&self, step: usize) -> bool {
+        let every = self.epochs().div_ceil(CURVE_POINTS).max(1);
+        self.epoch_after(step).is_multiple_of(every) || step >= self.fit.iterations
+    }
+}
+
 impl Spec for ImageSpec {
     const REVISION: &'static str = "0.10.0";
     const SCHEMA: u32 = 3;
@@ -90,9 +112,8 @@ impl Spec for ImageSpec {
             ImageModelConfig::Mixer(mixer) => (Some(mixer.channels), Some(mixer.mixer_blocks + mixer.han_blocks)),
             ImageModelConfig::Resnet32 => (None, None),
         };
-        let (learning_rate, epochs) =
-            (Some(self.fit.learning_rate), self.fit.iterations / self.fit.report_every.max(1));
-        Details { learning_rate, width, depth, work: counted(epochs, "epoch"), ..Details::default() }
+        let (learning_rate, work) = (Some(self.fit.learning_rate), counted(self.epochs(), "epoch"));
+        Details { learning_rate, width, depth, work, ..Details::default() }
     }
 
     fn problem(&self) -> Option<String> {

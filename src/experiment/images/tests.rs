@@ -119,6 +119,12 @@ fn the_paper_profile_is_the_papers_protocol() -> Result<()> {
         assert_eq!((fit.learning_rate, run.augment), (0.001, Augment::Autoaugment));
         assert_eq!(fit.schedule, ScheduleConfig::MultiStep { at: vec![0.7, 0.9], factor: 0.2 });
     }
+    // Curves have at most a hundred points, and one for every epoch where there are no more.
+    for (epochs, points, first) in [(600, 100, 6), (100, 100, 1), (101, 51, 2), (2, 2, 1)] {
+        let run = &with(ProfileName::Paper, &[("epochs", &epochs.to_string())])?.runs(&facts(50_000), "cpu")?[0];
+        let scored: Vec<usize> = (1..=epochs).filter(|epoch| run.has_point(epoch * 195)).collect();
+        assert_eq!((scored.len(), scored[0], scored.last()), (points, first, Some(&epochs)));
+    }
     let labels: Vec<&str> = arms(&experiment).into_iter().map(|arm| arm[1]).collect();
     assert_eq!(labels, ["4 mixer", "4 mixer + 12 Han", "8 mixer", "ResNet-32"]);
     assert_eq!(mixer(&experiment, "mixer-4-han-12"), MixerConfig::new(256, 4, 12));
@@ -201,7 +207,7 @@ fn every_network_gets_every_training_and_is_compared_under_it() -> Result<()> {
     let runs = budget.runs(&facts(50_000), "cpu")?;
     let of = |name: &str| -> Vec<(usize, Augment)> {
         let of_arm = runs.iter().filter(|run| run.arm == name);
-        of_arm.map(|run| (run.fit.iterations / run.fit.report_every, run.augment)).collect()
+        of_arm.map(|run| (run.epochs(), run.augment)).collect()
     };
     assert_eq!(of("mixer-4-epochs2-none"), [(2, Augment::None); 4]);
     assert_eq!(of("mixer-4-han-12-epochs5-basic"), [(5, Augment::Basic); 3]);

@@ -83,7 +83,9 @@ fn look(
         Ok((score.cross_entropy, score.accuracy))
     };
     let validation = parts.validation.as_ref().map(|images| of_part("validation", images)).transpose()?;
-    of_part("test", &parts.test)?;
+    if spec.has_point(report.step) {
+        of_part("test", &parts.test)?;
+    }
     Ok(validation)
 }
 
