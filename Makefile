@@ -99,7 +99,7 @@ publish: build ## Run what the repository shows, from a clean commit, into resul
 	$(BINARY) report --out "$(PUBLISHED)"
 
 budget: build ## Go on with the curve of mixer-budget, about a day on two cores, into results/published
-	$(BINARY) mixer-budget --profile paper --epochs 10,30 --augment basic --out "$(PUBLISHED)"
+	$(BINARY) mixer-budget --profile paper --epochs 10,30,100 --augment basic --out "$(PUBLISHED)"
 	$(BINARY) mixer-budget --profile paper --out "$(PUBLISHED)"
 
 readme: build ## Write the figures of the published CSV files into README.md and METHODOLOGY.md

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 /// Redraws every experiment; one that cannot be does not keep back the others.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     let store = Store { svg: arguments.svg, ..Store::new(&arguments.out) };
-    let mut exit = Exit::Success;
+    let (mut exit, mut all_drawn) = (Exit::Success, true);
     let names = if arguments.splice.is_empty() { remembered(&store)? } else { store.experiments()? };
     let redrawn = !names.is_empty();
     for name in names {
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
             }
             Err(error) => {
                 note(&format!("error: {name}: {}", one_line(&error)));
-                exit = Exit::Failure;
+                (exit, all_drawn) = (Exit::Failure, false);
             }
         }
     }
@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit> {
     if redrawn {
         overview(VERBS, &store)?;
     }
-    if exit == Exit::Success {
+    // Tables of fewer runs than planned are tables of those runs. Of an experiment that cannot be redrawn they may be old.
+    if all_drawn {
         splice(&arguments.out, &arguments.splice)?;
     }
     Ok(exit)
