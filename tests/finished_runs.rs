@@ -175,11 +175,11 @@ fn a_report_of_some_of_the_runs_says_so_and_fails() {
     let out = sandbox.path("results/smoke");
     let lost = directories(&out).pop().expect("a run");
     fs::remove_dir_all(&lost).expect("it can be removed");
-    fs::write(sandbox.path("text.md"), "<!-- = checkerboard-runs: {count()} -->2<!-- / -->\n").expect("a text");
+    fs::write(sandbox.path("text.md"), "Runs: <!-- = checkerboard-runs: {count()} -->2<!-- / -->\n").expect("a text");
     let report = sandbox.command(&["report", "--out", "results/smoke", "--splice", "text.md"]).assert().code(1);
     let told = text(&report.get_output().stderr);
     let spliced = fs::read_to_string(sandbox.path("text.md")).expect("a text");
-    assert_eq!(spliced, "<!-- = checkerboard-runs: {count()} -->1<!-- / -->\n");
+    assert_eq!(spliced, "Runs: <!-- = checkerboard-runs: {count()} -->1<!-- / -->\n");
     let name = lost.file_name().expect("a name").to_string_lossy();
     assert!(told.contains("checkerboard: 1 of 2 runs are missing") && told.contains(&*name), "{told}");
     let readme = fs::read_to_string(out.join("tables/checkerboard.md")).expect("a report");
