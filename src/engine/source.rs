@@ -11,8 +11,8 @@ use std::path::PathBuf;
 pub struct Place {
     /// Directory with the published files of a data set, directly or in a subdirectory mnist, fashion-mnist, cifar10 and so
     /// on: IDX files (plain or .gz, also in torchvision's MNIST/raw), the binary files of CIFAR and STL-10, the batches for
-    /// Python of CIFAR and ImageNet 32 x 32, the latter also as .npz, the .tar.gz and .zip of these, the hub's parquet files, or the
-    /// authors' CSV files of tables, bikesharing.csv and so on. No other source is used then [default: the variable HAN_EXP_DATA]
+    /// Python of CIFAR and ImageNet 32 x 32, ImageNet's .npz batches, the .tar.gz or .zip that any of these came in, the hub's
+    /// parquet files, or the authors' CSV files of tables, bikesharing.csv and so on. No other source is used then [default: the variable HAN_EXP_DATA]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

@@ -69,7 +69,7 @@ impl Whole {
         Some(found)
     }
 
-    /// Whether one of its files is there.
+    /// Whether a file of the set is there.
     fn has(&self, file: &Path) -> bool {
         // Many a directory is called train, that of the hub's parquet files for one.
         let is_other = self.format == Format::Python && file.is_dir();
